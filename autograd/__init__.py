@@ -1,0 +1,46 @@
+"""A minimal autograd engine: Tensors that record a graph and differentiate it in reverse.
+
+    >>> import numpy as np
+    >>> from autograd import Tensor
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> y = np.sum(np.sin(x) * x)          # NumPy's own functions record
+    >>> y.backward()
+    >>> np.allclose(x.grad, np.cos([1, 2, 3]) * [1, 2, 3] + np.sin([1, 2, 3]))
+    True
+"""
+
+import os as _os
+
+_FOREIGN = ("tracer.py", "differential_operators.py", "wrap_util.py")
+if any(_os.path.exists(_os.path.join(_os.path.dirname(__file__), _name)) for _name in _FOREIGN):
+    raise ImportError(
+        "the folder of this package also holds files of another library, the PyPI package "
+        "'autograd', which installs the same import name. Remove both and install this one again:\n"
+        "    pip uninstall autograd chalkgrad\n"
+        "    pip install chalkgrad"
+    )
+
+from autograd import ops as _ops  # noqa: E402  (registers every operation)
+from autograd.errors import (  # noqa: E402
+    AutogradError, GradcheckError, GraphFreedError, InPlaceError,
+)  # fmt: skip
+from autograd.gradcheck import gradcheck, gradgradcheck  # noqa: E402
+from autograd.mode import (  # noqa: E402
+    detect_anomaly, enable_grad, is_grad_enabled, no_grad, scope, set_grad_enabled,
+)  # fmt: skip
+from autograd.ops.elementwise import log_sigmoid, relu, sigmoid, softplus  # noqa: E402
+from autograd.ops.reductions import log_softmax, logsumexp, softmax  # noqa: E402
+from autograd.profiling import profile  # noqa: E402
+from autograd.rules import defvjp  # noqa: E402
+from autograd.tensor import Tensor, nondifferentiable, primitive  # noqa: E402
+from autograd.transforms import (  # noqa: E402
+    grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp,
+)  # fmt: skip
+
+__all__ = [
+    "AutogradError", "GradcheckError", "GraphFreedError", "InPlaceError", "Tensor", "defvjp",
+    "detect_anomaly", "enable_grad", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp",
+    "is_grad_enabled", "jacobian", "jvp", "log_sigmoid", "log_softmax", "logsumexp", "no_grad",
+    "nondifferentiable", "primitive", "profile", "relu", "scope", "set_grad_enabled", "sigmoid",
+    "softmax", "softplus", "value_and_grad", "vjp",
+]  # fmt: skip

@@ -1,0 +1,351 @@
+"""The reverse sweep: from an output back to the leaves, by topological sort.
+
+A Tensor that an operation made is a node of the graph. It holds its inputs (`_inputs`: a Tensor
+where a gradient flows, None elsewhere), the raw arguments of the call (`_args`, `_kwargs`) and the
+operation with its rules (`_op`). Nothing points forward, so there are no reference cycles, and a
+graph is freed at once when its output goes.
+
+Every result takes the next number at its birth (`_birth`), and an operation is always born after
+its inputs: what is reachable, sorted by birth, *is* topologically sorted. Nothing here recurses,
+so a chain of a million operations is as good as one of three.
+
+May import: errors, mode.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from autograd.errors import AutogradError, GraphFreedError
+from autograd.mode import current_mode, set_mode
+
+__all__: list[str] = []
+
+next_birth = itertools.count(1).__next__  # atomic under the interpreter's lock; leaves have 0
+by_birth = attrgetter("_birth")
+
+# Gradients are gathered privately and then added to the leaves under this lock, all at once: a
+# rule that raises leaves every .grad as it was, and threads that share a leaf lose nothing.
+_commit_lock = threading.Lock()
+
+
+def topological_order(outputs: Iterable[Any]) -> tuple[list[Any], set[Any]]:
+    """The recorded results that the outputs depend on, oldest first, and everything reached."""
+    reached: set[Any] = {None}
+    order = []
+    for output in outputs:
+        if output not in reached:
+            reached.add(output)
+            if output._inputs != ():
+                order.append(output)
+    for node in order:  # grows while it is walked: breadth first, without recursion
+        if node._inputs is None:
+            raise GraphFreedError(_freed(node))
+        for parent in node._inputs:
+            if parent not in reached:
+                reached.add(parent)
+                if parent._inputs != ():
+                    order.append(parent)
+    order.sort(key=by_birth)
+    return order, reached
+
+
+def leading_to(inputs: Iterable[Any], order: list[Any]) -> set[Any]:
+    """Those of the ordered nodes, and of the inputs, through which an input is reached."""
+    leading = set(inputs)
+    for node in order:
+        if not leading.isdisjoint(node._inputs):
+            leading.add(node)
+    return leading
+
+
+def sweep(
+    outputs: list[Any],
+    gradients: list[Any],
+    *,
+    inputs: list[Any] | None = None,
+    create_graph: bool = False,
+    retain_graph: bool = True,
+) -> dict[Any, Any]:
+    """Carry gradients from the outputs to the leaves, or to `inputs`; {Tensor: gradient}.
+
+    Rules are handed raw arrays, or Tensors with `create_graph`, which records their work. Results
+    that asked for `retain_grad()` are among what comes back; nothing is written to any Tensor.
+    """
+    order, _ = topological_order(outputs)
+    wanted = None if inputs is None else leading_to(inputs, order)
+    targets = () if inputs is None else set(inputs)
+    pending: dict[Any, Any] = {}
+    for output, gradient in zip(outputs, gradients):
+        pending[output] = pending[output] + gradient if output in pending else gradient
+    kept: dict[Any, Any] = {}
+    mode = current_mode()
+    watch = _watch(mode) if mode.anomaly or mode.profile else None
+    get = pending.get
+    set_mode(mode.but(grad=create_graph))
+    node = None
+    try:
+        with np.errstate(all="ignore"):  # the reverse sweep is silent: 0/0 at a kink is no news
+            while order:
+                node = order.pop()
+                g = pending.pop(node, None)
+                if g is None:  # no input leads through here, or only zeros came
+                    continue
+                if g.__class__ is Deferred:
+                    g = g.total()
+                if node._hooks is not None:
+                    g = node._hooks.run(node, g)
+                    if node._hooks.retain:
+                        kept[node] = g
+                if node in targets:
+                    kept[node] = g
+                y, args, kwargs = node._data, node._args, node._kwargs
+                if create_graph:
+                    y, args = node._as_arguments()
+                for parent, rule in zip(node._inputs, node._op.rules):
+                    if parent is None or (wanted is not None and parent not in wanted):
+                        continue
+                    if watch is not None:
+                        contribution = watch(node, rule, g, y, args, kwargs)
+                    elif kwargs is None:
+                        contribution = rule(g, y, *args)
+                    else:
+                        contribution = rule(g, y, *args, **kwargs)
+                    value = parent._data
+                    # Two NumPy scalars of one type, or two arrays of one shape and type, fit.
+                    if contribution.__class__ is not value.__class__ or (
+                        contribution.__class__ is np.ndarray
+                        and (
+                            contribution.shape != value.shape
+                            or contribution.dtype is not value.dtype
+                        )
+                    ):
+                        contribution = fitted(contribution, parent, node)
+                    before = get(parent)
+                    pending[parent] = contribution if before is None else before + contribution
+                if not retain_graph:
+                    node._inputs = node._args = node._kwargs = None
+    except Exception as error:
+        _note(error, node)
+        raise
+    finally:
+        set_mode(mode)
+    for leaf, g in pending.items():
+        g = g.total() if g.__class__ is Deferred else g
+        kept[leaf] = g if leaf._hooks is None else leaf._hooks.run(leaf, g)
+    return kept
+
+
+def fitted(contribution: Any, parent: Any, node: Any) -> Any:
+    """Bring a rule's result to its input's shape and dtype: the one place that un-broadcasts.
+
+    Where the forward stretched an input over an axis, its gradient is the sum over that axis.
+    """
+    value = parent._data
+    if contribution.__class__ is Deferred:
+        return contribution
+    if value.__class__ is tuple:  # the members of a list argument: each is fitted on its way on
+        if isinstance(contribution, (list, tuple)) and len(contribution) == len(value):
+            return tuple(contribution)
+        raise AutogradError(
+            f"{node._op.name}: its rule must return a list of {len(value)} gradients, one for "
+            f"each member of its list argument, but returned {_kind(contribution)}"
+        )
+    if not hasattr(contribution, "dtype"):
+        contribution = _number(contribution, node)
+    shape, given = value.shape, contribution.shape
+    if given != shape:
+        extra = len(given) - len(shape)
+        fits = extra >= 0 and all(n in (1, m) for n, m in zip(shape, given[extra:]))
+        if not fits:
+            raise AutogradError(
+                f"{node._op.name}: its rule returned a gradient of shape {given} for an input of "
+                f"shape {shape}; a rule must return its input's shape, or one to which the input "
+                "broadcasts"
+            )
+        axes = [
+            axis for axis, m in enumerate(given)
+            if axis < extra or (shape[axis - extra] == 1 and m != 1)
+        ]  # fmt: skip
+        # An axis as a number takes half the time of a tuple.
+        axis = axes[0] if len(axes) == 1 else tuple(axes)
+        contribution = np.add.reduce(contribution, axis=axis).reshape(shape)
+    if contribution.dtype != value.dtype:
+        if contribution.dtype.kind not in "fiub":
+            raise AutogradError(f"{node._op.name}: its rule returned {_kind(contribution)}")
+        contribution = contribution.astype(value.dtype)
+    return contribution
+
+
+class Deferred:
+    """A gradient given in parts, added up once when its Tensor's turn comes.
+
+    Reading `x[i]` for every i of a long x gives as many gradients, each for one element; making
+    each of them as long as x would take quadratic time. Instead each rule returns its part, parts
+    add by joining their lists, and `build(parts)` makes the whole in one operation.
+    """
+
+    __slots__ = ("build", "parts", "rest")
+    __array_ufunc__ = None  # array + Deferred is Deferred.__radd__
+
+    def __init__(self, build: Callable[[list[Any]], Any], part: Any) -> None:
+        self.build, self.parts, self.rest = build, [part], None
+
+    def __add__(self, other: Any) -> Deferred:
+        if other.__class__ is Deferred:
+            self.parts += other.parts
+            other = other.rest
+        if other is not None:
+            self.rest = other if self.rest is None else self.rest + other
+        return self
+
+    __radd__ = __add__
+
+    def total(self) -> Any:
+        """The sum of all parts, and of the whole gradients that came beside them."""
+        whole = self.build(self.parts)
+        return whole if self.rest is None else whole + self.rest
+
+
+class Hooks:
+    """What waits for the gradient of one Tensor: functions in their order, and retain_grad."""
+
+    __slots__ = ("functions", "retain")
+
+    def __init__(self) -> None:
+        self.functions: dict[int, Callable[[Any], Any]] = {}
+        self.retain = False
+
+    def run(self, tensor: Any, g: Any) -> Any:
+        """Show the gradient to every function; what one of them returns replaces it."""
+        for function in list(self.functions.values()):
+            answer = function(locked(g))
+            if answer is None:
+                continue
+            answer = answer if hasattr(answer, "dtype") else np.asarray(answer)
+            if answer.shape != tensor._data.shape:
+                raise ValueError(
+                    f"a hook on {tensor._title()} of shape {tensor._data.shape} returned a "
+                    f"gradient of shape {answer.shape}; it must keep the shape"
+                )
+            if answer.dtype != tensor._data.dtype:
+                answer = answer.astype(tensor._data.dtype)
+            g = answer
+        return g
+
+
+class HookHandle:
+    """What `register_hook` returns: `remove()` takes the hook away again."""
+
+    __slots__ = ("_functions", "_key")
+
+    def __init__(self, functions: dict[int, Callable[[Any], Any]], function: Any) -> None:
+        self._functions, self._key = functions, next_birth()
+        functions[self._key] = function
+
+    def remove(self) -> None:
+        """Remove the hook; a second call does nothing."""
+        self._functions.pop(self._key, None)
+
+
+def locked(data: Any) -> Any:
+    """A view of an array that cannot be written through; NumPy scalars and Tensors as they are."""
+    if data.__class__ is not np.ndarray:
+        return data
+    view = data.view()
+    view.setflags(write=False)
+    return view
+
+
+def _take(gradients: dict[Any, Any]) -> tuple[Any, Any, int]:
+    leaf, g = gradients.popitem()
+    return leaf, g, getrefcount(g)
+
+
+# What _take counts for an array that nobody else holds; a larger count means that a rule returned
+# its incoming gradient, an argument or something of its own, and .grad must be a copy.
+_UNSHARED = _take({None: np.zeros(1)})[2]
+
+
+def commit(gradients: dict[Any, Any]) -> None:
+    """Add gradients to their Tensors' `.grad`, which shares memory with nothing else."""
+    with _commit_lock:
+        while gradients:
+            tensor, g, references = _take(gradients)
+            before = getattr(tensor, "_grad", None)
+            if before is not None:
+                g = before + g
+            elif g.__class__ is np.ndarray and (references > _UNSHARED or g.base is not None):
+                g = g.copy()
+            tensor._grad = g
+
+
+def _watch(mode: Any) -> Callable[..., Any]:
+    """A way to call rules that measures them, or looks for nan and inf in what they return."""
+
+    def watched(node: Any, rule: Any, g: Any, y: Any, args: Any, kwargs: Any) -> Any:
+        start = time.perf_counter()
+        contribution = rule(g, y, *args, **(kwargs or {}))
+        if mode.profile is not None:
+            seconds = time.perf_counter() - start
+            mode.profile.add("backward", node._op.name, node._scope, seconds, contribution)
+        if mode.anomaly and contribution.__class__ not in (Deferred, tuple, list):
+            values = getattr(contribution, "_data", contribution)
+            if not np.all(np.isfinite(values)):
+                raise AutogradError(anomaly("its gradient holds", values, node))
+        return contribution
+
+    return watched
+
+
+def anomaly(what: str, values: Any, node: Any) -> str:
+    """The message for a nan or inf, naming the operation, its shapes and the user's line."""
+    found = "nan" if np.any(np.isnan(values)) else "inf"
+    inputs = [a for a in node._args if hasattr(a, "dtype") and a.dtype.kind == "f"]
+    already = any(not np.all(np.isfinite(a)) for a in inputs)
+    formula = f"\n  its derivative is {node._op.formula}" if node._op.formula else ""
+    line = getattr(node, "_line", None)
+    return (
+        f"{node._op.name}: {what} {found}"
+        + f" (input shapes {', '.join(str(np.shape(a)) for a in inputs)})"
+        + ("; an input already held nan or inf" if already else "")
+        + (f"\n  in scope {node._scope}" if node._scope is not None else "")
+        + formula
+        + (f"\n  called at {line}" if line else "\n  recorded outside of detect_anomaly()")
+    )
+
+
+def _note(error: Exception, node: Any) -> None:
+    """Say on an error from inside a rule which operation it was (Python 3.11 and newer)."""
+    if node is not None and node._op is not None and hasattr(error, "add_note"):
+        error.add_note(f"(raised in the backward pass, at the operation {node._op.name})")
+
+
+def _freed(node: Any) -> str:
+    return (
+        f"the graph behind {node._title()} was freed by an earlier backward(retain_graph=False); "
+        "leave out retain_graph=False there to go through it again, or compute the result anew"
+    )
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "None (is a `return` missing?)"
+    return f"{type(value).__name__}" + (f" of dtype {value.dtype}" if hasattr(value, "dtype") else "")
+
+
+def _number(contribution: Any, node: Any) -> Any:
+    if isinstance(contribution, (bool, int, float)):
+        return np.float64(contribution)
+    raise AutogradError(
+        f"{node._op.name}: its rule must return an array or a number, but returned "
+        f"{_kind(contribution)}"
+    )

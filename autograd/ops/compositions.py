@@ -1,0 +1,529 @@
+"""NumPy functions that are made of the primitives: no rule of their own, so nothing to get wrong.
+
+Each is a line or two; the signatures are NumPy's. And at the end the functions through which no
+gradient can flow. (`out`, which NumPy places in the middle, is only a placeholder: never used.)
+
+May import: tensor and everything below it, and the other families.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from autograd.rules import composes
+from autograd.tensor import Tensor, nondifferentiable
+
+__all__: list[str] = []
+
+
+def _array(a: Any) -> Any:
+    """A Tensor as it is, anything else as an array."""
+    return a if isinstance(a, Tensor) else np.asarray(a)
+
+
+def _axes(a: Any, axis: Any) -> tuple[int, ...]:
+    """The axes meant, as non-negative numbers."""
+    if axis is None:
+        return tuple(range(a.ndim))
+    return np.lib.array_utils.normalize_axis_tuple(axis, a.ndim, "axis")
+
+
+def _count(a: Any, axis: Any) -> int:
+    """How many elements a reduction over these axes joins."""
+    return math.prod(a.shape[i] for i in _axes(a, axis))
+
+
+# ---- statistics -------------------------------------------------------------------------------
+
+
+@composes(np.mean)
+def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    if a.dtype == np.float16 and dtype is None:  # as NumPy: half a precision sums in a whole one
+        return mean(a.astype(np.float32), axis, keepdims=keepdims).astype(np.float16)
+    return np.divide(np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims), _count(a, axis))
+
+
+@composes(np.average)
+def average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: Any = False) -> Any:
+    if weights is None:
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    a, weights = _array(a), _array(weights)
+    if weights.shape != a.shape:
+        axes = _axes(a, axis)
+        if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
+            raise ValueError(
+                f"np.average: weights of shape {weights.shape} for an array of shape {a.shape} "
+                f"and axis {axis}; they must have the array's shape, or that of the axis"
+            )
+        others = tuple(i for i in range(a.ndim) if i not in axes)
+        weights = np.transpose(weights, np.argsort(axes).tolist())
+        weights = np.expand_dims(weights, others)
+    weights = np.broadcast_to(weights, a.shape)
+    total = np.sum(a * weights, axis=axis, keepdims=keepdims)
+    return total / np.sum(weights, axis=axis, keepdims=keepdims)
+
+
+@composes(np.var)
+def var(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
+    keepdims: Any = False, *, correction: Any = None,
+) -> Any:  # fmt: skip
+    ddof = ddof if correction is None else correction
+    deviation = a - np.mean(a, axis=axis, dtype=dtype, keepdims=True)
+    total = np.sum(deviation * deviation, axis=axis, keepdims=keepdims)
+    return np.divide(total, max(_count(a, axis) - ddof, 0))
+
+
+def _root(x: Any) -> Any:
+    """The square root with gradient 0 at 0, for lengths and deviations: where, twice."""
+    zero = x == 0
+    return np.where(zero, 0, np.sqrt(np.where(zero, 1, x)))
+
+
+@composes(np.std)
+def std(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
+    keepdims: Any = False, *, correction: Any = None,
+) -> Any:  # fmt: skip
+    return _root(var(a, axis, dtype, None, ddof, keepdims, correction=correction))
+
+
+@composes(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+@composes(np.median)
+def median(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False
+) -> Any:
+    axes = _axes(a, axis)
+    others = [i for i in range(a.ndim) if i not in axes]
+    rows = np.transpose(a, (*others, *axes)).reshape((*[a.shape[i] for i in others], -1))
+    n = rows.shape[-1]
+    middle = np.sort(rows, axis=-1)[..., (n - 1) // 2 : n // 2 + 1]
+    middle = np.where(np.any(np.isnan(rows), axis=-1), np.nan, np.mean(middle, axis=-1))
+    return np.expand_dims(middle, axes) if keepdims else middle
+
+
+@composes(np.nansum)
+def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    return np.sum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype, keepdims=keepdims)
+
+
+@composes(np.nanmean)
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
+    known = np.sum(~np.isnan(a), axis=axis, keepdims=keepdims, dtype=a.dtype)
+    return nansum(a, axis, dtype, None, keepdims) / known
+
+
+def _nan_extremum(function: Any, worst: float) -> Any:
+    def extremum(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+        found = function(np.where(np.isnan(a), worst, a), axis=axis, keepdims=keepdims)
+        return np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, found)
+
+    return extremum
+
+
+nanmax = composes(np.nanmax)(_nan_extremum(np.max, -math.inf))
+nanmin = composes(np.nanmin)(_nan_extremum(np.min, math.inf))
+
+
+@composes(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    a = _array(a)
+    ends = [end for end in (prepend, a, append) if end is not None]
+    if len(ends) > 1:
+        row = tuple(1 if i == axis % a.ndim else m for i, m in enumerate(a.shape))
+        ends = [np.broadcast_to(end, row) if np.ndim(end) == 0 else end for end in ends]
+        a = np.concatenate(ends, axis=axis)
+    ahead = (slice(None),) * (axis % a.ndim)
+    for _ in range(n):
+        a = a[(*ahead, slice(1, None))] - a[(*ahead, slice(None, -1))]
+    return a
+
+
+@composes(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    y = _array(y)
+    ahead = (slice(None),) * (axis % y.ndim)
+    if x is not None:
+        dx = np.diff(x, axis=-1 if np.ndim(x) == 1 else axis)
+        if np.ndim(x) == 1:
+            dx = dx.reshape((-1,) + (1,) * (y.ndim - 1 - axis % y.ndim))
+    return np.sum(dx * (y[(*ahead, slice(1, None))] + y[(*ahead, slice(None, -1))]) / 2, axis=axis)
+
+
+@composes(np.convolve)
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    a, v = np.atleast_1d(a), np.atleast_1d(v)
+    if a.size < v.size:
+        a, v = v, a
+    n, m = a.size, v.size
+    if not m:
+        raise ValueError("np.convolve: both arrays must have at least one element")
+    places = np.arange(n + m - 1)[:, None] + np.arange(m)  # each row a window of a, padded
+    full = np.pad(a, m - 1)[places] @ np.flip(v)
+    cut = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}
+    if mode not in cut:
+        raise ValueError(f"np.convolve: mode must be full, same or valid, got {mode!r}")
+    length = {"full": n + m - 1, "same": n, "valid": n - m + 1}[mode]
+    return full[cut[mode] : cut[mode] + length]
+
+
+# ---- shapes -----------------------------------------------------------------------------------
+
+
+@composes(np.ravel)
+def ravel(a: Any, order: str = "C") -> Any:
+    if order not in ("C", "K", "A"):
+        raise TypeError(f"np.ravel: order={order!r} is not supported for Tensors; transpose first")
+    return np.reshape(a, -1)
+
+
+@composes(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    source, destination = _axes(a, source), _axes(a, destination)
+    if len(source) != len(destination):
+        raise ValueError(
+            f"np.moveaxis: {len(source)} source and {len(destination)} destination axes; each "
+            "source needs one destination"
+        )
+    order = [i for i in range(a.ndim) if i not in source]
+    for place, axis in sorted(zip(destination, source)):
+        order.insert(place, axis)
+    return np.transpose(a, order)
+
+
+@composes(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    axis, start = axis % a.ndim, start + a.ndim if start < 0 else start
+    return np.moveaxis(a, axis, start - 1 if start > axis else start)
+
+
+@composes(np.broadcast_arrays)
+def broadcast_arrays(*args: Any) -> Any:
+    shape = np.broadcast_shapes(*[np.shape(a) for a in args])
+    return tuple(np.broadcast_to(a, shape) for a in args)
+
+
+def _at_least(grow: Any) -> Any:
+    def at_least(*arys: Any) -> Any:
+        grown = tuple(grow(_array(a)) for a in arys)
+        return grown[0] if len(grown) == 1 else grown
+
+    return at_least
+
+
+atleast_1d = composes(np.atleast_1d)(_at_least(lambda a: a if a.ndim else a.reshape(1)))
+atleast_2d = composes(np.atleast_2d)(
+    _at_least(lambda a: a if a.ndim > 1 else a.reshape(1, -1))
+)
+atleast_3d = composes(np.atleast_3d)(
+    _at_least(lambda a: a if a.ndim > 2 else atleast_2d(a)[..., None])
+)
+
+
+@composes(np.vstack)
+def vstack(tup: Any, *, dtype: Any = None) -> Any:
+    return np.concatenate([atleast_2d(a) for a in tup], axis=0, dtype=dtype)
+
+
+@composes(np.hstack)
+def hstack(tup: Any, *, dtype: Any = None) -> Any:
+    arrays = [atleast_1d(a) for a in tup]
+    return np.concatenate(arrays, axis=0 if arrays[0].ndim == 1 else 1, dtype=dtype)
+
+
+@composes(np.dstack)
+def dstack(tup: Any) -> Any:
+    return np.concatenate([atleast_3d(a) for a in tup], axis=2)
+
+
+@composes(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    return np.concatenate(
+        [a if a.ndim > 1 else a.reshape(-1, 1) for a in map(_array, tup)], axis=1
+    )
+
+
+@composes(np.append)
+def append(arr: Any, values: Any, axis: Any = None) -> Any:
+    return np.concatenate([_array(arr), _array(values)], axis=axis)
+
+
+@composes(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    # NumPy itself says where the cuts are: it splits the numbers of the rows.
+    ahead = (slice(None),) * (axis % ary.ndim)
+    parts = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
+    return [ary[(*ahead, slice(p[0], p[-1] + 1) if p.size else slice(0, 0))] for p in parts]
+
+
+@composes(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % indices_or_sections:
+        raise ValueError(
+            f"np.split: an axis of length {ary.shape[axis]} does not split into "
+            f"{indices_or_sections} equal parts; use np.array_split"
+        )
+    return array_split(ary, indices_or_sections, axis)
+
+
+@composes(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> Any:
+    return split(ary, indices_or_sections, 0)
+
+
+@composes(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> Any:
+    return split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
+
+
+@composes(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> Any:
+    return split(ary, indices_or_sections, 2)
+
+
+@composes(np.tile)
+def tile(A: Any, reps: Any) -> Any:
+    return A.reshape(-1)[np.tile(np.arange(A.size).reshape(A.shape), reps)]
+
+
+@composes(np.fliplr)
+def fliplr(m: Any) -> Any:
+    return np.flip(m, 1)
+
+
+@composes(np.flipud)
+def flipud(m: Any) -> Any:
+    return np.flip(m, 0)
+
+
+@composes(np.rot90)
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    a, b = (axis % m.ndim for axis in axes)
+    k = k % 4
+    if k == 1:
+        return np.swapaxes(np.flip(m, b), a, b)
+    if k == 2:
+        return np.flip(m, (a, b))
+    return np.flip(np.swapaxes(m, a, b), b) if k == 3 else m
+
+
+@composes(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    if v.ndim == 2:
+        return np.diagonal(v, k)
+    n = v.shape[0] + abs(k)
+    ahead = (max(k, 0), n - v.shape[0] - max(k, 0))
+    return np.pad(v, ahead) * np.eye(n, k=k, dtype=v.dtype)
+
+
+@composes(np.trace)
+def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None) -> Any:
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+
+
+# ---- products ---------------------------------------------------------------------------------
+
+
+@composes(np.dot)
+def dot(a: Any, b: Any) -> Any:
+    a, b = _array(a), _array(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return a * b
+    if b.ndim <= 2:
+        return a @ b
+    return np.tensordot(a, b, axes=([-1], [-2]))
+
+
+@composes(np.vdot)
+def vdot(a: Any, b: Any) -> Any:
+    return np.ravel(a) @ np.ravel(b)
+
+
+@composes(np.inner)
+def inner(a: Any, b: Any) -> Any:
+    a, b = _array(a), _array(b)
+    return a * b if a.ndim == 0 or b.ndim == 0 else np.tensordot(a, b, axes=([-1], [-1]))
+
+
+@composes(np.outer)
+def outer(a: Any, b: Any) -> Any:
+    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
+
+
+@composes(np.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    a, b = _array(a), _array(b)
+    if np.ndim(axes) == 0:
+        left, right = range(a.ndim - axes, a.ndim), range(axes)
+    else:
+        left, right = (np.atleast_1d(names).tolist() for names in axes)
+    left, right = [i % a.ndim for i in left], [i % b.ndim for i in right]
+    if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
+        raise ValueError(
+            f"np.tensordot: axes {left} of shape {a.shape} do not fit axes {right} of {b.shape}"
+        )
+    rows = [i for i in range(a.ndim) if i not in left]
+    columns = [i for i in range(b.ndim) if i not in right]
+    above, below = [a.shape[i] for i in rows], [b.shape[i] for i in columns]
+    joined = math.prod(a.shape[i] for i in left)
+    matrix_a = np.reshape(np.transpose(a, (*rows, *left)), (math.prod(above), joined))
+    matrix_b = np.reshape(np.transpose(b, (*right, *columns)), (joined, math.prod(below)))
+    return np.reshape(matrix_a @ matrix_b, (*above, *below))
+
+
+@composes(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    a, b = _array(a), _array(b)
+    n = max(a.ndim, b.ndim)
+    a = np.reshape(a, (1,) * (n - a.ndim) + a.shape)
+    b = np.reshape(b, (1,) * (n - b.ndim) + b.shape)
+    left = np.expand_dims(a, tuple(range(1, 2 * n, 2)))
+    right = np.expand_dims(b, tuple(range(0, 2 * n, 2)))
+    return np.reshape(left * right, tuple(i * j for i, j in zip(a.shape, b.shape)))
+
+
+@composes(np.cross)
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None
+) -> Any:
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = np.moveaxis(_array(a), axisa, -1), np.moveaxis(_array(b), axisb, -1)
+    if a.shape[-1] != 3 or b.shape[-1] != 3:
+        raise ValueError(
+            f"np.cross: the vectors must have 3 components, got shapes {a.shape} and {b.shape}"
+        )
+    ahead, behind = [1, 2, 0], [2, 0, 1]
+    product = a[..., ahead] * b[..., behind] - a[..., behind] * b[..., ahead]
+    return np.moveaxis(product, -1, axisc)
+
+
+@composes(np.vecdot)
+def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
+    return np.sum(np.moveaxis(_array(x1), axis, -1) * np.moveaxis(_array(x2), axis, -1), axis=-1)
+
+
+@composes(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
+    """Vector and matrix norms; the gradient of the 2-norm at 0 is 0."""
+    if axis is None and ord is None:
+        flat = _root(np.sum(np.square(x)))
+        return np.reshape(flat, (1,) * x.ndim) if keepdims else flat
+    axes = _axes(x, axis)
+    if len(axes) == 1:
+        return _vector_norm(x, ord, axes[0], keepdims)
+    if len(axes) != 2:
+        raise ValueError(f"np.linalg.norm: axis must be one or two axes, got {axis}")
+    rows, columns = axes
+    if ord in (None, "fro"):
+        return _root(np.sum(np.square(x), axis=axes, keepdims=keepdims))
+    if ord in (1, -1, math.inf, -math.inf):
+        summed, other = (rows, columns) if abs(ord) == 1 else (columns, rows)
+        sums = np.sum(np.absolute(x), axis=summed, keepdims=True)
+        best = (np.max if ord > 0 else np.min)(sums, axis=other, keepdims=True)
+    elif ord in (2, -2, "nuc"):
+        values = np.linalg.svd(np.moveaxis(x, axes, (-2, -1)), compute_uv=False)
+        join = {2: np.max, -2: np.min, "nuc": np.sum}[ord]
+        best = np.expand_dims(join(values, axis=-1), axes)
+    else:
+        raise ValueError(f"np.linalg.norm: {ord!r} is no norm of matrices")
+    return best if keepdims else np.squeeze(best, axes)
+
+
+def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
+    if ord in (None, 2):
+        return _root(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+    if ord in (math.inf, -math.inf):
+        return (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(x != 0, axis=axis, keepdims=keepdims).astype(x.dtype)
+    if ord == 1:
+        return np.sum(np.absolute(x), axis=axis, keepdims=keepdims)
+    if not isinstance(ord, (int, float)):
+        raise ValueError(f"np.linalg.norm: {ord!r} is no norm of vectors")
+    total = np.sum(np.absolute(x) ** ord, axis=axis, keepdims=keepdims)
+    zero = total == 0
+    return np.where(zero, 0, np.where(zero, 1, total) ** (1 / ord))
+
+
+@composes(np.linalg.matrix_power)
+def matrix_power(a: Any, n: int) -> Any:
+    if n < 0:
+        a, n = np.linalg.inv(a), -n
+    power = None
+    while n:  # by squaring
+        if n & 1:
+            power = a if power is None else power @ a
+        n >>= 1
+        a = a @ a if n else a
+    return np.eye(a.shape[-1], dtype=a.dtype) + a * 0 if power is None else power
+
+
+@composes(np.linalg.multi_dot)
+def multi_dot(arrays: Any) -> Any:
+    return functools.reduce(np.matmul, arrays)
+
+
+# ---- elementwise ------------------------------------------------------------------------------
+
+
+@composes(np.round, np.around)
+def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    if a.dtype.kind != "f":
+        return Tensor(np.round(a.data, decimals))
+    scale = 10.0**abs(decimals)
+    return np.rint(a * scale) / scale if decimals >= 0 else np.rint(a / scale) * scale
+
+
+@composes(np.float_power)
+def float_power(x1: Any, x2: Any) -> Any:
+    wide = [x.astype(np.float64) if isinstance(x, Tensor) else np.float64(x) for x in (x1, x2)]
+    return np.power(*wide)
+
+
+def _like(value: Any) -> Any:
+    def like(a: Any, dtype: Any = None, *, shape: Any = None) -> Tensor:
+        shape = np.shape(a) if shape is None else shape
+        return Tensor(np.full(shape, value, dtype or a.dtype))
+
+    return like
+
+
+zeros_like = composes(np.zeros_like, np.empty_like)(_like(0))
+ones_like = composes(np.ones_like)(_like(1))
+
+
+@composes(np.full_like)
+def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    shape, dtype = np.shape(a) if shape is None else shape, a.dtype if dtype is None else dtype
+    if isinstance(fill_value, Tensor):
+        return np.broadcast_to(fill_value.astype(dtype), shape)
+    return Tensor(np.full(shape, fill_value, dtype))
+
+
+# ---- where no gradient can flow: plain results ------------------------------------------------
+
+for function in (
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+    np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
+    np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.signbit,
+    np.isnan, np.isinf, np.isfinite, np.isclose, np.allclose, np.array_equal, np.array_equiv,
+    np.all, np.any, np.isin, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
+    np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
+    np.searchsorted, np.digitize, np.bincount, np.unique, np.histogram, np.histogram_bin_edges,
+    np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.common_type,
+    np.iscomplexobj, np.isrealobj, np.shares_memory, np.may_share_memory,
+    np.array_repr, np.array_str, np.array2string,
+    np.save, np.savez, np.savez_compressed, np.savetxt,
+):  # fmt: skip
+    nondifferentiable(function)

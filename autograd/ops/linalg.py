@@ -1,0 +1,126 @@
+"""Matrix products, by `@` and by Einstein's summation.
+
+May import: tensor and everything below it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd.rules import composes, defvjp
+from autograd.tensor import Tensor, primitive
+
+__all__: list[str] = []
+
+
+def matmul_by_left(g: Any, y: Any, x1: Any, x2: Any) -> Any:
+    """g @ x2ᵀ; a vector takes part as a matrix with one row or one column."""
+    if x2.ndim == 2 and x1.ndim == 2:
+        return g @ x2.T
+    if x1.ndim == 1:
+        if x2.ndim == 1:
+            return g * x2
+        return (x2 @ g[..., None])[..., 0]
+    if x2.ndim == 1:
+        return g[..., None] * x2
+    return g @ x2.swapaxes(-1, -2)
+
+
+def matmul_by_right(g: Any, y: Any, x1: Any, x2: Any) -> Any:
+    """x1ᵀ @ g; a vector takes part as a matrix with one row or one column."""
+    if x1.ndim == 2 and x2.ndim == 2:
+        return x1.T @ g
+    if x1.ndim == 1:
+        if x2.ndim == 1:
+            return g * x1
+        return x1[:, None] * g[..., None, :]
+    if x2.ndim == 1:
+        return (x1.swapaxes(-1, -2) @ g[..., None])[..., 0]
+    return x1.swapaxes(-1, -2) @ g
+
+
+defvjp(np.matmul, matmul_by_left, matmul_by_right, formula="g x2ᵀ, x1ᵀ g")
+
+# ---- einsum -----------------------------------------------------------------------------------
+# Every call is brought to one form, explicit letters for every axis: 'ij,jk->ik'.
+
+
+def explicit(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
+    """The letters of each operand and of the result, with '...' spelled out."""
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(ndims):
+        raise ValueError(
+            f"einsum: {subscripts!r} describes {len(terms)} operands, but {len(ndims)} were given"
+        )
+    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+             if c not in subscripts]  # fmt: skip
+    hidden = [n - len(t.replace("...", "")) if "..." in t else 0 for t, n in zip(terms, ndims)]
+    longest = spare[: max(hidden, default=0)]
+    terms = [
+        t.replace("...", "".join(longest[len(longest) - h :])) for t, h in zip(terms, hidden)
+    ]
+    if arrow:
+        return terms, output.replace("...", "".join(longest))
+    letters = "".join(terms).replace("".join(longest), "") if longest else "".join(terms)
+    once = sorted(c for c in set(letters) if c not in longest and letters.count(c) == 1)
+    return terms, "".join(longest) + "".join(once)
+
+
+def einsum_of_list(operands: Any, terms: Any, output: str, optimize: Any = False) -> Any:
+    """np.einsum with the operands in one list and all letters explicit."""
+    return np.einsum(f"{','.join(terms)}->{output}", *operands, optimize=optimize)
+
+
+def einsum_rule(
+    g: Any, y: Any, operands: Any, terms: Any, output: str, optimize: Any = False
+) -> list[Any]:
+    """The gradient of an operand is an einsum too: of g and the others, to its own letters."""
+    gradients = []
+    spare = [c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+             if c not in output and not any(c in term for term in terms)]  # fmt: skip
+    for k, (operand, term) in enumerate(zip(operands, terms)):
+        with_g = [(g, output)] + [
+            pair for i, pair in enumerate(zip(operands, terms)) if i != k
+        ]
+        fresh = iter(spare)
+        wanted = ""
+        for n, c in zip(operand.shape, term):
+            if c in wanted:  # a diagonal, 'ii': the identity ties a new letter to the old one
+                tied = next(fresh)
+                with_g.append((np.eye(n, dtype=operand.dtype), c + tied))
+                c = tied
+            elif not any(c in letters for _, letters in with_g):
+                # summed away inside this operand alone: the same gradient all along the axis
+                with_g.append((np.ones(n, dtype=operand.dtype), c))
+            wanted += c
+        gradients.append(
+            einsum_of_list([a for a, _ in with_g], [t for _, t in with_g], wanted, optimize)
+        )
+    return gradients
+
+
+einsum_of_list = primitive(einsum_of_list, einsum_rule, formula="einsum of g and the others")
+
+
+@composes(np.einsum)
+def einsum(*operands: Any, optimize: Any = False) -> Any:
+    """Both ways of calling it: letters first, or each operand followed by a list of numbers."""
+    if isinstance(operands[0], str):
+        subscripts, *arrays = operands
+    else:
+        arrays = list(operands[: len(operands) // 2 * 2 : 2])
+        lists = [_letters(numbers) for numbers in operands[1::2]]
+        subscripts = ",".join(lists)
+        if len(operands) % 2:
+            subscripts += "->" + _letters(operands[-1])
+    arrays = [a if isinstance(a, Tensor) else np.asarray(a) for a in arrays]
+    terms, output = explicit(subscripts, [a.ndim for a in arrays])
+    return einsum_of_list(arrays, terms, output, optimize)
+
+
+def _letters(numbers: Any) -> str:
+    alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return "".join("..." if n is Ellipsis else alphabet[n] for n in numbers)

@@ -1,0 +1,194 @@
+"""Operations that gather elements along axes: sums, products, extrema, running sums, sorting.
+
+May import: tensor and everything below it, elementwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd.ops.elementwise import share
+from autograd.rules import defvjp
+from autograd.tensor import Tensor, primitive
+
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
+
+def stretched(g: Any, x: Any, axis: Any, keepdims: Any = False) -> Any:
+    """g, or y, with the reduced axes put back as axes of length 1, to broadcast against x."""
+    if keepdims or axis is None or axis == ():
+        return g  # a single number broadcasts as it is
+    return np.expand_dims(g, axis)
+
+
+# ---- sums -------------------------------------------------------------------------------------
+
+
+def sum_rule(
+    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, out: Any = None,
+    keepdims: Any = False,
+) -> Any:  # fmt: skip
+    """Every element counts once: g, handed to each of them."""
+    return np.broadcast_to(stretched(g, a, axis, keepdims), a.shape)
+
+
+def cumsum_rule(
+    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, out: Any = None
+) -> Any:
+    """Element i counts in the sums from i on: the running sum of g from the end."""
+    if axis is None:
+        return cumsum_rule(g, y, a.reshape(-1), 0).reshape(a.shape)
+    return np.flip(np.cumsum(np.flip(g, axis), axis), axis)
+
+
+defvjp(np.sum, sum_rule, formula="g for every element")
+defvjp(np.cumsum, cumsum_rule, formula="the sum of g from there to the end")
+
+# ---- products ---------------------------------------------------------------------------------
+# Dividing the product by an element gives the product of the others, but not where the element
+# is 0; there the others are multiplied out.
+
+
+def prod_rule(
+    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, out: Any = None,
+    keepdims: Any = False,
+) -> Any:  # fmt: skip
+    """g times the product of all other elements."""
+    g = stretched(g, a, axis, keepdims)
+    if np.all(a != 0):
+        return g * stretched(y, a, axis, keepdims) / a
+    if axis == ():
+        return g * np.ones_like(a)
+    # The reduced axes, joined to one at the end: others = (product before) * (product behind).
+    axes = tuple(range(a.ndim)) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
+    axes = tuple(i % a.ndim for i in axes)
+    order = tuple(i for i in range(a.ndim) if i not in axes) + axes
+    moved = np.transpose(a, order)
+    rows = moved.reshape((*moved.shape[: a.ndim - len(axes)], -1))
+    one = np.ones_like(rows[..., :1])
+    before = np.cumprod(np.concatenate([one, rows[..., :-1]], axis=-1), axis=-1)
+    behind = np.flip(
+        np.cumprod(np.concatenate([one, np.flip(rows[..., 1:], -1)], axis=-1), axis=-1), -1
+    )
+    others = (before * behind).reshape(moved.shape)
+    return g * np.transpose(others, tuple(np.argsort(order)))
+
+
+def cumprod_rule(
+    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, out: Any = None
+) -> Any:
+    """Element i counts in the products from i on, each without a[i] itself."""
+    if axis is None:
+        return cumprod_rule(g, y, a.reshape(-1), 0).reshape(a.shape)
+    if np.all(a != 0):
+        return np.flip(np.cumsum(np.flip(g * y, axis), axis), axis) / a
+    # With zeros, by Horner's scheme from the end: tail_i = g_i + a_(i+1) tail_(i+1).
+    n = a.shape[axis]
+    ahead = (slice(None),) * (axis % a.ndim)
+    tails = [g[(*ahead, n - 1)]]
+    for i in range(n - 2, -1, -1):
+        tails.append(g[(*ahead, i)] + a[(*ahead, i + 1)] * tails[-1])
+    one = np.ones_like(a[(*ahead, slice(0, 1))])
+    before = np.concatenate([one, y[(*ahead, slice(0, n - 1))]], axis=axis)
+    return before * np.stack(tails[::-1], axis=axis)
+
+
+defvjp(np.prod, prod_rule, formula="g times the product of the others")
+defvjp(np.cumprod, cumprod_rule, formula="the sum of g y from there to the end, over x")
+
+# ---- extrema and order ------------------------------------------------------------------------
+
+
+def extremum_rule(
+    g: Any, y: Any, a: Any, axis: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
+    """g to the extreme element, shared evenly where several are tied."""
+    tied = a == stretched(y, a, axis, keepdims)
+    count = np.sum(tied, axis=axis, keepdims=True, dtype=a.dtype) if axis != () else 1
+    return np.where(tied, stretched(g, a, axis, keepdims) / count, 0)
+
+
+for function in (np.max, np.amax, np.min, np.amin):
+    defvjp(function, extremum_rule, formula="g to the extreme element, shared by tied ones")
+
+
+def sort_rule(
+    g: Any, y: Any, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *,
+    stable: Any = None,
+) -> Any:  # fmt: skip
+    """Each g goes back to where its element came from."""
+    if axis is None:
+        return sort_rule(g, y, a.reshape(-1), 0).reshape(a.shape)
+    came_from = np.argsort(a, axis=axis, kind="stable")
+    return np.take_along_axis(g, np.argsort(came_from, axis=axis), axis=axis)
+
+
+defvjp(np.sort, sort_rule, formula="g, put back into the order of x")
+
+# ---- what NumPy has not -----------------------------------------------------------------------
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) along axes, without overflow.
+
+    Args: x of any shape; axis and keepdims as for np.sum. Rows that are all -inf give -inf, with
+    gradient 0 (where PyTorch too gives 0, and a naive formula nan). The derivative is softmax(x).
+
+    >>> logsumexp(Tensor([1000.0, 1000.0]))
+    Tensor(1000.69314718)
+    """
+    x = np.asarray(x)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
+    with np.errstate(divide="ignore"):  # log(0) is the -inf that is meant
+        y = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else np.squeeze(y, axis=axis)
+
+
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """exp(x) / sum(exp(x)) along an axis, without overflow.
+
+    Args: x of any shape; the result has the same, and sums to 1 along the axis. A row that is all
+    -inf gives nan, with gradient 0. The derivative is y (g - sum(g y)).
+
+    >>> softmax(Tensor([0.0, 0.0, 1000.0]))
+    Tensor([0., 0., 1.])
+    """
+    x = np.asarray(x)
+    top = np.max(x, axis=axis, keepdims=True)
+    e = np.exp(x - top)
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def log_softmax(x: Any, axis: Any = -1) -> Any:
+    """log(softmax(x)) along an axis: x - logsumexp(x), finite where x is.
+
+    Args: x of any shape; the result has the same. The derivative is g - softmax(x) sum(g).
+
+    >>> log_softmax(Tensor([0.0, 1000.0]))
+    Tensor([-1000.,     0.])
+    """
+    x = np.asarray(x)
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    g, y = stretched(g, x, axis, keepdims), stretched(y, x, axis, keepdims)
+    return g * np.exp(share(x, y))
+
+
+def _softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
+    y = np.where(np.isnan(y) & (x == -np.inf), 0, y)  # a row of nothing has no gradient
+    return y * (g - np.sum(g * y, axis=axis, keepdims=True))
+
+
+def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
+    return g - np.exp(y) * np.sum(g, axis=axis, keepdims=True)
+
+
+logsumexp = primitive(logsumexp, _logsumexp_rule, formula="g softmax(x)")
+softmax = primitive(softmax, _softmax_rule, formula="y (g - sum(g y))")
+log_softmax = primitive(log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)")

@@ -1,0 +1,79 @@
+"""Where the time and the memory go: a table by operation and by scope.
+
+May import: mode.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from autograd.mode import ModeChange, Mode, current_mode
+
+__all__ = ["profile"]
+
+
+class profile(ModeChange):
+    """Measure every operation inside: calls, time and memory, forward and backward.
+
+    Prints a table at the end, unless `verbose` is False; `table()` gives it as a string, and
+    `rows` holds the figures: (phase, scope, operation) -> [calls, seconds, bytes of results].
+    Measuring costs about a microsecond an operation, so trust large figures and ratios.
+
+    >>> from autograd import Tensor
+    >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
+    >>> with profile(verbose=False) as p:
+    ...     (x @ x.T).sum().backward()
+    >>> sorted({operation for _, _, operation in p.rows})
+    ['matmul', 'sum', 'transpose']
+    """
+
+    def __init__(self, verbose: bool = True) -> None:
+        super().__init__()
+        self.verbose = verbose
+        self.rows: dict[tuple[str, str, str], list[float]] = {}
+
+    def _change(self, mode: Mode) -> Mode:
+        return mode.but(profile=self)
+
+    def _fresh(self) -> profile:
+        return type(self)(self.verbose)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        if self.verbose and kind is None:
+            print(self.table(), file=sys.stdout)
+
+    def forward(self, operation: Any, scope: Any, args: Any, kwargs: Any) -> Any:
+        """Compute an operation, and note what it took (called by the engine)."""
+        start = time.perf_counter()
+        data = operation.forward(*args, **kwargs)
+        self.add("forward", operation.name, scope, time.perf_counter() - start, data)
+        return data
+
+    def add(self, phase: str, name: str, scope: Any, seconds: float, made: Any) -> None:
+        """Note one call (called by the engine)."""
+        row = self.rows.setdefault((phase, "" if scope is None else str(scope), name), [0, 0.0, 0])
+        row[0] += 1
+        row[1] += seconds
+        members = made if isinstance(made, (tuple, list)) else [made]
+        row[2] += sum(getattr(m, "nbytes", 0) for m in members)
+
+    def table(self) -> str:
+        """The figures as text, the slowest first."""
+        total = sum(row[1] for row in self.rows.values()) or 1.0
+        lines = [f"{'phase':<9}{'scope':<24}{'operation':<18}{'calls':>8}{'ms':>10}{'%':>6}{'MB':>9}"]
+        ordered = sorted(self.rows.items(), key=lambda item: -item[1][1])
+        for (phase, scope, name), (calls, seconds, size) in ordered:
+            lines.append(
+                f"{phase:<9}{scope[-23:]:<24}{name[:17]:<18}{calls:>8}{seconds * 1e3:>10.3f}"
+                f"{100 * seconds / total:>6.1f}{size / 1e6:>9.2f}"
+            )
+        return "\n".join(lines)

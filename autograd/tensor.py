@@ -1,0 +1,1172 @@
+"""Tensor: an array, or one number, that remembers how it was computed.
+
+Here are the class, the two ways by which an operation is recorded (`apply`, for all of them; the
+operators' own short way, for speed), and NumPy's protocols, which make `np.sin(tensor)` end in
+`apply`. What an operation computes and how it is differentiated is written under ops/, and found
+through the registry.
+
+May import: rules, errors, mode, engine.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from autograd.engine import (
+    Deferred, HookHandle, Hooks, anomaly, commit, locked, next_birth, sweep,
+)  # fmt: skip
+from autograd.errors import AutogradError, InPlaceError, restated
+from autograd.mode import Mode, current_mode
+from autograd.rules import (
+    Function, Operation, Signature, compositions, declare, methods, operations, plain,
+)  # fmt: skip
+
+__all__ = ["Tensor", "nondifferentiable", "primitive"]
+
+new_object = object.__new__
+Shape = tuple[int, ...]
+
+
+# ---- operators --------------------------------------------------------------------------------
+# Written out for speed: on small operations a function call is most of the cost. This is the short
+# way of `apply` (below the class); whatever is unusual takes the long way.
+
+
+def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:
+    """The three methods of a binary operator: `x * y`, `2 * x` and `x *= y`.
+
+    The Python operator itself is the forward, for on NumPy scalars it takes a tenth of the ufunc's
+    time. A Python float or int is taken as it is, and stays weak in promotion (NEP 50).
+    """
+    operation = declare(ufunc)
+    get_mode, make, birth = current_mode, new_object, next_birth
+
+    def forward(self: Tensor, other: Any) -> Any:
+        mode = get_mode()
+        a = self._data
+        if other.__class__ is Tensor:
+            b = other._data
+            if self._requires_grad:
+                inputs = (self, other) if other._requires_grad else (self, None)
+            else:
+                inputs = (None, other) if other._requires_grad else None
+        else:
+            if other.__class__ is not float and other.__class__ is not int:
+                other = _operand(other, operation)
+                if other is NotImplemented:
+                    return other
+            b = other
+            inputs = (self, None) if self._requires_grad else None
+        if inputs is None or not mode.plain:
+            return apply(operation, (self, other))
+        try:
+            data = function(a, b)
+        except Exception as error:
+            raise restated(operation.name, (a, b), error) from error
+        node = make(Tensor)
+        node._data = data
+        node._requires_grad = True
+        node._inputs = inputs
+        node._args = (a, b)
+        node._kwargs = None
+        node._op = operation
+        node._birth = birth()
+        node._scope = mode.scope
+        node._hooks = None
+        return node
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        if other.__class__ is not float and other.__class__ is not int:
+            other = _operand(other, operation)
+            if other is NotImplemented:
+                return other
+        return apply(operation, (other, self))
+
+    def in_place(self: Tensor, other: Any) -> Any:
+        # Python's default, x = x * y, but for `with no_grad(): w -= step`, where w stays the leaf
+        # it was and takes the new values, as PyTorch's users write it.
+        new = forward(self, other)
+        if self._requires_grad and self._inputs == () and not get_mode().grad:
+            return new if new is NotImplemented else self.assign_(new)
+        return new
+
+    return forward, reflected, in_place
+
+
+def _unary(ufunc: Any) -> Any:
+    operation = declare(ufunc)
+    return lambda self: apply(operation, (self,))
+
+
+def _comparison(function: Callable[[Any, Any], Any]) -> Any:
+    """Comparisons give plain arrays: no gradient can flow through them."""
+
+    def compare(self: Tensor, other: Any) -> Any:
+        return function(self._data, other._data if isinstance(other, Tensor) else other)
+
+    return compare
+
+
+def _operand(value: Any, operation: Operation) -> Any:
+    """A plain operand beside a Tensor; NotImplemented for what is no number or array."""
+    if isinstance(value, Tensor):  # of a subclass
+        return value
+    if isinstance(value, (np.ndarray, np.generic)):
+        if value.dtype.kind not in "fiub":
+            raise TypeError(_not_real(operation.name, value.dtype))
+        return value
+    if isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, complex):
+        raise TypeError(_not_real(operation.name, np.dtype(complex)))
+    if getattr(value, "__array_ufunc__", True) is None:  # it asks NumPy to stand back
+        return NotImplemented
+    if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
+        return _operand(np.asarray(value), operation)
+    return NotImplemented
+
+
+class Tensor:
+    """An n-dimensional array of numbers that records a graph and differentiates it.
+
+    Args: data, anything that `np.asarray` takes: numbers and lists become float64 or int64 (with
+        `requires_grad`, float64), an array keeps its dtype and is not copied; requires_grad,
+        whether operations on it are recorded; dtype, to convert to; name, for messages and
+        drawings.
+
+    Values are never changed in place: `assign_`, `p.data = ...` and optimisers give a Tensor a new
+    array, so a graph recorded before goes on with the values that it saw.
+
+    Raises TypeError for complex numbers, objects and strings, and for `requires_grad` on an
+    integer or boolean array.
+
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad                                           # the gradient of sum(x²): 2x
+    array([2., 4., 6.])
+    """
+
+    # `_data` is an array, or the NumPy scalar that NumPy itself makes of 0-d results; for the
+    # members of a list argument and for several results it is a tuple. `_inputs` is () for a leaf
+    # and None once freed. The slots of the last line stay unset until somebody needs them.
+    __slots__ = (
+        "_data", "_requires_grad", "_inputs", "_args", "_kwargs", "_op", "_birth", "_scope",
+        "_hooks",
+        "_grad", "_line", "_name", "__weakref__",
+    )  # fmt: skip
+
+    __hash__ = object.__hash__  # by identity, though == compares elements
+
+    def __init__(
+        self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
+    ) -> None:
+        array = _as_data(data, dtype)
+        if requires_grad and array.dtype.kind != "f":
+            if array.dtype.kind != "i" or dtype or not isinstance(data, (int, list, tuple)):
+                raise TypeError(_needs_float(array.dtype))
+            array = array.astype(np.float64)  # Python's own ints: 3 means 3.0
+        # A number of our own is kept as a NumPy scalar, which computes several times faster than
+        # a 0-d array; `.data` turns it into an array on the first look.
+        shared = isinstance(data, (np.ndarray, Tensor))
+        self._data = array if array.ndim or shared else array[()]
+        self._requires_grad = bool(requires_grad)
+        self._inputs: Any = ()
+        self._args: Any = ()
+        self._kwargs: Any = None
+        self._op: Any = None
+        self._birth = 0
+        self._scope = None
+        self._hooks: Any = None
+        if name is not None:
+            self.name = name
+
+    # ---- what it is ---------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Any:
+        """The values as a plain NumPy array, without a copy; read-only if an operation made them.
+
+        Assigning gives the Tensor new values of the same shape (shared with the array that is
+        given, cast if the dtype differs between floats); graphs recorded before keep the values
+        that they used. Raises InPlaceError on a result, ValueError on another shape.
+
+        >>> p = Tensor([1.0, 2.0], requires_grad=True)
+        >>> p.data = p.data - 0.5
+        >>> p
+        Tensor([0.5, 1.5], requires_grad=True)
+        """
+        data = self._data
+        if self._op is not None:
+            return locked(data)
+        if data.__class__ is not np.ndarray:
+            self._data = data = np.array(data)  # from now on, writing into .data is seen
+        return data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        array = _as_data(value, None)
+        self._rebind(array if array.ndim or array is value else array[()])
+
+    def assign_(self, array: Any) -> Tensor:
+        """Give this leaf new values: a checked copy of `array`, in the shape and dtype it has.
+
+        For updates of parameters. Graphs recorded before keep the values that they used, and
+        arrays taken from `.data` before keep theirs. Returns self. Raises ValueError on another
+        shape, TypeError if the values do not convert, InPlaceError on a result; then nothing has
+        changed.
+
+        >>> p = Tensor([1.0, 2.0], requires_grad=True)
+        >>> p.assign_([5, 6])
+        Tensor([5., 6.], requires_grad=True)
+        """
+        value = _as_data(array.data if isinstance(array, Tensor) else array, None)
+        if value.dtype.kind == "f" and self._data.dtype.kind != "f":
+            raise TypeError(f"assign_: {value.dtype} values do not fit into {self._data.dtype}")
+        value = value.astype(self._data.dtype)
+        self._rebind(value if value.ndim else value[()])
+        return self
+
+    def _rebind(self, value: Any) -> None:
+        if self._inputs != ():
+            raise InPlaceError(
+                f"the values of {self._title()} cannot be changed: an operation made them and its "
+                "graph depends on them; make a new Tensor, or detach() this one first"
+            )
+        if value.shape != self._data.shape:
+            raise ValueError(
+                f"new values of shape {value.shape} for {self._title()} of shape "
+                f"{self._data.shape}: the shape must stay; make a new Tensor for another shape"
+            )
+        if self._requires_grad and value.dtype.kind != "f":
+            raise TypeError(_needs_float(value.dtype))
+        gradient = getattr(self, "_grad", None)
+        if gradient is not None and gradient.dtype != value.dtype:
+            self._grad = gradient.astype(value.dtype)
+        self._data = value
+        self._op = None
+        self._birth = next_birth()  # a second derivative through the old values can be told
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that `backward` has gathered, a plain array of the data's shape and dtype,
+        or None. Assigning checks the shape (ValueError) and takes a copy.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> (x * x).backward()
+        >>> x.grad
+        array(6.)
+        """
+        gradient = getattr(self, "_grad", None)
+        if gradient is not None and gradient.__class__ is not np.ndarray:
+            self._grad = gradient = np.array(gradient)
+        return gradient
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is None:
+            self._grad = None
+            return
+        gradient = np.array(_as_data(value, None), dtype=self._data.dtype)
+        if gradient.shape != self._data.shape:
+            raise ValueError(
+                f".grad of {self._title()} must have its shape {self._data.shape}, "
+                f"got {gradient.shape}"
+            )
+        self._grad = gradient
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this Tensor are recorded. Can be set on leaves of float dtype."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        self.requires_grad_(flag)
+
+    def requires_grad_(self, flag: bool = True) -> Tensor:
+        """Record operations on this leaf from now on, or no longer; returns self.
+
+        Raises TypeError unless the dtype is a float, AutogradError on the result of a recorded
+        operation (use detach()).
+
+        >>> Tensor([1.0]).requires_grad_()
+        Tensor([1.], requires_grad=True)
+        """
+        if flag and self._data.dtype.kind != "f":
+            raise TypeError(_needs_float(self._data.dtype))
+        if self._inputs != ():
+            if flag:
+                return self
+            raise AutogradError(
+                f"requires_grad of {self._title()} cannot be switched off: an operation made it; "
+                "use detach()"
+            )
+        if flag and self._op is not None:  # an unrecorded result becomes a leaf, on its own memory
+            self._data = self._data.copy() if isinstance(self._data, np.ndarray) else self._data
+            self._op = None
+        self._requires_grad = bool(flag)
+        return self
+
+    @property
+    def name(self) -> str | None:
+        """A name for messages and drawings, or None."""
+        return getattr(self, "_name", None)
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a str or None, got {type(name).__name__}")
+        self._name = name
+
+    @property
+    def scope(self) -> str:
+        """Where it was recorded: the names of the scopes around, joined by dots ("" at the top)."""
+        return "" if self._scope is None else str(self._scope)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made it: gradients end here."""
+        return self._inputs == ()
+
+    @property
+    def shape(self) -> Shape:
+        """The length of each axis, as ndarray.shape."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the values."""
+        return self._data.dtype
+
+    @property
+    def T(self) -> Tensor:
+        """All axes reversed (differentiable)."""
+        return call(np.transpose, self)
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged (differentiable): the transpose of each matrix."""
+        if self._data.ndim < 2:
+            raise ValueError(f"mT needs at least 2 axes, got shape {self._data.shape}")
+        return call(np.swapaxes, self, -1, -2)
+
+    def _title(self) -> str:
+        """How messages call it: its name, or what made it."""
+        if self.name is not None:
+            return f"the Tensor {self.name!r}"
+        made = f"result of {self._op.name}" if self._op is not None else "leaf"
+        return f"a Tensor ({made})"
+
+    # ---- differentiation ----------------------------------------------------------------------
+
+    def backward(self, gradient: Any = None, *, retain_graph: bool = True) -> None:
+        """Add d(self)/d(leaf) to the `.grad` of every leaf that requires a gradient.
+
+        Args: gradient, of this Tensor's shape, the vector of the vector-Jacobian product (1 for a
+            scalar); retain_graph, False to free the graph on the way: less memory, once only.
+
+        A second call adds again. If anything fails, no `.grad` has changed.
+        Raises ValueError for a non-scalar without `gradient` or a gradient of the wrong shape,
+        AutogradError where nothing requires a gradient, GraphFreedError on a freed graph.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).backward([1.0, 10.0])
+        >>> x.grad
+        array([ 2., 40.])
+        """
+        if not self._requires_grad:
+            raise AutogradError(
+                f"backward: {self._title()} does not depend on anything that requires a gradient; "
+                "create the parameters with requires_grad=True, and compute outside of no_grad()"
+            )
+        seed = output_gradient(self, gradient, "backward")
+        commit(sweep([self], [seed], retain_graph=retain_graph))
+
+    def zero_grad(self) -> None:
+        """Set `.grad` to None."""
+        self._grad = None
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this result in `.grad` too (leaves do so anyway)."""
+        if not self._requires_grad:
+            raise AutogradError("retain_grad: this Tensor does not require a gradient")
+        if self._inputs != ():
+            self._hooks = self._hooks or Hooks()
+            self._hooks.retain = True
+
+    def register_hook(self, function: Callable[[Any], Any]) -> HookHandle:
+        """Call `function(gradient)` whenever backward has this Tensor's whole gradient.
+
+        The gradient is a read-only array (a Tensor under create_graph); what the function returns,
+        unless None, replaces it and must keep the shape (ValueError). Returns a handle with
+        `remove()`.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> (x * x).backward()
+        >>> float(x.grad)
+        60.0
+        """
+        if not callable(function):
+            raise TypeError(f"register_hook needs a function, got {type(function).__name__}")
+        if not self._requires_grad:
+            raise AutogradError("register_hook: this Tensor does not require a gradient")
+        self._hooks = self._hooks or Hooks()
+        return HookHandle(self._hooks.functions, function)
+
+    def detach(self) -> Tensor:
+        """The same values as a leaf that needs no gradient; shares the data."""
+        return Tensor(self.data)
+
+    def _as_arguments(self) -> tuple[Any, tuple[Any, ...]]:
+        """The result and the arguments as Tensors, for rules that record (create_graph)."""
+        if self._is_list():
+            return self, ()
+        args = list(self._args)
+        for position, parent in enumerate(self._inputs):
+            if parent is None:
+                continue
+            if parent._is_list():
+                members = zip(parent._inputs, parent._data)
+                args[position] = [raw if m is None else m for m, raw in members]
+                parents = parent._inputs
+            else:
+                args[position] = parent
+                parents = (parent,)
+            for leaf in parents:
+                if leaf is not None and leaf._birth > self._birth:
+                    raise InPlaceError(
+                        f"{leaf._title()} was given new values after {self._op.name} used it, and "
+                        "a second derivative would mix both; differentiate before the update"
+                    )
+        if self._data.__class__ is tuple:
+            return tuple(_select(self, i) for i in range(len(self._data))), tuple(args)
+        return self, tuple(args)
+
+    def _is_list(self) -> bool:
+        """Whether this is the hidden node that stands for the members of a list argument."""
+        return self._data.__class__ is tuple and self._args == ()
+
+    # ---- leaving and copying ------------------------------------------------------------------
+
+    def numpy(self) -> Any:
+        """The values as a plain array, without the graph; as `.data` (read-only for results)."""
+        data = self.data
+        return data if data.__class__ is np.ndarray else locked(np.array(data))
+
+    def item(self) -> Any:
+        """The one element as a Python number; ValueError if there are more or fewer."""
+        if self._data.size != 1:
+            raise ValueError(f"item() needs exactly one element, this Tensor has {self._data.size}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def clone(self) -> Tensor:
+        """A copy of the values through which gradients flow."""
+        return call(np.copy, self)
+
+    copy = clone
+
+    def astype(self, dtype: Any) -> Tensor:
+        """Convert the values; to a float dtype this is differentiable.
+
+        >>> Tensor([1.0, 2.5]).astype(np.float32).dtype
+        dtype('float32')
+        """
+        return apply(_ASTYPE, (self, np.dtype(dtype)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self._requires_grad:
+            raise TypeError(
+                "a Tensor that requires a gradient does not become an array by itself, for its "
+                "gradient would be lost: use np.stack([...]) to join Tensors, or .detach() or "
+                ".data for the values alone"
+            )
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __copy__(self) -> Tensor:
+        return _leaf(*self._leaf_state())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _leaf, self._leaf_state()
+
+    def _leaf_state(self) -> tuple[Any, ...]:
+        if self._inputs != ():
+            raise AutogradError(
+                f"{self._title()} belongs to a graph and cannot be copied or pickled alone; "
+                "use .detach() for its values or .clone() for a copy inside the graph"
+            )
+        return self._data, self._requires_grad, self.name, getattr(self, "_grad", None)
+
+    def __repr__(self) -> str:
+        text = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
+        notes = [text]
+        if self._data.dtype not in (np.float64, np.int64, np.bool_):
+            notes.append(f"dtype={self._data.dtype}")
+        if self.name is not None:
+            notes.append(f"name={self.name!r}")
+        if self._inputs != ():
+            notes.append(f"made by {self._op.name}")
+        elif self._requires_grad:
+            notes.append("requires_grad=True")
+        return f"Tensor({', '.join(notes)})"
+
+    # ---- operators and comparisons ------------------------------------------------------------
+
+    __add__, __radd__, __iadd__ = _binary(np.add, operator.add)
+    __sub__, __rsub__, __isub__ = _binary(np.subtract, operator.sub)
+    __mul__, __rmul__, __imul__ = _binary(np.multiply, operator.mul)
+    __truediv__, __rtruediv__, __itruediv__ = _binary(np.divide, operator.truediv)
+    __floordiv__, __rfloordiv__, __ifloordiv__ = _binary(np.floor_divide, operator.floordiv)
+    __mod__, __rmod__, __imod__ = _binary(np.remainder, operator.mod)
+    __pow__, __rpow__, __ipow__ = _binary(np.power, operator.pow)
+    __matmul__, __rmatmul__, __imatmul__ = _binary(np.matmul, operator.matmul)
+    __neg__, __pos__, __abs__ = _unary(np.negative), _unary(np.positive), _unary(np.absolute)
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
+    # Comparisons give plain arrays.
+    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
+    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
+    __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
+
+    # ---- a container of numbers, as ndarray is ------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return apply(_LOOKUP, (self, _plain_index(index)))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise InPlaceError(
+            "x[i] = v would change a Tensor in place, and a gradient could be lost: compute a new "
+            "one with np.where(mask, v, x), or give a leaf new values with x.assign_(array)"
+        )
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a Tensor with 0 axes (one number)")
+        return self._data.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._data.ndim:
+            raise TypeError("iteration over a Tensor with 0 axes (one number)")
+        return (self[i] for i in range(self._data.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self == value))
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ValueError(
+                f"the truth value of a Tensor of shape {self._data.shape} is ambiguous; use "
+                "np.any(t) or np.all(t), or len(t) for its length"
+            )
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self._one("float"))
+
+    def __int__(self) -> int:
+        return int(self._one("int"))
+
+    def __index__(self) -> int:
+        return operator.index(self._data)
+
+    def _one(self, kind: str) -> Any:
+        if self._data.ndim:
+            raise TypeError(
+                f"{kind}() needs a Tensor with 0 axes, got shape {self._data.shape}; use .item() "
+                "for the one element of a longer shape"
+            )
+        return self._data
+
+    def __format__(self, specification: str) -> str:
+        if not specification:
+            return str(self)
+        return format(self._one("format")[()], specification)
+
+    # ---- ndarray's methods, and a few more for short scripts ----------------------------------
+
+    def sum(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
+        """Sum over all elements or some axes; see np.sum."""
+        return call(np.sum, self, axis=axis, dtype=dtype, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
+        """Mean over all elements or some axes; see np.mean."""
+        return call(np.mean, self, axis=axis, dtype=dtype, keepdims=keepdims)
+
+    def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+        """Largest element; tied elements share the gradient evenly. See np.max."""
+        return call(np.max, self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+        """Smallest element; tied elements share the gradient evenly. See np.min."""
+        return call(np.min, self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
+        """Product over all elements or some axes; see np.prod."""
+        return call(np.prod, self, axis=axis, dtype=dtype, keepdims=keepdims)
+
+    def var(self, axis: Any = None, ddof: float = 0, *, keepdims: bool = False) -> Tensor:
+        """Variance, the sum of squares divided by n - ddof (as NumPy: 0); see np.var."""
+        return call(np.var, self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def std(self, axis: Any = None, ddof: float = 0, *, keepdims: bool = False) -> Tensor:
+        """Standard deviation, the root of `var`; see np.std."""
+        return call(np.std, self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """Index of the largest element, a plain array; see np.argmax."""
+        return np.argmax(self._data, axis=axis, keepdims=keepdims)
+
+    def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """Index of the smallest element, a plain array; see np.argmin."""
+        return np.argmin(self._data, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape: reshape(2, 3), reshape((2, 3)), -1 for the rest."""
+        return call(np.reshape, self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Axes in another order: transpose(1, 0), transpose((1, 0)); without any, reversed."""
+        return call(np.transpose, self, axes[0] if len(axes) == 1 else axes or None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Two axes exchanged."""
+        return call(np.swapaxes, self, axis1, axis2)
+
+    def ravel(self) -> Tensor:
+        """All elements along one axis."""
+        return call(np.reshape, self, -1)
+
+    flatten = ravel
+
+    def squeeze(self, axis: Any = None) -> Tensor:
+        """Without the axes of length 1."""
+        return call(np.squeeze, self, axis)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
+        """Each element several times; see np.repeat."""
+        return call(np.repeat, self, repeats, axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+        """Limited to [min, max]; see np.clip."""
+        return call(np.clip, self, min, max)
+
+    def round(self, decimals: int = 0) -> Tensor:
+        """Rounded; the gradient is 0."""
+        return call(np.round, self, decimals)
+
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        """Running sums; see np.cumsum."""
+        return call(np.cumsum, self, axis)
+
+    def dot(self, other: Any) -> Tensor:
+        """Matrix or inner product; see np.dot."""
+        return call(np.dot, self, other)
+
+    def take(self, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Tensor:
+        """Elements at indices along an axis; see np.take."""
+        return call(np.take, self, indices, axis, mode=mode)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """Sum along a diagonal; see np.trace."""
+        return call(np.trace, self, offset, axis1, axis2)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """The elements of a diagonal; see np.diagonal."""
+        return call(np.diagonal, self, offset, axis1, axis2)
+
+    def exp(self) -> Tensor:
+        """e to the power of each element."""
+        return call(np.exp, self)
+
+    def log(self) -> Tensor:
+        """The natural logarithm of each element."""
+        return call(np.log, self)
+
+    def sqrt(self) -> Tensor:
+        """The square root of each element."""
+        return call(np.sqrt, self)
+
+    def abs(self) -> Tensor:
+        """The absolute value of each element."""
+        return call(np.absolute, self)
+
+    def relu(self) -> Tensor:
+        """max(x, 0) of each element."""
+        return methods["relu"](self)
+
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + exp(-x)) of each element."""
+        return methods["sigmoid"](self)
+
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent of each element."""
+        return call(np.tanh, self)
+
+    # ---- NumPy's protocols --------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """np.sin(tensor) comes here (NEP 13), and so does array + tensor."""
+        if method == "__call__":
+            return call(ufunc, *inputs, **kwargs)
+        if method == "reduce" and ufunc in _REDUCTIONS:
+            kwargs.setdefault("axis", 0)
+            return call(_REDUCTIONS[ufunc], *inputs, **kwargs)
+        if method == "accumulate" and ufunc in _ACCUMULATIONS:
+            return call(_ACCUMULATIONS[ufunc], *inputs, **({"axis": 0} | kwargs))
+        if method == "outer" and not kwargs:
+            a, b = inputs
+            return call(ufunc, np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
+        raise TypeError(
+            f"np.{ufunc.__name__}.{method} does not work on Tensors; it has no rule. Use the "
+            "function itself and reductions such as np.sum, or .detach() for plain values"
+        )
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """np.sum(tensor), np.stack([tensor, tensor]) and the like come here (NEP 18)."""
+        return call(func, *args, **kwargs)
+
+
+# ---- recording --------------------------------------------------------------------------------
+
+
+def result(data: Any, operation: Any, inputs: Any, args: Any, kwargs: Any, mode: Mode) -> Tensor:
+    """A Tensor that an operation made; `inputs` None where nothing is to be recorded."""
+    node = new_object(Tensor)
+    node._data = data
+    node._op = operation
+    node._scope = mode.scope
+    node._hooks = None
+    node._kwargs = kwargs or None
+    if inputs is None:
+        node._requires_grad, node._inputs, node._args, node._birth = False, (), (), 0
+    else:
+        node._requires_grad, node._inputs, node._args = True, inputs, args
+        node._birth = next_birth()
+    return node
+
+
+def apply(
+    operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
+) -> Any:
+    """Compute an operation, and record it if an argument requires a gradient.
+
+    Returns a Tensor, or for several results the same kind of tuple full of Tensors.
+    """
+    signature = operation.signature
+    if kwargs or len(args) > signature.out:
+        args, kwargs = _bound(operation, args, kwargs or {})
+    mode = current_mode()
+    raw: list[Any] = []
+    inputs: list[Any] = []
+    recorded = False
+    for argument in args:
+        parent = None
+        if isinstance(argument, Tensor):
+            if argument._requires_grad and mode.grad:
+                parent = argument
+            argument = argument._data
+        elif argument.__class__ in (list, tuple) and any(isinstance(a, Tensor) for a in argument):
+            parent, argument = _members(argument, operation, mode)
+        if parent is not None:
+            position = len(inputs)
+            if position >= len(operation.rules) or operation.rules[position] is None:
+                raise TypeError(
+                    f"{operation.name}: argument {position + 1} has no derivative, but a Tensor "
+                    "that requires a gradient was given; use its .detach()"
+                )
+            recorded = True
+        raw.append(argument)
+        inputs.append(parent)
+    if kwargs and _any_tensor(kwargs.values()):
+        kwargs = _without_gradient(operation, kwargs)
+    try:
+        if mode.profile is None:
+            data = operation.forward(*raw, **kwargs) if kwargs else operation.forward(*raw)
+        else:
+            data = mode.profile.forward(operation, mode.scope, raw, kwargs or {})
+    except Exception as error:
+        told = restated(operation.name, raw, error)
+        if told is error:
+            raise
+        raise told from error
+    if isinstance(data, (tuple, list)):
+        return _several(data, operation, tuple(inputs) if recorded else None, raw, kwargs, mode)
+    if not hasattr(data, "dtype"):
+        data = np.asarray(data)
+    if data.dtype.kind != "f":
+        if data.dtype.kind not in "iub":
+            raise TypeError(_not_real(operation.name, data.dtype))
+        recorded = False  # no gradient flows through integers
+    node = result(data, operation, tuple(inputs) if recorded else None, tuple(raw), kwargs, mode)
+    return _checked(node) if mode.anomaly else node
+
+
+def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a NumPy function on Tensors: record it, compose it, or give its plain result."""
+    if (operation := operations.get(function)) is not None and operation.rules:
+        return apply(operation, args, kwargs)
+    if function in compositions:
+        composition, signature = compositions[function]
+        if kwargs or len(args) > signature.out:
+            kwargs = _accepted(function, signature, args, kwargs)
+        return composition(*args, **kwargs)
+    if function in plain:
+        return plain[function](*_plain(args), **_plain(kwargs))
+    name = _numpy_name(function)
+    raise TypeError(
+        f"{name} has no derivative registered, so it does not take Tensors. Give it one:\n"
+        f"    autograd.defvjp({name}, lambda g, y, x: ...)        # g times the derivative by x\n"
+        "or make an operation of your own:\n"
+        "    f = autograd.primitive(forward, lambda g, y, x: ...)\n"
+        "or, if no gradient can flow through it:\n"
+        f"    autograd.nondifferentiable({name})"
+    )
+
+
+def primitive(
+    forward: Callable[..., Any], *rules: Callable[..., Any] | None, formula: str | None = None
+) -> Callable[..., Any]:
+    """Make a differentiable operation of a function on arrays and the rules of its derivative.
+
+    Args: forward, a function of arrays; rules, one for each argument, `rule(g, y, *args,
+        **kwargs)`, as `defvjp` describes; formula, the derivative in symbols, for messages.
+    Returns a function that takes Tensors (and, giving an array, plain arrays).
+
+    >>> cube = primitive(lambda x: x**3, lambda g, y, x: g * 3 * x**2, formula="3 x²")
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> x.grad
+    array(12.)
+    """
+    operation = Operation(forward)
+    operation.define(rules, formula)
+
+    @wraps(forward)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if _any_tensor(args) or _any_tensor(kwargs.values()):
+            return apply(operation, args, kwargs)
+        return forward(*args, **kwargs)
+
+    operations[function] = operation
+    return function
+
+
+def nondifferentiable(function: Function) -> Function:
+    """Let a function take Tensors and give plain results, without a gradient.
+
+    For functions that find or count rather than compute. Works on NumPy's functions, and as a
+    decorator on your own. Returns the function to call.
+
+    >>> from autograd import Tensor
+    >>> x = Tensor([3.0, 1.0], requires_grad=True)
+    >>> _ = nondifferentiable(np.packbits)
+    >>> @nondifferentiable
+    ... def first(x):
+    ...     return x[0]
+    >>> first(x)
+    np.float64(3.0)
+    """
+    plain[function] = function
+    if isinstance(function, np.ufunc) or hasattr(function, "_implementation"):
+        return function  # NumPy asks our protocols by itself
+
+    @wraps(function)
+    def unwrapped(*args: Any, **kwargs: Any) -> Any:
+        return function(*_plain(args), **_plain(kwargs))
+
+    return unwrapped  # type: ignore[return-value]
+
+
+def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
+    """The gradient to start from: 1 for a scalar, else what is given, checked."""
+    data = output._data
+    if gradient is None:
+        if data.size != 1:
+            raise ValueError(
+                f"{caller}: the output has shape {data.shape}, and only a single number has *the* "
+                "gradient. Reduce it first, loss = y.sum() or y.mean(), or pass the vector of the "
+                f"vector-Jacobian product: y.backward(gradient), of shape {data.shape}"
+            )
+        return data.dtype.type(1) if data.__class__ is not np.ndarray else np.ones_like(data)
+    if isinstance(gradient, Tensor):
+        value = gradient._data
+    else:
+        value = gradient = _as_data(gradient, None)
+    if value.shape != data.shape:
+        raise ValueError(
+            f"{caller}: the gradient has shape {value.shape}, the output {data.shape}; they must "
+            "be the same"
+        )
+    if value.dtype != data.dtype:
+        gradient = gradient.astype(data.dtype)
+    return gradient
+
+
+# ---- what apply and call need -----------------------------------------------------------------
+
+def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Tensor | None, Any]:
+    """A list argument: its raw values, and a node that hands its gradients on to its members.
+
+    The node's value is the tuple of the members' values, and its gradient the list that the rule
+    returns; member i takes entry i. So the sweep needs no special case for lists.
+    """
+    if isinstance(operation.forward, np.ufunc):
+        raise TypeError(
+            f"{operation.name}: a list of Tensors is no operand; join them by np.stack([...])"
+        )
+    raw = tuple(a._data if isinstance(a, Tensor) else np.asarray(a) for a in argument)
+    inputs = tuple(
+        a if isinstance(a, Tensor) and a._requires_grad and mode.grad else None for a in argument
+    )
+    if not any(a is not None for a in inputs):
+        return None, list(raw)
+    hand_out = Operation(_no_forward, operation.name)
+    hand_out.rules = tuple(_Entry(i) for i in range(len(raw)))
+    return result(raw, hand_out, inputs, (), None, mode), list(raw)
+
+
+class _Entry:
+    """The rule that takes one entry of a list of gradients."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __call__(self, g: Any, y: Any) -> Any:
+        return g[self.index]
+
+
+def _no_forward(*args: Any) -> Any:
+    raise NotImplementedError("the members of a list are not computed")
+
+
+def _several(
+    data: Any, operation: Operation, inputs: Any, raw: list[Any], kwargs: Any, mode: Mode
+) -> Any:
+    """Several results: one hidden node that holds the tuple, and a Tensor for each of them."""
+    if inputs is None:
+        tensors = [result(d, operation, None, (), None, mode) for d in data]
+    else:
+        values = tuple(np.asarray(d) for d in data)
+        node = result(values, operation, inputs, tuple(raw), kwargs, mode)
+        tensors = [_select(node, i) for i in range(len(values))]
+        if mode.anomaly:
+            tensors = [_checked(tensor, node) for tensor in tensors]
+    make = getattr(type(data), "_make", type(data))  # NumPy's named tuples keep their names
+    return make(tensors)
+
+
+def _select(node: Tensor, index: int) -> Tensor:
+    return result(node._data[index], _SELECT, (node,), (node._data, index), None, current_mode())
+
+
+def _select_rule(g: Any, y: Any, values: Any, index: int) -> Deferred:
+    def build(parts: list[tuple[int, Any]]) -> tuple[Any, ...]:
+        if isinstance(values, Tensor):
+            sums = [np.zeros_like(value) for value in values._data]
+        else:
+            sums = [np.zeros_like(getattr(v, "_data", v)) for v in values]
+        for i, part in parts:
+            sums[i] = sums[i] + part
+        return tuple(sums)
+
+    return Deferred(build, (index, g))
+
+
+_SELECT = Operation(_no_forward, "select")
+_SELECT.define((_select_rule,), None)
+
+_ASTYPE = Operation(lambda x, dtype: x.astype(dtype), "astype")
+_ASTYPE.define((lambda g, y, x, dtype: g,), "1")  # the sweep brings every gradient to x's dtype
+operations[Tensor.astype] = _ASTYPE
+
+_LOOKUP = declare(operator.getitem)
+
+_REDUCTIONS = {
+    np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
+    np.logical_and: np.all, np.logical_or: np.any,
+}  # fmt: skip
+_ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
+
+# Keywords of NumPy that no rule takes, with the values that mean "not used".
+_UNUSED: dict[str, tuple[Any, ...]] = {
+    "out": (None,), "where": (True,), "dtype": (None,), "casting": ("same_kind",),
+    "order": ("K", "C", None), "subok": (True, False), "signature": (None,), "copy": (None,),
+}  # fmt: skip
+_CURES = {
+    "out": "; a result is always a new Tensor: y = f(x)",
+    "where": "; select with np.where(mask, x, 0) before, or np.where(mask, f(x), 0) after",
+    "dtype": "; convert before or after with .astype(dtype)",
+    "initial": "; add or compare the initial value afterwards",
+}
+
+
+def _accepted(function: Any, signature: Signature, args: Any, kwargs: Any) -> dict[str, Any]:
+    """The keywords that a rule or composition knows; what none knows is refused by name."""
+    if len(args) > signature.most:
+        raise TypeError(
+            f"{_numpy_name(function)}: {len(args)} positional arguments, but on Tensors it takes "
+            f"at most {signature.most}: {', '.join(signature.names or ())}"
+        )
+    if len(args) > signature.out and args[signature.out] is not None:
+        kwargs = {**kwargs, "out": args[signature.out]}
+    names = signature.names
+    accepted = {}
+    for key, value in kwargs.items():
+        if names is None or (key in names and key != "out"):
+            accepted[key] = value
+        elif not any(value is unused or value == unused for unused in _UNUSED.get(key, ())):
+            raise TypeError(
+                f"{_numpy_name(function)}: the argument {key}= is not supported for Tensors"
+                + _CURES.get(key, "")
+            )
+    return accepted
+
+
+def _bound(operation: Operation, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """Keyword arguments that have a gradient moved to their positions, unknown ones refused."""
+    signature = operation.signature
+    kwargs = _accepted(operation.forward, signature, args, kwargs)
+    args = list(args)
+    for name in (signature.names or ())[len(args) : len(operation.rules)]:
+        if name not in kwargs:
+            break
+        args.append(kwargs.pop(name))
+    return tuple(args), kwargs
+
+
+def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str, Any]:
+    for key, value in kwargs.items():
+        if isinstance(value, Tensor) and value._requires_grad:
+            raise TypeError(
+                f"{operation.name}: a Tensor that requires a gradient was given as {key}=, which "
+                "has no derivative there; use its .detach(), or give it by position"
+            )
+    return _plain(kwargs)
+
+
+def _checked(node: Tensor, owner: Tensor | None = None) -> Tensor:
+    """Under detect_anomaly: remember the user's line, and raise at a nan or inf."""
+    owner = owner or node
+    owner._line = _user_line()
+    if node._data.dtype.kind == "f" and not np.all(np.isfinite(node._data)):
+        if owner._inputs == ():
+            owner._args = ()
+        raise AutogradError(anomaly("its result holds", node._data, owner))
+    return node
+
+
+def _user_line() -> str:
+    """'file:line in function' of the nearest caller outside of this library and NumPy."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        module = frame.f_globals.get("__name__", "").split(".")[0]
+        if module not in ("autograd", "nn", "numpy"):
+            break
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+def _any_tensor(arguments: Any) -> bool:
+    for argument in arguments:
+        if isinstance(argument, Tensor):
+            return True
+        if argument.__class__ in (list, tuple) and any(isinstance(a, Tensor) for a in argument):
+            return True
+    return False
+
+
+def _plain(value: Any) -> Any:
+    """The same structure of tuples, lists and dicts with each Tensor's values in its place."""
+    if isinstance(value, Tensor):
+        return value._data
+    if value.__class__ in (tuple, list):
+        return type(value)(_plain(v) for v in value)
+    if value.__class__ is dict:
+        return {key: _plain(v) for key, v in value.items()}
+    return value
+
+
+def _plain_index(index: Any) -> Any:
+    """An index with Tensors replaced by their values, and lists by arrays."""
+    if isinstance(index, tuple):
+        return tuple(_plain_index(i) for i in index)
+    if isinstance(index, Tensor):
+        index = index._data
+    if isinstance(index, list):
+        index = np.asarray(index, dtype=None if index else np.intp)
+    if isinstance(index, np.ndarray) and index.dtype.kind not in "iub":
+        raise IndexError(
+            f"a Tensor is indexed by integers, slices and booleans, not by {index.dtype} values"
+        )
+    return index
+
+
+def _numpy_name(function: Any) -> str:
+    module = getattr(function, "__module__", None) or "numpy"
+    name = getattr(function, "__name__", repr(function))
+    return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
+
+
+def _as_data(data: Any, dtype: Any) -> Any:
+    """np.asarray, refusing what cannot be differentiated or computed with."""
+    if type(data).__module__.startswith("numpy.ma"):
+        raise TypeError("a masked array would lose its mask; use data.filled(value) first")
+    try:
+        array = np.asarray(data, dtype=dtype)
+    except ValueError as error:
+        raise ValueError(f"Tensor: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise TypeError(_not_real("Tensor", array.dtype))
+    return array
+
+
+def _not_real(name: str, dtype: np.dtype[Any]) -> str:
+    if dtype.kind == "c":
+        return (
+            f"{name}: complex numbers ({dtype}) are not supported; keep the real and imaginary "
+            "parts as two Tensors"
+        )
+    return f"{name}: dtype {dtype} is not supported; data must be real numbers or booleans"
+
+
+def _needs_float(dtype: np.dtype[Any]) -> str:
+    return (
+        f"only floating-point Tensors can require a gradient, got dtype {dtype}; ask for "
+        "dtype=np.float64 (or np.float32), as in Tensor(data, requires_grad=True, dtype=np.float64)"
+    )
+
+
+def _leaf(data: Any, requires_grad: bool, name: str | None, gradient: Any) -> Tensor:
+    """A leaf from its parts, for copy and pickle."""
+    leaf = Tensor(data, requires_grad, name=name)
+    if gradient is not None:
+        leaf.grad = gradient
+    return leaf
