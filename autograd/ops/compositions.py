@@ -451,7 +451,13 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
         return np.sum(np.absolute(x), axis=axis, keepdims=keepdims)
     if not isinstance(ord, (int, float)):
         raise ValueError(f"np.linalg.norm: {ord!r} is no norm of vectors")
-    total = np.sum(np.absolute(x) ** ord, axis=axis, keepdims=keepdims)
+    sizes = np.absolute(x)
+    if 0 < ord < 1:  # infinitely steep at an element 0, where the subgradient 0 is taken
+        zero = sizes == 0
+        powers = np.where(zero, 0, np.where(zero, 1, sizes) ** ord)
+    else:
+        powers = sizes**ord
+    total = np.sum(powers, axis=axis, keepdims=keepdims)
     zero = total == 0
     return np.where(zero, 0, np.where(zero, 1, total) ** (1 / ord))
 

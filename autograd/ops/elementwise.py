@@ -79,32 +79,38 @@ defvjp(np.log1p, lambda g, y, x: g / (x + 1), formula="g/(1+x)")
 defvjp(np.sin, lambda g, y, x: g * np.cos(x), formula="g cos x")
 defvjp(np.cos, lambda g, y, x: -g * np.sin(x), formula="-g sin x")
 defvjp(np.tan, lambda g, y, x: g * (1 + y * y), formula="g (1+y²)")
-# (1-x)(1+x) rather than 1 - x², which loses digits near ±1
-defvjp(np.arcsin, lambda g, y, x: g / np.sqrt((1 - x) * (1 + x)), formula="g/√(1-x²)")
-defvjp(np.arccos, lambda g, y, x: -g / np.sqrt((1 - x) * (1 + x)), formula="-g/√(1-x²)")
+
+# 1 - x² in a form that loses no digits near ±1. An operation of its own, since the product rule
+# would make its slope there nan at second order, where an infinite g meets the factor 0.
+one_minus_square = primitive(lambda x: (1 - x) * (1 + x), lambda g, y, x: g * (-2 * x))
+
+defvjp(np.arcsin, lambda g, y, x: g / np.sqrt(one_minus_square(x)), formula="g/√(1-x²)")
+defvjp(np.arccos, lambda g, y, x: -g / np.sqrt(one_minus_square(x)), formula="-g/√(1-x²)")
 defvjp(np.arctan, lambda g, y, x: g / (1 + x * x), formula="g/(1+x²)")
 defvjp(np.sinh, lambda g, y, x: g * np.cosh(x), formula="g cosh x")
 defvjp(np.cosh, lambda g, y, x: g * np.sinh(x), formula="g sinh x")
 defvjp(np.tanh, lambda g, y, x: g * (1 - y * y), formula="g (1-y²)")
 defvjp(np.arcsinh, lambda g, y, x: g / np.sqrt(x * x + 1), formula="g/√(x²+1)")
-defvjp(np.arccosh, lambda g, y, x: g / np.sqrt((x - 1) * (x + 1)), formula="g/√(x²-1)")
-defvjp(np.arctanh, lambda g, y, x: g / ((1 - x) * (1 + x)), formula="g/(1-x²)")
+defvjp(  # 0 - x rather than -x: the root of -0 would turn the infinite slope at 1 round
+    np.arccosh, lambda g, y, x: g / np.sqrt(0 - one_minus_square(x)), formula="g/√(x²-1)"
+)
+defvjp(np.arctanh, lambda g, y, x: g / one_minus_square(x), formula="g/(1-x²)")
 for function in (np.deg2rad, np.radians):
     defvjp(function, lambda g, y, x: g * float(np.pi / 180), formula="g π/180")
 for function in (np.rad2deg, np.degrees):
     defvjp(function, lambda g, y, x: g * float(180 / np.pi), formula="g 180/π")
 
 
-def squared_radius(x1: Any, x2: Any) -> Any:
-    """x1² + x2², and 1 at the origin, so that 0 divided by it is 0."""
+def over_squared_radius(x: Any, x1: Any, x2: Any) -> Any:
+    """x / (x1² + x2²), and 0 at the origin, where the second derivative is nan."""
     r2 = x1 * x1 + x2 * x2
-    return np.where(r2 == 0, 1, r2)
+    return np.where(r2 == 0, 0, x / r2)
 
 
 defvjp(
     np.arctan2,  # NumPy names its arguments x1 (the height) and x2 (the width)
-    lambda g, y, x1, x2: g * x2 / squared_radius(x1, x2),
-    lambda g, y, x1, x2: -g * x1 / squared_radius(x1, x2),
+    lambda g, y, x1, x2: g * over_squared_radius(x2, x1, x2),
+    lambda g, y, x1, x2: -g * over_squared_radius(x1, x1, x2),
     formula="g x2/(x1²+x2²), -g x1/(x1²+x2²)",
 )
 defvjp(  # nan at the origin, where the cone has its tip
@@ -199,13 +205,32 @@ defvjp(
 # ---- copies and cures -------------------------------------------------------------------------
 
 defvjp(np.copy, lambda g, y, a: g, formula="g")
-defvjp(
-    np.where,
-    None,
-    lambda g, y, condition, x, y_: np.where(condition, g, 0),
-    lambda g, y, condition, x, y_: np.where(condition, 0, g),
-    formula="g where the condition holds, g where not",
-)
+
+
+def where_by_x(g: Any, y: Any, condition: Any, x: Any, y_: Any) -> Any:
+    """g where the condition holds.
+
+    The branch that was not chosen gets 0, but if that branch is infinitely steep there, 0 times
+    infinity makes nan of it further up. The cure: keep the bad values out by a second where.
+
+    >>> x = Tensor([0.0, 4.0], requires_grad=True)
+    >>> np.where(x > 0, np.sqrt(x), 0).sum().backward()
+    >>> x.grad
+    array([ nan, 0.25])
+    >>> x.zero_grad()
+    >>> safe = np.where(x > 0, x, 1)
+    >>> np.where(x > 0, np.sqrt(safe), 0).sum().backward()
+    >>> x.grad
+    array([0.  , 0.25])
+    """
+    return np.where(condition, g, 0)
+
+
+def where_by_y(g: Any, y: Any, condition: Any, x: Any, y_: Any) -> Any:
+    return np.where(condition, 0, g)
+
+
+defvjp(np.where, None, where_by_x, where_by_y, formula="g where the condition holds, g where not")
 defvjp(
     np.nan_to_num,
     lambda g, y, x, copy=True, nan=0.0, posinf=None, neginf=None: np.where(np.isfinite(x), g, 0),
@@ -215,22 +240,22 @@ defvjp(
 # ---- logarithms of sums -----------------------------------------------------------------------
 
 
-def share(x: Any, y: Any) -> Any:
-    """x - y, where y = log(exp(x) + ...): the log of x's share. Of nothing (-inf) it is nothing."""
-    return x - np.where(y == -np.inf, 0, y)
+def lead(y: Any, x1: Any, x2: Any) -> Any:
+    """x1 - x2, for the sigmoid; of nothing (both -inf) x1 has no share at all."""
+    return np.where(y == -np.inf, -np.inf, x1 - x2)
 
 
 defvjp(
     np.logaddexp,
-    lambda g, y, x1, x2: g * np.exp(share(x1, y)),
-    lambda g, y, x1, x2: g * np.exp(share(x2, y)),
-    formula="g exp(x1-y), g exp(x2-y)",
+    lambda g, y, x1, x2: g * sigmoid(lead(y, x1, x2)),
+    lambda g, y, x1, x2: g * sigmoid(lead(y, x2, x1)),
+    formula="g sigmoid(x1-x2), g sigmoid(x2-x1)",
 )
 defvjp(
     np.logaddexp2,
-    lambda g, y, x1, x2: g * np.exp2(share(x1, y)),
-    lambda g, y, x1, x2: g * np.exp2(share(x2, y)),
-    formula="g 2^(x1-y), g 2^(x2-y)",
+    lambda g, y, x1, x2: g * sigmoid(lead(y, x1, x2) * LN2),
+    lambda g, y, x1, x2: g * sigmoid(lead(y, x2, x1) * LN2),
+    formula="g sigmoid((x1-x2) log 2), g sigmoid((x2-x1) log 2)",
 )
 
 # ---- sinc -------------------------------------------------------------------------------------

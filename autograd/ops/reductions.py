@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.elementwise import share
 from autograd.rules import defvjp
 from autograd.tensor import Tensor, primitive
 
@@ -104,8 +103,8 @@ defvjp(np.cumprod, cumprod_rule, formula="the sum of g y from there to the end, 
 def extremum_rule(
     g: Any, y: Any, a: Any, axis: Any = None, out: Any = None, keepdims: Any = False
 ) -> Any:
-    """g to the extreme element, shared evenly where several are tied."""
-    tied = a == stretched(y, a, axis, keepdims)
+    """g to the extreme element, shared evenly where several are tied; a nan is extreme."""
+    tied = (a == stretched(y, a, axis, keepdims)) | (a != a)
     count = np.sum(tied, axis=axis, keepdims=True, dtype=a.dtype) if axis != () else 1
     return np.where(tied, stretched(g, a, axis, keepdims) / count, 0)
 
@@ -134,7 +133,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) along axes, without overflow.
 
     Args: x of any shape; axis and keepdims as for np.sum. Rows that are all -inf give -inf, with
-    gradient 0 (where PyTorch too gives 0, and a naive formula nan). The derivative is softmax(x).
+    gradient 0 (where PyTorch and the naive formula give nan). The derivative is softmax(x).
 
     >>> logsumexp(Tensor([1000.0, 1000.0]))
     Tensor(1000.69314718)
@@ -173,6 +172,11 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     x = np.asarray(x)
     shifted = x - np.max(x, axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def share(x: Any, y: Any) -> Any:
+    """x - y, where y = log(exp(x) + ...): the log of x's share. Of nothing (-inf) it is nothing."""
+    return x - np.where(y == -np.inf, 0, y)
 
 
 def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
