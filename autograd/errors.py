@@ -42,34 +42,54 @@ RESTATED = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, TypeErro
 
 def shapes(arguments: Any) -> str:
     """The shapes of those arguments that have one: '(2, 3) and (4,)'."""
-    found = [str(a.shape) for a in arguments if hasattr(a, "shape")]
-    return " and ".join(found) if len(found) < 3 else ", ".join(found)
+    members = []
+    for a in arguments:
+        members += a if a.__class__ in (list, tuple) else [a]
+    found = [str(a.shape) for a in members if hasattr(a, "shape")]
+    if len(found) < 3:
+        return " and ".join(found)
+    return ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
 
 
 def restated(name: str, arguments: Any, error: Exception) -> Exception:
-    """The same kind of error, saying which operation met which shapes, and what helps."""
+    """The same kind of error, saying which operation met which shapes, and what helps.
+
+    It takes over the traceback, so raise it `from None`: the first line of the trouble is in it.
+    """
     kind = next((k for k in RESTATED if isinstance(error, k)), None)
     if kind is None:
         return error
-    text = str(error).rstrip(".")
+    if name == "getitem":
+        name = "x[...]"
+    return kind(_message(kind, name, arguments, error)).with_traceback(error.__traceback__)
+
+
+def _message(kind: type[Exception], name: str, arguments: Any, error: Any) -> str:
+    text, at = str(error).rstrip("."), shapes(arguments)
     if kind is ValueError and name == "matmul":
-        return ValueError(_matmul_message(arguments, text))
+        return _matmul_message(arguments, text)
     if kind is ValueError and "broadcast" in text:
-        return ValueError(
-            f"{name}: shapes {shapes(arguments)} do not broadcast: counted from the last axis, "
-            "each pair of lengths must be equal or contain a 1. Add an axis (x[:, None]) or "
-            "reshape one of them."
+        if name == "broadcast_to":
+            return f"broadcast_to: shape {at} does not broadcast to {arguments[1]}" + _BROADCASTING
+        return f"{name}: shapes {at} do not broadcast" + _BROADCASTING
+    if kind is np.exceptions.AxisError and getattr(error, "ndim", None) is not None:
+        n = error.ndim
+        allowed = f"axis goes from {-n} to {n - 1}" if n else "a single number has no axis"
+        return f"{name}: there is no axis {error.axis}" + (f" in shape {at}" if at else "") + (
+            f"; {allowed}"
         )
     hint = ""
-    if "repeat" in text and "axis" in text:
-        hint = "; name each axis once"
-    elif kind is np.exceptions.AxisError:
-        ndim = max((a.ndim for a in arguments if hasattr(a, "ndim")), default=0)
-        hint = f"; axis goes from {-ndim} to {ndim - 1}" if ndim else "; a scalar has no axis"
-    elif kind is IndexError:
-        hint = "; an index i of an axis of length n must satisfy -n <= i < n"
-    at = shapes(arguments)
-    return kind(f"{name}: {text}" + (f" (shape {at})" if at else "") + hint)
+    if "axis" in text and ("repeated" in text or "duplicate" in text):
+        text, hint = "an axis is given twice", "; name each axis once"
+    elif kind is IndexError and "out of bounds" in text:
+        hint = "; an axis of length n has the indices from -n to n - 1"
+    return f"{name}: {text}" + (f" (shape {at})" if at else "") + hint
+
+
+_BROADCASTING = (
+    ": counted from the last axis, each pair of lengths must be equal or contain a 1. Add an axis "
+    "(x[:, None]) or reshape one of them."
+)
 
 
 def _matmul_message(arguments: Any, text: str) -> str:

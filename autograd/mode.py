@@ -22,7 +22,7 @@ _GENERATOR, _COROUTINE = 0x20, 0x80  # code flags: `inspect` has them too, but i
 class Mode:
     """Whether operations are recorded, the current scope, and who watches (anomaly, profile)."""
 
-    __slots__ = ("anomaly", "grad", "plain", "profile", "scope")
+    __slots__ = ("anomaly", "around", "grad", "plain", "profile", "scope")
 
     def __init__(
         self,
@@ -30,15 +30,17 @@ class Mode:
         scope: Scope | None = None,
         anomaly: bool = False,
         profile: Any = None,
+        around: Mode | None = None,
     ) -> None:
         self.grad, self.scope, self.anomaly, self.profile = grad, scope, anomaly, profile
+        self.around = around  # what comes back at the end of the scope
         # The one flag that the operators' short way asks for: record, and nobody watches.
         self.plain = grad and not anomaly and profile is None
 
     def but(self, **changes: Any) -> Mode:
         """A copy of this mode with some fields changed."""
         fields = {"grad": self.grad, "scope": self.scope, "anomaly": self.anomaly,
-                  "profile": self.profile}  # fmt: skip
+                  "profile": self.profile, "around": self.around}  # fmt: skip
         return Mode(**(fields | changes))
 
 
@@ -239,8 +241,9 @@ class scope(ModeChange):
     """Name the part of the program that records; nested scopes join with dots.
 
     The name appears in messages, profiles and drawings. `name` may be any object: `str(name)` is
-    asked only when somebody reads it. One `scope` may be entered again and again, by any thread:
-    entering it from the same place costs no new objects.
+    asked only when somebody reads it; one with a method `within(outer)` is asked for its name in
+    the scope that has the name outer (None at the top). One `scope` may be entered again and again,
+    by several threads at once: entering it from the same place costs no new objects.
 
     >>> from autograd import Tensor
     >>> x = Tensor(3.0, requires_grad=True)
@@ -258,10 +261,27 @@ class scope(ModeChange):
     def _fresh(self) -> ModeChange:
         return type(self)(self.name)
 
+    def __enter__(self) -> Any:
+        set_mode(self._change(current_mode()))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        around = current_mode().around  # not kept in self, which threads share
+        assert around is not None
+        set_mode(around)
+
     def _change(self, mode: Mode) -> Mode:
         last = self._last
         if last is not None and last[0] is mode:
             return last[1]
-        inside = mode.but(scope=Scope(self.name, mode.scope))
+        name = self.name
+        if hasattr(name, "within"):
+            name = name.within(None if mode.scope is None else mode.scope.name)
+        inside = mode.but(scope=Scope(name, mode.scope), around=mode)
         self._last = (mode, inside)
         return inside

@@ -41,13 +41,14 @@ class Signature:
 class Operation:
     """A function that the graph can record: its forward, and a rule for each argument."""
 
-    __slots__ = ("forward", "formula", "name", "pair", "rules", "signature")
+    __slots__ = ("forward", "formula", "name", "pair", "rules", "signature", "single")
 
     def __init__(self, forward: Callable[..., Any], name: str | None = None) -> None:
         self.forward = forward
         self.name: str = name or getattr(forward, "__name__", type(forward).__name__)
         self.rules: tuple[Callable[..., Any] | None, ...] = ()
-        self.pair = getattr(forward, "nin", 0) == 2  # a ufunc of two arguments and no keywords
+        # A ufunc takes arrays and gives one: the engine has short ways for one and two of them.
+        self.single, self.pair = (getattr(forward, "nin", 0) == n for n in (1, 2))
         self.signature: Signature | None = None
         self.formula: str | None = None
 

@@ -86,7 +86,15 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
             other = _operand(other, operation)
             if other is NotImplemented:
                 return other
-        return apply(operation, (other, self))
+        mode = get_mode()
+        if not (mode.plain and self._requires_grad):
+            return apply(operation, (other, self))
+        b = self._data
+        try:
+            data = function(other, b)
+        except Exception as error:
+            raise restated(operation.name, (other, b), error) from error
+        return result(data, operation, (None, self), (other, b), None, mode)
 
     def in_place(self: Tensor, other: Any) -> Any:
         # Python's default, x = x * y, but for `with no_grad(): w -= step`, where w stays the leaf
@@ -167,7 +175,10 @@ class Tensor:
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
     ) -> None:
-        array = _as_data(data, dtype)
+        if data.__class__ is float and dtype is None:
+            array = np.float64(data)  # the short way for a number
+        else:
+            array = _as_data(data, dtype)
         if requires_grad and array.dtype.kind != "f":
             if array.dtype.kind != "i" or dtype or not isinstance(data, (int, list, tuple)):
                 raise TypeError(_needs_float(array.dtype))
@@ -612,31 +623,31 @@ class Tensor:
 
     def sum(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
         """Sum over all elements or some axes; see np.sum."""
-        return call(np.sum, self, axis=axis, dtype=dtype, keepdims=keepdims)
+        return call(np.sum, self, axis, dtype, None, keepdims)
 
     def mean(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
         """Mean over all elements or some axes; see np.mean."""
-        return call(np.mean, self, axis=axis, dtype=dtype, keepdims=keepdims)
+        return call(np.mean, self, axis, dtype, None, keepdims)
 
     def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """Largest element; tied elements share the gradient evenly. See np.max."""
-        return call(np.max, self, axis=axis, keepdims=keepdims)
+        return call(np.max, self, axis, None, keepdims)
 
     def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """Smallest element; tied elements share the gradient evenly. See np.min."""
-        return call(np.min, self, axis=axis, keepdims=keepdims)
+        return call(np.min, self, axis, None, keepdims)
 
     def prod(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
         """Product over all elements or some axes; see np.prod."""
-        return call(np.prod, self, axis=axis, dtype=dtype, keepdims=keepdims)
+        return call(np.prod, self, axis, dtype, None, keepdims)
 
     def var(self, axis: Any = None, ddof: float = 0, *, keepdims: bool = False) -> Tensor:
         """Variance, the sum of squares divided by n - ddof (as NumPy: 0); see np.var."""
-        return call(np.var, self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return call(np.var, self, axis, None, None, ddof, keepdims)
 
     def std(self, axis: Any = None, ddof: float = 0, *, keepdims: bool = False) -> Tensor:
         """Standard deviation, the root of `var`; see np.std."""
-        return call(np.std, self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return call(np.std, self, axis, None, None, ddof, keepdims)
 
     def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Index of the largest element, a plain array; see np.argmax."""
@@ -778,20 +789,26 @@ def apply(
 
     Returns a Tensor, or for several results the same kind of tuple full of Tensors.
     """
+    mode = current_mode()
+    if operation.single and not kwargs and mode.plain and args[0].__class__ is Tensor:
+        tensor = args[0]  # the short way for functions of one argument
+        if tensor._requires_grad:
+            args = (tensor._data,)
+            return result(operation.forward(*args), operation, (tensor,), args, None, mode)
     signature = operation.signature
     if kwargs or len(args) > signature.out:
         args, kwargs = _bound(operation, args, kwargs or {})
-    mode = current_mode()
     raw: list[Any] = []
     inputs: list[Any] = []
     recorded = False
     for argument in args:
         parent = None
-        if isinstance(argument, Tensor):
+        kind = argument.__class__
+        if kind is Tensor or isinstance(argument, Tensor):
             if argument._requires_grad and mode.grad:
                 parent = argument
             argument = argument._data
-        elif argument.__class__ in (list, tuple) and any(isinstance(a, Tensor) for a in argument):
+        elif (kind is list or kind is tuple) and any(isinstance(a, Tensor) for a in argument):
             parent, argument = _members(argument, operation, mode)
         if parent is not None:
             position = len(inputs)
@@ -815,15 +832,16 @@ def apply(
         if told is error:
             raise
         raise told from error
+    parents = tuple(inputs[: len(operation.rules)])
     if isinstance(data, (tuple, list)):
-        return _several(data, operation, tuple(inputs) if recorded else None, raw, kwargs, mode)
+        return _several(data, operation, parents if recorded else None, raw, kwargs, mode)
     if not hasattr(data, "dtype"):
         data = np.asarray(data)
     if data.dtype.kind != "f":
         if data.dtype.kind not in "iub":
             raise TypeError(_not_real(operation.name, data.dtype))
         recorded = False  # no gradient flows through integers
-    node = result(data, operation, tuple(inputs) if recorded else None, tuple(raw), kwargs, mode)
+    node = result(data, operation, parents if recorded else None, tuple(raw), kwargs, mode)
     return _checked(node) if mode.anomaly else node
 
 
@@ -869,7 +887,7 @@ def primitive(
 
     @wraps(forward)
     def function(*args: Any, **kwargs: Any) -> Any:
-        if _any_tensor(args) or _any_tensor(kwargs.values()):
+        if args and args[0].__class__ is Tensor or _any_tensor(args) or _any_tensor(kwargs.values()):
             return apply(operation, args, kwargs)
         return forward(*args, **kwargs)
 
@@ -1030,6 +1048,8 @@ _CURES = {
 
 def _accepted(function: Any, signature: Signature, args: Any, kwargs: Any) -> dict[str, Any]:
     """The keywords that a rule or composition knows; what none knows is refused by name."""
+    if not kwargs and len(args) <= signature.most and args[signature.out] is None:
+        return kwargs
     if len(args) > signature.most:
         raise TypeError(
             f"{_numpy_name(function)}: {len(args)} positional arguments, but on Tensors it takes "

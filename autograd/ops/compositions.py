@@ -34,6 +34,8 @@ def _axes(a: Any, axis: Any) -> tuple[int, ...]:
 
 def _count(a: Any, axis: Any) -> int:
     """How many elements a reduction over these axes joins."""
+    if axis is None:
+        return a.size
     return math.prod(a.shape[i] for i in _axes(a, axis))
 
 
@@ -44,7 +46,7 @@ def _count(a: Any, axis: Any) -> int:
 def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
     if a.dtype == np.float16 and dtype is None:  # as NumPy: half a precision sums in a whole one
         return mean(a.astype(np.float32), axis, keepdims=keepdims).astype(np.float16)
-    return np.divide(np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims), _count(a, axis))
+    return a.sum(axis, dtype, keepdims=keepdims) / _count(a, axis)
 
 
 @composes(np.average)
