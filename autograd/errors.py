@@ -60,7 +60,7 @@ def restated(name: str, arguments: Any, error: Exception) -> Exception:
     if kind is None:
         return error
     if name == "getitem":
-        name = "x[...]"
+        name = "indexing"
     return kind(_message(kind, name, arguments, error)).with_traceback(error.__traceback__)
 
 
@@ -75,9 +75,8 @@ def _message(kind: type[Exception], name: str, arguments: Any, error: Any) -> st
     if kind is np.exceptions.AxisError and getattr(error, "ndim", None) is not None:
         n = error.ndim
         allowed = f"axis goes from {-n} to {n - 1}" if n else "a single number has no axis"
-        return f"{name}: there is no axis {error.axis}" + (f" in shape {at}" if at else "") + (
-            f"; {allowed}"
-        )
+        where = f"shape {at}" if at else f"an array of {n} axes"
+        return f"{name}: axis {error.axis} is out of bounds for {where}; {allowed}"
     hint = ""
     if "axis" in text and ("repeated" in text or "duplicate" in text):
         text, hint = "an axis is given twice", "; name each axis once"
