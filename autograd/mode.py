@@ -16,13 +16,18 @@ from typing import Any
 __all__ = ["detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "scope",
            "set_grad_enabled"]  # fmt: skip
 
-_GENERATOR, _COROUTINE = 0x20, 0x80  # code flags: `inspect` has them too, but is slow to import
+# Flags of code objects: `inspect` has them too, but is slow to import.
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
 
 
 class Mode:
-    """Whether operations are recorded, the current scope, and who watches (anomaly, profile)."""
+    """Whether operations are recorded, the current scope, and who watches (anomaly, profile).
 
-    __slots__ = ("anomaly", "around", "grad", "plain", "profile", "scope")
+    `around` is the mode that comes back at the end of the block, and `by` the id of the ModeChange
+    whose block it is: a block takes away what it put on, also where generators end out of order.
+    """
+
+    __slots__ = ("anomaly", "around", "by", "grad", "plain", "profile", "scope")
 
     def __init__(
         self,
@@ -31,29 +36,31 @@ class Mode:
         anomaly: bool = False,
         profile: Any = None,
         around: Mode | None = None,
+        by: int = 0,
     ) -> None:
         self.grad, self.scope, self.anomaly, self.profile = grad, scope, anomaly, profile
-        self.around = around  # what comes back at the end of the scope
+        self.around, self.by = around, by
         # The one flag that the operators' short way asks for: record, and nobody watches.
         self.plain = grad and not anomaly and profile is None
 
     def but(self, **changes: Any) -> Mode:
         """A copy of this mode with some fields changed."""
         fields = {"grad": self.grad, "scope": self.scope, "anomaly": self.anomaly,
-                  "profile": self.profile, "around": self.around}  # fmt: skip
+                  "profile": self.profile, "around": self.around, "by": self.by}  # fmt: skip
         return Mode(**(fields | changes))
 
 
-_mode: ContextVar[Mode] = ContextVar("autograd mode", default=Mode())
+_mode: ContextVar[Mode] = ContextVar("autograd mode", default=Mode())  # noqa: B039 (immutable)
 current_mode = _mode.get
 set_mode = _mode.set
 
 
 class ModeChange:
-    """A change of mode, as a context manager and as a decorator."""
+    """A change of mode, as a context manager and as a decorator.
 
-    def __init__(self) -> None:
-        self._before: list[Mode] = []
+    It keeps nothing of its own, so one of them may be entered again inside itself, and by several
+    threads or tasks at a time.
+    """
 
     def _change(self, mode: Mode) -> Mode:
         raise NotImplementedError
@@ -62,9 +69,7 @@ class ModeChange:
         return type(self)()
 
     def __enter__(self) -> Any:
-        mode = current_mode()
-        self._before.append(mode)
-        set_mode(self._change(mode))
+        set_mode(self._change(current_mode()))
         return self
 
     def __exit__(
@@ -73,12 +78,22 @@ class ModeChange:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        set_mode(self._before.pop())
+        mode: Mode | None = current_mode()
+        while mode is not None and mode.by != id(self):
+            mode = mode.around
+        if mode is not None and mode.around is not None:
+            set_mode(mode.around)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate a function, a generator or a coroutine: its body runs in the changed mode."""
         flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-        fresh = self._fresh  # one for each call: calls may overlap, in threads or by recursion
+        fresh = self._fresh  # one for each call, so that each call has a profile of its own
+        if flags & _ASYNC_GENERATOR:
+            name = type(self).__name__
+            raise TypeError(
+                f"{name} cannot decorate an asynchronous generator, {function.__name__}; write "
+                f"`with {name}(...):` inside it"
+            )
 
         if flags & _GENERATOR:
 
@@ -119,10 +134,7 @@ def _stepped(generator: Any, mode: Mode) -> Any:
             set_mode(caller)
         try:
             step, arguments = generator.send, ((yield value),)
-        except GeneratorExit:
-            generator.close()
-            raise
-        except BaseException as error:
+        except BaseException as error:  # GeneratorExit too: close() is a step as any other
             step, arguments = generator.throw, (error,)
 
 
@@ -141,7 +153,7 @@ class no_grad(ModeChange):
     """
 
     def _change(self, mode: Mode) -> Mode:
-        return mode.but(grad=False)
+        return mode.but(grad=False, around=mode, by=id(self))
 
 
 class enable_grad(ModeChange):
@@ -153,7 +165,7 @@ class enable_grad(ModeChange):
     """
 
     def _change(self, mode: Mode) -> Mode:
-        return mode.but(grad=True)
+        return mode.but(grad=True, around=mode, by=id(self))
 
 
 class set_grad_enabled(ModeChange):
@@ -169,26 +181,27 @@ class set_grad_enabled(ModeChange):
     """
 
     def __init__(self, mode: bool) -> None:
-        super().__init__()
+        here = current_mode()
         self.mode = bool(mode)
-        self._called_in = current_mode()
-        set_mode(self._change(self._called_in))
+        self._replaced: bool | None = here.grad
+        set_mode(here.but(grad=self.mode))
 
     def _change(self, mode: Mode) -> Mode:
-        return mode.but(grad=self.mode)
+        return mode.but(grad=self.mode, around=mode, by=id(self))
+
+    def _take_back(self) -> None:
+        """Undo what the call did at once: it turned out to be meant for a block or a function."""
+        if self._replaced is not None:
+            set_mode(current_mode().but(grad=self._replaced))
+            self._replaced = None
 
     def __enter__(self) -> Any:
-        # The call has already switched; what comes back at the end is the mode before the call.
-        before, self._called_in = self._called_in, current_mode()
-        self._before.append(before)
-        set_mode(self._change(before))
-        return self
+        self._take_back()
+        return super().__enter__()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        set_mode(self._called_in)  # used as a decorator: only the function's body is switched
-        mode = self.mode
-        decorator = enable_grad() if mode else no_grad()
-        return decorator(function)
+        self._take_back()
+        return (enable_grad() if self.mode else no_grad())(function)
 
 
 def is_grad_enabled() -> bool:
@@ -217,7 +230,7 @@ class detect_anomaly(ModeChange):
     """
 
     def _change(self, mode: Mode) -> Mode:
-        return mode.but(anomaly=True)
+        return mode.but(anomaly=True, around=mode, by=id(self))
 
 
 class Scope:
@@ -254,26 +267,11 @@ class scope(ModeChange):
     """
 
     def __init__(self, name: Any) -> None:
-        super().__init__()
         self.name = name
         self._last: tuple[Mode, Mode] | None = None  # (mode around, mode inside), the last seen
 
     def _fresh(self) -> ModeChange:
         return type(self)(self.name)
-
-    def __enter__(self) -> Any:
-        set_mode(self._change(current_mode()))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        around = current_mode().around  # not kept in self, which threads share
-        assert around is not None
-        set_mode(around)
 
     def _change(self, mode: Mode) -> Mode:
         last = self._last
@@ -282,6 +280,6 @@ class scope(ModeChange):
         name = self.name
         if hasattr(name, "within"):
             name = name.within(None if mode.scope is None else mode.scope.name)
-        inside = mode.but(scope=Scope(name, mode.scope), around=mode)
+        inside = mode.but(scope=Scope(name, mode.scope), around=mode, by=id(self))
         self._last = (mode, inside)
         return inside

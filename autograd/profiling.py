@@ -10,7 +10,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-from autograd.mode import ModeChange, Mode, current_mode
+from autograd.mode import Mode, ModeChange
 
 __all__ = ["profile"]
 
@@ -31,12 +31,11 @@ class profile(ModeChange):
     """
 
     def __init__(self, verbose: bool = True) -> None:
-        super().__init__()
         self.verbose = verbose
         self.rows: dict[tuple[str, str, str], list[float]] = {}
 
     def _change(self, mode: Mode) -> Mode:
-        return mode.but(profile=self)
+        return mode.but(profile=self, around=mode, by=id(self))
 
     def _fresh(self) -> profile:
         return type(self)(self.verbose)
@@ -69,7 +68,9 @@ class profile(ModeChange):
     def table(self) -> str:
         """The figures as text, the slowest first."""
         total = sum(row[1] for row in self.rows.values()) or 1.0
-        lines = [f"{'phase':<9}{'scope':<24}{'operation':<18}{'calls':>8}{'ms':>10}{'%':>6}{'MB':>9}"]
+        lines = [
+            f"{'phase':<9}{'scope':<24}{'operation':<18}{'calls':>8}{'ms':>10}{'%':>6}{'MB':>9}"
+        ]
         ordered = sorted(self.rows.items(), key=lambda item: -item[1][1])
         for (phase, scope, name), (calls, seconds, size) in ordered:
             lines.append(
