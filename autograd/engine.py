@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.errors import AutogradError, GraphFreedError
+from autograd.errors import AutogradError, GraphFreedError, shapes
 from autograd.mode import current_mode, set_mode
 
 __all__: list[str] = []
@@ -302,30 +302,42 @@ def _watch(mode: Any) -> Callable[..., Any]:
         if mode.profile is not None:
             seconds = time.perf_counter() - start
             mode.profile.add("backward", node._op.name, node._scope, seconds, contribution)
-        if mode.anomaly and contribution.__class__ not in (Deferred, tuple, list):
-            values = getattr(contribution, "_data", contribution)
-            if not np.all(np.isfinite(values)):
-                raise AutogradError(anomaly("its gradient holds", values, node))
+        if mode.anomaly:
+            for values in _floats([contribution]):
+                if not np.all(np.isfinite(values)):
+                    raise AutogradError(anomaly("its gradient holds", values, node, g))
         return contribution
 
     return watched
 
 
-def anomaly(what: str, values: Any, node: Any) -> str:
+def anomaly(what: str, values: Any, node: Any, g: Any = None) -> str:
     """The message for a nan or inf, naming the operation, its shapes and the user's line."""
     found = "nan" if np.any(np.isnan(values)) else "inf"
-    inputs = [a for a in node._args if hasattr(a, "dtype") and a.dtype.kind == "f"]
-    already = any(not np.all(np.isfinite(a)) for a in inputs)
-    formula = f"\n  its derivative is {node._op.formula}" if node._op.formula else ""
-    line = getattr(node, "_line", None)
+    at, formula, line = shapes(node._args), node._op.formula, getattr(node, "_line", None)
+    sources = {"an input": _floats(node._args), "the incoming gradient": _floats([g])}
+    already = [n for n, vs in sources.items() if not all(np.all(np.isfinite(v)) for v in vs)]
     return (
         f"{node._op.name}: {what} {found}"
-        + f" (input shapes {', '.join(str(np.shape(a)) for a in inputs)})"
-        + ("; an input already held nan or inf" if already else "")
+        + (f" (input shapes {at})" if at else "")
+        + (f"; {' and '.join(already)} already held nan or inf" if already else "")
         + (f"\n  in scope {node._scope}" if node._scope is not None else "")
-        + formula
+        + (f"\n  its derivative is {formula}" if formula and g is not None else "")
         + (f"\n  called at {line}" if line else "\n  recorded outside of detect_anomaly()")
     )
+
+
+def _floats(values: Any) -> list[Any]:
+    """The arrays and numbers of float dtype among values, and in lists and tuples among them."""
+    found = []
+    for value in values:
+        if value.__class__ in (list, tuple):
+            found += _floats(value)
+        else:
+            value = getattr(value, "_data", value)
+            if isinstance(value, float) or getattr(value, "dtype", np.dtype(object)).kind == "f":
+                found.append(value)
+    return found
 
 
 def _note(error: Exception, node: Any) -> None:

@@ -45,10 +45,9 @@ class Operation:
 
     def __init__(self, forward: Callable[..., Any], name: str | None = None) -> None:
         self.forward = forward
-        self.name: str = name or getattr(forward, "__name__", type(forward).__name__)
+        self.name: str = name or getattr(forward, "__name__", type(forward).__name__).lstrip("_")
         self.rules: tuple[Callable[..., Any] | None, ...] = ()
-        # A ufunc takes arrays and gives one: the engine has short ways for one and two of them.
-        self.single, self.pair = (getattr(forward, "nin", 0) == n for n in (1, 2))
+        self.single = self.pair = False
         self.signature: Signature | None = None
         self.formula: str | None = None
 
@@ -62,6 +61,10 @@ class Operation:
             )
         self.rules, self.formula = rules, formula
         self.signature = Signature(known[0], skip=2)
+        # The engine has short ways for ufuncs of one array and of two, and no other argument.
+        kind = (getattr(self.forward, "nin", 0), getattr(self.forward, "nout", 0))
+        count = len(self.signature.names or ())
+        self.single, self.pair = (kind == (n, 1) and count == n for n in (1, 2))
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -104,6 +107,8 @@ def defvjp(
     >>> x.grad
     array([0., 0.])
     """
+    if not callable(function):
+        raise TypeError(f"defvjp: first the function, then its rules; {function!r} is no function")
     declare(function).define(rules, formula)
 
 

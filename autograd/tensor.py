@@ -116,7 +116,11 @@ def _comparison(function: Callable[[Any, Any], Any]) -> Any:
     """Comparisons give plain arrays: no gradient can flow through them."""
 
     def compare(self: Tensor, other: Any) -> Any:
-        return function(self._data, other._data if isinstance(other, Tensor) else other)
+        other = other._data if isinstance(other, Tensor) else other
+        try:
+            return function(self._data, other)
+        except ValueError as error:
+            raise restated("comparison", (self._data, other), error) from None
 
     return compare
 
@@ -222,7 +226,7 @@ class Tensor:
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = _as_data(value, None)
+        array = _as_data(value, None, ".data")
         self._rebind(array if array.ndim or array is value else array[()])
 
     def assign_(self, array: Any) -> Tensor:
@@ -237,7 +241,7 @@ class Tensor:
         >>> p.assign_([5, 6])
         Tensor([5., 6.], requires_grad=True)
         """
-        value = _as_data(array.data if isinstance(array, Tensor) else array, None)
+        value = _as_data(array.data if isinstance(array, Tensor) else array, None, "assign_")
         if value.dtype.kind == "f" and self._data.dtype.kind != "f":
             raise TypeError(f"assign_: {value.dtype} values do not fit into {self._data.dtype}")
         value = value.astype(self._data.dtype)
@@ -284,7 +288,7 @@ class Tensor:
         if value is None:
             self._grad = None
             return
-        gradient = np.array(_as_data(value, None), dtype=self._data.dtype)
+        gradient = np.array(_as_data(value, None, ".grad"), dtype=self._data.dtype)
         if gradient.shape != self._data.shape:
             raise ValueError(
                 f".grad of {self._title()} must have its shape {self._data.shape}, "
@@ -408,6 +412,7 @@ class Tensor:
                 "create the parameters with requires_grad=True, and compute outside of no_grad()"
             )
         seed = output_gradient(self, gradient, "backward")
+        seed = getattr(seed, "_data", seed)
         commit(sweep([self], [seed], retain_graph=retain_graph))
 
     def zero_grad(self) -> None:
@@ -651,11 +656,11 @@ class Tensor:
 
     def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Index of the largest element, a plain array; see np.argmax."""
-        return np.argmax(self._data, axis=axis, keepdims=keepdims)
+        return call(np.argmax, self, axis=axis, keepdims=keepdims)
 
     def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Index of the smallest element, a plain array; see np.argmin."""
-        return np.argmin(self._data, axis=axis, keepdims=keepdims)
+        return call(np.argmin, self, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape: reshape(2, 3), reshape((2, 3)), -1 for the rest."""
@@ -828,10 +833,7 @@ def apply(
         else:
             data = mode.profile.forward(operation, mode.scope, raw, kwargs or {})
     except Exception as error:
-        told = restated(operation.name, raw, error)
-        if told is error:
-            raise
-        raise told from error
+        raise restated(operation.name, raw, error) from None
     parents = tuple(inputs[: len(operation.rules)])
     if isinstance(data, (tuple, list)):
         return _several(data, operation, parents if recorded else None, raw, kwargs, mode)
@@ -842,7 +844,7 @@ def apply(
             raise TypeError(_not_real(operation.name, data.dtype))
         recorded = False  # no gradient flows through integers
     node = result(data, operation, parents if recorded else None, tuple(raw), kwargs, mode)
-    return _checked(node) if mode.anomaly else node
+    return _checked(node, raw) if mode.anomaly else node
 
 
 def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -855,7 +857,11 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             kwargs = _accepted(function, signature, args, kwargs)
         return composition(*args, **kwargs)
     if function in plain:
-        return plain[function](*_plain(args), **_plain(kwargs))
+        args, kwargs = _plain(args), _plain(kwargs)
+        try:
+            return plain[function](*args, **kwargs)
+        except Exception as error:
+            raise restated(function.__name__, args, error) from None
     name = _numpy_name(function)
     raise TypeError(
         f"{name} has no derivative registered, so it does not take Tensors. Give it one:\n"
@@ -927,15 +933,16 @@ def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
     if gradient is None:
         if data.size != 1:
             raise ValueError(
-                f"{caller}: the output has shape {data.shape}, and only a single number has *the* "
-                "gradient. Reduce it first, loss = y.sum() or y.mean(), or pass the vector of the "
-                f"vector-Jacobian product: y.backward(gradient), of shape {data.shape}"
+                f"{caller}: the output has shape {data.shape}, but only a single number has one "
+                "gradient. Reduce it first, as in y.sum() or y.mean(), or give the vector of the "
+                f"vector-Jacobian product, of shape {data.shape}: "
+                + ("y.backward(gradient)" if caller == "backward" else "grad(y, x, grad_outputs)")
             )
         return data.dtype.type(1) if data.__class__ is not np.ndarray else np.ones_like(data)
     if isinstance(gradient, Tensor):
         value = gradient._data
     else:
-        value = gradient = _as_data(gradient, None)
+        value = gradient = _as_data(gradient, None, caller)
     if value.shape != data.shape:
         raise ValueError(
             f"{caller}: the gradient has shape {value.shape}, the output {data.shape}; they must "
@@ -990,13 +997,14 @@ def _several(
 ) -> Any:
     """Several results: one hidden node that holds the tuple, and a Tensor for each of them."""
     if inputs is None:
+        node = None
         tensors = [result(d, operation, None, (), None, mode) for d in data]
     else:
         values = tuple(np.asarray(d) for d in data)
         node = result(values, operation, inputs, tuple(raw), kwargs, mode)
         tensors = [_select(node, i) for i in range(len(values))]
-        if mode.anomaly:
-            tensors = [_checked(tensor, node) for tensor in tensors]
+    if mode.anomaly:
+        tensors = [_checked(tensor, raw, node) for tensor in tensors]
     make = getattr(type(data), "_make", type(data))  # NumPy's named tuples keep their names
     return make(tensors)
 
@@ -1052,8 +1060,9 @@ def _accepted(function: Any, signature: Signature, args: Any, kwargs: Any) -> di
         return kwargs
     if len(args) > signature.most:
         raise TypeError(
-            f"{_numpy_name(function)}: {len(args)} positional arguments, but on Tensors it takes "
-            f"at most {signature.most}: {', '.join(signature.names or ())}"
+            f"{_numpy_name(function)}: {len(args)} arguments given, but on Tensors it takes at "
+            f"most {signature.most} ({', '.join(signature.names or ())}); its rules are written "
+            "rule(g, y, *args, **kwargs)"
         )
     if len(args) > signature.out and args[signature.out] is not None:
         kwargs = {**kwargs, "out": args[signature.out]}
@@ -1062,7 +1071,9 @@ def _accepted(function: Any, signature: Signature, args: Any, kwargs: Any) -> di
     for key, value in kwargs.items():
         if names is None or (key in names and key != "out"):
             accepted[key] = value
-        elif not any(value is unused or value == unused for unused in _UNUSED.get(key, ())):
+        elif np.ndim(value) or not any(
+            value is unused or value == unused for unused in _UNUSED.get(key, ())
+        ):
             raise TypeError(
                 f"{_numpy_name(function)}: the argument {key}= is not supported for Tensors"
                 + _CURES.get(key, "")
@@ -1092,13 +1103,12 @@ def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str,
     return _plain(kwargs)
 
 
-def _checked(node: Tensor, owner: Tensor | None = None) -> Tensor:
+def _checked(node: Tensor, raw: list[Any], owner: Tensor | None = None) -> Tensor:
     """Under detect_anomaly: remember the user's line, and raise at a nan or inf."""
     owner = owner or node
     owner._line = _user_line()
     if node._data.dtype.kind == "f" and not np.all(np.isfinite(node._data)):
-        if owner._inputs == ():
-            owner._args = ()
+        owner._args = tuple(raw)  # also of a result that is not recorded
         raise AutogradError(anomaly("its result holds", node._data, owner))
     return node
 
@@ -1155,16 +1165,21 @@ def _numpy_name(function: Any) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
 
 
-def _as_data(data: Any, dtype: Any) -> Any:
+def _as_data(data: Any, dtype: Any, name: str = "Tensor") -> Any:
     """np.asarray, refusing what cannot be differentiated or computed with."""
     if type(data).__module__.startswith("numpy.ma"):
         raise TypeError("a masked array would lose its mask; use data.filled(value) first")
     try:
         array = np.asarray(data, dtype=dtype)
     except ValueError as error:
-        raise ValueError(f"Tensor: {error}") from error
+        if "inhomogeneous" not in str(error):
+            raise ValueError(f"{name}: {error}") from None
+        raise ValueError(
+            f"{name}: the nested lists are of unequal lengths, so they are no array; pad them to "
+            "one length, or make a Tensor of each"
+        ) from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(_not_real("Tensor", array.dtype))
+        raise TypeError(_not_real(name, array.dtype))
     return array
 
 
@@ -1173,6 +1188,13 @@ def _not_real(name: str, dtype: np.dtype[Any]) -> str:
         return (
             f"{name}: complex numbers ({dtype}) are not supported; keep the real and imaginary "
             "parts as two Tensors"
+        )
+    if dtype.kind in "US":
+        return f"{name}: text (dtype {dtype}) is no number; convert it first, as in float('1.5')"
+    if dtype.kind == "O":
+        return (
+            f"{name}: Python objects (dtype object) are no real numbers; None, dicts, generators "
+            "and integers of more than 64 bits become objects, so convert them to floats first"
         )
     return f"{name}: dtype {dtype} is not supported; data must be real numbers or booleans"
 
