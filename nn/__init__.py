@@ -1,0 +1,41 @@
+"""Small neural networks on top of autograd: layers, losses and optimisers, in PyTorch's words.
+
+    >>> import numpy as np
+    >>> import nn
+    >>> _ = nn.manual_seed(0)
+    >>> model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2))
+    >>> loss_function = nn.CrossEntropyLoss()
+    >>> optimizer = nn.optim.Adam(model.parameters(), lr=0.1)
+    >>> x, labels = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]     # exclusive or
+    >>> for step in range(100):
+    ...     optimizer.zero_grad()
+    ...     loss_function(model(x), labels).backward(retain_graph=False)
+    ...     optimizer.step()
+    >>> np.argmax(model(x), axis=1)
+    array([0, 1, 1, 0])
+
+Each file says at its top what lives there. All of them use autograd's public names only.
+"""
+
+import autograd as _autograd
+
+if not hasattr(_autograd, "primitive"):
+    raise ImportError(
+        f"`autograd` was found at {getattr(_autograd, '__file__', None)}, but it is not the package "
+        "that nn needs: the PyPI package `autograd` is another library with the same import "
+        "name. Remove both and install this one again:\n"
+        "    pip uninstall autograd chalkgrad\n"
+        "    pip install chalkgrad"
+    )
+
+from nn import functional, init, optim  # noqa: E402
+from nn.activations import ReLU, Sigmoid, Tanh  # noqa: E402
+from nn.layers import Linear  # noqa: E402
+from nn.losses import CrossEntropyLoss, MSELoss  # noqa: E402
+from nn.module import Module, Sequential  # noqa: E402
+from nn.random import manual_seed  # noqa: E402
+
+__all__ = [
+    "CrossEntropyLoss", "Linear", "MSELoss", "Module", "ReLU", "Sequential", "Sigmoid", "Tanh",
+    "functional", "init", "manual_seed", "optim",
+]  # fmt: skip

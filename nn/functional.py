@@ -1,0 +1,357 @@
+"""Layers, activations and losses as functions: what they compute, and their rules.
+
+Arrays and lists are taken wherever a Tensor is. Layers cast inputs that need no gradient to the
+dtype of their parameters, losses cast targets to the dtype of the prediction.
+
+May import: autograd.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autograd import (
+    Tensor,
+    log_sigmoid,
+    log_softmax,
+    logsumexp,
+    primitive,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+)
+
+__all__ = [
+    "cross_entropy", "linear", "log_sigmoid", "log_softmax", "logsumexp", "mse_loss", "relu",
+    "sigmoid", "softmax", "softplus", "tanh",
+]  # fmt: skip
+
+
+def as_input(x: Any, dtype: Any) -> Any:
+    """x as a Tensor or array, in this dtype if it needs no gradient."""
+    if x.__class__ is np.ndarray and x.dtype == dtype:
+        return x
+    if not isinstance(x, Tensor):
+        x = Tensor(x)
+    return x if x.requires_grad or x.dtype == dtype else x.astype(dtype)
+
+
+def values(x: Any) -> Any:
+    """The plain array of what needs no gradient: of a Tensor, an array or a list."""
+    return x.data if isinstance(x, Tensor) else np.asarray(x)
+
+
+# ---- layers and activations -------------------------------------------------------------------
+
+
+def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    y = np.matmul(x, weight.T)
+    if bias is None:
+        return y
+    if y.dtype != bias.dtype:
+        return y + bias
+    y += bias  # y is nobody else's
+    return y
+
+
+def _linear_by_weight(g: Any, y: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    """gᵀ x: over all leading axes the sum of the outer products."""
+    if x.ndim != 2:
+        rows = math.prod(x.shape[:-1])
+        g, x = g.reshape((rows, weight.shape[0])), x.reshape((rows, weight.shape[1]))
+    return g.T @ x
+
+
+_fused_linear = primitive(
+    _linear,
+    lambda g, y, x, weight, bias=None: g @ weight,
+    _linear_by_weight,
+    lambda g, y, x, weight, bias=None: g,
+    formula="g W, gᵀ x, g",
+)
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """x Wᵀ + b over the last axis.
+
+    Shapes: x (..., in), weight (out, in), bias (out,), the result (..., out).
+
+    >>> linear(Tensor([1.0, 2.0]), Tensor([[1.0, 1.0], [0.0, 10.0]]), Tensor([0.0, 1.0]))
+    Tensor([ 3., 21.])
+    """
+    return _fused_linear(x, weight, bias)
+
+
+def tanh(x: Any) -> Any:
+    """The hyperbolic tangent of each element: `np.tanh`.
+
+    >>> tanh(Tensor([0.0]))
+    Tensor([0.])
+    """
+    return np.tanh(x)
+
+
+# ---- losses -----------------------------------------------------------------------------------
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def check_reduction(name: str, reduction: str) -> None:
+    """Raise ValueError for an unknown reduction."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{name}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
+
+
+def check_smoothing(name: str, label_smoothing: float) -> None:
+    """Raise ValueError for a label smoothing beyond [0, 1]."""
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{name}: label_smoothing must be in [0, 1], got {label_smoothing}")
+
+
+def _prediction(x: Any) -> Tensor:
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def _share(reduction: str, count: Any) -> float:
+    """What each element counts in the reduced loss; in the mean of nothing, nan."""
+    if reduction != "mean":
+        return 1.0
+    return 1 / float(count) if count else math.nan
+
+
+def _squares(prediction: Any, target: Any, share: float, total: bool) -> Any:
+    squares = np.square(prediction - target)
+    return np.add.reduce(squares, axis=None) * share if total else squares
+
+
+_squared_error = primitive(
+    _squares,
+    lambda g, y, prediction, target, share, total: g * (2 * share) * (prediction - target),
+    lambda g, y, prediction, target, share, total: g * (2 * share) * (target - prediction),
+    formula="2 g (prediction - target), 2 g (target - prediction)",
+)
+
+
+def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """The squared error (prediction - target)² of each element, and their mean or sum.
+
+    Args: prediction and target of the same shape; reduction, "mean", "sum" or "none". Raises
+    ValueError for two shapes: broadcasting (n, 1) against (n,) would compare everything with
+    everything. Source: PyTorch's mse_loss, which only warns there.
+
+    >>> mse_loss(Tensor([1.0, 3.0]), [1.0, 1.0])
+    Tensor(2.)
+    """
+    check_reduction("mse_loss", reduction)
+    prediction = _prediction(prediction)
+    target = as_input(target, prediction.dtype)
+    if prediction.shape != target.shape:
+        cure = "give one target for each element of the prediction"
+        if prediction.size == target.size:
+            cure = f"reshape the target: target.reshape({prediction.shape})"
+        raise ValueError(
+            f"mse_loss: the prediction has shape {prediction.shape}, the target {target.shape}; "
+            f"they must be the same; {cure}"
+        )
+    return _squared_error(
+        prediction, target, _share(reduction, prediction.size), reduction != "none"
+    )
+
+
+# Cross-entropy of rows of logits (n, C), with labels (n,) or with probabilities (n, C). `share` is
+# what a row counts: a number, or a column (n, 1). Sums over everything if `total`, else over rows.
+
+
+class _Kept:
+    """What the forward of a loss leaves for its rule: its derivative by the logits, but for g."""
+
+    __slots__ = ("slope",)
+
+    slope: Any
+
+
+def _label_rows(logits: Any, labels: Any, share: Any, total: bool, kept: _Kept) -> Any:
+    rows = np.arange(len(labels))
+    slope = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
+    at_label = slope[rows, labels]
+    np.exp(slope, out=slope)
+    sums = np.add.reduce(slope, axis=1, keepdims=True)
+    losses = (np.log(sums) - at_label[:, None]) * share
+    slope /= sums
+    slope[rows, labels] -= 1
+    slope *= share
+    kept.slope = slope  # softmax(logits) - one_hot(labels)
+    return np.add.reduce(losses, axis=None) if total else losses[:, 0]
+
+
+def _label_rows_rule(
+    g: Any, y: Any, logits: Any, labels: Any, share: Any, total: bool, kept: _Kept
+) -> Any:
+    slope = kept.slope
+    if isinstance(logits, Tensor):  # to be differentiated again
+        slope = (softmax(logits) - _one_hot(labels, logits.shape, logits.dtype)) * share
+    return slope * (g if total else g[:, None])
+
+
+def _probability_rows(logits: Any, target: Any, share: Any, total: bool) -> Any:
+    losses = np.add.reduce(log_softmax(logits) * target, axis=1, keepdims=True) * -share
+    return np.add.reduce(losses, axis=None) if total else losses[:, 0]
+
+
+def _probability_rows_by_logits(
+    g: Any, y: Any, logits: Any, target: Any, share: Any, total: bool
+) -> Any:
+    slope = softmax(logits) * np.sum(target, axis=1, keepdims=True) - target
+    return slope * share * (g if total else g[:, None])
+
+
+def _probability_rows_by_target(
+    g: Any, y: Any, logits: Any, target: Any, share: Any, total: bool
+) -> Any:
+    return log_softmax(logits) * -share * (g if total else g[:, None])
+
+
+_label_rows = primitive(_label_rows, _label_rows_rule, formula="g (softmax(logits) - one_hot)")
+_probability_rows = primitive(
+    _probability_rows,
+    _probability_rows_by_logits,
+    _probability_rows_by_target,
+    formula="g (softmax(logits) sum(target) - target), -g log_softmax(logits)",
+)
+
+
+def _one_hot(labels: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    one_hot = np.zeros(shape, dtype)
+    one_hot[np.arange(len(labels)), labels] = 1
+    return one_hot
+
+
+def cross_entropy(
+    logits: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """-log of the probability that softmax(logits) gives to the target.
+
+    Args: logits (n, C), or (C,), or (n, C, d1, ...); target, integer labels of the shape without C,
+        or probabilities of the same shape; weight (C,) of each class; ignore_index, a label to pass
+        over; reduction, "mean", "sum" or "none"; label_smoothing e, for (1 - e) target + e/C.
+    The mean divides by the sum of the labels' weights, with probabilities by their number; of
+    nothing it is nan. Raises ValueError for a wrong shape or a label out of range (never wrapped
+    around), TypeError for labels that are no integers. Source: PyTorch's cross_entropy.
+
+    >>> cross_entropy(Tensor([[0.0, 0.0], [0.0, 100.0]]), [0, 1], reduction="none")
+    Tensor([0.69314718, 0.        ])
+    """
+    check_reduction("cross_entropy", reduction)
+    check_smoothing("cross_entropy", label_smoothing)
+    logits = _prediction(logits)
+    if not logits.ndim:
+        raise ValueError("cross_entropy: logits need an axis of classes, (n, C) or (C,), got ()")
+    if not isinstance(target, Tensor):
+        target = np.asarray(target)
+    axis = 1 if logits.ndim > 1 else 0
+    classes, outer = logits.shape[axis], logits.shape[:axis] + logits.shape[axis + 1 :]
+    if weight is not None:
+        weight = values(weight).astype(logits.dtype)
+        if weight.shape != (classes,):
+            raise ValueError(
+                f"cross_entropy: weight must have one entry for each of the {classes} classes, "
+                f"got shape {weight.shape}"
+            )
+    options = (weight, reduction, label_smoothing)
+    if target.shape == logits.shape:
+        if target.dtype.kind != "f":
+            raise TypeError(
+                f"cross_entropy: a target of the logits' shape {logits.shape} holds probabilities, "
+                f"which must be floats, got {target.dtype}; use target.astype(float), or give "
+                f"labels of shape {outer}"
+            )
+        target = _as_rows(as_input(target, logits.dtype), axis)
+        losses = _against_probabilities(_as_rows(logits, axis), target, *options)
+    else:
+        labels, keep = _checked_labels(values(target), logits.shape, outer, classes, ignore_index)
+        losses = _against_labels(_as_rows(logits, axis), labels, keep, *options)
+    return losses.reshape(outer) if reduction == "none" and losses.shape != outer else losses
+
+
+def _checked_labels(
+    labels: Any, shape: tuple[int, ...], outer: tuple[int, ...], classes: int, ignore_index: int
+) -> tuple[Any, Any]:
+    """The labels in one row, and which of them count (None: all of them)."""
+    if labels.shape != outer:
+        raise ValueError(
+            f"cross_entropy: logits of shape {shape} need labels of shape {outer}, or "
+            f"probabilities of shape {shape}, got shape {labels.shape}"
+            + (f"; use labels.reshape({outer})" if labels.size == math.prod(outer) else "")
+        )
+    if labels.dtype.kind not in "iu" and labels.size:
+        raise TypeError(
+            f"cross_entropy: labels must be integers, got {labels.dtype}; use "
+            "labels.astype(np.int64)"
+        )
+    if not labels.size:
+        return np.zeros(0, np.intp), None
+    within = labels.min() >= 0 and labels.max() < classes
+    if within and not 0 <= ignore_index < classes:
+        return labels.reshape(-1).astype(np.intp, copy=False), None
+    keep = labels != ignore_index
+    wrong = keep & ((labels < 0) | (labels >= classes))
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        at = f" at position {place[0] if len(place) == 1 else place}" if place else ""
+        raise ValueError(
+            f"cross_entropy: label {labels[place]}{at} is out of range: with {classes} classes "
+            f"labels go from 0 to {classes - 1} (and ignore_index, {ignore_index}, is passed over)"
+        )
+    return labels.reshape(-1).astype(np.intp, copy=False), keep.reshape(-1)
+
+
+def _against_labels(
+    logits: Any, labels: Any, keep: Any, weight: Any, reduction: str, label_smoothing: float
+) -> Any:
+    if keep is not None:  # ignored rows are taken out before anything is looked up
+        logits, labels = logits[keep], labels[keep]
+    counts: Any = None if weight is None else weight[labels]
+    share: Any = _share(reduction, len(labels) if counts is None else counts.sum())
+    total = reduction != "none"
+    if label_smoothing:
+        one_hot = _one_hot(labels, logits.shape, logits.dtype)
+        target = _smoothed(one_hot, weight, label_smoothing)
+        losses = _probability_rows(logits, target, share, total)
+    else:
+        share = share if counts is None else share * counts[:, None]
+        losses = _label_rows(logits, labels, share, total, _Kept())
+    if keep is None or total:
+        return losses
+    place = np.where(keep, np.cumsum(keep) - 1, len(labels))  # ignored ones: the 0 at the end
+    return np.concatenate([losses, np.zeros(1, logits.dtype)])[place]
+
+
+def _against_probabilities(
+    logits: Any, target: Any, weight: Any, reduction: str, label_smoothing: float
+) -> Any:
+    target = _smoothed(target, weight, label_smoothing)
+    return _probability_rows(logits, target, _share(reduction, len(logits)), reduction != "none")
+
+
+def _smoothed(target: Any, weight: Any, label_smoothing: float) -> Any:
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / target.shape[1]
+    return target if weight is None else target * weight
+
+
+def _as_rows(x: Any, axis: int) -> Any:
+    """(n, C, d1, ...) or (C,) as rows (m, C)."""
+    if x.ndim > 2:
+        x = np.moveaxis(x, axis, -1)
+    return x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))

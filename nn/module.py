@@ -1,0 +1,443 @@
+"""Module, the base of layers, models and losses, and Sequential, a chain of them.
+
+A Module's state is found by walking its attributes, and lists, tuples and dicts among them, in the
+order in which they were set: a Tensor is a parameter, an ndarray a buffer, a Module a child. There
+is nothing to register. A name that starts with `_` is private and is passed over.
+
+May import: autograd.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from autograd import Tensor, scope
+
+__all__ = ["Module", "Sequential"]
+
+Self = TypeVar("Self", bound="Module")
+
+
+class Keys(NamedTuple):
+    """What `load_state_dict(strict=False)` passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """Base of everything that has parameters: write `__init__` and `forward`, and call it.
+
+    >>> import nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         self.hidden = nn.Linear(4, 8)
+    ...         self.out = nn.Linear(8, 3)
+    ...     def forward(self, x):
+    ...         return self.out(np.tanh(self.hidden(x)))
+    >>> model = Net()
+    >>> model(np.ones((5, 4))).shape
+    (5, 3)
+    >>> [name for name, parameter in model.named_parameters()]
+    ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
+    """
+
+    training = True  # whether train() or eval() was called last
+    _scope: scope | None = None
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation; to be written by every subclass, and called as `module(...)`."""
+        raise NotImplementedError(f"{type(self).__name__} has no method `forward`; write one")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """forward(...), recorded in a scope that has the module's name."""
+        if self._scope is None:
+            self._scope = scope(_Place(self))
+        with self._scope:
+            return self.forward(*args, **kwargs)
+
+    # ---- what it holds ------------------------------------------------------------------------
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """All Tensors, as (name, Tensor), each once; "0.weight" is `weight` of what is called "0".
+
+        Raises ValueError for a Tensor that is the result of a recorded operation.
+        """
+        return ((name, self._leaf(name, v)) for name, v in _walk(self) if isinstance(v, Tensor))
+
+    def named_buffers(self) -> Iterator[tuple[str, np.ndarray]]:
+        """All arrays (state that is not trained), as (name, array), each once."""
+        return ((name, v) for name, v in _walk(self) if isinstance(v, np.ndarray))
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This Module, called "", and all below it, as (name, Module), each once."""
+        return ((name, v) for name, v in _walk(self) if isinstance(v, Module))
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The Modules that this one holds itself, as (name, Module), each once."""
+        found: dict[int, tuple[str, Module]] = {}
+        for name, value in _parts(self):
+            if isinstance(value, Module):
+                found.setdefault(id(value), (name, value))
+        return iter(found.values())
+
+    def parameters(self) -> Iterator[Tensor]:
+        """All parameters, each once: what an optimiser is given."""
+        return (tensor for _, tensor in self.named_parameters())
+
+    def buffers(self) -> Iterator[np.ndarray]:
+        """All buffers, each once."""
+        return (array for _, array in self.named_buffers())
+
+    def modules(self) -> Iterator[Module]:
+        """This Module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def children(self) -> Iterator[Module]:
+        """The Modules that this one holds itself, each once."""
+        return (module for _, module in self.named_children())
+
+    # ---- state --------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters and buffers, as plain arrays by name.
+
+        (PyTorch gives its Tensors themselves, which go on changing while one trains.)
+
+        >>> import nn
+        >>> {name: array.shape for name, array in nn.Linear(2, 3).state_dict().items()}
+        {'weight': (3, 2), 'bias': (3,)}
+        """
+        return {name: np.array(getattr(v, "data", v)) for name, v in self._state().items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
+        """Take the values of a state dict, cast to the dtypes of this Module.
+
+        Args: state_dict, arrays (or Tensors) by name; strict, False to pass over missing and
+            unexpected names. Returns those names.
+        Raises ValueError that lists all missing, unexpected and wrongly shaped entries at once,
+        TypeError for an entry that is not real numbers; then nothing has changed.
+
+        >>> import nn
+        >>> nn.Linear(2, 3).load_state_dict({"weight": np.zeros((2, 3))})
+        Traceback (most recent call last):
+        ValueError: load_state_dict: the state does not fit Linear; nothing was changed:
+            missing: bias
+            wrong shape: weight is (2, 3), expected (3, 2)
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"load_state_dict needs a dict of arrays by name, got {type(state_dict).__name__}"
+            )
+        mine = self._state()
+        given = {name: _array(name, value) for name, value in state_dict.items()}
+        keys = Keys([n for n in mine if n not in given], [n for n in given if n not in mine])
+        wrong = [
+            f"{name} is {given[name].shape}, expected {value.shape}"
+            for name, value in mine.items()
+            if name in given and given[name].shape != value.shape
+        ]
+        complaints = {"wrong shape": wrong}
+        if strict:
+            complaints = {"missing": keys[0], "unexpected": keys[1], "wrong shape": wrong}
+        if any(complaints.values()):
+            raise ValueError(
+                f"load_state_dict: the state does not fit {type(self).__name__}; nothing was "
+                "changed:"
+                + "".join(f"\n    {kind}: {', '.join(c)}" for kind, c in complaints.items() if c)
+            )
+        new = {n: _cast(n, given[n], value) for n, value in mine.items() if n in given}
+        self._take([(mine[name], array) for name, array in new.items()])
+        return keys
+
+    def astype(self: Self, dtype: Any) -> Self:
+        """Convert all floating-point parameters and buffers, in this Module; returns it.
+
+        >>> import nn
+        >>> nn.Linear(2, 3).astype(np.float64).weight.dtype
+        dtype('float64')
+        """
+        dtype = np.dtype(dtype)
+        if dtype.kind != "f":
+            raise TypeError(f"astype: parameters need a floating-point dtype, got {dtype}")
+        floats = [v for v in self._state().values() if v.dtype.kind == "f"]
+        self._take([(v, np.array(getattr(v, "data", v), dtype)) for v in floats])
+        return self
+
+    def zero_grad(self) -> None:
+        """Set the `.grad` of every parameter to None."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def requires_grad_(self: Self, flag: bool = True) -> Self:
+        """Train the parameters from now on, or (False) freeze them; returns the Module."""
+        for parameter in list(self.parameters()):
+            parameter.requires_grad_(flag)
+        return self
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Set `training` here and in all Modules below; returns the Module."""
+        for module in self.modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self: Self) -> Self:
+        """The same as train(False): to use the model rather than to train it."""
+        return self.train(False)
+
+    def apply(self: Self, function: Callable[[Module], Any]) -> Self:
+        """Call function(module) for all Modules below and then for this one; returns it."""
+        for module in list(_bottom_up(self, set())):
+            function(module)
+        return self
+
+    def _state(self) -> dict[str, Any]:
+        """The parameters and buffers themselves, by name."""
+        state: dict[str, Any] = {}
+        for name, value in _walk(self):
+            if isinstance(value, Module):
+                continue
+            if name in state:
+                raise ValueError(f"two entries of {type(self).__name__} are called {name!r}")
+            state[name] = self._leaf(name, value) if isinstance(value, Tensor) else value
+        return state
+
+    def _leaf(self, name: str, tensor: Tensor) -> Tensor:
+        if tensor.is_leaf:
+            return tensor
+        raise ValueError(
+            f"{name} of {type(self).__name__} is a Tensor that an operation made, and so no "
+            f"parameter. Give it a name that starts with an underscore, or detach() it"
+        )
+
+    def _take(self, new: Iterable[tuple[Any, np.ndarray]]) -> None:
+        """Give Tensors new values, and put new arrays where the old buffers were.
+
+        Buffers are not written into: a graph recorded before goes on with the values it saw.
+        """
+        buffers = {}
+        for old, array in new:
+            if isinstance(old, Tensor):
+                old.data = array
+            else:
+                buffers[id(old)] = old, array
+        for holder in _holders(self) if buffers else ():
+            for key, member in _items(holder):
+                fresh = _exchanged(member, buffers)
+                if fresh is not member:
+                    holder[key] = fresh
+
+    # ---- appearance, copying ------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What `repr` shows between the parentheses; for subclasses to write."""
+        return ""
+
+    def __repr__(self) -> str:
+        return _tree(self, ())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "_scope"}
+
+
+class Sequential(Module):
+    """Modules one after another: the result of each is the input of the next.
+
+    >>> import nn
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> model
+    Sequential(
+      (0): Linear(in_features=2, out_features=3, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=3, out_features=1, bias=True)
+    )
+    >>> len(model), model[:2](np.ones((5, 2))).shape
+    (3, (5, 3))
+    """
+
+    def __init__(self, *layers: Module) -> None:
+        self._layers: list[Module] = []
+        for layer in layers:
+            self.append(layer)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self._layers:
+            x = layer(x)
+        return x
+
+    def append(self, layer: Module) -> Sequential:
+        """Add a layer at the end; returns the Sequential."""
+        self._layers.append(_layer(layer))
+        return self
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """A layer, or for a slice a Sequential of the same layers."""
+        found = self._layers[index]
+        return Sequential(*found) if isinstance(found, list) else found
+
+    def __setitem__(self, index: int, layer: Module) -> None:
+        self._layers[index] = _layer(layer)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._layers)
+
+
+def _layer(layer: Any) -> Module:
+    if isinstance(layer, Module):
+        return layer
+    cure = ""
+    if isinstance(layer, (list, tuple)):
+        cure = "; unpack it: Sequential(*layers)"
+    elif isinstance(layer, type):
+        cure = f"; make one: {layer.__name__}()"
+    raise TypeError(f"Sequential takes Modules, got {type(layer).__name__}{cure}")
+
+
+# ---- walking ----------------------------------------------------------------------------------
+
+
+def _items(holder: Any) -> list[tuple[Any, Any]]:
+    """The public (key, member) pairs of the attributes of a Module, a dict, a list or a tuple."""
+    pairs = holder.items() if isinstance(holder, dict) else enumerate(holder)
+    return [(key, member) for key, member in pairs if not str(key).startswith("_")]
+
+
+def _contents(module: Module) -> list[Any]:
+    """Where the state of one Module lies: its attributes, and for a Sequential its layers."""
+    return [vars(module), *([module._layers] if isinstance(module, Sequential) else [])]
+
+
+def _opened(module: Module) -> Iterator[tuple[str, Any]]:
+    """Everything that a Module holds itself, with its name: values, and the containers of them."""
+    stack = [("", content) for content in reversed(_contents(module))]
+    seen = set()
+    while stack:
+        name, value = stack.pop()
+        yield name, value
+        if isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+            seen.add(id(value))  # a list may hold itself
+            inside = [(_joined(name, key), member) for key, member in _items(value)]
+            stack.extend(reversed(inside))
+
+
+def _parts(module: Module) -> list[tuple[str, Any]]:
+    """The Tensors, arrays and Modules that a Module holds itself, in the order they were set."""
+    kinds = (Tensor, np.ndarray, Module)
+    return [(name, value) for name, value in _opened(module) if isinstance(value, kinds)]
+
+
+def _walk(root: Module) -> Iterator[tuple[str, Any]]:
+    """All Tensors, arrays and Modules from a Module down, itself first, each object once."""
+    stack: list[tuple[str, Any]] = [("", root)]
+    seen = set()
+    while stack:
+        name, value = stack.pop()
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
+            if isinstance(value, Module):
+                parts = [(_joined(name, part), member) for part, member in _parts(value)]
+                stack.extend(reversed(parts))
+
+
+def _bottom_up(module: Module, seen: set[int]) -> Iterator[Module]:
+    seen.add(id(module))
+    for child in module.children():
+        if id(child) not in seen:
+            yield from _bottom_up(child, seen)
+    yield module
+
+
+def _joined(outer: str, key: Any) -> str:
+    return f"{outer}.{key}" if outer else str(key)
+
+
+def _holders(root: Module) -> list[Any]:
+    """All dicts and lists in which a buffer may lie."""
+    modules = list(root.modules())
+    return [v for m in modules for _, v in _opened(m) if isinstance(v, (dict, list))]
+
+
+def _exchanged(value: Any, new: dict[int, tuple[Any, np.ndarray]]) -> Any:
+    """The new array for an old one; a tuple that holds one is made anew."""
+    if isinstance(value, np.ndarray) and id(value) in new:
+        return new[id(value)][1]
+    if isinstance(value, tuple):
+        members = [_exchanged(member, new) for member in value]
+        if any(fresh is not member for fresh, member in zip(members, value)):
+            return getattr(type(value), "_make", type(value))(members)
+    return value
+
+
+def _array(name: str, value: Any) -> np.ndarray:
+    """An entry of a state dict as an array of real numbers."""
+    try:
+        return value.data if isinstance(value, Tensor) else Tensor(value).data
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"load_state_dict: {name}: {error}") from error
+
+
+def _cast(name: str, array: np.ndarray, like: Any) -> np.ndarray:
+    if not np.can_cast(array.dtype, like.dtype, "same_kind"):
+        raise TypeError(
+            f"load_state_dict: {name} holds {array.dtype} values, which do not fit into "
+            f"{like.dtype}"
+        )
+    return np.array(array, like.dtype)
+
+
+def _tree(module: Module, above: tuple[Module, ...]) -> str:
+    """The lines of `repr`; a Module inside itself is not opened again."""
+    title = type(module).__name__
+    if module in above:
+        return f"{title}(...)"
+    lines = [module.extra_repr()] if module.extra_repr() else []
+    children = [
+        f"({name}): {_tree(part, (*above, module))}"
+        for name, part in _parts(module)
+        if isinstance(part, Module)
+    ]
+    if not children:
+        return f"{title}({', '.join(lines)})"
+    inside = "\n".join([*lines, *children]).replace("\n", "\n  ")
+    return f"{title}(\n  {inside}\n)"
+
+
+# ---- names of scopes --------------------------------------------------------------------------
+
+
+class _Name(str):
+    """The name of a Module where it was called; through it those called inside find theirs."""
+
+    module: weakref.ref[Module]
+
+
+class _Place:
+    """Finds the name of a Module in the scope around: what it is called in the Module that called
+    it, or else its class. Holds the Modules weakly, for graphs and scopes hold the names."""
+
+    __slots__ = ("_caller", "_module", "_name")
+
+    def __init__(self, module: Module) -> None:
+        self._module = weakref.ref(module)
+        self._caller: weakref.ref[Module] | None = None
+        self._name: _Name | None = None
+
+    def within(self, outer: Any) -> _Name:
+        """The name inside the scope that has the name outer (asked by `scope` when it is new)."""
+        caller = outer.module if isinstance(outer, _Name) else None
+        if self._name is None or caller is not self._caller:
+            module, around = self._module(), caller() if caller else None
+            names = _walk(around) if around is not None else ()
+            name = next((name for name, value in names if value is module and name), None)
+            self._name = _Name(name or type(module).__name__)
+            self._name.module, self._caller = self._module, caller
+        return self._name
