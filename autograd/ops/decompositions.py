@@ -138,7 +138,7 @@ def thin_svd_rule(g: Any, y: Any, a: Any) -> Any:
     gaps = s_row * s_row - s_column * s_column + one
     left = quotient(transposed(u) @ gu - transposed(gu) @ u, gaps)
     right = quotient(transposed(v) @ gv - transposed(gv) @ v, gaps)
-    inner = 0.5 * (left * s_row + s_column * right) + gs[..., None, :] * one
+    inner = left * s_row + s_column * right + gs[..., None, :] * one
     whole = u @ inner @ vh
     rows, columns = a.shape[-2:]
     if rows > k:  # what of gu leaves the space of u
