@@ -43,7 +43,9 @@ def _count(a: Any, axis: Any) -> int:
 
 
 @composes(np.mean)
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
     if a.dtype == np.float16 and dtype is None:  # as NumPy: half a precision sums in a whole one
         return mean(a.astype(np.float32), axis, keepdims=keepdims).astype(np.float16)
     return a.sum(axis, dtype, keepdims=keepdims) / _count(a, axis)
@@ -76,7 +78,7 @@ def var(
 ) -> Any:  # fmt: skip
     ddof = ddof if correction is None else correction
     deviation = a - np.mean(a, axis=axis, dtype=dtype, keepdims=True)
-    total = np.sum(deviation * deviation, axis=axis, keepdims=keepdims)
+    total = np.sum(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims)
     return np.divide(total, max(_count(a, axis) - ddof, 0))
 
 
@@ -113,7 +115,9 @@ def median(
 
 
 @composes(np.nansum)
-def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+def nansum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
     return np.sum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -121,12 +125,16 @@ def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdim
 def nanmean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
 ) -> Any:
-    known = np.sum(~np.isnan(a), axis=axis, keepdims=keepdims, dtype=a.dtype)
-    return nansum(a, axis, dtype, None, keepdims) / known
+    if a.dtype.kind != "f":
+        return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims)
+    total = nansum(a, axis, dtype, None, keepdims)
+    return total / np.sum(~np.isnan(a), axis=axis, keepdims=keepdims, dtype=total.dtype)
 
 
 def _nan_extremum(function: Any, worst: float) -> Any:
     def extremum(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+        if a.dtype.kind != "f":
+            return function(a, axis=axis, keepdims=keepdims)
         found = function(np.where(np.isnan(a), worst, a), axis=axis, keepdims=keepdims)
         return np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, found)
 
@@ -224,9 +232,7 @@ def _at_least(grow: Any) -> Any:
 
 
 atleast_1d = composes(np.atleast_1d)(_at_least(lambda a: a if a.ndim else a.reshape(1)))
-atleast_2d = composes(np.atleast_2d)(
-    _at_least(lambda a: a if a.ndim > 1 else a.reshape(1, -1))
-)
+atleast_2d = composes(np.atleast_2d)(_at_least(lambda a: a if a.ndim > 1 else a.reshape(1, -1)))
 atleast_3d = composes(np.atleast_3d)(
     _at_least(lambda a: a if a.ndim > 2 else atleast_2d(a)[..., None])
 )
@@ -250,9 +256,7 @@ def dstack(tup: Any) -> Any:
 
 @composes(np.column_stack)
 def column_stack(tup: Any) -> Any:
-    return np.concatenate(
-        [a if a.ndim > 1 else a.reshape(-1, 1) for a in map(_array, tup)], axis=1
-    )
+    return np.concatenate([a if a.ndim > 1 else a.reshape(-1, 1) for a in map(_array, tup)], axis=1)
 
 
 @composes(np.append)
@@ -412,12 +416,14 @@ def cross(
 
 @composes(np.vecdot)
 def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
-    return np.sum(np.moveaxis(_array(x1), axis, -1) * np.moveaxis(_array(x2), axis, -1), axis=-1)
+    product = np.moveaxis(_array(x1), axis, -1) * np.moveaxis(_array(x2), axis, -1)
+    return np.sum(product, axis=-1, dtype=product.dtype)
 
 
 @composes(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
     """Vector and matrix norms; the gradient of the 2-norm at 0 is 0."""
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)
     if axis is None and ord is None:
         flat = _root(np.sum(np.square(x)))
         return np.reshape(flat, (1,) * x.ndim) if keepdims else flat
@@ -448,7 +454,7 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
     if ord in (math.inf, -math.inf):
         return (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == 0:
-        return np.sum(x != 0, axis=axis, keepdims=keepdims).astype(x.dtype)
+        return np.sum(np.where(x == 0, x * 0, 1), axis=axis, keepdims=keepdims)
     if ord == 1:
         return np.sum(np.absolute(x), axis=axis, keepdims=keepdims)
     if not isinstance(ord, (int, float)):
@@ -474,7 +480,9 @@ def matrix_power(a: Any, n: int) -> Any:
             power = a if power is None else power @ a
         n >>= 1
         a = a @ a if n else a
-    return np.eye(a.shape[-1], dtype=a.dtype) + a * 0 if power is None else power
+    if power is None:  # the identity, whatever a holds, but connected to it
+        return np.where(True, np.eye(a.shape[-1], dtype=a.dtype), a)
+    return power
 
 
 @composes(np.linalg.multi_dot)
@@ -489,7 +497,7 @@ def multi_dot(arrays: Any) -> Any:
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     if a.dtype.kind != "f":
         return Tensor(np.round(a.data, decimals))
-    scale = 10.0**abs(decimals)
+    scale = 10.0 ** abs(decimals)
     return np.rint(a * scale) / scale if decimals >= 0 else np.rint(a / scale) * scale
 
 

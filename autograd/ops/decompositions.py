@@ -36,10 +36,9 @@ def inv_rule(g: Any, y: Any, a: Any) -> Any:
 
 def solve_by_matrix(g: Any, y: Any, a: Any, b: Any) -> Any:
     """From dy = -a⁻¹ da y."""
-    gb = np.linalg.solve(transposed(a), g)
-    if b.ndim == 1:
-        gb, y = gb[..., None], y[..., None]
-    return -gb @ transposed(y)
+    if b.ndim == 1:  # one right side, also for a batch of matrices
+        g, y = g[..., None], y[..., None]
+    return -np.linalg.solve(transposed(a), g) @ transposed(y)
 
 
 def solve_by_right_side(g: Any, y: Any, a: Any, b: Any) -> Any:
@@ -105,7 +104,7 @@ def quotient(numerator: Any, denominator: Any) -> Any:
 
 
 def eigh_rule(g: Any, y: Any, a: Any, UPLO: str = "L") -> Any:
-    """Symmetrised. Infinite where eigenvalues are equal and the output tells their vectors apart."""
+    """Symmetrised. Infinite where eigenvalues are equal and the output tells vectors apart."""
     (g_values, g_vectors), (values, vectors) = g, y
     n = a.shape[-1]
     gaps = values[..., None, :] - values[..., :, None]

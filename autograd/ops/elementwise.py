@@ -29,9 +29,7 @@ def zeros(g: Any, y: Any, *args: Any) -> Any:
 
 defvjp(np.add, lambda g, y, x1, x2: g, lambda g, y, x1, x2: g, formula="g, g")
 defvjp(np.subtract, lambda g, y, x1, x2: g, lambda g, y, x1, x2: -g, formula="g, -g")
-defvjp(
-    np.multiply, lambda g, y, x1, x2: g * x2, lambda g, y, x1, x2: g * x1, formula="g x2, g x1"
-)
+defvjp(np.multiply, lambda g, y, x1, x2: g * x2, lambda g, y, x1, x2: g * x1, formula="g x2, g x1")
 defvjp(
     np.divide,
     lambda g, y, x1, x2: g / x2,

@@ -80,10 +80,7 @@ def take_along_axis_rule(g: Any, y: Any, arr: Any, indices: Any, axis: Any = -1)
     if axis is None:
         return lookup_rule(g, y, arr.reshape(-1), indices).total().reshape(arr.shape)
     axis = axis % arr.ndim
-    index = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    for i, n in enumerate(arr.shape):  # an axis of length 1 stands for all of that axis
-        if i != axis and n == 1:
-            index[i] = np.zeros_like(index[i])
+    index = list(np.ogrid[tuple(slice(n) for n in arr.shape)])
     index[axis] = indices
     return lookup_rule(g, y, arr, tuple(index))
 

@@ -59,9 +59,7 @@ def explicit(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
              if c not in subscripts]  # fmt: skip
     hidden = [n - len(t.replace("...", "")) if "..." in t else 0 for t, n in zip(terms, ndims)]
     longest = spare[: max(hidden, default=0)]
-    terms = [
-        t.replace("...", "".join(longest[len(longest) - h :])) for t, h in zip(terms, hidden)
-    ]
+    terms = [t.replace("...", "".join(longest[len(longest) - h :])) for t, h in zip(terms, hidden)]
     if arrow:
         return terms, output.replace("...", "".join(longest))
     letters = "".join(terms).replace("".join(longest), "") if longest else "".join(terms)
@@ -82,9 +80,7 @@ def einsum_rule(
     spare = [c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
              if c not in output and not any(c in term for term in terms)]  # fmt: skip
     for k, (operand, term) in enumerate(zip(operands, terms)):
-        with_g = [(g, output)] + [
-            pair for i, pair in enumerate(zip(operands, terms)) if i != k
-        ]
+        with_g = [(g, output)] + [pair for i, pair in enumerate(zip(operands, terms)) if i != k]
         fresh = iter(spare)
         wanted = ""
         for n, c in zip(operand.shape, term):

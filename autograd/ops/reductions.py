@@ -146,6 +146,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Tensor(1000.69314718)
     """
     x = np.asarray(x)
+    x = x.astype(np.float64) if x.dtype.kind in "iub" else x
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
     with np.errstate(divide="ignore"):  # log(0) is the -inf that is meant

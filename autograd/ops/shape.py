@@ -26,7 +26,9 @@ defvjp(  # the sweep undoes every broadcast, this one too
 )
 defvjp(
     np.transpose,
-    lambda g, y, a, axes=None: g.transpose(None if axes is None else np.argsort(axes).tolist()),
+    lambda g, y, a, axes=None: g.transpose(
+        None if axes is None else np.argsort([axis % g.ndim for axis in axes]).tolist()
+    ),
     formula="g with its axes put back",
 )
 defvjp(
@@ -92,9 +94,7 @@ def repeat_rule(g: Any, y: Any, a: Any, repeats: Any, axis: Any = None) -> Any:
 defvjp(np.repeat, repeat_rule, formula="the sum of the copies' g")
 
 
-def diagonal_rule(
-    g: Any, y: Any, a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1
-) -> Any:
+def diagonal_rule(g: Any, y: Any, a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
     """g on the diagonal of zeros."""
     places = np.diagonal(np.arange(a.size).reshape(a.shape), offset, axis1, axis2)
     return scatter([g], [places], (a.size,), a.dtype).reshape(a.shape)

@@ -1,0 +1,712 @@
+"""Calls of every function that takes Tensors, for the sweep in test_registry.py.
+
+`case(np.sum, A, axis=0)` stands for np.sum(A, axis=0), to be differentiated by every float64 array
+in it, in lists and keywords too. The points lie away from kinks: subgradients are tested elsewhere.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import autograd
+from autograd import Tensor, rules
+from autograd.ops import decompositions, elementwise, indexing, linalg, shape
+
+_rng = np.random.default_rng(20)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call, and a form of it through which the complex step gives exact derivatives.
+
+    `exact` True: NumPy's function itself, which takes complex numbers; a function: the same values
+    by an analytic formula; None: there is none, so finite differences must do.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    exact: Any = True
+    via: Any = None  # called in place of the function, e.g. to use its results in an invariant way
+    connected: bool = True  # False: the result is a constant, without a graph
+    label: str = ""
+
+    @property
+    def arrays(self) -> list[Any]:
+        """The differentiable arrays, in order."""
+        return list(_leaves((self.args, self.kwargs)))
+
+    def __call__(self, arrays: Iterable[Any], through: Any = None) -> Any:
+        """The call with other values (arrays or Tensors) in place of its arrays."""
+        args, kwargs = self.filled(arrays)
+        return (through or self.via or self.function)(*args, **kwargs)
+
+    def filled(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
+        """args and kwargs with other values in place of the arrays."""
+        return _filled((self.args, self.kwargs), iter(arrays))
+
+
+def _differentiable(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == np.float64
+
+
+def _leaves(value: Any) -> Iterable[Any]:
+    if _differentiable(value):
+        yield value
+    elif isinstance(value, (tuple, list, dict)):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(member)
+
+
+def _filled(value: Any, arrays: Any) -> Any:
+    if _differentiable(value):
+        return next(arrays)
+    if isinstance(value, dict):
+        return {key: _filled(member, arrays) for key, member in value.items()}
+    return type(value)(_filled(v, arrays) for v in value) if type(value) in (tuple, list) else value
+
+
+def name_of(function: Any) -> str:
+    """numpy.linalg.inv -> linalg.inv, for test ids and messages."""
+    module = getattr(function, "__module__", None) or ""
+    prefix = "linalg." if module.startswith("numpy.linalg") else ""
+    return prefix + getattr(function, "__name__", repr(function)).lstrip("_")
+
+
+def _by_the_library(function: Any) -> bool:
+    module = getattr(function, "__module__", None) or "numpy"  # ufuncs have none before NumPy 2.1
+    return module.split(".")[0] in ("numpy", "autograd", "_operator")
+
+
+# Taken on import, before other tests and doctests register functions of their own.
+REGISTERED = [f for f in (*rules.operations, *rules.compositions) if _by_the_library(f)]
+
+CASES: list[Case] = []
+
+
+def case(
+    function: Any, *args: Any, exact: Any = True, via: Any = None, connected: bool = True,
+    **kwargs: Any,
+) -> None:  # fmt: skip
+    """Add a call to the table; NumPy's own scalars stand for arrays without axes."""
+    args = tuple(np.asarray(a) if isinstance(a, np.float64) else a for a in args)
+    shapes = "-".join("x".join(map(str, a.shape)) or "0d" for a in _leaves((args, kwargs)))
+    options = ",".join(f"{k}={v}" for k, v in kwargs.items() if not isinstance(v, np.ndarray))
+    label = f"{name_of(function)}({shapes}{',' * bool(options)}{options})".replace(" ", "")
+    CASES.append(Case(function, args, kwargs, exact, via, connected, label))
+
+
+# ---- points -----------------------------------------------------------------------------------
+
+
+def between(low: float, high: float, *sizes: int) -> Any:
+    return np.asarray(_rng.uniform(low, high, sizes))
+
+
+def anywhere(*sizes: int) -> Any:
+    return between(-1.5, 1.5, *sizes)
+
+
+def positive(*sizes: int) -> Any:
+    return between(0.4, 2.0, *sizes)
+
+
+def nonzero(*sizes: int) -> Any:
+    """Of both signs, away from 0."""
+    return np.asarray(positive(*sizes) * np.where(_rng.random(sizes) < 0.5, -1, 1))
+
+
+def apart(*sizes: int) -> Any:
+    """No two elements close to each other, and none close to a multiple of 0.5."""
+    n = int(np.prod(sizes))
+    return (0.5 * _rng.permutation(n).reshape(sizes) - 0.25 * n - 0.13) * 1.0
+
+
+def layouts(draw: Any) -> list[Any]:
+    """One axis, none, size 0, size 1, a transposed view, negative strides."""
+    return [
+        draw(4), draw(), draw(0, 3), draw(1, 2, 1), draw(3, 2).T, draw(5, 2)[::-2, ::-1],
+    ]  # fmt: skip
+
+
+PAIRS = [
+    ((3,), (3,)), ((3, 1), (1, 4)), ((4,), (2, 3, 4)), ((), (2, 3)), ((2, 3), ()), ((), ()),
+    ((2, 1, 3), (1, 2, 1)), ((0, 3), (1, 3)), ((1,), (0,)),
+]  # fmt: skip
+
+
+def pairs(left: Any, right: Any) -> list[tuple[Any, Any]]:
+    """Two operands that broadcast, among them views that are not contiguous."""
+    return [
+        *((left(*a), right(*b)) for a, b in PAIRS),
+        (left(3, 2).T, right(5)[::-2]),
+    ]
+
+
+AXES: list[dict[str, Any]] = [
+    {}, {"axis": None, "keepdims": True}, {"axis": 0}, {"axis": -1, "keepdims": True},
+    {"axis": (0, -1)}, {"axis": (0, 2), "keepdims": True}, {"axis": 1, "keepdims": False},
+]  # fmt: skip
+
+
+def reduced(draw: Any) -> list[tuple[Any, dict[str, Any]]]:
+    """An array and the axes to reduce, in every form that NumPy takes."""
+    return [
+        *((draw(2, 3, 2), axes) for axes in AXES),
+        (draw(), {}), (draw(1, 3), {"axis": 0}), (draw(3, 2).T, {"axis": 0}),
+        (draw(6)[::-2], {"axis": -1, "keepdims": True}), (draw(2, 2), {"axis": ()}),
+        (draw(2, 0, 3), {"axis": 0}), (draw(2, 0, 3), {"axis": (0, 2)}),
+    ]  # fmt: skip
+
+
+def x_axes(x: Any, axis: Any) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(x.ndim))
+    return tuple(i % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def modulus(x: Any) -> Any:
+    """|x| in a form that is analytic away from 0."""
+    return x * np.sign(x.real)
+
+
+def symmetric(a: Any) -> Any:
+    return (a + np.swapaxes(a, -1, -2)) / 2
+
+
+def definite(n: int, *batch: int) -> Any:
+    """Matrices whose symmetric part is positive definite, with eigenvalues well apart."""
+    return anywhere(*batch, n, n) * 0.3 + np.diag(1.5 * np.arange(1, n + 1))
+
+
+# ---- one argument, element by element ---------------------------------------------------------
+
+ELEMENTWISE: dict[Any, tuple[Any, Any]] = {
+    np.negative: (anywhere, True),
+    np.positive: (anywhere, True),
+    np.reciprocal: (nonzero, True),
+    np.square: (anywhere, True),
+    np.sqrt: (positive, True),
+    np.cbrt: (nonzero, lambda x: np.sign(x.real) * modulus(x) ** (1 / 3)),
+    np.exp: (anywhere, True),
+    np.exp2: (anywhere, True),
+    np.expm1: (anywhere, True),
+    np.log: (positive, True),
+    np.log2: (positive, True),
+    np.log10: (positive, True),
+    np.log1p: (positive, True),
+    np.sin: (anywhere, True),
+    np.cos: (anywhere, True),
+    np.tan: (lambda *s: between(-1, 1, *s), True),
+    np.arcsin: (lambda *s: between(-0.9, 0.9, *s), True),
+    np.arccos: (lambda *s: between(-0.9, 0.9, *s), True),
+    np.arctan: (anywhere, True),
+    np.sinh: (anywhere, True),
+    np.cosh: (anywhere, True),
+    np.tanh: (anywhere, True),
+    np.arcsinh: (anywhere, True),
+    np.arccosh: (lambda *s: between(1.2, 3, *s), True),
+    np.arctanh: (lambda *s: between(-0.9, 0.9, *s), True),
+    np.deg2rad: (anywhere, lambda x: x * (np.pi / 180)),
+    np.radians: (anywhere, lambda x: x * (np.pi / 180)),
+    np.rad2deg: (anywhere, lambda x: x * (180 / np.pi)),
+    np.degrees: (anywhere, lambda x: x * (180 / np.pi)),
+    np.absolute: (nonzero, modulus),
+    np.fabs: (nonzero, modulus),
+    np.sinc: (anywhere, True),
+    np.copy: (anywhere, True),
+    np.nan_to_num: (anywhere, True),
+    np.floor: (apart, lambda x: x * 0 + np.floor(x.real)),
+    np.ceil: (apart, lambda x: x * 0 + np.ceil(x.real)),
+    np.trunc: (apart, lambda x: x * 0 + np.trunc(x.real)),
+    np.rint: (apart, lambda x: x * 0 + np.rint(x.real)),
+    np.sign: (nonzero, lambda x: x * 0 + np.sign(x.real)),
+    autograd.relu: (nonzero, lambda x: x * (x.real > 0)),
+    autograd.sigmoid: (lambda *s: 3 * anywhere(*s), lambda x: 1 / (1 + np.exp(-x))),
+    autograd.softplus: (lambda *s: 3 * nonzero(*s), lambda x: np.log(1 + np.exp(x))),
+    autograd.log_sigmoid: (lambda *s: 3 * nonzero(*s), lambda x: -np.log(1 + np.exp(-x))),
+}
+for function, (draw, exact) in ELEMENTWISE.items():
+    for x in layouts(draw):
+        case(function, x, exact=exact)
+
+case(np.sinc, np.array([0.0, 1e-4, -0.01, 0.3, 1.0, 2.5]))
+case(np.nan_to_num, np.array([np.nan, np.inf, -np.inf, 2.0]), nan=1.0, posinf=3.0, exact=None)
+for x in layouts(anywhere):
+    case(np.round, x + 0.13, exact=lambda a, decimals=0: a * 0 + np.round(a.real, decimals))
+case(np.round, np.array([0.12, -0.57, 3.31]), decimals=1,
+     exact=lambda a, decimals: a * 0 + np.round(a.real, decimals))  # fmt: skip
+case(np.around, apart(3) * 70, decimals=-1, exact=lambda a, decimals: a * 0 + np.round(a.real, -1))
+for x in layouts(anywhere):
+    case(elementwise.one_minus_square, x)
+for order in (0, 1, 2, 5):
+    places = np.array([0.0, 0.05, -0.4, 1.2, 3.0])
+    case(elementwise.sinc_derivative, places, order, exact=None)
+    case(elementwise.sinc_derivative, np.array(0.7), order, exact=None)
+for x in layouts(apart):
+    case(elementwise.clip_to_numbers, x, -0.5, 0.5)
+    case(np.clip, x, -0.5, 0.5)
+case(np.clip, apart(4), None, 0.5)
+case(np.clip, apart(4), a_min=-0.5, a_max=None)
+case(np.clip, apart(2, 3), np.array([-0.4, 0.1, -2.0]), np.array([[0.6], [2.1]]))
+case(np.clip, apart(3), np.array(-0.3), 0.7)
+for x in layouts(anywhere):
+    case(Tensor.astype, x, np.float64, via=lambda x, dtype: x.astype(dtype),
+         exact=lambda x, dtype: +x)  # fmt: skip
+    case(np.zeros_like, x, connected=False)
+    case(np.ones_like, x, connected=False)
+    case(np.empty_like, x, connected=False, via=lambda a: np.zeros_like(np.empty_like(a)))
+    case(np.full_like, x, 2.5, connected=False)
+case(np.zeros_like, anywhere(2), shape=(3,), connected=False)
+case(np.ones_like, anywhere(2), dtype=np.float32, connected=False)
+
+# ---- two arguments, element by element --------------------------------------------------------
+
+
+def signed_remainder(x1: Any, x2: Any, whole: Any) -> Any:
+    return x1 - x2 * whole(x1.real / x2.real)
+
+
+def nothing(x1: Any, x2: Any) -> Any:
+    return x1 * 0 + x2 * 0
+
+
+def other(*sizes: int) -> Any:
+    """No element close to one of `apart`'s."""
+    return apart(*sizes) + 0.17
+
+
+def divisor(*sizes: int) -> Any:
+    """Quotients of `dividend` by it lie away from whole numbers."""
+    return between(2.5, 3.0, *sizes) * np.sign(nonzero(*sizes))
+
+
+def dividend(*sizes: int) -> Any:
+    return between(0.4, 2.1, *sizes) * np.sign(nonzero(*sizes))
+
+
+BINARY: dict[Any, tuple[Any, Any, Any]] = {
+    np.add: (anywhere, anywhere, True),
+    np.subtract: (anywhere, anywhere, True),
+    np.multiply: (anywhere, anywhere, True),
+    np.divide: (anywhere, nonzero, True),
+    np.power: (positive, anywhere, True),
+    np.float_power: (positive, anywhere, True),
+    np.arctan2: (nonzero, nonzero,
+                 lambda x1, x2: 2 * np.arctan(x1 / (np.sqrt(x1 * x1 + x2 * x2) + x2))),
+    np.hypot: (nonzero, nonzero, lambda x1, x2: np.sqrt(x1 * x1 + x2 * x2)),
+    np.logaddexp: (anywhere, anywhere, lambda x1, x2: np.log(np.exp(x1) + np.exp(x2))),
+    np.logaddexp2: (anywhere, anywhere, lambda x1, x2: np.log2(np.exp2(x1) + np.exp2(x2))),
+    np.maximum: (apart, other, True),
+    np.minimum: (apart, other, True),
+    np.fmax: (apart, other, True),
+    np.fmin: (apart, other, True),
+    np.remainder: (dividend, divisor, lambda x1, x2: signed_remainder(x1, x2, np.floor)),
+    np.fmod: (dividend, divisor, lambda x1, x2: signed_remainder(x1, x2, np.trunc)),
+    np.floor_divide: (dividend, divisor,
+                      lambda x1, x2: nothing(x1, x2) + np.floor(x1.real / x2.real)),
+    np.heaviside: (nonzero, anywhere, lambda x1, x2: nothing(x1, x2) + (x1.real > 0)),
+}  # fmt: skip
+for function, (left, right, exact) in BINARY.items():
+    for a, b in pairs(left, right):
+        case(function, a, b, exact=exact)
+
+
+case(np.power, nonzero(4), np.array([0, 1, 2, 3]))
+case(np.power, nonzero(3), 3)
+case(np.power, nonzero(3), -2)
+case(np.power, 2.5, anywhere(3))
+case(np.remainder, np.array([7.3, -7.3, 9.9]), np.array([2.0, 2.0, -4.0]),
+     exact=lambda x1, x2: signed_remainder(x1, x2, np.floor))  # fmt: skip
+MASK = np.array([True, False, True])
+for a, b in pairs(anywhere, anywhere):
+    case(np.where, _rng.random(np.broadcast_shapes(a.shape, b.shape)) < 0.5, a, b)
+case(np.where, MASK, anywhere(2, 3), 0.0)
+case(np.where, MASK[:, None], 1, anywhere(3))
+
+# ---- matrix products --------------------------------------------------------------------------
+
+for a, b in [
+    ((3,), (3,)), ((2, 3), (3,)), ((2,), (2, 3)), ((2, 3), (3, 2)), ((2, 2, 3), (3, 2)),
+    ((2, 3), (2, 3, 2)), ((2, 1, 2, 3), (3, 3, 1)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,)),
+    ((1, 2, 3), (2, 3, 1)), ((2, 0), (0, 3)), ((0, 2), (2, 3)), ((0,), (0,)), ((0, 2, 3), (3, 1)),
+]:  # fmt: skip
+    case(np.matmul, anywhere(*a), anywhere(*b))
+case(np.matmul, anywhere(3, 2).T, anywhere(4, 3)[::-2].T[::-1])
+for a, b in [
+    ((), ()), ((), (2, 3)), ((2,), ()), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)),
+    ((2, 3), (3, 2)), ((2, 2), (3, 2, 2)), ((2, 1, 3), (2, 3, 2)), ((2, 0), (0, 3)),
+]:  # fmt: skip
+    case(np.dot, anywhere(*a), anywhere(*b))
+for a, b in [((), ()), ((), (3,)), ((3,), (3,)), ((2, 3), (4, 3)), ((3,), (2, 2, 3))]:
+    case(np.inner, anywhere(*a), anywhere(*b))
+for a, b in [((), ()), ((3,), (2,)), ((2, 2), (3,)), ((0,), (2,))]:
+    case(np.outer, anywhere(*a), anywhere(*b))
+for a, b in [((3,), (3,)), ((2, 3), (3, 2)), ((), ())]:
+    case(np.vdot, anywhere(*a), anywhere(*b), exact=lambda a, b: np.ravel(a) @ np.ravel(b))
+
+
+def plain_vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
+    x1, x2 = np.broadcast_arrays(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
+    return np.einsum("...i,...i->...", x1, x2)
+
+
+case(np.vecdot, anywhere(3), anywhere(3), exact=plain_vecdot)
+case(np.vecdot, anywhere(2, 3), anywhere(3), exact=plain_vecdot)
+case(np.vecdot, anywhere(3, 2), anywhere(3, 1), axis=0, exact=plain_vecdot)
+case(np.tensordot, anywhere(2, 3), anywhere(2, 3))
+case(np.tensordot, anywhere(2, 3), anywhere(3, 2), axes=1)
+case(np.tensordot, anywhere(2), anywhere(3), axes=0)
+case(np.tensordot, anywhere(2, 3, 2), anywhere(3, 2, 2), axes=([1, 0], [0, 1]))
+case(np.tensordot, anywhere(2, 3), anywhere(3, 2), axes=(-1, 0))
+case(np.tensordot, anywhere(2, 0), anywhere(0, 2), axes=1)
+for a, b in [((2,), (3,)), ((2, 2), (2, 3)), ((2,), (2, 2)), ((), (3,)), ((2, 1, 2), (2,))]:
+    case(np.kron, anywhere(*a), anywhere(*b))
+case(np.cross, anywhere(3), anywhere(3))
+case(np.cross, anywhere(2, 3), anywhere(3))
+case(np.cross, anywhere(3, 2), anywhere(3, 2), axis=0)
+case(np.cross, anywhere(3, 2), anywhere(2, 3), axisa=0, axisc=0)
+case(np.linalg.multi_dot, [anywhere(2, 3), anywhere(3, 2), anywhere(2, 2)])
+case(np.linalg.multi_dot, [anywhere(3), anywhere(3, 2), anywhere(2)])
+for n in (-2, -1, 0, 1, 2, 3, 5):
+    case(np.linalg.matrix_power, definite(2), n)
+case(np.linalg.matrix_power, definite(2, 2), 3)
+for subscripts, *sizes in [
+    ("ij,jk->ik", (2, 3), (3, 2)), ("ij,jk", (2, 3), (3, 2)), ("ii->i", (3, 3)), ("ii", (3, 3)),
+    ("ij->", (2, 3)), ("ij->ji", (2, 3)), ("i,i,i->i", (3,), (3,), (3,)), ("i,j->ij", (2,), (3,)),
+    ("...ij,...jk->...ik", (2, 2, 3), (3, 2)), ("bij,bjk->bik", (2, 2, 3), (2, 3, 2)),
+    ("ij,j", (2, 3), (3,)), ("i->", (0,)), ("iij->j", (2, 2, 3)), ("...i->...", (2, 3)),
+    ("ba", (2, 3)),
+    ("ij,kl->il", (2, 3), (2, 2)), (",i->i", (), (3,)), ("->", ()), ("ii,jj->ij", (2, 2), (3, 3)),
+    ("i...,i...", (2, 3), (2, 3)), ("a...b,b", (2, 3, 2), (2,)), ("...,...", (3, 1), (1, 2)),
+]:  # fmt: skip
+    case(np.einsum, subscripts, *[anywhere(*s) for s in sizes])
+case(np.einsum, anywhere(2, 3), [0, 1], anywhere(3, 2), [1, 2], [2, 0])
+case(np.einsum, anywhere(2, 2), [0, 0])
+case(np.einsum, "ij,jk,kl->il", anywhere(2, 2), anywhere(2, 3), anywhere(3, 2), optimize=True)
+case(linalg.einsum_of_list, [anywhere(2, 3), anywhere(3, 2)], ["ij", "jk"], "ik")
+case(linalg.einsum_of_list, [anywhere(2, 2)], ["ii"], "i")
+
+# ---- reductions -------------------------------------------------------------------------------
+
+for function in (np.sum, np.prod, np.mean):
+    for x, axes in reduced(nonzero):
+        if x.size or function is not np.mean:  # the mean of nothing warns, and is nan
+            case(function, x, **axes)
+for zeros in ([0.0, 2.0, 3.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [0.0]):
+    case(np.prod, np.array(zeros))
+    case(np.cumprod, np.array(zeros))
+case(np.prod, np.array([[0.0, 2.0], [3.0, 0.5]]), axis=1, keepdims=True)
+case(np.prod, np.array([[[0.0, 2.0], [3.0, 0.5]]] * 2), axis=(0, -1))
+case(np.cumprod, np.array([[0.0, 2.0], [3.0, 0.0]]), axis=0)
+for function in (np.max, np.amax, np.min, np.amin, np.ptp):
+    for x, axes in reduced(apart):
+        if x.size or axes["axis"] == 0 and x.shape == (0,):
+            case(function, x, **axes)
+    case(function, apart(0, 2), axis=1)
+for function in (np.median,):
+    for x, axes in reduced(apart):
+        if x.size and axes.get("axis") != ():
+            case(function, x, **axes)
+
+
+def plain_var(
+    a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, correction: Any = None
+) -> Any:
+    ddof = ddof if correction is None else correction
+    count = np.prod([a.shape[i] for i in x_axes(a, axis)]) if axis != () else 1
+    deviation = a - np.mean(a, axis=axis, keepdims=True)
+    return np.sum(deviation * deviation, axis=axis, keepdims=keepdims) / (count - ddof)
+
+
+def plain_std(*args: Any, **kwargs: Any) -> Any:
+    return np.sqrt(plain_var(*args, **kwargs))
+
+
+for x, axes in reduced(anywhere):
+    if x.size:
+        case(np.var, x, **axes, exact=plain_var)
+        if x.ndim and axes.get("axis") != () and x.shape != (1, 3):  # std of one value: at its kink
+            case(np.std, x, **axes, exact=plain_std)
+case(np.var, anywhere(2, 3), axis=1, ddof=1, exact=plain_var)
+case(np.std, anywhere(2, 3), axis=(0, 1), ddof=1, keepdims=True, exact=plain_std)
+case(np.std, anywhere(4), correction=1, exact=plain_std)
+case(np.average, anywhere(2, 3))
+case(np.average, anywhere(2, 3), axis=0)
+case(np.average, anywhere(2, 3), axis=1, weights=positive(3))
+case(np.average, anywhere(2, 3), weights=positive(2, 3), keepdims=True)
+case(np.average, anywhere(2, 3), axis=-1, weights=positive(2, 3), keepdims=True)
+case(np.average, anywhere(2, 3, 2), axis=(2, 0), weights=positive(2, 2))
+HOLES = np.array([[0.5, np.nan, -1.3], [2.2, 1.1, np.nan]])
+for axes in ({}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (0, 1)}):
+    case(np.nansum, HOLES, **axes)
+    case(np.nanmean, HOLES, **axes)
+    case(np.nanmax, HOLES, **axes, exact=lambda a, **k: np.max(np.where(np.isnan(a), -9, a), **k))
+    case(np.nanmin, HOLES, **axes, exact=lambda a, **k: np.min(np.where(np.isnan(a), 9, a), **k))
+for function in (np.nansum, np.nanmean, np.nanmax, np.nanmin):
+    case(function, np.array(0.7))
+    case(function, apart(3, 2).T, axis=0)
+for function in (np.cumsum, np.cumprod):
+    for x, axes in [
+        (nonzero(2, 3), {}), (nonzero(2, 3), {"axis": 0}), (nonzero(2, 3, 2), {"axis": -2}),
+        (nonzero(3, 2).T, {"axis": 1}), (nonzero(5)[::-2], {"axis": 0}), (nonzero(), {}),
+        (nonzero(0), {}), (nonzero(2, 0), {"axis": 0}), (nonzero(1, 2), {"axis": 0}),
+    ]:  # fmt: skip
+        case(function, x, **axes)
+for x, axes in [
+    (apart(4), {}), (apart(2, 3), {"axis": 0}), (apart(2, 3), {"axis": None}), (apart(0), {}),
+    (apart(3, 2).T, {"axis": -1}), (apart(5)[::-2], {"kind": "stable"}), (apart(2, 0), {"axis": 0}),
+]:  # fmt: skip
+    case(np.sort, x, **axes)
+
+
+def plain_logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))
+
+
+for x, axes in reduced(anywhere):
+    if x.size:
+        case(autograd.logsumexp, x, **axes, exact=plain_logsumexp)
+for x, axes in [
+    (anywhere(3), {}), (anywhere(2, 3), {"axis": 0}), (anywhere(2, 3, 2), {"axis": (1, 2)}),
+    (anywhere(3, 2).T, {"axis": 1}), (anywhere(0, 3), {}), (anywhere(2, 3), {"axis": None}),
+]:  # fmt: skip
+    case(autograd.softmax, x, **axes,
+         exact=lambda x, axis=-1: np.exp(x - plain_logsumexp(x, axis, True)))  # fmt: skip
+    case(autograd.log_softmax, x, **axes,
+         exact=lambda x, axis=-1: x - plain_logsumexp(x, axis, True))  # fmt: skip
+
+case(np.diff, anywhere(4))
+case(np.diff, anywhere(2, 4), n=2, axis=1)
+case(np.diff, anywhere(3, 2), n=0)
+case(np.diff, anywhere(3, 2), axis=0, prepend=anywhere(1, 2), append=anywhere())
+case(np.diff, anywhere(1), n=1)
+case(np.trapezoid, anywhere(4))
+case(np.trapezoid, anywhere(2, 3), dx=0.5, axis=0)
+case(np.trapezoid, anywhere(2, 3), x=anywhere(3))
+case(np.trapezoid, anywhere(2, 3), x=anywhere(2), axis=0)
+case(np.trapezoid, anywhere(2, 3), x=anywhere(2, 3))
+case(np.trapezoid, anywhere(2, 3), x=anywhere(2, 3), axis=0)
+for mode in ("full", "same", "valid"):
+    case(np.convolve, anywhere(5), anywhere(3), mode=mode)
+    case(np.convolve, anywhere(2), anywhere(5), mode=mode)
+    case(np.convolve, anywhere(4), anywhere(4), mode=mode)
+case(np.convolve, anywhere(), anywhere(2))
+
+
+def plain_norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norms that are sums and extrema, with analytic absolute values."""
+    if ord in (None, 2, "fro"):
+        return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+    if ord in (np.inf, -np.inf):
+        return (np.max if ord > 0 else np.min)(modulus(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(x * 0 + 1, axis=axis, keepdims=keepdims)
+    return np.sum(modulus(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+
+
+for x, axes in [(nonzero(3), {}), (nonzero(2, 3), {}), (nonzero(2, 3, 2), {"keepdims": True}),
+                (nonzero(), {}), (nonzero(3, 2).T, {"axis": 0}),
+                (nonzero(2, 3, 2), {"axis": (0, -1)})]:  # fmt: skip
+    case(np.linalg.norm, x, **axes, exact=plain_norm)
+for ord in (None, 0, 1, 2, 3, 2.5, -1, np.inf, -np.inf):
+    case(np.linalg.norm, nonzero(4), ord=ord, exact=plain_norm)
+    case(np.linalg.norm, nonzero(2, 3), ord=ord, axis=-1, keepdims=True, exact=plain_norm)
+for ord in (1, -1, np.inf, -np.inf, 2, -2, "fro", "nuc"):
+    analytic = plain_norm if ord == "fro" else None
+    case(np.linalg.norm, nonzero(2, 3), ord=ord, axis=(0, 1), exact=analytic)
+    case(np.linalg.norm, nonzero(3, 2, 2), ord=ord, axis=(2, 0), keepdims=True, exact=analytic)
+case(np.linalg.norm, nonzero(2, 3), ord=1, exact=None)
+
+# ---- shapes -----------------------------------------------------------------------------------
+
+A, B, V = anywhere(2, 3), anywhere(2, 3), anywhere(4)
+SLANTED, BACKWARDS, EMPTY, NUMBER = anywhere(3, 2).T, anywhere(5)[::-2], anywhere(0, 3), anywhere()
+case(np.reshape, A, (3, 2))
+case(np.reshape, SLANTED, -1)
+case(np.reshape, NUMBER, (1, 1))
+case(np.reshape, EMPTY, (3, 0))
+case(np.ravel, A)
+case(np.ravel, SLANTED)
+case(np.ravel, NUMBER)
+case(np.squeeze, anywhere(1, 2, 1))
+case(np.squeeze, anywhere(1, 2, 1), axis=-1)
+case(np.squeeze, anywhere(1, 2, 1), axis=(0, 2))
+case(np.expand_dims, A, axis=1)
+case(np.expand_dims, NUMBER, axis=(0, 1))
+case(np.expand_dims, A, axis=(0, -1))
+case(np.broadcast_to, A, (2, 2, 3))
+case(np.broadcast_to, anywhere(2, 1), (2, 3))
+case(np.broadcast_to, NUMBER, (2, 2))
+case(np.broadcast_to, anywhere(1, 3), (0, 3))
+case(np.broadcast_arrays, anywhere(3, 1), anywhere(1, 2), NUMBER)
+case(np.transpose, A)
+case(np.transpose, anywhere(2, 3, 1), axes=(2, 0, 1))
+case(np.transpose, anywhere(2, 3, 1), axes=(-1, 0, -2))
+case(np.transpose, NUMBER)
+case(np.swapaxes, anywhere(2, 3, 1), 0, -1)
+case(np.moveaxis, anywhere(2, 3, 1), 0, -1)
+case(np.moveaxis, anywhere(2, 3, 1), [0, 1], [-1, 0])
+case(np.rollaxis, anywhere(2, 3, 1), 2)
+case(np.rollaxis, anywhere(2, 3, 1), 0, 3)
+case(np.rollaxis, anywhere(2, 3, 1), -1, start=-2)
+for function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    for x in (NUMBER, V, A, anywhere(1, 2, 2), anywhere(1, 2, 1, 2)):
+        case(function, x)
+    case(function, NUMBER, V)
+case(np.concatenate, [A, B])
+case(np.concatenate, (A, anywhere(2, 1)), axis=-1)
+case(np.concatenate, [A, V, anywhere(1, 1, 1)], axis=None)
+case(np.concatenate, [EMPTY, A], axis=0)
+case(np.concatenate, [A, np.ones((1, 3), dtype=np.float32), SLANTED], axis=0)
+case(np.stack, [A, B])
+case(np.stack, (A, B, SLANTED), axis=-1)
+case(np.stack, [NUMBER, anywhere(), anywhere()])
+case(np.vstack, [V, anywhere(2, 4)])
+case(np.hstack, [V, anywhere(2)])
+case(np.hstack, [A, anywhere(2, 1)])
+case(np.hstack, [NUMBER, V])
+case(np.dstack, [A, SLANTED])
+case(np.dstack, [V, anywhere(4)])
+case(np.column_stack, [V, anywhere(4, 2), anywhere(4)])
+case(np.append, A, B)
+case(np.append, A, anywhere(1, 3), axis=0)
+case(np.append, A, 2.0)
+for function, x in [(np.split, anywhere(4, 2)), (np.array_split, anywhere(5, 2))]:
+    case(function, x, 2)
+    case(function, x, [1, 3])
+    case(function, x, np.array([0, 3, 7]))
+    case(function, x, 2, axis=-1)
+    case(function, x, [-1])
+case(np.array_split, V, 6)
+case(np.split, V, [3, 1])
+case(np.vsplit, anywhere(4, 2), 2)
+case(np.hsplit, V, 2)
+case(np.hsplit, anywhere(2, 4), [1, 2])
+case(np.dsplit, anywhere(1, 2, 4), 2)
+for reps in (2, (2, 2), (1, 2, 1), (0,), ()):
+    case(np.tile, A, reps)
+case(np.tile, NUMBER, 3)
+case(np.repeat, A, 2)
+case(np.repeat, A, 2, axis=-1)
+case(np.repeat, A, [2, 0], axis=0)
+case(np.repeat, A, [1], axis=1)
+case(np.repeat, V, np.array([1, 0, 2, 1]))
+case(np.repeat, NUMBER, 3)
+case(np.repeat, A, 0, axis=0)
+case(np.flip, A)
+case(np.flip, A, axis=(0, 1))
+case(np.flip, SLANTED, axis=-1)
+case(np.fliplr, A)
+case(np.flipud, A)
+for k in (-1, 0, 1, 2, 3, 5):
+    case(np.rot90, A, k=k)
+case(np.rot90, anywhere(2, 3, 2), axes=(2, 0))
+case(np.roll, A, 1)
+case(np.roll, A, -2, axis=1)
+case(np.roll, A, (1, 2), axis=(0, 1))
+case(np.roll, BACKWARDS, 4)
+for function in (np.tril, np.triu):
+    for k in (-1, 0, 1):
+        case(function, anywhere(3, 3), k=k)
+    case(function, anywhere(2, 2, 3))
+for k in (-1, 0, 2):
+    case(np.diagonal, anywhere(3, 4), offset=k)
+    case(np.diag, anywhere(3, 4), k=k)
+    case(np.diag, V, k=k)
+    case(np.trace, anywhere(3, 4), offset=k)
+case(np.diagonal, anywhere(2, 3, 2), axis1=-1, axis2=0)
+case(np.trace, anywhere(2, 3, 2), axis1=0, axis2=2)
+for x, width in [
+    (V, 2), (A, 1), (A, (1, 2)), (A, ((1, 0), (0, 2))), (A, ((1,), (2,))), (NUMBER, 0),
+    (SLANTED, [[0, 1], [1, 0]]),
+]:  # fmt: skip
+    case(np.pad, x, width)
+for mode in ("edge", "reflect", "symmetric", "wrap"):
+    case(np.pad, A, ((1, 1), (2, 1)), mode=mode)
+    case(np.pad, V, 6, mode=mode)
+case(np.pad, A, 1, constant_values=3)
+case(np.pad, A, 1, constant_values=((1, 2), (3, 4)))
+case(shape.pad_with_constants, A, ((1, 0), (0, 2)), 1.5)
+
+# ---- looking up -------------------------------------------------------------------------------
+
+ROWS, TWICE = np.array([1, 0, 1]), np.array([[0, 0], [-1, 2]])
+for x, index in [
+    (V, 1), (V, -1), (V, slice(None, None, -2)), (V, Ellipsis), (V, None), (V, TWICE),
+    (V, [0, 0, 3]), (A, (None, 1, slice(1, None))),
+    (V, np.array([True, False, True, True])), (V, np.array([], dtype=int)), (V, np.int64(2)),
+    (A, 0), (A, (0, 1)), (A, (slice(None), [2, 0, 2])), (A, (Ellipsis, 0)),
+    (A, ROWS), (A, (ROWS, ROWS)), (A, (ROWS[:, None], [0, 2])), (A, np.ones((2, 3), dtype=bool)),
+    (A, (np.array([True, False]), 1)), (A, (slice(0, 0),)), (SLANTED, (1, slice(None, None, -1))),
+    (anywhere(2, 3, 2), (0, slice(None), ROWS)), (anywhere(2, 3, 2), (ROWS, Ellipsis, 1)),
+    (NUMBER, ()), (NUMBER, None), (NUMBER, Ellipsis), (NUMBER, True), (V, False), (V, True),
+    (anywhere(2, 2, 3), (slice(None), np.eye(2, 3, dtype=bool))),
+]:  # fmt: skip
+    case(operator.getitem, x, index)
+for x, indices, options in [
+    (V, TWICE, {}), (V, 1, {}), (A, [5, 0], {}), (A, ROWS, {"axis": 0}), (A, TWICE, {"axis": -1}),
+    (A, 1, {"axis": 1}), (V, [9, -5], {"mode": "wrap"}), (V, [9, -5], {"mode": "clip"}),
+    (SLANTED, ROWS, {"axis": 1}), (A, [7, -8], {"axis": 0, "mode": "wrap"}), (V, [], {}),
+]:  # fmt: skip
+    case(np.take, x, np.array(indices, dtype=int), **options)
+case(np.take_along_axis, A, np.array([[0, 0], [2, 1]]), axis=1)
+case(np.take_along_axis, A, np.array([[1, 0, 1]]), axis=0)
+case(np.take_along_axis, A, np.array([5, 0, 0]), axis=None)
+case(np.take_along_axis, anywhere(1, 3), np.array([[0], [2]]), axis=-1)
+case(np.take_along_axis, A, np.array([[0, -1]]), axis=1)
+case(indexing.scatter, [anywhere(3), anywhere()], [np.array([0, 0, 2]), 1], (4,), np.float64,
+     exact=None)  # fmt: skip
+case(indexing.scatter, [A, anywhere(3)], [slice(1, None), 0], (3, 3), np.float64,
+     exact=None)  # fmt: skip
+
+# ---- decompositions ---------------------------------------------------------------------------
+
+for a in (definite(1), definite(3), definite(2, 2), definite(3)[::-1, ::-1].T, anywhere(0, 2, 2)):
+    case(np.linalg.inv, a)
+    case(np.linalg.det, a)
+    case(np.linalg.slogdet, a, exact=lambda a: np.log(np.linalg.det(a)),
+         via=lambda a: np.linalg.slogdet(a)[1])  # fmt: skip
+    case(np.linalg.slogdet, -a, exact=None, via=lambda a: np.linalg.slogdet(a).logabsdet)
+    case(np.linalg.cholesky, a, exact=None, via=lambda a: np.linalg.cholesky(symmetric(a)))
+    case(np.linalg.eigh, a, exact=None, via=lambda a: np.linalg.eigh(symmetric(a))[0])
+    case(np.linalg.eigh, a, exact=None,
+         via=lambda a: np.sin(np.linalg.eigh(symmetric(a)).eigenvectors) ** 2)  # fmt: skip
+case(np.linalg.cholesky, definite(3), upper=True, exact=None,
+     via=lambda a, upper: np.linalg.cholesky(symmetric(a), upper=upper))  # fmt: skip
+case(np.linalg.eigh, definite(3), UPLO="U", exact=None,
+     via=lambda a, UPLO: [r**2 for r in np.linalg.eigh(symmetric(a), UPLO)])  # fmt: skip
+for singular in ([[1.0, 2.0], [2.0, 4.0]], [[0.0, 0.0], [0.0, 3.0]], [[0.0]], np.zeros((3, 3))):
+    case(np.linalg.det, np.array(singular))
+for b in (anywhere(3), anywhere(3, 2), anywhere(3, 0)):
+    case(np.linalg.solve, definite(3), b)
+for a, b in ((definite(2, 3), anywhere(2, 1)), (definite(2, 3), anywhere(3, 2, 2)),
+             (definite(2), anywhere(3, 2, 1)), (definite(2, 3), anywhere(2))):  # fmt: skip
+    case(np.linalg.solve, a, b)
+
+
+def plain_pinv(a: Any, **options: Any) -> Any:
+    t = np.swapaxes(a, -1, -2)
+    if a.shape[-1] > a.shape[-2]:
+        return t @ np.linalg.inv(a @ t)
+    return np.linalg.inv(t @ a) @ t
+
+
+for a in (definite(3), definite(3)[:2], definite(3)[:, :2], definite(3, 2)[..., :2]):
+    case(np.linalg.pinv, a, exact=plain_pinv)
+    case(decompositions.singular_values, a, exact=None)
+    case(np.linalg.svd, a, compute_uv=False, exact=None)
+    for function, options in (
+        (np.linalg.svd, {"full_matrices": False}),
+        (decompositions.thin_svd, {}),
+    ):
+        case(function, a, **options, exact=None,
+             via=lambda a, f=function, **k: [np.sin(part) ** 2 for part in f(a, **k)])  # fmt: skip
+case(np.linalg.pinv, definite(3), rtol=1e-12, exact=plain_pinv)
+case(np.linalg.svd, definite(2), exact=None,
+     via=lambda a: np.linalg.svd(a)[0] ** 2 * np.linalg.svd(a)[1])  # fmt: skip
