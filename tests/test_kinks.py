@@ -22,7 +22,7 @@ from autograd import (
     sigmoid,
     softmax,
     softplus,
-)  # fmt: skip
+)
 from autograd.ops.elementwise import where_by_x
 
 inf, nan = np.inf, np.nan
