@@ -21,7 +21,7 @@ import autograd as _autograd
 
 if not hasattr(_autograd, "primitive"):
     raise ImportError(
-        f"`autograd` was found at {getattr(_autograd, '__file__', None)}, but it is not the package "
+        f"`autograd`, found at {getattr(_autograd, '__file__', None)}, is not the package "
         "that nn needs: the PyPI package `autograd` is another library with the same import "
         "name. Remove both and install this one again:\n"
         "    pip uninstall autograd chalkgrad\n"
