@@ -71,20 +71,23 @@ def _filled(value: Any, arrays: Any) -> Any:
     return type(value)(_filled(v, arrays) for v in value) if type(value) in (tuple, list) else value
 
 
+def home_of(function: Any) -> str:
+    """The package that a function belongs to; ufuncs tell theirs only since NumPy 2.1."""
+    return (getattr(function, "__module__", None) or "numpy").split(".")[0]
+
+
 def name_of(function: Any) -> str:
-    """numpy.linalg.inv -> linalg.inv, for test ids and messages."""
+    """linalg.inv for numpy.linalg.inv, for test ids and messages."""
     module = getattr(function, "__module__", None) or ""
     prefix = "linalg." if module.startswith("numpy.linalg") else ""
     return prefix + getattr(function, "__name__", repr(function)).lstrip("_")
 
 
-def _by_the_library(function: Any) -> bool:
-    module = getattr(function, "__module__", None) or "numpy"  # ufuncs have none before NumPy 2.1
-    return module.split(".")[0] in ("numpy", "autograd", "_operator")
-
-
 # Taken on import, before other tests and doctests register functions of their own.
-REGISTERED = [f for f in (*rules.operations, *rules.compositions) if _by_the_library(f)]
+REGISTERED = [
+    f for f in (*rules.operations, *rules.compositions)
+    if home_of(f) in ("numpy", "autograd", "_operator")
+]  # fmt: skip
 
 CASES: list[Case] = []
 

@@ -18,7 +18,11 @@ __all__: list[str] = []
 
 # ---- other shapes -----------------------------------------------------------------------------
 
-defvjp(np.reshape, lambda g, y, a, shape: g.reshape(a.shape), formula="g in the shape of x")
+defvjp(  # NumPy 2.0 calls the shape newshape
+    np.reshape,
+    lambda g, y, a, shape=None, *, newshape=None: g.reshape(a.shape),
+    formula="g in the shape of x",
+)
 defvjp(np.squeeze, lambda g, y, a, axis=None: g.reshape(a.shape), formula="g in the shape of x")
 defvjp(np.expand_dims, lambda g, y, a, axis: g.reshape(a.shape), formula="g in the shape of x")
 defvjp(  # the sweep undoes every broadcast, this one too
