@@ -1071,7 +1071,7 @@ def _accepted(function: Any, signature: Signature, args: Any, kwargs: Any) -> di
     for key, value in kwargs.items():
         if names is None or (key in names and key != "out"):
             accepted[key] = value
-        elif np.ndim(value) or not any(
+        elif getattr(value, "ndim", 0) or not any(
             value is unused or value == unused for unused in _UNUSED.get(key, ())
         ):
             raise TypeError(
@@ -1105,7 +1105,7 @@ def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str,
 
 def _checked(node: Tensor, raw: list[Any], owner: Tensor | None = None) -> Tensor:
     """Under detect_anomaly: remember the user's line, and raise at a nan or inf."""
-    owner = owner or node
+    owner = node if owner is None else owner
     owner._line = _user_line()
     if node._data.dtype.kind == "f" and not np.all(np.isfinite(node._data)):
         owner._args = tuple(raw)  # also of a result that is not recorded

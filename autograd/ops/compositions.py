@@ -501,6 +501,11 @@ def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     return np.rint(a * scale) / scale if decimals >= 0 else np.rint(a / scale) * scale
 
 
+@composes(np.divmod)
+def divmod_(x1: Any, x2: Any) -> Any:
+    return np.floor_divide(x1, x2), np.remainder(x1, x2)
+
+
 @composes(np.float_power)
 def float_power(x1: Any, x2: Any) -> Any:
     wide = [x.astype(np.float64) if isinstance(x, Tensor) else np.float64(x) for x in (x1, x2)]
