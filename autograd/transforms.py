@@ -52,8 +52,7 @@ def grad(
     outputs, inputs = _tensors(outputs, "outputs"), _tensors(inputs, "inputs")
     if grad_outputs is None:
         grad_outputs = [None] * len(outputs)
-    elif one and not (isinstance(grad_outputs, (list, tuple)) and len(grad_outputs) == 1
-                      and isinstance(grad_outputs[0], Tensor)):  # fmt: skip
+    elif one and not _is_list_of_one(grad_outputs):
         grad_outputs = [grad_outputs]
     if len(grad_outputs) != len(outputs):
         raise ValueError(f"grad: {len(grad_outputs)} grad_outputs for {len(outputs)} outputs")
@@ -196,17 +195,29 @@ def _tensors(value: Any, role: str) -> list[Tensor]:
     return tensors
 
 
+def _is_list_of_one(grad_outputs: Any) -> bool:
+    """Whether these are the gradients of one output in a list, not numbers: [array], not [1.0]."""
+    return (
+        isinstance(grad_outputs, (list, tuple))
+        and len(grad_outputs) == 1
+        and (grad_outputs[0] is None or isinstance(grad_outputs[0], (Tensor, np.ndarray)))
+    )
+
+
 def _as_tensor(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else Tensor(value)
 
 
 def _variables(x: Tensors) -> tuple[list[Tensor], bool]:
-    """x as Tensors that require a gradient, and whether results are to be differentiated again."""
-    xs = [_as_tensor(t) for t in (x if isinstance(x, tuple) else (x,))]
+    """x as Tensors that require a gradient, and whether results are to be differentiated again.
+
+    They are Tensors of their own: where f uses x itself besides its argument, that is a constant.
+    """
+    xs = [_float(_as_tensor(t)) for t in (x if isinstance(x, tuple) else (x,))]
     again = any(t.requires_grad for t in xs)
-    return [
-        t if t.requires_grad else Tensor(t.data, requires_grad=True) for t in map(_float, xs)
-    ], again
+    with enable_grad():
+        own = [t.clone() if t.requires_grad else Tensor(t.data, requires_grad=True) for t in xs]
+    return own, again
 
 
 def _float(t: Tensor) -> Tensor:
@@ -228,9 +239,7 @@ def _gradients(value: Tensor, xs: list[Tensor], v: Any, create_graph: bool) -> l
         found = grad(value, xs, v, create_graph=create_graph, allow_unused=True)
     else:
         output_gradient(value, v, "grad")  # the same complaints as where something is used
-    return [
-        Tensor(np.zeros(t.shape, t.dtype)) if g is None else g for g, t in zip(found, xs)
-    ]
+    return [Tensor(np.zeros(t.shape, t.dtype)) if g is None else g for g, t in zip(found, xs)]
 
 
 def _vectors(v: Any, xs: list[Tensor], caller: str) -> list[Tensor]:
