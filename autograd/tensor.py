@@ -1047,7 +1047,7 @@ _UNUSED: dict[str, tuple[Any, ...]] = {
     "order": ("K", "C", None), "subok": (True, False), "signature": (None,), "copy": (None,),
 }  # fmt: skip
 _CURES = {
-    "out": "; a result is always a new Tensor: y = f(x)",
+    "out": "; a result is always a new Tensor: y = f(x), and a = a + x instead of a += x",
     "where": "; select with np.where(mask, x, 0) before, or np.where(mask, f(x), 0) after",
     "dtype": "; convert before or after with .astype(dtype)",
     "initial": "; add or compare the initial value afterwards",
@@ -1060,7 +1060,7 @@ def _accepted(function: Any, signature: Signature, args: Any, kwargs: Any) -> di
         return kwargs
     if len(args) > signature.most:
         raise TypeError(
-            f"{_numpy_name(function)}: {len(args)} arguments given, but on Tensors it takes at "
+            f"{_name_of(function)}: {len(args)} arguments given, but on Tensors it takes at "
             f"most {signature.most} ({', '.join(signature.names or ())}); its rules are written "
             "rule(g, y, *args, **kwargs)"
         )
@@ -1075,7 +1075,7 @@ def _accepted(function: Any, signature: Signature, args: Any, kwargs: Any) -> di
             value is unused or value == unused for unused in _UNUSED.get(key, ())
         ):
             raise TypeError(
-                f"{_numpy_name(function)}: the argument {key}= is not supported for Tensors"
+                f"{_name_of(function)}: the argument {key}= is not supported for Tensors"
                 + _CURES.get(key, "")
             )
     return accepted
@@ -1084,7 +1084,7 @@ def _accepted(function: Any, signature: Signature, args: Any, kwargs: Any) -> di
 def _bound(operation: Operation, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
     """Keyword arguments that have a gradient moved to their positions, unknown ones refused."""
     signature = operation.signature
-    kwargs = _accepted(operation.forward, signature, args, kwargs)
+    kwargs = _accepted(operation, signature, args, kwargs)
     args = list(args)
     for name in (signature.names or ())[len(args) : len(operation.rules)]:
         if name not in kwargs:
@@ -1157,6 +1157,10 @@ def _plain_index(index: Any) -> Any:
             f"a Tensor is indexed by integers, slices and booleans, not by {index.dtype} values"
         )
     return index
+
+
+def _name_of(function: Any) -> str:
+    return function.name if isinstance(function, Operation) else _numpy_name(function)
 
 
 def _numpy_name(function: Any) -> str:
