@@ -1,0 +1,266 @@
+"""The house rules of DESIGN: who may import whom, what a file shows to the outside, what loads.
+
+Read off the source by `ast`, so a rule holds for code that no test runs, too.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import autograd
+import nn
+
+ROOT = Path(__file__).parent.parent
+
+# From the ground up: a file imports from floors below, or from its own, never in a circle.
+FLOORS: list[set[str]] = [
+    {"autograd.errors", "autograd.mode", "autograd.rules"},
+    {"autograd.engine"},
+    {"autograd.tensor"},
+    {f"autograd.ops.{family}" for family in (
+        "compositions", "decompositions", "elementwise", "indexing", "linalg", "reductions", "shape"
+    )},
+    {"autograd.ops"},
+    {"autograd.gradcheck", "autograd.profiling", "autograd.transforms"},
+    {"autograd"},
+]  # fmt: skip
+
+# Extras that may be missing: imported where they are used, and nowhere else.
+OPTIONAL = {"graphviz", "matplotlib", "safetensors", "tqdm"}
+
+
+# ---- reading the source -----------------------------------------------------------------------
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def sources(*folders: str) -> dict[str, ast.Module]:
+    return {
+        module_name(path): ast.parse(path.read_text(encoding="utf-8"), str(path))
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+
+
+PACKAGES = sources("autograd", "nn")
+DEMOS = sources("demos")
+EVERYTHING = PACKAGES | DEMOS
+
+
+def imported(nodes: ast.AST, modules: dict[str, ast.Module]) -> Iterator[tuple[str, str | None]]:
+    """(module, name) of every import inside; `from nn import optim` is of the module nn.optim."""
+    for node in ast.walk(nodes):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are written out, not relative"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner, None) if inner in modules else (node.module or "", alias.name)
+
+
+def functions(tree: ast.Module) -> Iterator[ast.AST]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+def needs(name: str, package: str) -> set[str]:
+    """The modules of the package that a module imports."""
+    return {
+        m
+        for m, _ in imported(PACKAGES[name], PACKAGES)
+        if m == package or m.startswith(package + ".")
+    }
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """What remains when modules that need nothing are taken away again and again."""
+    left = {name: set(wanted) for name, wanted in graph.items()}
+    while free := {name for name, wanted in left.items() if not wanted & set(left)}:
+        left = {name: wanted for name, wanted in left.items() if name not in free}
+    return sorted(left)
+
+
+def public_names(package: str) -> set[str]:
+    return set(importlib.import_module(package).__all__)
+
+
+each_module = pytest.mark.parametrize("name", PACKAGES)
+each_file = pytest.mark.parametrize("name", EVERYTHING)
+
+
+# ---- floors -----------------------------------------------------------------------------------
+
+
+def test_every_file_of_autograd_has_its_floor() -> None:
+    placed = [name for floor in FLOORS for name in floor]
+    assert sorted(placed) == sorted(n for n in PACKAGES if n.split(".")[0] == "autograd")
+
+
+@pytest.mark.parametrize("name", [n for n in PACKAGES if n.split(".")[0] == "autograd"])
+def test_imports_run_only_downwards(name: str) -> None:
+    level = {module: k for k, floor in enumerate(FLOORS) for module in floor}
+    upwards = [m for m in needs(name, "autograd") if level[m] > level[name]]
+    assert not upwards
+    assert not needs(name, "nn"), "autograd knows nothing of nn"
+
+
+def test_the_ground_floor_imports_nothing_of_this_project() -> None:
+    assert all(not needs(name, "autograd") for name in FLOORS[0])
+
+
+@pytest.mark.parametrize("package", ["autograd", "nn"])
+def test_there_are_no_circles(package: str) -> None:
+    graph = {n: needs(n, package) for n in PACKAGES if n.split(".")[0] == package}
+    assert not circle(graph)
+
+
+def test_circles_are_seen() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set(), "d": {"a"}}) == []
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["a", "b", "c"]
+
+
+def only_public(tree: ast.Module, packages: tuple[str, ...]) -> list[str]:
+    """What a file takes from the packages beyond their public names."""
+    found = []
+    for module, name in imported(tree, {}):
+        package = module.split(".")[0]
+        if package in packages and (
+            name is not None and name not in public_names(module) or module != package and not name
+        ):
+            found.append(f"{module}.{name}")
+    for node in ast.walk(tree):  # autograd.name
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            package = node.value.id
+            if package in packages and node.attr not in public_names(package):
+                found.append(f"{package}.{node.attr}")
+    return found
+
+
+@pytest.mark.parametrize("name", [n for n in PACKAGES if n.split(".")[0] == "nn"])
+def test_nn_uses_only_public_names_of_autograd(name: str) -> None:
+    assert not only_public(PACKAGES[name], ("autograd",))
+    assert needs(name, "autograd") <= {"autograd"}
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_demos_use_only_public_names(name: str) -> None:
+    assert not only_public(DEMOS[name], ("autograd", "nn"))
+
+
+def test_private_names_are_seen() -> None:
+    tree = ast.parse(
+        "import autograd\nfrom autograd import grad, _x\nautograd.engine, autograd.grad"
+    )
+    assert only_public(tree, ("autograd",)) == ["autograd._x", "autograd.engine"]
+
+
+# ---- what is imported, and when ---------------------------------------------------------------
+
+
+@each_file
+def test_imports_stand_at_the_top(name: str) -> None:
+    inside = {
+        module.split(".")[0]
+        for function in functions(EVERYTHING[name])
+        for module, _ in imported(function, PACKAGES)
+    }
+    assert inside <= OPTIONAL
+
+
+@each_file
+def test_only_numpy_and_the_standard_library_are_needed(name: str) -> None:
+    hidden = {id(n) for f in functions(EVERYTHING[name]) for n in ast.walk(f)}
+    top = ast.Module(
+        [n for n in ast.walk(EVERYTHING[name])
+         if isinstance(n, (ast.Import, ast.ImportFrom)) and id(n) not in hidden], []
+    )  # fmt: skip
+    roots = {module.split(".")[0] for module, _ in imported(top, PACKAGES)}
+    assert roots <= sys.stdlib_module_names | {"autograd", "nn", "numpy"}
+
+
+LOADED = """
+import sys, numpy
+before = set(sys.modules)
+import autograd, nn
+print(*sorted(set(sys.modules) - before))
+"""
+HEAVY = {
+    "argparse", "asyncio", "concurrent", "ctypes", "dataclasses", "difflib", "doctest", "email",
+    "html", "http", "importlib.metadata", "importlib.resources", "inspect", "json", "logging",
+    "matplotlib", "multiprocessing", "pdb", "pydoc", "ssl", "subprocess", "tempfile", "unittest",
+    "urllib", "webbrowser", "xml", "zipfile",
+}  # fmt: skip
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(run.stdout.split())
+    assert {"autograd.engine", "nn.optim"} <= loaded
+    assert not loaded & HEAVY
+    assert {m.split(".")[0] for m in loaded} <= sys.stdlib_module_names | {"autograd", "nn"}
+
+
+# ---- what a file shows ------------------------------------------------------------------------
+
+
+@each_file
+def test_opens_with_a_docstring(name: str) -> None:
+    text = ast.get_docstring(EVERYTHING[name])
+    assert text and text[0].isupper() and text.split("\n")[0].endswith((".", ":", ","))
+
+
+@pytest.mark.parametrize("name", [n for n in PACKAGES if "autograd." in n and n != "autograd.ops"])
+def test_files_of_autograd_say_what_they_may_import(name: str) -> None:
+    assert "May import: " in (ast.get_docstring(PACKAGES[name]) or "")
+
+
+@pytest.mark.parametrize("name", [n for n in PACKAGES if n != "autograd.ops"])
+def test_public_names_are_listed_once_sorted_and_exist(name: str) -> None:
+    module = importlib.import_module(name)
+    listed = module.__all__
+    assert list(listed) == sorted(set(listed))
+    assert all(hasattr(module, public) for public in listed)
+    assert not any(public.startswith("_") for public in listed)
+
+
+@pytest.mark.parametrize("package", [autograd, nn], ids=["autograd", "nn"])
+def test_packages_show_their_public_names_and_nothing_else(package: object) -> None:
+    shown = {n for n in vars(package) if not n.startswith("_")}
+    name = package.__name__  # type: ignore[attr-defined]
+    parts = {m[len(name) + 1 :] for m in PACKAGES if m.startswith(name + ".")}
+    assert shown - parts <= public_names(name) <= shown
+
+
+@pytest.mark.parametrize("package", ["autograd", "nn"])
+def test_public_names_come_from_the_file_that_lists_them(package: str) -> None:
+    files = {
+        n: getattr(importlib.import_module(n), "__all__", [])
+        for n in PACKAGES if n.startswith(package + ".")
+    }  # fmt: skip
+    for public in public_names(package):
+        if f"{package}.{public}" not in PACKAGES:  # a module, nn.optim
+            assert [n for n, listed in files.items() if public in listed], public
+
+
+@pytest.mark.parametrize("package", ["autograd", "nn"])
+def test_public_names_have_docstrings(package: str) -> None:
+    module = importlib.import_module(package)
+    assert [n for n in module.__all__ if not getattr(module, n).__doc__] == []
+
+
+@pytest.mark.parametrize("package", ["autograd", "nn"])
+def test_packages_are_marked_as_typed(package: str) -> None:
+    assert (ROOT / package / "py.typed").is_file()
