@@ -185,7 +185,10 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
         contribution = np.add.reduce(contribution, axis=axis).reshape(shape)
     if contribution.dtype != value.dtype:
         if contribution.dtype.kind not in "fiub":
-            raise AutogradError(f"{node._op.name}: its rule returned {_kind(contribution)}")
+            raise AutogradError(
+                f"{node._op.name}: its rule must return real numbers, but returned "
+                f"{_kind(contribution)}"
+            )
         contribution = contribution.astype(value.dtype)
     return contribution
 

@@ -5,6 +5,7 @@ May import: nothing of this project.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -55,34 +56,43 @@ def restated(name: str, arguments: Any, error: Exception) -> Exception:
     """The same kind of error, saying which operation met which shapes, and what helps.
 
     It takes over the traceback, so raise it `from None`: the first line of the trouble is in it.
+    What an operation has told already is told again under the name of the composition around it.
     """
     kind = next((k for k in RESTATED if isinstance(error, k)), None)
-    if kind is None:
+    if kind is None or str(error).startswith("np."):  # a composition's own words
         return error
     if name == "getitem":
         name = "indexing"
-    return kind(_message(kind, name, arguments, error)).with_traceback(error.__traceback__)
+    inner = vars(error).get("operation")
+    text = _message(kind, name, arguments, error) if inner is None else (
+        name + str(error).removeprefix(inner)
+    )  # fmt: skip
+    told = kind(text).with_traceback(error.__traceback__)
+    vars(told)["operation"] = name
+    return told
 
 
 def _message(kind: type[Exception], name: str, arguments: Any, error: Any) -> str:
     text, at = str(error).rstrip("."), shapes(arguments)
+    at = f"shape{'s' if ' and ' in at else ''} {at}" if at else ""
     if kind is ValueError and name == "matmul":
         return _matmul_message(arguments, text)
     if kind is ValueError and "broadcast" in text:
         if name == "broadcast_to":
-            return f"broadcast_to: shape {at} does not broadcast to {arguments[1]}" + _BROADCASTING
-        return f"{name}: shapes {at} do not broadcast" + _BROADCASTING
+            return f"broadcast_to: {at} does not broadcast to {arguments[1]}" + _BROADCASTING
+        return f"{name}: {at} do not broadcast" + _BROADCASTING
     if kind is np.exceptions.AxisError and getattr(error, "ndim", None) is not None:
         n = error.ndim
         allowed = f"axis goes from {-n} to {n - 1}" if n else "a single number has no axis"
-        where = f"shape {at}" if at else f"an array of {n} axes"
+        where = at or f"an array of {n} axes"
         return f"{name}: axis {error.axis} is out of bounds for {where}; {allowed}"
     hint = ""
     if "axis" in text and ("repeated" in text or "duplicate" in text):
         text, hint = "an axis is given twice", "; name each axis once"
-    elif kind is IndexError and "out of bounds" in text:
-        hint = "; an axis of length n has the indices from -n to n - 1"
-    return f"{name}: {text}" + (f" (shape {at})" if at else "") + hint
+    elif kind is IndexError and (size := re.search(r"out of bounds .* size (\d+)$", text)):
+        n = int(size[1])
+        hint = f"; indices go from {-n} to {n - 1}" if n else "; that axis is empty"
+    return f"{name}: {text}" + (f" ({at})" if at else "") + hint
 
 
 _BROADCASTING = (
@@ -103,6 +113,8 @@ def _matmul_message(arguments: Any, text: str) -> str:
         cure = "; transposing the second fits: a @ b.mT"
     elif a.ndim > 1 and a.shape[-2] == outer:
         cure = "; transposing the first fits: a.mT @ b"
+    elif a.ndim > 1 and b.shape[-1] == a.shape[-2]:
+        cure = "; exchanging them fits: b @ a"
     return (
         f"matmul: shapes {a.shape} and {b.shape} do not fit: the last axis of the first has length "
         f"{inner}, but the {'last axis but one' if b.ndim > 1 else 'axis'} of the second has "

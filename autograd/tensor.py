@@ -21,7 +21,7 @@ import numpy as np
 from autograd.engine import (
     Deferred, HookHandle, Hooks, anomaly, commit, locked, next_birth, sweep,
 )  # fmt: skip
-from autograd.errors import AutogradError, InPlaceError, restated
+from autograd.errors import RESTATED, AutogradError, InPlaceError, restated
 from autograd.mode import Mode, current_mode
 from autograd.rules import (
     Function, Operation, Signature, compositions, declare, methods, operations, plain,
@@ -422,7 +422,7 @@ class Tensor:
     def retain_grad(self) -> None:
         """Keep the gradient of this result in `.grad` too (leaves do so anyway)."""
         if not self._requires_grad:
-            raise AutogradError("retain_grad: this Tensor does not require a gradient")
+            raise AutogradError(_NO_GRADIENT.format("retain_grad", self._title()))
         if self._inputs != ():
             self._hooks = self._hooks or Hooks()
             self._hooks.retain = True
@@ -443,7 +443,7 @@ class Tensor:
         if not callable(function):
             raise TypeError(f"register_hook needs a function, got {type(function).__name__}")
         if not self._requires_grad:
-            raise AutogradError("register_hook: this Tensor does not require a gradient")
+            raise AutogradError(_NO_GRADIENT.format("register_hook", self._title()))
         self._hooks = self._hooks or Hooks()
         return HookHandle(self._hooks.functions, function)
 
@@ -490,7 +490,10 @@ class Tensor:
     def item(self) -> Any:
         """The one element as a Python number; ValueError if there are more or fewer."""
         if self._data.size != 1:
-            raise ValueError(f"item() needs exactly one element, this Tensor has {self._data.size}")
+            raise ValueError(
+                f"item() needs exactly one element, this Tensor of shape {self._data.shape} has "
+                f"{self._data.size}; use .tolist() for all of them"
+            )
         return self._data.item()
 
     def tolist(self) -> Any:
@@ -614,8 +617,8 @@ class Tensor:
     def _one(self, kind: str) -> Any:
         if self._data.ndim:
             raise TypeError(
-                f"{kind}() needs a Tensor with 0 axes, got shape {self._data.shape}; use .item() "
-                "for the one element of a longer shape"
+                f"{kind}() needs a single number, got a Tensor of shape {self._data.shape}; "
+                + ("use .item()" if self._data.size == 1 else "take one element or the sum first")
             )
         return self._data
 
@@ -855,7 +858,10 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         composition, signature = compositions[function]
         if kwargs or len(args) > signature.out:
             kwargs = _accepted(function, signature, args, kwargs)
-        return composition(*args, **kwargs)
+        try:
+            return composition(*args, **kwargs)
+        except RESTATED as error:
+            raise restated(function.__name__, args, error) from None
     if function in plain:
         args, kwargs = _plain(args), _plain(kwargs)
         try:
@@ -1040,6 +1046,8 @@ _REDUCTIONS = {
     np.logical_and: np.all, np.logical_or: np.any,
 }  # fmt: skip
 _ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
+
+_NO_GRADIENT = "{}: {} does not require a gradient, so none will come; use requires_grad=True"
 
 # Keywords of NumPy that no rule takes, with the values that mean "not used".
 _UNUSED: dict[str, tuple[Any, ...]] = {

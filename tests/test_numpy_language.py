@@ -25,11 +25,13 @@ def leaf(values):
     return Tensor(np.array(values, dtype=float), requires_grad=True)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def clean_registry():
-    """Gives the registry back as it was."""
+    """Takes out what the doctests have registered, and gives the registry back as it was."""
     tables = (registry.operations, registry.compositions, registry.plain)
     before = [dict(table) for table in tables]
+    for table in tables:
+        table.pop(np.spacing, None)
     yield
     for table, entries in zip(tables, before):
         table.clear()
@@ -39,7 +41,7 @@ def clean_registry():
 # ---- adding an operation ------------------------------------------------------------------------
 
 
-def test_adding_an_operation_is_one_entry(clean_registry):
+def test_adding_an_operation_is_one_entry():
     defvjp(np.spacing, lambda g, y, x: g * 0)  # the whole entry
 
     x = leaf([1, 2])
@@ -47,7 +49,7 @@ def test_adding_an_operation_is_one_entry(clean_registry):
     assert x.grad.tolist() == [0, 0]
 
 
-def test_defvjp_on_a_ufunc_serves_every_order(clean_registry):
+def test_defvjp_on_a_ufunc_serves_every_order():
     defvjp(np.nextafter, lambda g, y, x1, x2: g * np.cos(x1) * x2, lambda g, y, x1, x2: g * x1)
     x, z = leaf([1, 2]), leaf([[3], [4]])
     y = np.nextafter(x, z)
@@ -58,7 +60,7 @@ def test_defvjp_on_a_ufunc_serves_every_order(clean_registry):
     assert np.allclose(again.data, -np.sin([1, 2]) * 7)
 
 
-def test_defvjp_on_an_array_function_with_keywords(clean_registry):
+def test_defvjp_on_an_array_function_with_keywords():
     def rule(g, y, x, xp, fp, left=None, right=None):
         slopes = np.diff(fp) / np.diff(xp)
         inside = (x > xp[0]) & (x < xp[-1])
@@ -72,13 +74,13 @@ def test_defvjp_on_an_array_function_with_keywords(clean_registry):
     assert x.grad.tolist() == [10, 20, 0]
 
 
-def test_a_keyword_that_no_rule_knows_is_refused_by_name(clean_registry):
+def test_a_keyword_that_no_rule_knows_is_refused_by_name():
     defvjp(np.interp, lambda g, y, x, xp, fp: g)
     with pytest.raises(TypeError, match="interp: the argument period= is not supported"):
         np.interp(leaf([0.5]), [0.0, 1.0], [0.0, 1.0], period=2)
 
 
-def test_defvjp_on_a_ufunc_of_two_results(clean_registry):
+def test_defvjp_on_a_ufunc_of_two_results():
     defvjp(np.modf, lambda g, y, x: g[0])  # x = fraction + whole; the fraction has slope 1
     x = leaf([1.25, -2.5])
     fraction, whole = np.modf(x)
@@ -87,7 +89,7 @@ def test_defvjp_on_a_ufunc_of_two_results(clean_registry):
     assert x.grad.tolist() == [3, 3]
 
 
-def test_keywords_of_a_generalised_ufunc_reach_its_rules(clean_registry):
+def test_keywords_of_a_generalised_ufunc_reach_its_rules():
     """A rule with a keyword beside two arrays takes the long way."""
     if not hasattr(np, "matvec"):
         pytest.skip("np.matvec is new in NumPy 2.2")
@@ -104,7 +106,7 @@ def test_keywords_of_a_generalised_ufunc_reach_its_rules(clean_registry):
     assert seen == [axes] and x.grad.tolist() == [[1, 10], [1, 10]]
 
 
-def test_registering_again_replaces(clean_registry):
+def test_registering_again_replaces():
     x = leaf(2.0)
     for factor in (3, 5):
         defvjp(np.spacing, lambda g, y, x, factor=factor: g * factor)
@@ -113,7 +115,7 @@ def test_registering_again_replaces(clean_registry):
         assert x.grad == factor
 
 
-def test_what_was_recorded_before_uses_the_rule_of_today(clean_registry):
+def test_what_was_recorded_before_uses_the_rule_of_today():
     defvjp(np.spacing, lambda g, y, x: g * 3)
     x = leaf(2.0)
     y = np.spacing(x)
@@ -122,7 +124,7 @@ def test_what_was_recorded_before_uses_the_rule_of_today(clean_registry):
     assert x.grad == 5  # an operation is known by its name, not by its rules
 
 
-def test_an_argument_without_a_derivative_is_refused(clean_registry):
+def test_an_argument_without_a_derivative_is_refused():
     defvjp(np.nextafter, None, lambda g, y, x1, x2: g)
     with pytest.raises(TypeError, match="argument 1 has no derivative.*detach"):
         np.nextafter(leaf(1.0), 2.0)
@@ -240,7 +242,7 @@ def test_a_primitive_keeps_its_name_and_docstring():
 # ---- without a gradient -------------------------------------------------------------------------
 
 
-def test_nondifferentiable_on_numpys_functions(clean_registry):
+def test_nondifferentiable_on_numpys_functions():
     with pytest.raises(TypeError, match="np.partition"):
         np.partition(leaf([3, 1, 2]), 1)
     assert nondifferentiable(np.partition) is np.partition
@@ -250,7 +252,7 @@ def test_nondifferentiable_on_numpys_functions(clean_registry):
     assert type(np.spacing(leaf([1.0]))) is np.ndarray
 
 
-def test_nondifferentiable_on_ones_own(clean_registry):
+def test_nondifferentiable_on_ones_own():
     @nondifferentiable
     def best(scores, *, names):
         """The name of the best."""
