@@ -163,61 +163,67 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     )
 
 
-# Cross-entropy of rows of logits (n, C), with labels (n,) or with probabilities (n, C). `share` is
-# what a row counts: a number, or a column (n, 1). Sums over everything if `total`, else over rows.
+# Cross-entropy of rows of logits (n, C), with labels (n,) or with probabilities (n, C). If `total`,
+# summed over all rows and multiplied by `share`. With labels `counts` is what each row counts, a
+# column (n, 1), or None.
 
 
 class _Kept:
-    """What the forward of a loss leaves for its rule: its derivative by the logits, but for g."""
+    """What the forward of a loss leaves for its rule: the derivative by the logits."""
 
     __slots__ = ("slope",)
 
     slope: Any
 
 
-def _label_rows(logits: Any, labels: Any, share: Any, total: bool, kept: _Kept) -> Any:
+def _label_rows(
+    logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: _Kept
+) -> Any:
     rows = np.arange(len(labels))
     slope = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
     at_label = slope[rows, labels]
     np.exp(slope, out=slope)
     sums = np.add.reduce(slope, axis=1, keepdims=True)
-    losses = (np.log(sums) - at_label[:, None]) * share
+    losses = np.log(sums) - at_label[:, None]
     slope /= sums
-    slope[rows, labels] -= 1
-    slope *= share
-    kept.slope = slope  # softmax(logits) - one_hot(labels)
-    return np.add.reduce(losses, axis=None) if total else losses[:, 0]
+    slope[rows, labels] -= 1  # softmax(logits) - one_hot(labels)
+    if counts is not None:
+        losses *= counts
+        slope *= counts
+    kept.slope = slope
+    return np.add.reduce(losses, axis=None) * share if total else losses[:, 0]
 
 
 def _label_rows_rule(
-    g: Any, y: Any, logits: Any, labels: Any, share: Any, total: bool, kept: _Kept
+    g: Any, y: Any, logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: _Kept
 ) -> Any:
     slope = kept.slope
     if isinstance(logits, Tensor):  # to be differentiated again
-        slope = (softmax(logits) - _one_hot(labels, logits.shape, logits.dtype)) * share
-    return slope * (g if total else g[:, None])
+        slope = softmax(logits) - _one_hot(labels, logits.shape, logits.dtype)
+        slope = slope if counts is None else slope * counts
+    return slope * (g * share if total else g[:, None])
 
 
-def _probability_rows(logits: Any, target: Any, share: Any, total: bool) -> Any:
-    losses = np.add.reduce(log_softmax(logits) * target, axis=1, keepdims=True) * -share
-    return np.add.reduce(losses, axis=None) if total else losses[:, 0]
+def _probability_rows(logits: Any, target: Any, share: float, total: bool) -> Any:
+    losses = -np.add.reduce(log_softmax(logits) * target, axis=1)
+    return np.add.reduce(losses) * share if total else losses
 
 
 def _probability_rows_by_logits(
-    g: Any, y: Any, logits: Any, target: Any, share: Any, total: bool
+    g: Any, y: Any, logits: Any, target: Any, share: float, total: bool
 ) -> Any:
     slope = softmax(logits) * np.sum(target, axis=1, keepdims=True) - target
-    return slope * share * (g if total else g[:, None])
+    return slope * (g * share if total else g[:, None])
 
 
 def _probability_rows_by_target(
-    g: Any, y: Any, logits: Any, target: Any, share: Any, total: bool
+    g: Any, y: Any, logits: Any, target: Any, share: float, total: bool
 ) -> Any:
-    return log_softmax(logits) * -share * (g if total else g[:, None])
+    return log_softmax(logits) * (g * -share if total else -g[:, None])
 
 
-_label_rows = primitive(_label_rows, _label_rows_rule, formula="g (softmax(logits) - one_hot)")
-_probability_rows = primitive(
+_label_loss = primitive(_label_rows, _label_rows_rule, formula="g (softmax(logits) - one_hot)")
+_probability_loss = primitive(
     _probability_rows,
     _probability_rows_by_logits,
     _probability_rows_by_target,
@@ -321,16 +327,15 @@ def _against_labels(
 ) -> Any:
     if keep is not None:  # ignored rows are taken out before anything is looked up
         logits, labels = logits[keep], labels[keep]
-    counts: Any = None if weight is None else weight[labels]
-    share: Any = _share(reduction, len(labels) if counts is None else counts.sum())
+    counts = None if weight is None else weight[labels][:, None]
+    share = _share(reduction, len(labels) if counts is None else counts.sum())
     total = reduction != "none"
     if label_smoothing:
         one_hot = _one_hot(labels, logits.shape, logits.dtype)
         target = _smoothed(one_hot, weight, label_smoothing)
-        losses = _probability_rows(logits, target, share, total)
+        losses = _probability_loss(logits, target, share, total)
     else:
-        share = share if counts is None else share * counts[:, None]
-        losses = _label_rows(logits, labels, share, total, _Kept())
+        losses = _label_loss(logits, labels, counts, share, total, _Kept())
     if keep is None or total:
         return losses
     place = np.where(keep, np.cumsum(keep) - 1, len(labels))  # ignored ones: the 0 at the end
@@ -341,7 +346,7 @@ def _against_probabilities(
     logits: Any, target: Any, weight: Any, reduction: str, label_smoothing: float
 ) -> Any:
     target = _smoothed(target, weight, label_smoothing)
-    return _probability_rows(logits, target, _share(reduction, len(logits)), reduction != "none")
+    return _probability_loss(logits, target, _share(reduction, len(logits)), reduction != "none")
 
 
 def _smoothed(target: Any, weight: Any, label_smoothing: float) -> Any:

@@ -67,6 +67,12 @@ def test_digits_learns_in_five_epochs():
     assert percentages(epochs[-1])[1] == test_accuracy
 
 
+def test_digits_reads_97_percent_of_what_it_never_saw():
+    outputs = [run("demos/digits.py", "--seed", str(seed)) for seed in range(5)]
+    reached = [percentages(text.split("test accuracy")[1])[0] for text in outputs]
+    assert sum(reached) / 5 >= 97 and min(reached) >= 96
+
+
 def test_digits_draws_five_digits_with_their_predictions():
     picture = run("demos/digits.py", "--quick").split("test accuracy")[1].splitlines()[2:]
     assert len(picture) == 9

@@ -1,0 +1,386 @@
+"""MSELoss and CrossEntropyLoss: every option at first and second order, and what they refuse.
+
+Compared with PyTorch in float64 to 1e-10 where it is installed, with finite differences, and with
+formulas written out here.
+"""
+
+import numpy as np
+import pytest
+
+import autograd
+import nn
+from autograd import Tensor, gradcheck, gradgradcheck
+from nn import functional
+
+REDUCTIONS = ["mean", "sum", "none"]
+WEIGHT = np.array([0.5, 2.0, 1.0, 0.25])  # of the four classes below
+SHAPES = {"rows": (5, 4), "one row": (4,), "an axis more": (3, 4, 2), "images": (2, 4, 3, 2)}
+OPTIONS = {
+    "plain": {},
+    "weight": {"weight": WEIGHT},
+    "smoothing": {"label_smoothing": 0.1},
+    "weight and smoothing": {"weight": WEIGHT, "label_smoothing": 0.3},
+    "all smooth": {"label_smoothing": 1.0},
+}
+LABEL_OPTIONS = {
+    **OPTIONS,
+    "ignore": {"ignore_index": 1},
+    "ignore -100": {"ignore_index": -100},
+    "ignore and weight": {"ignore_index": 2, "weight": WEIGHT},
+    "ignore, weight and smoothing": {"ignore_index": 2, "weight": WEIGHT, "label_smoothing": 0.2},
+}
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def tensor(*shape, seed=0):
+    return Tensor(random(*shape, seed=seed), requires_grad=True)
+
+
+def outer(shape):
+    """The shape without its axis of classes."""
+    return shape[:1] * (len(shape) > 1) + shape[2:]
+
+
+def labels_for(shape, ignore_index=1, seed=1):
+    labels = np.random.default_rng(seed).integers(0, 4, outer(shape))
+    if labels.size > 1:
+        labels.flat[-1] = ignore_index
+        labels.flat[0] = 3
+    return labels
+
+
+def probabilities_for(shape, seed=1):
+    x = np.exp(random(*shape, seed=seed))
+    return x / x.sum(axis=1 if len(shape) > 1 else 0, keepdims=True)
+
+
+def derivatives(lib, loss_function, inputs, probe):
+    """A loss, its gradients, and the gradients of a function of those."""
+    loss = loss_function(*inputs)
+    first = lib.grad((loss * loss + loss).sum(), inputs, create_graph=True)
+    second = lib.grad(sum((g * g * p).sum() for g, p in zip(first, probe)), inputs)
+    return [loss, *first, *second]
+
+
+def assert_equals_pytorch(torch, ours, theirs, arrays, constants=()):
+    """The same derivatives of two loss functions to 1e-10; constants are given after the arrays."""
+    probes = [random(*a.shape, seed=9) for a in arrays]
+    mine = derivatives(
+        autograd, lambda *x: ours(*x, *constants),
+        [Tensor(a, requires_grad=True) for a in arrays], probes,
+    )  # fmt: skip
+    reference = derivatives(
+        torch.autograd, lambda *x: theirs(*x, *map(torch.tensor, constants)),
+        [torch.tensor(a, requires_grad=True) for a in arrays], list(map(torch.tensor, probes)),
+    )  # fmt: skip
+    for a, b in zip(mine, reference):
+        assert a.shape == tuple(b.shape)
+        np.testing.assert_allclose(a.data, b.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+# ---- MSELoss ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("shape", [(), (3,), (4, 2)], ids=str)
+def test_mse_agrees_with_pytorch(shape, reduction):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    arrays = [random(*shape), random(*shape, seed=1)]
+    arrays = [np.asarray(a) for a in arrays]
+    ours, theirs = nn.MSELoss(reduction), torch.nn.MSELoss(reduction=reduction)
+    assert_equals_pytorch(torch, ours, theirs, arrays)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_mse_agrees_with_finite_differences(reduction):
+    inputs = [tensor(3, 2), tensor(3, 2, seed=1)]
+    assert gradcheck(nn.MSELoss(reduction), inputs)
+    assert gradgradcheck(nn.MSELoss(reduction), inputs)
+
+
+def test_mse_by_hand():
+    x = Tensor([1.0, 3.0, 5.0], requires_grad=True)
+    loss = nn.MSELoss()(x, [1.0, 1.0, 2.0])
+    loss.backward()
+    assert loss.item() == (0 + 4 + 9) / 3
+    np.testing.assert_allclose(x.grad, [0, 4 / 3, 2])
+
+
+def test_mse_of_nothing():
+    empty = Tensor(np.zeros((0, 2)), requires_grad=True)
+    assert np.isnan(nn.MSELoss()(empty, np.zeros((0, 2))).item())
+    assert nn.MSELoss("sum")(empty, np.zeros((0, 2))).item() == 0
+    assert nn.MSELoss("none")(empty, np.zeros((0, 2))).shape == (0, 2)
+
+
+MISFITS = {
+    "column and row": ((4, 1), (4,), r"\(4, 1\), the target \(4,\).*target\.reshape\(\(4, 1\)\)"),
+    "row and column": ((4,), (4, 1), r"\(4,\), the target \(4, 1\).*target\.reshape\(\(4,\)\)"),
+    "too few": ((4,), (3,), r"\(4,\), the target \(3,\).*one target for each element"),
+    "broadcastable": ((4, 2), (2,), r"\(4, 2\), the target \(2,\)"),
+    "number": ((4,), (), r"\(4,\), the target \(\)"),
+}
+
+
+@pytest.mark.parametrize("shape, target, message", MISFITS.values(), ids=MISFITS)
+def test_mse_never_broadcasts(shape, target, message):
+    x = tensor(*shape)
+    with pytest.raises(ValueError, match="mse_loss: the prediction has shape " + message):
+        nn.MSELoss()(x, np.zeros(target))
+    assert x.grad is None
+    nn.MSELoss()(x, np.zeros(shape)).backward()
+    assert x.grad.shape == shape
+
+
+# ---- cross-entropy ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("options", LABEL_OPTIONS.values(), ids=LABEL_OPTIONS)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_cross_entropy_with_labels_agrees_with_pytorch(shape, options, reduction):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    labels = labels_for(shape, options.get("ignore_index", 1))
+    theirs = {k: torch.tensor(v) if k == "weight" else v for k, v in options.items()}
+    assert_equals_pytorch(
+        torch, nn.CrossEntropyLoss(**options, reduction=reduction),
+        torch.nn.CrossEntropyLoss(**theirs, reduction=reduction), [random(*shape)], [labels],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_cross_entropy_with_probabilities_agrees_with_pytorch(shape, options, reduction):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    theirs = {k: torch.tensor(v) if k == "weight" else v for k, v in options.items()}
+    assert_equals_pytorch(
+        torch, nn.CrossEntropyLoss(**options, reduction=reduction),
+        torch.nn.CrossEntropyLoss(**theirs, reduction=reduction),
+        [random(*shape), probabilities_for(shape)],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("options", LABEL_OPTIONS.values(), ids=LABEL_OPTIONS)
+def test_cross_entropy_with_labels_agrees_with_finite_differences(options, reduction):
+    loss = nn.CrossEntropyLoss(**options, reduction=reduction)
+    labels = labels_for((5, 4), options.get("ignore_index", 1))
+    assert gradcheck(lambda x: loss(x, labels), tensor(5, 4))
+    assert gradgradcheck(lambda x: loss(x, labels), tensor(5, 4))
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_cross_entropy_with_probabilities_agrees_with_finite_differences(options, reduction):
+    loss = nn.CrossEntropyLoss(**options, reduction=reduction)
+    inputs = [tensor(3, 4), Tensor(probabilities_for((3, 4)), requires_grad=True)]
+    assert gradcheck(loss, inputs)
+    assert gradgradcheck(loss, inputs)
+
+
+def test_cross_entropy_by_hand():
+    x = Tensor(np.log([[0.2, 0.8], [0.5, 0.5]]), requires_grad=True)
+    loss = nn.CrossEntropyLoss()(x, [1, 0])
+    loss.backward()
+    np.testing.assert_allclose(loss.item(), -(np.log(0.8) + np.log(0.5)) / 2)
+    np.testing.assert_allclose(x.grad, [[0.1, -0.1], [-0.25, 0.25]])
+
+
+def test_the_weighted_mean_divides_by_the_weights_of_the_labels():
+    x, weight = random(3, 2), np.array([1.0, 9.0])
+    each = functional.cross_entropy(x, [0, 1, 1], reduction="none").data
+    mean = functional.cross_entropy(x, [0, 1, 1], weight).item()
+    np.testing.assert_allclose(mean, (each * [1, 9, 9]).sum() / 19)
+
+
+def test_the_weighted_mean_with_probabilities_divides_by_their_number():
+    x, target, weight = random(3, 2), probabilities_for((3, 2)), np.array([1.0, 9.0])
+    each = -(functional.log_softmax(x) * target * weight).sum(axis=1)
+    np.testing.assert_allclose(functional.cross_entropy(x, target, weight).item(), each.sum() / 3)
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_all_ignored_gives_nan_for_mean_and_0_for_sum(options):
+    x, labels = tensor(3, 4), [-100] * 3
+    assert np.isnan(functional.cross_entropy(x, labels, **options).item())
+    assert functional.cross_entropy(x, labels, reduction="none", **options).tolist() == [0, 0, 0]
+    total = functional.cross_entropy(x, labels, reduction="sum", **options)
+    total.backward()
+    assert total.item() == 0 and x.grad.tolist() == np.zeros((3, 4)).tolist()
+
+
+def test_an_ignored_row_counts_for_nothing_even_if_it_is_nan():
+    data = random(3, 4)
+    data[1] = [np.nan, np.inf, -np.inf, 1e300]
+    for reduction in REDUCTIONS:
+        x = Tensor(data, requires_grad=True)
+        loss = functional.cross_entropy(x, [0, -100, 1], reduction=reduction)
+        loss.sum().backward()
+        assert np.all(np.isfinite(loss.data)) and np.all(np.isfinite(x.grad))
+        assert x.grad[1].tolist() == [0, 0, 0, 0]
+
+
+def test_a_batch_of_nothing():
+    for target in (np.zeros(0, int), [], np.zeros((0, 4))):
+        x = tensor(0, 4)
+        assert functional.cross_entropy(x, target, reduction="sum").item() == 0
+        assert functional.cross_entropy(x, target, reduction="none").shape == (0,)
+        assert np.isnan(functional.cross_entropy(x, target).item())
+
+
+def test_large_logits_give_finite_values_without_a_warning():
+    x = Tensor([[1000.0, -1000.0], [-1000.0, 1000.0]], requires_grad=True)
+    for target in ([0, 0], [[0.5, 0.5], [0.9, 0.1]]):
+        with np.errstate(all="raise", under="ignore"):
+            loss = functional.cross_entropy(x, target)
+            loss.backward()
+        assert np.isfinite(loss.item()) and np.all(np.isfinite(x.grad))
+    assert functional.cross_entropy(x, [0, 0]).item() == 1000
+
+
+def test_a_class_of_probability_0_is_no_trouble_elsewhere():
+    x = Tensor([[-np.inf, 1.0, 1.0]], requires_grad=True)
+    loss = functional.cross_entropy(x, [1])
+    loss.backward()
+    np.testing.assert_allclose(loss.item(), np.log(2))
+    np.testing.assert_allclose(x.grad, [[0, -0.5, 0.5]])
+
+
+def test_backward_twice_adds_the_same_again():
+    x = tensor(5, 4)
+    loss = functional.cross_entropy(x, labels_for((5, 4)))
+    loss.backward()
+    once = x.grad.copy()
+    loss.backward()
+    assert np.array_equal(x.grad, 2 * once)
+
+
+def test_values_changed_after_the_forward_do_not_matter():
+    x, twin = tensor(5, 4), tensor(5, 4)
+    losses = [functional.cross_entropy(t, labels_for((5, 4))) for t in (x, twin)]
+    x.data = np.zeros((5, 4))
+    for loss in losses:
+        loss.backward()
+    assert np.array_equal(x.grad, twin.grad)
+
+
+LABELS = {
+    "list": [0, 3, 1],
+    "tuple": (0, 3, 1),
+    "uint8": np.array([0, 3, 1], np.uint8),
+    "int32": np.array([0, 3, 1], np.int32),
+    "uint64": np.array([0, 3, 1], np.uint64),
+    "Tensor": Tensor([0, 3, 1]),
+    "not contiguous": np.array([0, 9, 3, 9, 1, 9])[::2],
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+def test_labels_of_every_integer_kind(labels):
+    x = random(3, 4)
+    expected = functional.cross_entropy(x, np.array([0, 3, 1])).item()
+    assert functional.cross_entropy(x, labels).item() == expected
+
+
+OUT_OF_RANGE = {
+    "too large": ([0, 4, 1], {}, r"label 4 at position 1 is out of range: with 4 classes"),
+    "negative": ([0, 1, -1], {}, r"label -1 at position 2 .* labels go from 0 to 3"),
+    "the first of several": ([9, -7, 5], {}, r"label 9 at position 0"),
+    "unsigned": (np.array([0, 255, 1], np.uint8), {}, r"label 255 at position 1"),
+    "huge": (np.array([0, 2**64 - 1, 1], np.uint64), {}, r"label 18446744073709551615 at position"),
+    "beside an ignored one": ([-1, -2, 0], {"ignore_index": -1}, r"label -2 at position 1"),
+    "-100 when another is ignored": ([0, -100, 1], {"ignore_index": 0}, r"label -100 .*0, is pass"),
+}
+
+
+@pytest.mark.parametrize("labels, options, message", OUT_OF_RANGE.values(), ids=OUT_OF_RANGE)
+def test_labels_out_of_range_raise(labels, options, message):
+    x = tensor(3, 4)
+    with pytest.raises(ValueError, match="cross_entropy: " + message):
+        nn.CrossEntropyLoss(**options)(x, labels)
+    assert x.grad is None
+    nn.CrossEntropyLoss()(x, [0, 3, 1]).backward()
+    assert x.grad is not None
+
+
+def test_the_position_of_a_label_in_many_axes():
+    labels = np.zeros((2, 3), int)
+    labels[1, 2] = 7
+    with pytest.raises(ValueError, match=r"label 7 at position \(1, 2\)"):
+        functional.cross_entropy(random(2, 4, 3), labels)
+    with pytest.raises(ValueError, match=r"label 7 is out of range"):
+        functional.cross_entropy(random(4), 7)
+
+
+WRONG = {
+    "floats": ([0.0, 1.0, 2.0], TypeError, r"labels must be integers, got float64.*astype"),
+    "booleans": ([True, False, True], TypeError, r"labels must be integers, got bool"),
+    "text": (["a", "b", "c"], TypeError, r"labels must be integers, got <U1"),
+    "too few": ([0, 1], ValueError, r"logits of shape \(3, 4\) need labels of shape \(3,\), or .*"
+                                    r"probabilities of shape \(3, 4\), got shape \(2,\)"),
+    "a column": ([[0], [1], [2]], ValueError, r"got shape \(3, 1\); use labels\.reshape\(\(3,\)\)"),
+    "a number": (1, ValueError, r"got shape \(\)"),
+    "too few probabilities": (np.ones((3, 3)), ValueError, r"got shape \(3, 3\)"),
+    "one-hot integers": (np.eye(4, dtype=int)[:3], TypeError, r"must be floats, got int64.*astype"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("target, kind, message", WRONG.values(), ids=WRONG)
+def test_targets_of_the_wrong_kind_or_shape_raise(target, kind, message):
+    x = tensor(3, 4)
+    with pytest.raises(kind, match="(?s)cross_entropy: .*" + message):
+        nn.CrossEntropyLoss()(x, target)
+    assert x.grad is None
+    nn.CrossEntropyLoss()(x, [0, 3, 1]).backward()
+    assert x.grad is not None
+
+
+SETTINGS = {
+    "reduction of MSELoss": (lambda: nn.MSELoss("avg"), r"MSELoss: reduction .*got 'avg'"),
+    "reduction": (lambda: nn.CrossEntropyLoss(reduction="max"), r"one of .*got 'max'"),
+    "smoothing": (lambda: nn.CrossEntropyLoss(label_smoothing=1.5), r"\[0, 1\], got 1\.5"),
+    "weight": (
+        lambda: nn.CrossEntropyLoss([1.0, 2.0])(random(3, 4), [0, 1, 2]),
+        r"one entry for each of the 4 classes, got shape \(2,\)",
+    ),
+    "no classes": (lambda: nn.CrossEntropyLoss()(1.0, 0), r"need an axis of classes"),
+}
+
+
+@pytest.mark.parametrize("make, message", SETTINGS.values(), ids=SETTINGS)
+def test_wrong_settings_raise(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_the_weight_is_a_buffer():
+    loss = nn.CrossEntropyLoss(weight=[1.0, 2.0])
+    assert list(loss.state_dict()) == ["weight"] and list(loss.parameters()) == []
+
+
+# ---- dtypes -----------------------------------------------------------------------------------
+
+FLOAT32 = {
+    "mse, float64 target": (nn.MSELoss(), np.zeros((3, 4))),
+    "mse, integer target": (nn.MSELoss(), np.zeros((3, 4), int)),
+    "labels": (nn.CrossEntropyLoss(), [0, 1, 2]),
+    "labels and weight": (nn.CrossEntropyLoss(weight=WEIGHT), [0, 1, 2]),
+    "ignored labels": (nn.CrossEntropyLoss(weight=WEIGHT), [0, -100, 2]),
+    "smoothed": (nn.CrossEntropyLoss(weight=WEIGHT, label_smoothing=0.1), [0, 1, 2]),
+    "probabilities": (nn.CrossEntropyLoss(), probabilities_for((3, 4))),
+    "no reduction": (nn.CrossEntropyLoss(reduction="none"), [0, -100, 2]),
+}
+
+
+@pytest.mark.parametrize("loss, target", FLOAT32.values(), ids=FLOAT32)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_predictions_dtype_stays(loss, target, dtype):
+    x = Tensor(random(3, 4).astype(dtype), requires_grad=True)
+    value = loss(x, target)
+    (first,) = autograd.grad(value.sum(), x, create_graph=True)
+    (second,) = autograd.grad((first * first).sum(), x)
+    assert value.dtype == first.dtype == second.dtype == dtype
