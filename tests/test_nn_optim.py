@@ -10,6 +10,15 @@ from nn.optim import SGD, Adam, Optimizer
 OPTIMIZERS = [SGD, Adam]
 
 
+@pytest.fixture
+def torch():
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # on arrays this small its threads only wait for one another
+    yield torch
+    torch.set_num_threads(threads)
+
+
 def parameter(*values):
     return Tensor(list(values), requires_grad=True)
 
@@ -85,8 +94,7 @@ def curve(model, optimizer, loss_function, x, target):
 
 @pytest.mark.parametrize("loss", ["CrossEntropyLoss", "MSELoss"])
 @pytest.mark.parametrize("name, settings", CURVES.values(), ids=CURVES)
-def test_training_curves_equal_pytorchs(name, settings, loss):
-    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+def test_training_curves_equal_pytorchs(name, settings, loss, torch):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(20, 4))
     target = rng.integers(0, 3, 20) if loss == "CrossEntropyLoss" else rng.normal(size=(20, 3))
@@ -109,8 +117,7 @@ def test_training_curves_equal_pytorchs(name, settings, loss):
         np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-9, atol=1e-11)
 
 
-def test_defaults_are_pytorchs():
-    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+def test_defaults_are_pytorchs(torch):
     for name in ("SGD", "Adam"):
         ours = getattr(nn.optim, name)([parameter(1.0)]).defaults
         theirs = getattr(torch.optim, name)([torch.zeros(1)]).defaults
