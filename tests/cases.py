@@ -320,6 +320,10 @@ for function, (left, right, exact) in BINARY.items():
         case(function, a, b, exact=exact)
 
 
+for sizes in (((3, 1), (1, 4)), ((), (2,)), ((), ())):
+    case(np.divmod, dividend(*sizes[0]), divisor(*sizes[1]),
+         exact=lambda x1, x2: (nothing(x1, x2) + np.floor(x1.real / x2.real),
+                               signed_remainder(x1, x2, np.floor)))  # fmt: skip
 case(np.power, nonzero(4), np.array([0, 1, 2, 3]))
 case(np.power, nonzero(3), 3)
 case(np.power, nonzero(3), -2)

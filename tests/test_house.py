@@ -1,4 +1,4 @@
-"""The house rules of DESIGN: who may import whom, what a file shows to the outside, what loads.
+"""The rules of the house: who may import whom, what a file shows to the outside, what loads.
 
 Read off the source by `ast`, so a rule holds for code that no test runs, too.
 """
