@@ -265,7 +265,7 @@ def long_chains(found: dict[str, Any], quick: bool) -> list[Case]:
                 if not memory and name == "ours":
                     runs["ours, GC on"] = lambda s=size: in_fresh_process("ours", s, True, False)
             unit = "bytes/op" if memory else "ns/op"
-            cases.append(Case(f"long {what} 10^{exponent}", runs, unit, rounds=1 if memory else 5))
+            cases.append(Case(f"long {what} 10^{exponent}", runs, unit, rounds=1 if memory else 3))
     return cases
 
 
