@@ -238,6 +238,8 @@ class Hooks:
             answer = function(locked(g))
             if answer is None:
                 continue
+            if not hasattr(g, "_data"):  # plain arrays stay plain, whatever a hook answers
+                answer = getattr(answer, "_data", answer)
             answer = answer if hasattr(answer, "dtype") else np.asarray(answer)
             if answer.shape != tensor._data.shape:
                 raise ValueError(

@@ -280,7 +280,7 @@ class Tensor:
         """
         gradient = getattr(self, "_grad", None)
         if gradient is not None and gradient.__class__ is not np.ndarray:
-            self._grad = gradient = np.array(gradient)
+            self._grad = gradient = np.array(getattr(gradient, "_data", gradient))
         return gradient
 
     @grad.setter
@@ -535,7 +535,7 @@ class Tensor:
                 f"{self._title()} belongs to a graph and cannot be copied or pickled alone; "
                 "use .detach() for its values or .clone() for a copy inside the graph"
             )
-        return self._data, self._requires_grad, self.name, getattr(self, "_grad", None)
+        return self._data, self._requires_grad, self.name, self.grad
 
     def __repr__(self) -> str:
         text = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")

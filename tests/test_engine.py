@@ -296,6 +296,40 @@ def test_a_removed_hook_is_gone_and_removing_twice_is_nothing():
     assert x.grad == 1
 
 
+@pytest.mark.parametrize("on", ["leaf", "result"])
+@pytest.mark.parametrize(
+    "answer",
+    [[5, 6], (5.0, 6.0), np.array([5, 6]), Tensor([5.0, 6.0]), leaf([5, 6])],
+    ids=["list", "tuple", "integers", "Tensor", "Tensor with a gradient"],
+)
+def test_a_hook_may_answer_in_any_form(answer, on):
+    x = leaf([1, 2])
+    a = x * 1
+    {"leaf": x, "result": a}[on].register_hook(lambda g: answer)
+    for times in (1, 2):
+        a.sum().backward()
+        assert type(x.grad) is np.ndarray and x.grad.dtype == np.float64
+        assert x.grad.tolist() == [5 * times, 6 * times]
+
+
+@pytest.mark.parametrize("read", [True, False], ids=["read between", "not read"])
+def test_a_rule_that_answers_with_a_tensor_leaves_a_plain_gradient(read):
+    w, x = leaf([5, 6]), leaf([1, 2])
+    y = primitive(np.copy, lambda g, y, a: g * w)(x).sum()
+    for times in (1, 2):
+        y.backward()
+        if read or times == 2:
+            assert type(x.grad) is np.ndarray and x.grad.tolist() == [5 * times, 6 * times]
+    assert copy.deepcopy(x).grad.tolist() == [10, 12] and w.grad is None
+
+
+def test_a_hook_may_start_another_backward():
+    x, w = leaf(2.0), leaf(3.0)
+    x.register_hook(lambda g: (w * w).backward())
+    (x * x).backward()
+    assert x.grad == 4 and w.grad == 6
+
+
 def test_a_hook_may_remove_itself():
     x = leaf(1.0)
     handle = x.register_hook(lambda g: handle.remove() or g * 10)
@@ -977,7 +1011,9 @@ def test_a_long_chain_under_create_graph_needs_no_recursion():
 
 
 MILLION = """
+import gc
 from autograd import Tensor
+gc.disable()
 x = Tensor(1.0, requires_grad=True)
 y = x
 for _ in range(1_000_000):

@@ -81,7 +81,7 @@ def test_a_thousand_training_steps_leave_nothing_behind(retain_graph):
     tracemalloc.stop()
     assert living() == tensors
     assert abs(len(gc.get_objects()) - objects) < 20
-    assert grown < 20_000  # 1,000 steps that kept one small array each would keep 100,000
+    assert grown < 60_000  # 1,000 steps that kept one small array each would keep 110,000
     assert last < first  # and it did train
 
 
