@@ -43,7 +43,7 @@ RESTATED = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, TypeErro
 
 def shapes(arguments: Any) -> str:
     """The shapes of those arguments that have one: '(2, 3) and (4,)'."""
-    members = []
+    members: list[Any] = []
     for a in arguments:
         members += a if a.__class__ in (list, tuple) else [a]
     found = [str(a.shape) for a in members if hasattr(a, "shape")]
