@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from autograd import Tensor, grad
+from autograd.ops import indexing
 from tests.cases import CASES, REGISTERED, Case, home_of, name_of
 
 STEP = 2e-3  # a six-point stencil of this step errs by about 1e-12 at a smooth point
@@ -267,6 +268,30 @@ def test_float32(case: Case) -> None:
         if case.connected:
             assert g.dtype == np.float32
         assert_close(g.data, expected.data, 1e-4)
+
+
+SEVERAL = [c for c in CASES if len(c.arrays) > 1 and c.function is not indexing.scatter]
+
+
+@pytest.mark.parametrize("case", SEVERAL, ids=lambda c: c.label)
+def test_each_input_has_a_gradient_of_its_own_dtype(case: Case) -> None:
+    arrays = [a.astype(np.float32 if i % 2 else a.dtype) for i, a in enumerate(case.arrays)]
+    for a, g, exact in zip(arrays, first(case, arrays), first(case, case.arrays), strict=True):
+        assert g.dtype == a.dtype
+        assert_close(g.data, exact.data, 1e-4)
+
+
+@pytest.mark.parametrize("case", SEVERAL, ids=lambda c: c.label)
+def test_one_tensor_among_plain_arrays(case: Case) -> None:
+    everything = first(case, case.arrays)
+    for i, expected in enumerate(everything):
+        (x,) = leaves([case.arrays[i]])
+        outputs = listed(case([x if k == i else a for k, a in enumerate(case.arrays)]))
+        used = [y for y in outputs if isinstance(y, Tensor)]
+        vs = [v for y, v in zip(outputs, vectors(case, outputs)) if isinstance(y, Tensor)]
+        for again in (False, True):
+            (g,) = gradients(used, [x], vs, again)
+            assert_close(g.data, expected.data, 1e-12)
 
 
 @pytest.mark.parametrize(
