@@ -63,8 +63,8 @@ class Operation:
         self.signature = Signature(known[0], skip=2)
         # The engine has short ways for ufuncs of one array and of two, and no other argument.
         kind = (getattr(self.forward, "nin", 0), getattr(self.forward, "nout", 0))
-        count = len(self.signature.names or ())
-        self.single, self.pair = (kind == (n, 1) and count == n for n in (1, 2))
+        counts = (len(self.signature.names or ()), len(rules))
+        self.single, self.pair = (kind == (n, 1) and counts == (n, n) for n in (1, 2))
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"

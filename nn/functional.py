@@ -124,13 +124,13 @@ def _share(reduction: str, count: Any) -> float:
     return 1 / float(count) if count else math.nan
 
 
-def _squares(prediction: Any, target: Any, share: float, total: bool) -> Any:
+def _mse_loss(prediction: Any, target: Any, share: float, total: bool) -> Any:
     squares = np.square(prediction - target)
     return np.add.reduce(squares, axis=None) * share if total else squares
 
 
-_squared_error = primitive(
-    _squares,
+_fused_mse = primitive(
+    _mse_loss,
     lambda g, y, prediction, target, share, total: g * (2 * share) * (prediction - target),
     lambda g, y, prediction, target, share, total: g * (2 * share) * (target - prediction),
     formula="2 g (prediction - target), 2 g (target - prediction)",
@@ -158,9 +158,7 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
             f"mse_loss: the prediction has shape {prediction.shape}, the target {target.shape}; "
             f"they must be the same; {cure}"
         )
-    return _squared_error(
-        prediction, target, _share(reduction, prediction.size), reduction != "none"
-    )
+    return _fused_mse(prediction, target, _share(reduction, prediction.size), reduction != "none")
 
 
 # Cross-entropy of rows of logits (n, C), with labels (n,) or with probabilities (n, C). If `total`,
@@ -176,7 +174,7 @@ class _Kept:
     slope: Any
 
 
-def _label_rows(
+def _cross_entropy(
     logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: _Kept
 ) -> Any:
     rows = np.arange(len(labels))
@@ -194,7 +192,7 @@ def _label_rows(
     return np.add.reduce(losses, axis=None) * share if total else losses[:, 0]
 
 
-def _label_rows_rule(
+def _cross_entropy_rule(
     g: Any, y: Any, logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: _Kept
 ) -> Any:
     slope = kept.slope
@@ -204,29 +202,31 @@ def _label_rows_rule(
     return slope * (g * share if total else g[:, None])
 
 
-def _probability_rows(logits: Any, target: Any, share: float, total: bool) -> Any:
+def _cross_entropy_of_probabilities(logits: Any, target: Any, share: float, total: bool) -> Any:
     losses = -np.add.reduce(log_softmax(logits) * target, axis=1)
     return np.add.reduce(losses) * share if total else losses
 
 
-def _probability_rows_by_logits(
+def _probabilities_by_logits(
     g: Any, y: Any, logits: Any, target: Any, share: float, total: bool
 ) -> Any:
     slope = softmax(logits) * np.sum(target, axis=1, keepdims=True) - target
     return slope * (g * share if total else g[:, None])
 
 
-def _probability_rows_by_target(
+def _probabilities_by_target(
     g: Any, y: Any, logits: Any, target: Any, share: float, total: bool
 ) -> Any:
     return log_softmax(logits) * (g * -share if total else -g[:, None])
 
 
-_label_loss = primitive(_label_rows, _label_rows_rule, formula="g (softmax(logits) - one_hot)")
-_probability_loss = primitive(
-    _probability_rows,
-    _probability_rows_by_logits,
-    _probability_rows_by_target,
+_fused_cross_entropy = primitive(
+    _cross_entropy, _cross_entropy_rule, formula="g (softmax(logits) - one_hot)"
+)
+_fused_probabilities = primitive(
+    _cross_entropy_of_probabilities,
+    _probabilities_by_logits,
+    _probabilities_by_target,
     formula="g (softmax(logits) sum(target) - target), -g log_softmax(logits)",
 )
 
@@ -333,9 +333,9 @@ def _against_labels(
     if label_smoothing:
         one_hot = _one_hot(labels, logits.shape, logits.dtype)
         target = _smoothed(one_hot, weight, label_smoothing)
-        losses = _probability_loss(logits, target, share, total)
+        losses = _fused_probabilities(logits, target, share, total)
     else:
-        losses = _label_loss(logits, labels, counts, share, total, _Kept())
+        losses = _fused_cross_entropy(logits, labels, counts, share, total, _Kept())
     if keep is None or total:
         return losses
     place = np.where(keep, np.cumsum(keep) - 1, len(labels))  # ignored ones: the 0 at the end
@@ -346,7 +346,7 @@ def _against_probabilities(
     logits: Any, target: Any, weight: Any, reduction: str, label_smoothing: float
 ) -> Any:
     target = _smoothed(target, weight, label_smoothing)
-    return _probability_loss(logits, target, _share(reduction, len(logits)), reduction != "none")
+    return _fused_probabilities(logits, target, _share(reduction, len(logits)), reduction != "none")
 
 
 def _smoothed(target: Any, weight: Any, label_smoothing: float) -> Any:

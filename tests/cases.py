@@ -328,8 +328,9 @@ case(np.power, nonzero(4), np.array([0, 1, 2, 3]))
 case(np.power, nonzero(3), 3)
 case(np.power, nonzero(3), -2)
 case(np.power, 2.5, anywhere(3))
-case(np.remainder, np.array([7.3, -7.3, 9.9]), np.array([2.0, 2.0, -4.0]),
-     exact=lambda x1, x2: signed_remainder(x1, x2, np.floor))  # fmt: skip
+for function, whole in ((np.remainder, np.floor), (np.fmod, np.trunc)):
+    case(function, np.array([7.3, -7.3, 9.9]), np.array([2.0, 2.0, -4.0]),
+         exact=lambda x1, x2, whole=whole: signed_remainder(x1, x2, whole))  # fmt: skip
 MASK = np.array([True, False, True])
 for a, b in pairs(anywhere, anywhere):
     case(np.where, _rng.random(np.broadcast_shapes(a.shape, b.shape)) < 0.5, a, b)

@@ -298,6 +298,8 @@ def relu(x: Any) -> Any:
     >>> x.grad
     array([0., 0., 1.])
     """
+    if isinstance(x, np.floating):  # one number: the ufunc would take ten times as long
+        return type(x)(0) if x <= 0 else x
     x = np.asarray(x)
     # An array as the other operand takes a quarter of the time that the number 0 takes.
     return np.maximum(x, np.zeros((1,) * x.ndim, x.dtype))
@@ -341,7 +343,7 @@ def log_sigmoid(x: Any) -> Any:
 
 # Multiplying by the mask is forty times as fast as np.where on a large array; the price: where an
 # infinite g meets a dead unit the gradient is nan, not 0.
-relu = primitive(relu, lambda g, y, x: g * ~(x <= 0), formula="g where x > 0")
+relu = primitive(relu, lambda g, y, x: g * (y != 0), formula="g where x > 0")
 sigmoid = primitive(sigmoid, lambda g, y, x: g * (y * (1 - y)), formula="g y (1-y)")
 softplus = primitive(softplus, lambda g, y, x: g * sigmoid(x), formula="g sigmoid(x)")
 log_sigmoid = primitive(log_sigmoid, lambda g, y, x: g * sigmoid(-x), formula="g sigmoid(-x)")

@@ -182,14 +182,10 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-def share(x: Any, y: Any) -> Any:
-    """x - y, where y = log(exp(x) + ...): the log of x's share. Of nothing (-inf) it is nothing."""
-    return x - np.where(y == -np.inf, 0, y)
-
-
 def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     g, y = stretched(g, x, axis, keepdims), stretched(y, x, axis, keepdims)
-    return g * np.exp(share(x, y))
+    # Not exp(x - y): at a large y that difference has lost digits. A row of nothing has no share.
+    return g * np.where(y == -np.inf, 0, softmax(x, axis))
 
 
 def _softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
