@@ -8,8 +8,8 @@ network is a chain of two affine maps with a relu between them,
 trained by Adam on the cross-entropy. The labels are smoothed: a tenth of the probability is spread
 over all digits, which keeps the network from learning 1,347 images by heart (and the loss above
 0.50, the entropy of such a label). Expected after 40 epochs, in one or two seconds: a test accuracy
-of about 98.5% on average over the seeds 0 to 4, and at least 97% for each of them. The settings were
-chosen on training images alone, a part of which was held back for that.
+of about 98.5% on average over the seeds 0 to 4, and at least 97% for each. The settings were chosen
+on training images alone, a part of which was held back for that.
 
     python demos/digits.py                     # or, without installing: python -m demos.digits
     python demos/digits.py --hidden 32 --epochs 60 --seed 3
