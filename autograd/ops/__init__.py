@@ -4,6 +4,6 @@ Reading order: elementwise, reductions, shape, indexing, linalg (the primitives)
 (made of those); decompositions (hard calculus, read last).
 """
 
-from autograd.ops import (  # noqa: F401
+from autograd.ops import (  # noqa: F401, I001
     compositions, decompositions, elementwise, indexing, linalg, reductions, shape,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd.rules import defvjp, operations
-from autograd.tensor import Tensor, primitive
+from autograd.tensor import Tensor, primitive  # noqa: F401  (the examples use Tensor)
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
