@@ -1,12 +1,12 @@
 """A minimal autograd engine: Tensors that record a graph and differentiate it in reverse.
 
-    >>> import numpy as np
-    >>> from autograd import Tensor
-    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
-    >>> y = np.sum(np.sin(x) * x)          # NumPy's own functions record
-    >>> y.backward()
-    >>> np.allclose(x.grad, np.cos([1, 2, 3]) * [1, 2, 3] + np.sin([1, 2, 3]))
-    True
+>>> import numpy as np
+>>> from autograd import Tensor
+>>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> y = np.sum(np.sin(x) * x)          # NumPy's own functions record
+>>> y.backward()
+>>> np.allclose(x.grad, np.cos([1, 2, 3]) * [1, 2, 3] + np.sin([1, 2, 3]))
+True
 """
 
 import os as _os
@@ -20,21 +20,36 @@ if any(_os.path.exists(_os.path.join(_os.path.dirname(__file__), _name)) for _na
         "    pip install chalkgrad"
     )
 
-from autograd import ops as _ops  # noqa: E402  (registers every operation)
+from autograd import ops as _ops  # noqa: E402, F401  (registers every operation)
 from autograd.errors import (  # noqa: E402
-    AutogradError, GradcheckError, GraphFreedError, InPlaceError,
+    AutogradError,
+    GradcheckError,
+    GraphFreedError,
+    InPlaceError,
 )  # fmt: skip
 from autograd.gradcheck import gradcheck, gradgradcheck  # noqa: E402
 from autograd.mode import (  # noqa: E402
-    detect_anomaly, enable_grad, is_grad_enabled, no_grad, scope, set_grad_enabled,
+    detect_anomaly,
+    enable_grad,
+    is_grad_enabled,
+    no_grad,
+    scope,
+    set_grad_enabled,
 )  # fmt: skip
 from autograd.ops.elementwise import log_sigmoid, relu, sigmoid, softplus  # noqa: E402
 from autograd.ops.reductions import log_softmax, logsumexp, softmax  # noqa: E402
 from autograd.profiling import profile  # noqa: E402
+from autograd.recording import nondifferentiable, primitive  # noqa: E402
 from autograd.rules import defvjp  # noqa: E402
-from autograd.tensor import Tensor, nondifferentiable, primitive  # noqa: E402
+from autograd.tensor import Tensor  # noqa: E402
 from autograd.transforms import (  # noqa: E402
-    grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
 )  # fmt: skip
 
 __all__ = [

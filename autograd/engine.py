@@ -1,8 +1,7 @@
 """The reverse sweep: from an output back to the leaves, by topological sort.
 
-A Tensor that an operation made is a node of the graph. It holds its inputs (`_inputs`: a Tensor
-where a gradient flows, None elsewhere), the raw arguments of the call (`_args`, `_kwargs`) and the
-operation with its rules (`_op`). Nothing points forward, so there are no reference cycles, and a
+A Tensor that an operation made is a node of the graph, and holds what made it. Nothing points
+forward, so there are no reference cycles, and a
 graph is freed at once when its output goes.
 
 Every result takes the next number at its birth (`_birth`), and an operation is always born after
@@ -35,6 +34,52 @@ by_birth = attrgetter("_birth")
 # Gradients are gathered privately and then added to the leaves under this lock, all at once: a
 # rule that raises leaves every .grad as it was, and threads that share a leaf lose nothing.
 _commit_lock = threading.Lock()
+
+
+class Node:
+    """What a Tensor is to the engine: a value, and how it was made.
+
+    `_data` is an array, or the NumPy scalar that NumPy itself makes of 0-d results; for the members
+    of a list argument and for several results it is a tuple. `_op` is the operation that made it
+    (None: a leaf made by hand), `_args` and `_kwargs` its raw arguments, and `_inputs` are its
+    inputs: a Tensor where a gradient flows, None elsewhere; () for a leaf, None once freed.
+    """
+
+    # The slots of the last line stay unset until somebody needs them.
+    __slots__ = (
+        "_data", "_requires_grad", "_inputs", "_args", "_kwargs", "_op", "_birth", "_scope",
+        "_hooks",
+        "_grad", "_line", "_name", "__weakref__",
+    )  # fmt: skip
+
+    _data: Any
+    _requires_grad: bool
+    _inputs: Any
+    _args: Any
+    _kwargs: Any
+    _op: Any
+    _birth: int
+    _scope: Any
+    _hooks: Any
+    _grad: Any
+    _line: str
+    _name: str | None
+
+    def _new(self) -> Any:
+        """An empty object of the class that results have."""
+        raise NotImplementedError
+
+    def _as_arguments(self) -> tuple[Any, tuple[Any, ...]]:
+        """The result and the arguments, for rules that record."""
+        raise NotImplementedError
+
+    def _title(self) -> str:
+        """How messages call it: its name, or what made it."""
+        name = getattr(self, "_name", None)
+        if name is not None:
+            return f"the Tensor {name!r}"
+        made = f"result of {self._op.name}" if self._op is not None else "leaf"
+        return f"a Tensor ({made})"
 
 
 def topological_order(outputs: Iterable[Any]) -> list[Any]:
@@ -389,7 +434,8 @@ def _freed(node: Any) -> str:
 def _kind(value: Any) -> str:
     if value is None:
         return "None (is a `return` missing?)"
-    return f"{type(value).__name__}" + (f" of dtype {value.dtype}" if hasattr(value, "dtype") else "")
+    dtype = f" of dtype {value.dtype}" if hasattr(value, "dtype") else ""
+    return f"{type(value).__name__}{dtype}"
 
 
 def _number(contribution: Any, node: Any) -> Any:

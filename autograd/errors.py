@@ -120,3 +120,26 @@ def _matmul_message(arguments: Any, text: str) -> str:
         f"{inner}, but the {'last axis but one' if b.ndim > 1 else 'axis'} of the second has "
         f"length {outer}; they must be equal{cure}"
     )
+
+
+def not_real(name: str, dtype: np.dtype[Any]) -> str:
+    if dtype.kind == "c":
+        return (
+            f"{name}: complex numbers ({dtype}) are not supported; keep the real and imaginary "
+            "parts as two Tensors"
+        )
+    if dtype.kind in "US":
+        return f"{name}: text (dtype {dtype}) is no number; convert it first, as in float('1.5')"
+    if dtype.kind == "O":
+        return (
+            f"{name}: Python objects (dtype object) are no real numbers; None, dicts, generators "
+            "and integers of more than 64 bits become objects, so convert them to floats first"
+        )
+    return f"{name}: dtype {dtype} is not supported; data must be real numbers or booleans"
+
+
+def needs_float(dtype: np.dtype[Any]) -> str:
+    return (
+        f"only floating-point Tensors can require a gradient, got dtype {dtype}; ask for "
+        "dtype=np.float64 (or np.float32), as in Tensor(data, requires_grad=True, dtype=np.float64)"
+    )

@@ -49,7 +49,7 @@ def gradcheck(
         # Weights that differ for every element: a rule that forgets g is seen by its result.
         weights = 1 + np.arange(output.size).reshape(output.shape) / (2 + output.size)
         for i, x in checked:
-            numeric = _numeric(lambda k=k: _outputs(f, inputs)[k].data, x, eps)
+            numeric = _numeric(lambda: _outputs(f, inputs)[k].data, x, eps)  # noqa: B023
             _compare_rows(output, k, i, x, numeric, atol, rtol)
             expected = np.tensordot(weights, numeric, axes=output.ndim)
             _compare(_analytic(output, x, weights), expected, (k, i), "weighted ", atol, rtol)

@@ -29,7 +29,7 @@ class Signature:
     __slots__ = ("most", "names", "out")
 
     def __init__(self, function: Callable[..., Any], skip: int) -> None:
-        code = getattr(function, "__code__", None)
+        code: Any = getattr(function, "__code__", None)
         takes_any = code is None or code.co_flags & 0x08  # **kwargs, or not written in Python
         count = 0 if takes_any else code.co_argcount + code.co_kwonlyargcount
         self.names = None if takes_any else code.co_varnames[skip:count]
@@ -48,7 +48,7 @@ class Operation:
         self.name: str = name or getattr(forward, "__name__", type(forward).__name__).lstrip("_")
         self.rules: tuple[Callable[..., Any] | None, ...] = ()
         self.single = self.pair = False
-        self.signature: Signature | None = None
+        self.signature: Any = None  # a Signature, from `define` on
         self.formula: str | None = None
 
     def define(self, rules: tuple[Callable[..., Any] | None, ...], formula: str | None) -> None:

@@ -1,33 +1,27 @@
 """Tensor: an array, or one number, that remembers how it was computed.
 
-Here are the class, the two ways by which an operation is recorded (`apply`, for all of them; the
-operators' own short way, for speed), and NumPy's protocols, which make `np.sin(tensor)` end in
-`apply`. What an operation computes and how it is differentiated is written under ops/, and found
-through the registry.
+Here is the class: what a Tensor is, its operators and methods, and NumPy's protocols, which make
+`np.sin(tensor)` record. What an operation computes and how it is differentiated is written under
+ops/, and found through the registry.
 
-May import: rules, errors, mode, engine.
+May import: rules, errors, mode, engine, recording.
 """
 
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Callable, Iterator
-from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from autograd.engine import (
-    Deferred, HookHandle, Hooks, anomaly, commit, locked, next_birth, sweep,
-)  # fmt: skip
-from autograd.errors import RESTATED, AutogradError, InPlaceError, restated
-from autograd.mode import Mode, current_mode
-from autograd.rules import (
-    Function, Operation, Signature, compositions, declare, methods, operations, plain,
-)  # fmt: skip
+from autograd.engine import HookHandle, Hooks, Node, commit, locked, next_birth, sweep
+from autograd.errors import AutogradError, InPlaceError, needs_float, not_real, restated
+from autograd.mode import current_mode
+from autograd.recording import apply, as_arguments, call, result
+from autograd.rules import Operation, declare, methods, operations
 
-__all__ = ["Tensor", "nondifferentiable", "primitive"]
+__all__ = ["Tensor"]
 
 new_object = object.__new__
 Shape = tuple[int, ...]
@@ -35,7 +29,7 @@ Shape = tuple[int, ...]
 
 # ---- operators --------------------------------------------------------------------------------
 # Written out for speed: on small operations a function call is most of the cost. This is the short
-# way of `apply` (below the class); whatever is unusual takes the long way.
+# way of `apply`; whatever is unusual takes the long way.
 
 
 def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:
@@ -48,6 +42,7 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
     get_mode, make, birth = current_mode, new_object, next_birth
 
     def forward(self: Tensor, other: Any) -> Any:
+        inputs: Any
         mode = get_mode()
         a = self._data
         if other.__class__ is Tensor:
@@ -61,6 +56,8 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
                 other = _operand(other, operation)
                 if other is NotImplemented:
                     return other
+                if isinstance(other, Tensor):  # of a subclass
+                    return apply(operation, (self, other))
             b = other
             inputs = (self, None) if self._requires_grad else None
         if inputs is None or not mode.plain:
@@ -68,7 +65,7 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
         try:
             data = function(a, b)
         except Exception as error:
-            raise restated(operation.name, (a, b), error) from error
+            raise restated(operation.name, (a, b), error) from None
         node = make(Tensor)
         node._data = data
         node._requires_grad = True
@@ -93,8 +90,8 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
         try:
             data = function(other, b)
         except Exception as error:
-            raise restated(operation.name, (other, b), error) from error
-        return result(data, operation, (None, self), (other, b), None, mode)
+            raise restated(operation.name, (other, b), error) from None
+        return result(self, data, operation, (None, self), (other, b), None, mode)
 
     def in_place(self: Tensor, other: Any) -> Any:
         # Python's default, x = x * y, but for `with no_grad(): w -= step`, where w stays the leaf
@@ -131,12 +128,12 @@ def _operand(value: Any, operation: Operation) -> Any:
         return value
     if isinstance(value, (np.ndarray, np.generic)):
         if value.dtype.kind not in "fiub":
-            raise TypeError(_not_real(operation.name, value.dtype))
+            raise TypeError(not_real(operation.name, value.dtype))
         return value
     if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, complex):
-        raise TypeError(_not_real(operation.name, np.dtype(complex)))
+        raise TypeError(not_real(operation.name, np.dtype(complex)))
     if getattr(value, "__array_ufunc__", True) is None:  # it asks NumPy to stand back
         return NotImplemented
     if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
@@ -144,7 +141,7 @@ def _operand(value: Any, operation: Operation) -> Any:
     return NotImplemented
 
 
-class Tensor:
+class Tensor(Node):
     """An n-dimensional array of numbers that records a graph and differentiates it.
 
     Args: data, anything that `np.asarray` takes: numbers and lists become float64 or int64 (with
@@ -165,14 +162,7 @@ class Tensor:
     array([2., 4., 6.])
     """
 
-    # `_data` is an array, or the NumPy scalar that NumPy itself makes of 0-d results; for the
-    # members of a list argument and for several results it is a tuple. `_inputs` is () for a leaf
-    # and None once freed. The slots of the last line stay unset until somebody needs them.
-    __slots__ = (
-        "_data", "_requires_grad", "_inputs", "_args", "_kwargs", "_op", "_birth", "_scope",
-        "_hooks",
-        "_grad", "_line", "_name", "__weakref__",
-    )  # fmt: skip
+    __slots__ = ()
 
     __hash__ = object.__hash__  # by identity, though == compares elements
 
@@ -180,12 +170,12 @@ class Tensor:
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
     ) -> None:
         if data.__class__ is float and dtype is None:
-            array = np.float64(data)  # the short way for a number
+            array: Any = np.float64(data)  # the short way for a number
         else:
             array = _as_data(data, dtype)
         if requires_grad and array.dtype.kind != "f":
             if array.dtype.kind != "i" or dtype or not isinstance(data, (int, list, tuple)):
-                raise TypeError(_needs_float(array.dtype))
+                raise TypeError(needs_float(array.dtype))
             array = array.astype(np.float64)  # Python's own ints: 3 means 3.0
         # A number of our own is kept as a NumPy scalar, which computes several times faster than
         # a 0-d array; `.data` turns it into an array on the first look.
@@ -260,7 +250,7 @@ class Tensor:
                 f"{self._data.shape}: the shape must stay; make a new Tensor for another shape"
             )
         if self._requires_grad and value.dtype.kind != "f":
-            raise TypeError(_needs_float(value.dtype))
+            raise TypeError(needs_float(value.dtype))
         gradient = getattr(self, "_grad", None)
         if gradient is not None and gradient.dtype != value.dtype:
             self._grad = gradient.astype(value.dtype)
@@ -315,7 +305,7 @@ class Tensor:
         Tensor([1.], requires_grad=True)
         """
         if flag and self._data.dtype.kind != "f":
-            raise TypeError(_needs_float(self._data.dtype))
+            raise TypeError(needs_float(self._data.dtype))
         if self._inputs != ():
             if flag:
                 return self
@@ -382,13 +372,6 @@ class Tensor:
             raise ValueError(f"mT needs at least 2 axes, got shape {self._data.shape}")
         return call(np.swapaxes, self, -1, -2)
 
-    def _title(self) -> str:
-        """How messages call it: its name, or what made it."""
-        if self.name is not None:
-            return f"the Tensor {self.name!r}"
-        made = f"result of {self._op.name}" if self._op is not None else "leaf"
-        return f"a Tensor ({made})"
-
     # ---- differentiation ----------------------------------------------------------------------
 
     def backward(self, gradient: Any = None, *, retain_graph: bool = True) -> None:
@@ -452,33 +435,11 @@ class Tensor:
         return Tensor(self.data)
 
     def _as_arguments(self) -> tuple[Any, tuple[Any, ...]]:
-        """The result and the arguments as Tensors, for rules that record (create_graph)."""
-        if self._is_list():
-            return self, ()
-        args = list(self._args)
-        for position, parent in enumerate(self._inputs):
-            if parent is None:
-                continue
-            if parent._is_list():
-                members = zip(parent._inputs, parent._data)
-                args[position] = [raw if m is None else m for m, raw in members]
-                parents = parent._inputs
-            else:
-                args[position] = parent
-                parents = (parent,)
-            for leaf in parents:
-                if leaf is not None and leaf._birth > self._birth:
-                    raise InPlaceError(
-                        f"{leaf._title()} was given new values after {self._op.name} used it, and "
-                        "a second derivative would mix both; differentiate before the update"
-                    )
-        if self._data.__class__ is tuple:
-            return tuple(_select(self, i) for i in range(len(self._data))), tuple(args)
-        return self, tuple(args)
+        return as_arguments(self)
 
-    def _is_list(self) -> bool:
-        """Whether this is the hidden node that stands for the members of a list argument."""
-        return self._data.__class__ is tuple and self._args == ()
+    @staticmethod
+    def _new() -> Tensor:
+        return new_object(Tensor)
 
     # ---- leaving and copying ------------------------------------------------------------------
 
@@ -771,166 +732,34 @@ class Tensor:
         return call(func, *args, **kwargs)
 
 
-# ---- recording --------------------------------------------------------------------------------
+def _plain_index(index: Any) -> Any:
+    """An index with Tensors replaced by their values, and lists by arrays."""
+    if isinstance(index, tuple):
+        return tuple(_plain_index(i) for i in index)
+    if isinstance(index, Tensor):
+        index = index._data
+    if isinstance(index, list):
+        index = np.asarray(index, dtype=None if index else np.intp)
+    if isinstance(index, np.ndarray) and index.dtype.kind not in "iub":
+        raise IndexError(
+            f"a Tensor is indexed by integers, slices and booleans, not by {index.dtype} values"
+        )
+    return index
 
 
-def result(data: Any, operation: Any, inputs: Any, args: Any, kwargs: Any, mode: Mode) -> Tensor:
-    """A Tensor that an operation made; `inputs` None where nothing is to be recorded."""
-    node = new_object(Tensor)
-    node._data = data
-    node._op = operation
-    node._scope = mode.scope
-    node._hooks = None
-    node._kwargs = kwargs or None
-    if inputs is None:
-        node._requires_grad, node._inputs, node._args, node._birth = False, (), (), 0
-    else:
-        node._requires_grad, node._inputs, node._args = True, inputs, args
-        node._birth = next_birth()
-    return node
+_ASTYPE = Operation(lambda x, dtype: x.astype(dtype), "astype")
+_ASTYPE.define((lambda g, y, x, dtype: g,), "1")  # the sweep brings every gradient to x's dtype
+operations[Tensor.astype] = _ASTYPE
 
+_LOOKUP = declare(operator.getitem)
 
-def apply(
-    operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
-) -> Any:
-    """Compute an operation, and record it if an argument requires a gradient.
+_REDUCTIONS = {
+    np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
+    np.logical_and: np.all, np.logical_or: np.any,
+}  # fmt: skip
+_ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
 
-    Returns a Tensor, or for several results the same kind of tuple full of Tensors.
-    """
-    mode = current_mode()
-    if operation.single and not kwargs and mode.plain and args[0].__class__ is Tensor:
-        tensor = args[0]  # the short way for functions of one argument
-        if tensor._requires_grad:
-            args = (tensor._data,)
-            return result(operation.forward(*args), operation, (tensor,), args, None, mode)
-    signature = operation.signature
-    if kwargs or len(args) > signature.out:
-        args, kwargs = _bound(operation, args, kwargs or {})
-    raw: list[Any] = []
-    inputs: list[Any] = []
-    recorded = False
-    for argument in args:
-        parent = None
-        kind = argument.__class__
-        if kind is Tensor or isinstance(argument, Tensor):
-            if argument._requires_grad and mode.grad:
-                parent = argument
-            argument = argument._data
-        elif (kind is list or kind is tuple) and any(isinstance(a, Tensor) for a in argument):
-            parent, argument = _members(argument, operation, mode)
-        if parent is not None:
-            position = len(inputs)
-            if position >= len(operation.rules) or operation.rules[position] is None:
-                raise TypeError(
-                    f"{operation.name}: argument {position + 1} has no derivative, but a Tensor "
-                    "that requires a gradient was given; use its .detach()"
-                )
-            recorded = True
-        raw.append(argument)
-        inputs.append(parent)
-    if kwargs and _any_tensor(kwargs.values()):
-        kwargs = _without_gradient(operation, kwargs)
-    try:
-        if mode.profile is None:
-            data = operation.forward(*raw, **kwargs) if kwargs else operation.forward(*raw)
-        else:
-            data = mode.profile.forward(operation, mode.scope, raw, kwargs or {})
-    except Exception as error:
-        raise restated(operation.name, raw, error) from None
-    parents = tuple(inputs[: len(operation.rules)])
-    if isinstance(data, (tuple, list)):
-        return _several(data, operation, parents if recorded else None, raw, kwargs, mode)
-    if not hasattr(data, "dtype"):
-        data = np.asarray(data)
-    if data.dtype.kind != "f":
-        if data.dtype.kind not in "iub":
-            raise TypeError(_not_real(operation.name, data.dtype))
-        recorded = False  # no gradient flows through integers
-    node = result(data, operation, parents if recorded else None, tuple(raw), kwargs, mode)
-    return _checked(node, raw) if mode.anomaly else node
-
-
-def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call a NumPy function on Tensors: record it, compose it, or give its plain result."""
-    if (operation := operations.get(function)) is not None and operation.rules:
-        return apply(operation, args, kwargs)
-    if function in compositions:
-        composition, signature = compositions[function]
-        if kwargs or len(args) > signature.out:
-            kwargs = _accepted(function, signature, args, kwargs)
-        try:
-            return composition(*args, **kwargs)
-        except RESTATED as error:
-            raise restated(function.__name__, args, error) from None
-    if function in plain:
-        args, kwargs = _plain(args), _plain(kwargs)
-        try:
-            return plain[function](*args, **kwargs)
-        except Exception as error:
-            raise restated(function.__name__, args, error) from None
-    name = _numpy_name(function)
-    raise TypeError(
-        f"{name} has no derivative registered, so it does not take Tensors. Give it one:\n"
-        f"    autograd.defvjp({name}, lambda g, y, x: ...)        # g times the derivative by x\n"
-        "or make an operation of your own:\n"
-        "    f = autograd.primitive(forward, lambda g, y, x: ...)\n"
-        "or, if no gradient can flow through it:\n"
-        f"    autograd.nondifferentiable({name})"
-    )
-
-
-def primitive(
-    forward: Callable[..., Any], *rules: Callable[..., Any] | None, formula: str | None = None
-) -> Callable[..., Any]:
-    """Make a differentiable operation of a function on arrays and the rules of its derivative.
-
-    Args: forward, a function of arrays; rules, one for each argument, `rule(g, y, *args,
-        **kwargs)`, as `defvjp` describes; formula, the derivative in symbols, for messages.
-    Returns a function that takes Tensors (and, giving an array, plain arrays).
-
-    >>> cube = primitive(lambda x: x**3, lambda g, y, x: g * 3 * x**2, formula="3 x²")
-    >>> x = Tensor(2.0, requires_grad=True)
-    >>> cube(x).backward()
-    >>> x.grad
-    array(12.)
-    """
-    operation = Operation(forward)
-    operation.define(rules, formula)
-
-    @wraps(forward)
-    def function(*args: Any, **kwargs: Any) -> Any:
-        if args and args[0].__class__ is Tensor or _any_tensor(args) or _any_tensor(kwargs.values()):
-            return apply(operation, args, kwargs)
-        return forward(*args, **kwargs)
-
-    operations[function] = operation
-    return function
-
-
-def nondifferentiable(function: Function) -> Function:
-    """Let a function take Tensors and give plain results, without a gradient.
-
-    For functions that find or count rather than compute. Works on NumPy's functions, and as a
-    decorator on your own. Returns the function to call.
-
-    >>> from autograd import Tensor
-    >>> x = Tensor([3.0, 1.0], requires_grad=True)
-    >>> _ = nondifferentiable(np.packbits)
-    >>> @nondifferentiable
-    ... def first(x):
-    ...     return x[0]
-    >>> first(x)
-    np.float64(3.0)
-    """
-    plain[function] = function
-    if isinstance(function, np.ufunc) or hasattr(function, "_implementation"):
-        return function  # NumPy asks our protocols by itself
-
-    @wraps(function)
-    def unwrapped(*args: Any, **kwargs: Any) -> Any:
-        return function(*_plain(args), **_plain(kwargs))
-
-    return unwrapped  # type: ignore[return-value]
+_NO_GRADIENT = "{}: {} does not require a gradient, so none will come; use requires_grad=True"
 
 
 def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
@@ -959,224 +788,6 @@ def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
     return gradient
 
 
-# ---- what apply and call need -----------------------------------------------------------------
-
-def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Tensor | None, Any]:
-    """A list argument: its raw values, and a node that hands its gradients on to its members.
-
-    The node's value is the tuple of the members' values, and its gradient the list that the rule
-    returns; member i takes entry i. So the sweep needs no special case for lists.
-    """
-    if isinstance(operation.forward, np.ufunc):
-        raise TypeError(
-            f"{operation.name}: a list of Tensors is no operand; join them by np.stack([...])"
-        )
-    raw = tuple(a._data if isinstance(a, Tensor) else np.asarray(a) for a in argument)
-    inputs = tuple(
-        a if isinstance(a, Tensor) and a._requires_grad and mode.grad else None for a in argument
-    )
-    if not any(a is not None for a in inputs):
-        return None, list(raw)
-    hand_out = Operation(_no_forward, operation.name)
-    hand_out.rules = tuple(_Entry(i) for i in range(len(raw)))
-    return result(raw, hand_out, inputs, (), None, mode), list(raw)
-
-
-class _Entry:
-    """The rule that takes one entry of a list of gradients."""
-
-    __slots__ = ("index",)
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-    def __call__(self, g: Any, y: Any) -> Any:
-        return g[self.index]
-
-
-def _no_forward(*args: Any) -> Any:
-    raise NotImplementedError("the members of a list are not computed")
-
-
-def _several(
-    data: Any, operation: Operation, inputs: Any, raw: list[Any], kwargs: Any, mode: Mode
-) -> Any:
-    """Several results: one hidden node that holds the tuple, and a Tensor for each of them."""
-    if inputs is None:
-        node = None
-        tensors = [result(d, operation, None, (), None, mode) for d in data]
-    else:
-        values = tuple(np.asarray(d) for d in data)
-        node = result(values, operation, inputs, tuple(raw), kwargs, mode)
-        tensors = [_select(node, i) for i in range(len(values))]
-    if mode.anomaly:
-        tensors = [_checked(tensor, raw, node) for tensor in tensors]
-    make = getattr(type(data), "_make", type(data))  # NumPy's named tuples keep their names
-    return make(tensors)
-
-
-def _select(node: Tensor, index: int) -> Tensor:
-    return result(node._data[index], _SELECT, (node,), (node._data, index), None, current_mode())
-
-
-def _select_rule(g: Any, y: Any, values: Any, index: int) -> Deferred:
-    def build(parts: list[tuple[int, Any]]) -> tuple[Any, ...]:
-        if isinstance(values, Tensor):
-            sums = [np.zeros_like(value) for value in values._data]
-        else:
-            sums = [np.zeros_like(getattr(v, "_data", v)) for v in values]
-        for i, part in parts:
-            sums[i] = sums[i] + part
-        return tuple(sums)
-
-    return Deferred(build, (index, g))
-
-
-_SELECT = Operation(_no_forward, "select")
-_SELECT.define((_select_rule,), None)
-
-_ASTYPE = Operation(lambda x, dtype: x.astype(dtype), "astype")
-_ASTYPE.define((lambda g, y, x, dtype: g,), "1")  # the sweep brings every gradient to x's dtype
-operations[Tensor.astype] = _ASTYPE
-
-_LOOKUP = declare(operator.getitem)
-
-_REDUCTIONS = {
-    np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
-    np.logical_and: np.all, np.logical_or: np.any,
-}  # fmt: skip
-_ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
-
-_NO_GRADIENT = "{}: {} does not require a gradient, so none will come; use requires_grad=True"
-
-# Keywords of NumPy that no rule takes, with the values that mean "not used".
-_UNUSED: dict[str, tuple[Any, ...]] = {
-    "out": (None,), "where": (True,), "dtype": (None,), "casting": ("same_kind",),
-    "order": ("K", "C", None), "subok": (True, False), "signature": (None,), "copy": (None,),
-}  # fmt: skip
-_CURES = {
-    "out": "; a result is always a new Tensor: y = f(x), and a = a + x instead of a += x",
-    "where": "; select with np.where(mask, x, 0) before, or np.where(mask, f(x), 0) after",
-    "dtype": "; convert before or after with .astype(dtype)",
-    "initial": "; add or compare the initial value afterwards",
-}
-
-
-def _accepted(function: Any, signature: Signature, args: Any, kwargs: Any) -> dict[str, Any]:
-    """The keywords that a rule or composition knows; what none knows is refused by name."""
-    if not kwargs and len(args) <= signature.most and args[signature.out] is None:
-        return kwargs
-    if len(args) > signature.most:
-        raise TypeError(
-            f"{_name_of(function)}: {len(args)} arguments given, but on Tensors it takes at "
-            f"most {signature.most} ({', '.join(signature.names or ())}); its rules are written "
-            "rule(g, y, *args, **kwargs)"
-        )
-    if len(args) > signature.out and args[signature.out] is not None:
-        kwargs = {**kwargs, "out": args[signature.out]}
-    names = signature.names
-    accepted = {}
-    for key, value in kwargs.items():
-        if names is None or (key in names and key != "out"):
-            accepted[key] = value
-        elif getattr(value, "ndim", 0) or not any(
-            value is unused or value == unused for unused in _UNUSED.get(key, ())
-        ):
-            raise TypeError(
-                f"{_name_of(function)}: the argument {key}= is not supported for Tensors"
-                + _CURES.get(key, "")
-            )
-    return accepted
-
-
-def _bound(operation: Operation, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
-    """Keyword arguments that have a gradient moved to their positions, unknown ones refused."""
-    signature = operation.signature
-    kwargs = _accepted(operation, signature, args, kwargs)
-    args = list(args)
-    for name in (signature.names or ())[len(args) : len(operation.rules)]:
-        if name not in kwargs:
-            break
-        args.append(kwargs.pop(name))
-    return tuple(args), kwargs
-
-
-def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str, Any]:
-    for key, value in kwargs.items():
-        if isinstance(value, Tensor) and value._requires_grad:
-            raise TypeError(
-                f"{operation.name}: a Tensor that requires a gradient was given as {key}=, which "
-                "has no derivative there; use its .detach(), or give it by position"
-            )
-    return _plain(kwargs)
-
-
-def _checked(node: Tensor, raw: list[Any], owner: Tensor | None = None) -> Tensor:
-    """Under detect_anomaly: remember the user's line, and raise at a nan or inf."""
-    owner = node if owner is None else owner
-    owner._line = _user_line()
-    if node._data.dtype.kind == "f" and not np.all(np.isfinite(node._data)):
-        owner._args = tuple(raw)  # also of a result that is not recorded
-        raise AutogradError(anomaly("its result holds", node._data, owner))
-    return node
-
-
-def _user_line() -> str:
-    """'file:line in function' of the nearest caller outside of this library and NumPy."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
-        module = frame.f_globals.get("__name__", "").split(".")[0]
-        if module not in ("autograd", "nn", "numpy"):
-            break
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
-
-
-def _any_tensor(arguments: Any) -> bool:
-    for argument in arguments:
-        if isinstance(argument, Tensor):
-            return True
-        if argument.__class__ in (list, tuple) and any(isinstance(a, Tensor) for a in argument):
-            return True
-    return False
-
-
-def _plain(value: Any) -> Any:
-    """The same structure of tuples, lists and dicts with each Tensor's values in its place."""
-    if isinstance(value, Tensor):
-        return value._data
-    if value.__class__ in (tuple, list):
-        return type(value)(_plain(v) for v in value)
-    if value.__class__ is dict:
-        return {key: _plain(v) for key, v in value.items()}
-    return value
-
-
-def _plain_index(index: Any) -> Any:
-    """An index with Tensors replaced by their values, and lists by arrays."""
-    if isinstance(index, tuple):
-        return tuple(_plain_index(i) for i in index)
-    if isinstance(index, Tensor):
-        index = index._data
-    if isinstance(index, list):
-        index = np.asarray(index, dtype=None if index else np.intp)
-    if isinstance(index, np.ndarray) and index.dtype.kind not in "iub":
-        raise IndexError(
-            f"a Tensor is indexed by integers, slices and booleans, not by {index.dtype} values"
-        )
-    return index
-
-
-def _name_of(function: Any) -> str:
-    return function.name if isinstance(function, Operation) else _numpy_name(function)
-
-
-def _numpy_name(function: Any) -> str:
-    module = getattr(function, "__module__", None) or "numpy"
-    name = getattr(function, "__name__", repr(function))
-    return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
-
-
 def _as_data(data: Any, dtype: Any, name: str = "Tensor") -> Any:
     """np.asarray, refusing what cannot be differentiated or computed with."""
     if type(data).__module__.startswith("numpy.ma"):
@@ -1191,31 +802,8 @@ def _as_data(data: Any, dtype: Any, name: str = "Tensor") -> Any:
             "one length, or make a Tensor of each"
         ) from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(_not_real(name, array.dtype))
+        raise TypeError(not_real(name, array.dtype))
     return array
-
-
-def _not_real(name: str, dtype: np.dtype[Any]) -> str:
-    if dtype.kind == "c":
-        return (
-            f"{name}: complex numbers ({dtype}) are not supported; keep the real and imaginary "
-            "parts as two Tensors"
-        )
-    if dtype.kind in "US":
-        return f"{name}: text (dtype {dtype}) is no number; convert it first, as in float('1.5')"
-    if dtype.kind == "O":
-        return (
-            f"{name}: Python objects (dtype object) are no real numbers; None, dicts, generators "
-            "and integers of more than 64 bits become objects, so convert them to floats first"
-        )
-    return f"{name}: dtype {dtype} is not supported; data must be real numbers or booleans"
-
-
-def _needs_float(dtype: np.dtype[Any]) -> str:
-    return (
-        f"only floating-point Tensors can require a gradient, got dtype {dtype}; ask for "
-        "dtype=np.float64 (or np.float32), as in Tensor(data, requires_grad=True, dtype=np.float64)"
-    )
 
 
 def _leaf(data: Any, requires_grad: bool, name: str | None, gradient: Any) -> Tensor:

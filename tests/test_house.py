@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS: list[set[str]] = [
     {"autograd.errors", "autograd.mode", "autograd.rules"},
     {"autograd.engine"},
+    {"autograd.recording"},
     {"autograd.tensor"},
     {f"autograd.ops.{family}" for family in (
         "compositions", "decompositions", "elementwise", "indexing", "linalg", "reductions", "shape"

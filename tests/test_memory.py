@@ -287,7 +287,6 @@ def test_an_exception_keeps_no_graph_alive(fail):
     assert gc.collect() == 0
 
 
-@pytest.mark.xfail(strict=True, reason="the operators raise a FloatingPointError from itself")
 def test_a_floating_point_error_of_an_operator_keeps_no_graph_alive():
     def attempt():
         x = leaf([1, 2])

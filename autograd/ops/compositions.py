@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd.recording import nondifferentiable
 from autograd.rules import composes
-from autograd.tensor import Tensor, nondifferentiable
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
@@ -369,6 +370,8 @@ def outer(a: Any, b: Any) -> Any:
 @composes(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     a, b = _array(a), _array(b)
+    left: Any
+    right: Any
     if np.ndim(axes) == 0:
         left, right = range(a.ndim - axes, a.ndim), range(axes)
     else:
@@ -441,7 +444,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> An
         best = (np.max if ord > 0 else np.min)(sums, axis=other, keepdims=True)
     elif ord in (2, -2, "nuc"):
         values = np.linalg.svd(np.moveaxis(x, axes, (-2, -1)), compute_uv=False)
-        join = {2: np.max, -2: np.min, "nuc": np.sum}[ord]
+        join: Any = {2: np.max, -2: np.min, "nuc": np.sum}[ord]
         best = np.expand_dims(join(values, axis=-1), axes)
     else:
         raise ValueError(f"np.linalg.norm: {ord!r} is no norm of matrices")
@@ -508,7 +511,7 @@ def divmod_(x1: Any, x2: Any) -> Any:
 
 @composes(np.float_power)
 def float_power(x1: Any, x2: Any) -> Any:
-    wide = [x.astype(np.float64) if isinstance(x, Tensor) else np.float64(x) for x in (x1, x2)]
+    wide: Any = [x.astype(np.float64) if isinstance(x, Tensor) else np.float64(x) for x in (x1, x2)]
     return np.power(*wide)
 
 

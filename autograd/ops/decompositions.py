@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.recording import primitive
 from autograd.rules import composes, defvjp
-from autograd.tensor import primitive
 
 __all__: list[str] = []
 

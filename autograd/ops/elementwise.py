@@ -14,10 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from autograd.recording import primitive
 from autograd.rules import composes, defvjp, methods
-from autograd.tensor import Tensor, primitive
+from autograd.tensor import Tensor
 
 __all__ = ["log_sigmoid", "relu", "sigmoid", "softplus"]
+
+
+function: Any  # in the loops below
 
 
 def zeros(g: Any, y: Any, *args: Any) -> Any:
@@ -280,7 +284,7 @@ def _sinc_derivative(x: Any, order: int) -> Any:
     return np.where(far, recurred, series).astype(x.dtype)
 
 
-sinc_derivative = primitive(
+sinc_derivative: Any = primitive(
     _sinc_derivative, lambda g, y, x, order: g * sinc_derivative(x, order + 1)
 )
 defvjp(np.sinc, lambda g, y, x: g * sinc_derivative(x, 1), formula="g (cos πx - y)/x, and 0 at 0")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from autograd.engine import Deferred
+from autograd.recording import primitive
 from autograd.rules import defvjp
-from autograd.tensor import primitive
 
 __all__: list[str] = []
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd.recording import primitive
 from autograd.rules import composes, defvjp
-from autograd.tensor import Tensor, primitive
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 

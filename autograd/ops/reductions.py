@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd.recording import primitive
 from autograd.rules import defvjp, operations
-from autograd.tensor import Tensor, primitive  # noqa: F401  (the examples use Tensor)
+from autograd.tensor import Tensor  # noqa: F401  (the examples use Tensor)
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
@@ -36,7 +37,8 @@ def sum_rule(
 def _sum(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
 ) -> Any:
-    return np.add.reduce(a, axis, dtype, None, keepdims)  # np.sum itself, at half its cost
+    add_reduce: Any = np.add.reduce  # np.sum itself, at half its cost
+    return add_reduce(a, axis, dtype, None, keepdims)
 
 
 def cumsum_rule(

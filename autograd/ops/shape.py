@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograd.ops.indexing import scatter
+from autograd.recording import primitive
 from autograd.rules import composes, defvjp
-from autograd.tensor import primitive
 
 __all__: list[str] = []
 

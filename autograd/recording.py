@@ -1,0 +1,412 @@
+"""How an operation comes into the graph: its arguments sorted out, computed, and remembered.
+
+`apply` records one operation; `call` is asked by NumPy's protocols, and finds what a function is to
+a Tensor: an operation, a composition of them, or one with plain results. `primitive` and
+`nondifferentiable` make new ones.
+
+May import: rules, errors, mode, engine.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from autograd.engine import Deferred, Node, anomaly, next_birth
+from autograd.errors import RESTATED, AutogradError, InPlaceError, not_real, restated
+from autograd.mode import Mode, current_mode
+from autograd.rules import Function, Operation, Signature, compositions, operations, plain
+
+__all__ = ["nondifferentiable", "primitive"]
+
+
+def result(
+    like: Node, data: Any, operation: Any, inputs: Any, args: Any, kwargs: Any, mode: Mode
+) -> Any:
+    """A Tensor (what `like` is) that an operation made; `inputs` None: not recorded."""
+    node = like._new()
+    node._data = data
+    node._op = operation
+    node._scope = mode.scope
+    node._hooks = None
+    node._kwargs = kwargs or None
+    if inputs is None:
+        node._requires_grad, node._inputs, node._args, node._birth = False, (), (), 0
+    else:
+        node._requires_grad, node._inputs, node._args = True, inputs, args
+        node._birth = next_birth()
+    return node
+
+
+def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
+    """Compute an operation, and record it if an argument requires a gradient.
+
+    Returns a Tensor, or for several results the same kind of tuple full of Tensors.
+    """
+    mode = current_mode()
+    if operation.single and not kwargs and mode.plain:  # the short way of f(x)
+        only = args[0]
+        if isinstance(only, Node) and only._requires_grad:
+            args = (only._data,)
+            return result(only, operation.forward(*args), operation, (only,), args, None, mode)
+    signature = operation.signature
+    if kwargs or len(args) > signature.out:
+        args, kwargs = _bound(operation, args, kwargs or {})
+    raw: list[Any] = []
+    inputs: list[Any] = []
+    recorded = False
+    like: Any = None
+    for argument in args:
+        parent = None
+        if isinstance(argument, Node):
+            like = argument
+            if argument._requires_grad and mode.grad:
+                parent = argument
+            argument = argument._data
+        elif argument.__class__ in (list, tuple) and _any_tensor(argument):
+            like, parent, argument = _members(argument, operation, mode)
+        if parent is not None:
+            position = len(inputs)
+            if position >= len(operation.rules) or operation.rules[position] is None:
+                raise TypeError(
+                    f"{operation.name}: argument {position + 1} has no derivative, but a Tensor "
+                    "that requires a gradient was given; use its .detach()"
+                )
+            recorded = True
+        raw.append(argument)
+        inputs.append(parent)
+    if kwargs and _any_tensor(kwargs.values()):
+        kwargs = _without_gradient(operation, kwargs)
+    try:
+        if mode.profile is None:
+            data = operation.forward(*raw, **kwargs) if kwargs else operation.forward(*raw)
+        else:
+            data = mode.profile.forward(operation, mode.scope, raw, kwargs or {})
+    except Exception as error:
+        raise restated(operation.name, raw, error) from None
+    parents: Any = tuple(inputs[: len(operation.rules)]) if recorded else None
+    if isinstance(data, (tuple, list)):
+        return _several(like, data, operation, parents, raw, kwargs, mode)
+    if not hasattr(data, "dtype"):
+        data = np.asarray(data)
+    if data.dtype.kind != "f":
+        if data.dtype.kind not in "iub":
+            raise TypeError(not_real(operation.name, data.dtype))
+        parents = None  # no gradient flows through integers
+    node = result(like, data, operation, parents, tuple(raw), kwargs, mode)
+    return _checked(node, raw) if mode.anomaly else node
+
+
+def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a NumPy function on Tensors: record it, compose it, or give its plain result."""
+    if (operation := operations.get(function)) is not None and operation.rules:
+        return apply(operation, args, kwargs)
+    if function in compositions:
+        composition, signature = compositions[function]
+        if kwargs or len(args) > signature.out:
+            kwargs = _accepted(function, signature, args, kwargs)
+        try:
+            return composition(*args, **kwargs)
+        except RESTATED as error:
+            raise restated(function.__name__, args, error) from None
+    if function in plain:
+        args, kwargs = _plain(args), _plain(kwargs)
+        try:
+            return plain[function](*args, **kwargs)
+        except Exception as error:
+            raise restated(function.__name__, args, error) from None
+    name = _numpy_name(function)
+    raise TypeError(
+        f"{name} has no derivative registered, so it does not take Tensors. Give it one:\n"
+        f"    autograd.defvjp({name}, lambda g, y, x: ...)        # g times the derivative by x\n"
+        "or make an operation of your own:\n"
+        "    f = autograd.primitive(forward, lambda g, y, x: ...)\n"
+        "or, if no gradient can flow through it:\n"
+        f"    autograd.nondifferentiable({name})"
+    )
+
+
+def primitive(
+    forward: Callable[..., Any], *rules: Callable[..., Any] | None, formula: str | None = None
+) -> Callable[..., Any]:
+    """Make a differentiable operation of a function on arrays and the rules of its derivative.
+
+    Args: forward, a function of arrays; rules, one for each argument, `rule(g, y, *args,
+        **kwargs)`, as `defvjp` describes; formula, the derivative in symbols, for messages.
+    Returns a function that takes Tensors (and, giving an array, plain arrays).
+
+    >>> from autograd import Tensor
+    >>> cube = primitive(lambda x: x**3, lambda g, y, x: g * 3 * x**2, formula="3 x²")
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> x.grad
+    array(12.)
+    """
+    operation = Operation(forward)
+    operation.define(rules, formula)
+
+    @wraps(forward)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if _any_tensor(args) or (kwargs and _any_tensor(kwargs.values())):
+            return apply(operation, args, kwargs)
+        return forward(*args, **kwargs)
+
+    operations[function] = operation
+    return function
+
+
+def nondifferentiable(function: Function) -> Function:
+    """Let a function take Tensors and give plain results, without a gradient.
+
+    For functions that find or count rather than compute. Works on NumPy's functions, and as a
+    decorator on your own. Returns the function to call.
+
+    >>> from autograd import Tensor
+    >>> x = Tensor([3.0, 1.0], requires_grad=True)
+    >>> _ = nondifferentiable(np.packbits)
+    >>> @nondifferentiable
+    ... def first(x):
+    ...     return x[0]
+    >>> first(x)
+    np.float64(3.0)
+    """
+    plain[function] = function
+    if isinstance(function, np.ufunc) or hasattr(function, "_implementation"):
+        return function  # NumPy asks our protocols by itself
+
+    @wraps(function)
+    def unwrapped(*args: Any, **kwargs: Any) -> Any:
+        return function(*_plain(args), **_plain(kwargs))
+
+    return unwrapped  # type: ignore[return-value]
+
+
+# ---- lists as arguments, several results ------------------------------------------------------
+
+
+def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any, list[Any]]:
+    """A list argument: one of its Tensors, a node that hands gradients on to all, the raw values.
+
+    The node's value is the tuple of the members' values, and its gradient the list that the rule
+    returns; member i takes entry i. So the sweep needs no special case for lists. The node is None
+    where no member requires a gradient.
+    """
+    if isinstance(operation.forward, np.ufunc):
+        raise TypeError(
+            f"{operation.name}: a list of Tensors is no operand; join them by np.stack([...])"
+        )
+    like = next(a for a in argument if isinstance(a, Node))
+    raw = tuple(a._data if isinstance(a, Node) else np.asarray(a) for a in argument)
+    inputs = tuple(
+        a if isinstance(a, Node) and a._requires_grad and mode.grad else None for a in argument
+    )
+    if all(a is None for a in inputs):
+        return like, None, list(raw)
+    hand_out = Operation(_no_forward, operation.name)
+    hand_out.rules = tuple(_Entry(i) for i in range(len(raw)))
+    return like, result(like, raw, hand_out, inputs, (), None, mode), list(raw)
+
+
+class _Entry:
+    """The rule that takes one entry of a list of gradients."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __call__(self, g: Any, y: Any) -> Any:
+        return g[self.index]
+
+
+def _no_forward(*args: Any) -> Any:
+    raise NotImplementedError("the members of a list are not computed")
+
+
+def _several(
+    like: Node, data: Any, operation: Operation, inputs: Any, raw: Any, kwargs: Any, mode: Mode
+) -> Any:
+    """Several results: one hidden node that holds the tuple, and a Tensor for each of them."""
+    if inputs is None:
+        node = None
+        tensors = [result(like, d, operation, None, (), None, mode) for d in data]
+    else:
+        values = tuple(np.asarray(d) for d in data)
+        node = result(like, values, operation, inputs, tuple(raw), kwargs, mode)
+        tensors = [_select(node, i) for i in range(len(values))]
+    if mode.anomaly:
+        tensors = [_checked(tensor, raw, node) for tensor in tensors]
+    make = getattr(type(data), "_make", type(data))  # NumPy's named tuples keep their names
+    return make(tensors)
+
+
+def _select(node: Node, index: int) -> Any:
+    args = (node._data, index)
+    return result(node, node._data[index], _SELECT, (node,), args, None, current_mode())
+
+
+def _select_rule(g: Any, y: Any, values: Any, index: int) -> Deferred:
+    def build(parts: list[tuple[int, Any]]) -> tuple[Any, ...]:
+        if isinstance(values, Node):
+            sums = [np.zeros_like(value) for value in values._data]
+        else:
+            sums = [np.zeros_like(getattr(v, "_data", v)) for v in values]
+        for i, part in parts:
+            sums[i] = sums[i] + part
+        return tuple(sums)
+
+    return Deferred(build, (index, g))
+
+
+_SELECT = Operation(_no_forward, "select")
+_SELECT.define((_select_rule,), None)
+
+
+def is_list(node: Node) -> bool:
+    """Whether this is the hidden node that stands for the members of a list argument."""
+    return node._data.__class__ is tuple and node._args == ()
+
+
+def as_arguments(node: Node) -> tuple[Any, tuple[Any, ...]]:
+    """The result and the arguments as Tensors, for rules that record (create_graph)."""
+    if is_list(node):
+        return node, ()
+    args = list(node._args)
+    for position, parent in enumerate(node._inputs):
+        if parent is None:
+            continue
+        parents = (parent,)
+        args[position] = parent
+        if is_list(parent):
+            parents = parent._inputs
+            args[position] = [
+                raw if member is None else member for member, raw in zip(parents, parent._data)
+            ]
+        for leaf in parents:
+            if leaf is not None and leaf._birth > node._birth:
+                raise InPlaceError(
+                    f"{leaf._title()} was given new values after {node._op.name} used it, and "
+                    "a second derivative would mix both; differentiate before the update"
+                )
+    if node._data.__class__ is tuple:
+        return tuple(_select(node, i) for i in range(len(node._data))), tuple(args)
+    return node, tuple(args)
+
+
+# ---- calling conventions ----------------------------------------------------------------------
+
+# Keywords of NumPy that no rule takes, with the values that mean "not used".
+_UNUSED: dict[str, tuple[Any, ...]] = {
+    "out": (None,), "where": (True,), "dtype": (None,), "casting": ("same_kind",),
+    "order": ("K", "C", None), "subok": (True, False), "signature": (None,), "copy": (None,),
+}  # fmt: skip
+_CURES = {
+    "out": "; a result is always a new Tensor: y = f(x), and a = a + x instead of a += x",
+    "where": "; select with np.where(mask, x, 0) before, or np.where(mask, f(x), 0) after",
+    "dtype": "; convert before or after with .astype(dtype)",
+    "initial": "; add or compare the initial value afterwards",
+}
+
+
+def _accepted(function: Any, signature: Signature, args: Any, kwargs: Any) -> dict[str, Any]:
+    """The keywords that a rule or composition knows; what none knows is refused by name."""
+    if not kwargs and len(args) <= signature.most and args[signature.out] is None:
+        return kwargs
+    if len(args) > signature.most:
+        raise TypeError(
+            f"{_name_of(function)}: {len(args)} arguments given, but on Tensors it takes at "
+            f"most {signature.most} ({', '.join(signature.names or ())}); its rules are written "
+            "rule(g, y, *args, **kwargs)"
+        )
+    if len(args) > signature.out and args[signature.out] is not None:
+        kwargs = {**kwargs, "out": args[signature.out]}
+    names = signature.names
+    accepted = {}
+    for key, value in kwargs.items():
+        if names is None or (key in names and key != "out"):
+            accepted[key] = value
+        elif getattr(value, "ndim", 0) or not any(
+            value is unused or value == unused for unused in _UNUSED.get(key, ())
+        ):
+            raise TypeError(
+                f"{_name_of(function)}: the argument {key}= is not supported for Tensors"
+                + _CURES.get(key, "")
+            )
+    return accepted
+
+
+def _bound(operation: Operation, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """Keyword arguments that have a gradient moved to their positions, unknown ones refused."""
+    signature = operation.signature
+    kwargs = _accepted(operation, signature, args, kwargs)
+    args = list(args)
+    for name in (signature.names or ())[len(args) : len(operation.rules)]:
+        if name not in kwargs:
+            break
+        args.append(kwargs.pop(name))
+    return tuple(args), kwargs
+
+
+def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str, Any]:
+    for key, value in kwargs.items():
+        if isinstance(value, Node) and value._requires_grad:
+            raise TypeError(
+                f"{operation.name}: a Tensor that requires a gradient was given as {key}=, which "
+                "has no derivative there; use its .detach(), or give it by position"
+            )
+    return _plain(kwargs)
+
+
+def _checked(node: Node, raw: list[Any], owner: Node | None = None) -> Node:
+    """Under detect_anomaly: remember the user's line, and raise at a nan or inf."""
+    owner = node if owner is None else owner
+    owner._line = _user_line()
+    if node._data.dtype.kind == "f" and not np.all(np.isfinite(node._data)):
+        owner._args = tuple(raw)  # also of a result that is not recorded
+        raise AutogradError(anomaly("its result holds", node._data, owner))
+    return node
+
+
+def _user_line() -> str:
+    """'file:line in function' of the nearest caller outside of this library and NumPy."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        module = frame.f_globals.get("__name__", "").split(".")[0]
+        if module not in ("autograd", "nn", "numpy"):
+            break
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+def _any_tensor(arguments: Any) -> bool:
+    for argument in arguments:
+        if isinstance(argument, Node):
+            return True
+        if argument.__class__ in (list, tuple) and any(isinstance(a, Node) for a in argument):
+            return True
+    return False
+
+
+def _plain(value: Any) -> Any:
+    """The same structure of tuples, lists and dicts with each Tensor's values in its place."""
+    if isinstance(value, Node):
+        return value._data
+    if value.__class__ in (tuple, list):
+        return type(value)(_plain(v) for v in value)
+    if value.__class__ is dict:
+        return {key: _plain(v) for key, v in value.items()}
+    return value
+
+
+def _name_of(function: Any) -> str:
+    return function.name if isinstance(function, Operation) else _numpy_name(function)
+
+
+def _numpy_name(function: Any) -> str:
+    module = getattr(function, "__module__", None) or "numpy"
+    name = getattr(function, "__name__", repr(function))
+    return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
