@@ -348,25 +348,28 @@ def locked(data: Any) -> Any:
     return view
 
 
-def _take(gradients: dict[Any, Any]) -> tuple[Any, Any, int]:
-    leaf, g = gradients.popitem()
-    return leaf, g, getrefcount(g)
+def _references(gradients: dict[Any, Any]) -> int:
+    """What `commit` counts, at the same place in the same way, for an array that it alone holds."""
+    _, g = gradients.popitem()
+    return getrefcount(g)
 
 
-# What _take counts for an array that nobody else holds; a larger count means that a rule returned
-# its incoming gradient, an argument or something of its own, and .grad must be a copy.
-_UNSHARED = _take({None: np.zeros(1)})[2]
+_UNSHARED = _references({None: np.zeros(1)})
 
 
 def commit(gradients: dict[Any, Any]) -> None:
-    """Add gradients to their Tensors' `.grad`, which shares memory with nothing else."""
+    """Add gradients to their Tensors' `.grad`, which shares memory with nothing else.
+
+    An array that somebody else holds too (a rule returned its incoming gradient, an argument or
+    something of its own) or that is a view is copied; one that is fresh is taken as it is.
+    """
     with _commit_lock:
         while gradients:
-            tensor, g, references = _take(gradients)
+            tensor, g = gradients.popitem()
             before = getattr(tensor, "_grad", None)
             if before is not None:
                 g = before + g
-            elif g.__class__ is np.ndarray and (references > _UNSHARED or g.base is not None):
+            elif g.__class__ is np.ndarray and (getrefcount(g) > _UNSHARED or g.base is not None):
                 g = g.copy()
             tensor._grad = g
 

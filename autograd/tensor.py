@@ -169,26 +169,22 @@ class Tensor(Node):
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
     ) -> None:
-        if data.__class__ is float and dtype is None:
-            array: Any = np.float64(data)  # the short way for a number
-        else:
-            array = _as_data(data, dtype)
-        if requires_grad and array.dtype.kind != "f":
-            if array.dtype.kind != "i" or dtype or not isinstance(data, (int, list, tuple)):
-                raise TypeError(needs_float(array.dtype))
-            array = array.astype(np.float64)  # Python's own ints: 3 means 3.0
         # A number of our own is kept as a NumPy scalar, which computes several times faster than
         # a 0-d array; `.data` turns it into an array on the first look.
-        shared = isinstance(data, (np.ndarray, Tensor))
-        self._data = array if array.ndim or shared else array[()]
-        self._requires_grad = bool(requires_grad)
-        self._inputs: Any = ()
-        self._args: Any = ()
-        self._kwargs: Any = None
-        self._op: Any = None
+        if data.__class__ is float and dtype is None:
+            self._data = np.float64(data)
+        else:
+            array = _as_data(data, dtype)
+            if requires_grad and array.dtype.kind != "f":
+                if array.dtype.kind != "i" or dtype or not isinstance(data, (int, list, tuple)):
+                    raise TypeError(needs_float(array.dtype))
+                array = array.astype(np.float64)  # Python's own ints: 3 means 3.0
+            shared = array.ndim or isinstance(data, (np.ndarray, Tensor))
+            self._data = array if shared else array[()]
+        self._requires_grad = True if requires_grad else False
+        self._inputs = self._args = ()
+        self._kwargs = self._op = self._scope = self._hooks = self._grad = None
         self._birth = 0
-        self._scope = None
-        self._hooks: Any = None
         if name is not None:
             self.name = name
 
