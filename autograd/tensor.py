@@ -758,6 +758,12 @@ _ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
 _NO_GRADIENT = "{}: {} does not require a gradient, so none will come; use requires_grad=True"
 
 
+# How the vector of the vector-Jacobian product is given; other callers take none.
+_WITH_VECTOR = {
+    "backward": "y.backward(gradient)", "grad": "grad(y, x, grad_outputs)", "vjp": "vjp(f, x, v)",
+}  # fmt: skip
+
+
 def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
     """The gradient to start from: 1 for a scalar, else what is given, checked."""
     data = output._data
@@ -765,9 +771,13 @@ def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
         if data.size != 1:
             raise ValueError(
                 f"{caller}: the output has shape {data.shape}, but only a single number has one "
-                "gradient. Reduce it first, as in y.sum() or y.mean(), or give the vector of the "
-                f"vector-Jacobian product, of shape {data.shape}: "
-                + ("y.backward(gradient)" if caller == "backward" else "grad(y, x, grad_outputs)")
+                "gradient. Reduce it first, as in y.sum() or y.mean()"
+                + (
+                    f", or give the vector of the vector-Jacobian product, of shape {data.shape}: "
+                    f"{_WITH_VECTOR[caller]}"
+                    if caller in _WITH_VECTOR
+                    else ""
+                )
             )
         return data.dtype.type(1) if data.__class__ is not np.ndarray else np.ones_like(data)
     if isinstance(gradient, Tensor):

@@ -48,31 +48,7 @@ def grad(
     >>> slope.item(), curvature.item()
     (27.0, 18.0)
     """
-    one = isinstance(outputs, Tensor)
-    outputs, inputs = _tensors(outputs, "outputs"), _tensors(inputs, "inputs")
-    if grad_outputs is None:
-        grad_outputs = [None] * len(outputs)
-    elif one and not _is_list_of_one(grad_outputs):
-        grad_outputs = [grad_outputs]
-    if len(grad_outputs) != len(outputs):
-        raise ValueError(f"grad: {len(grad_outputs)} grad_outputs for {len(outputs)} outputs")
-    for tensor, kind in [*((t, "output") for t in outputs), *((t, "input") for t in inputs)]:
-        if not tensor.requires_grad:
-            raise AutogradError(
-                f"grad: an {kind}, {tensor._title()}, does not require a gradient; create it with "
-                "requires_grad=True, or compute it from what does, outside of no_grad()"
-            )
-    starts = [output_gradient(y, g, "grad") for y, g in zip(outputs, grad_outputs)]
-    if not create_graph:
-        starts = [getattr(g, "_data", g) for g in starts]
-    found = sweep(outputs, starts, inputs=inputs, create_graph=create_graph)
-    for position, tensor in enumerate(inputs):
-        if tensor not in found and not allow_unused:
-            raise AutogradError(
-                f"grad: input {position}, {tensor._title()} of shape {tensor.shape}, is not used "
-                "by the outputs; pass allow_unused=True to get None for it"
-            )
-    return tuple(_as_tensor(found[t]) if t in found else None for t in inputs)
+    return _differentiated("grad", outputs, inputs, grad_outputs, create_graph, allow_unused)
 
 
 def value_and_grad(f: Function) -> Function:
@@ -84,8 +60,10 @@ def value_and_grad(f: Function) -> Function:
     """
 
     def both(x: Tensors) -> tuple[Tensor, Tensors]:
-        value, gradients = vjp(f, x)
-        return value, gradients
+        xs, again = _variables(x)
+        value = _value(f, xs, "value_and_grad")
+        gradients = _gradients("value_and_grad", value, xs, None, again)
+        return _released(value, again), _like(x, gradients, again)
 
     return both
 
@@ -101,7 +79,7 @@ def vjp(f: Function, x: Tensors, v: Any = None) -> tuple[Tensor, Tensors]:
     """
     xs, again = _variables(x)
     value = _value(f, xs, "vjp")
-    return _released(value, again), _like(x, _gradients(value, xs, v, again), again)
+    return _released(value, again), _like(x, _gradients("vjp", value, xs, v, again), again)
 
 
 def jvp(f: Function, x: Tensors, v: Tensors) -> tuple[Tensor, Tensor]:
@@ -119,8 +97,8 @@ def jvp(f: Function, x: Tensors, v: Tensors) -> tuple[Tensor, Tensor]:
     vs = _vectors(v, xs, "jvp")
     value = _value(f, xs, "jvp")
     u = Tensor(np.zeros(value.shape, value.dtype), requires_grad=True)
-    pulled = _gradients(value, xs, u, True)
-    (product,) = _gradients(_inner(pulled, vs), [u], None, again)
+    pulled = _gradients("jvp", value, xs, u, True)
+    (product,) = _gradients("jvp", _inner(pulled, vs), [u], None, again)
     return _released(value, again), _released(product, again)
 
 
@@ -136,8 +114,8 @@ def hvp(f: Function, x: Tensors, v: Tensors) -> tuple[Tensor, Tensors]:
     xs, again = _variables(x)
     vs = _vectors(v, xs, "hvp")
     value = _value(f, xs, "hvp")
-    slopes = _gradients(value, xs, None, True)
-    product = _gradients(_inner(slopes, vs), xs, None, again)
+    slopes = _gradients("hvp", value, xs, None, True)
+    product = _gradients("hvp", _inner(slopes, vs), xs, None, again)
     return _released(value, again), _like(x, product, again)
 
 
@@ -156,7 +134,7 @@ def jacobian(f: Function, x: Tensors) -> Tensors:
     for k in range(value.size):
         one = np.zeros(value.size, value.dtype)
         one[k] = 1
-        rows.append(_gradients(value, xs, one.reshape(value.shape), again))
+        rows.append(_gradients("jacobian", value, xs, one.reshape(value.shape), again))
     columns = []
     for i, t in enumerate(xs):
         stacked = np.stack([r[i] for r in rows]) if rows else np.zeros((0, *t.shape), t.dtype)
@@ -176,7 +154,9 @@ def hessian(f: Function, x: Tensors) -> Tensors:
     xs, again = _variables(x)
 
     def slope(i: int) -> Function:
-        return lambda *ys: _gradients(_value(f, list(ys), "hessian"), list(ys), None, True)[i]
+        return lambda *ys: _gradients(
+            "hessian", _value(f, list(ys), "hessian"), list(ys), None, True
+        )[i]
 
     if isinstance(x, tuple):
         blocks = tuple(jacobian(slope(i), tuple(xs)) for i in range(len(xs)))
@@ -187,11 +167,45 @@ def hessian(f: Function, x: Tensors) -> Tensors:
 # ---- what they share --------------------------------------------------------------------------
 
 
-def _tensors(value: Any, role: str) -> list[Tensor]:
-    tensors = [value] if isinstance(value, Tensor) else list(value)
+def _differentiated(
+    caller: str, outputs: Any, inputs: Any, grad_outputs: Any, create_graph: bool, unused: bool
+) -> tuple[Any, ...]:
+    """What `grad` does, under the name by which it was called."""
+    one = isinstance(outputs, Tensor)
+    outputs, inputs = _tensors(caller, outputs, "outputs"), _tensors(caller, inputs, "inputs")
+    if grad_outputs is None:
+        grad_outputs = [None] * len(outputs)
+    elif one and not _is_list_of_one(grad_outputs):
+        grad_outputs = [grad_outputs]
+    if len(grad_outputs) != len(outputs):
+        raise ValueError(f"{caller}: {len(grad_outputs)} grad_outputs for {len(outputs)} outputs")
+    for tensor, kind in [*((t, "output") for t in outputs), *((t, "input") for t in inputs)]:
+        if not tensor.requires_grad:
+            raise AutogradError(
+                f"{caller}: an {kind}, {tensor._title()}, does not require a gradient; create it "
+                "with requires_grad=True, or compute it from what does, outside of no_grad()"
+            )
+    starts = [output_gradient(y, g, caller) for y, g in zip(outputs, grad_outputs)]
+    if not create_graph:
+        starts = [getattr(g, "_data", g) for g in starts]
+    found = sweep(outputs, starts, inputs=inputs, create_graph=create_graph)
+    for position, tensor in enumerate(inputs):
+        if tensor not in found and not unused:
+            raise AutogradError(
+                f"{caller}: input {position}, {tensor._title()} of shape {tensor.shape}, is not "
+                "used by the outputs; pass allow_unused=True to get None for it"
+            )
+    return tuple(_as_tensor(found[t]) if t in found else None for t in inputs)
+
+
+def _tensors(caller: str, value: Any, role: str) -> list[Tensor]:
+    single = isinstance(value, Tensor) or not hasattr(value, "__iter__")
+    tensors = [value] if single else list(value)
     for t in tensors:
         if not isinstance(t, Tensor):
-            raise TypeError(f"grad: {role} must be Tensors, got {type(t).__name__}")
+            raise TypeError(
+                f"{caller}: {role} must be a Tensor or a list of them, got {type(t).__name__}"
+            )
     return tensors
 
 
@@ -232,13 +246,15 @@ def _value(f: Function, xs: list[Tensor], caller: str) -> Tensor:
     return value
 
 
-def _gradients(value: Tensor, xs: list[Tensor], v: Any, create_graph: bool) -> list[Tensor]:
+def _gradients(
+    caller: str, value: Tensor, xs: list[Tensor], v: Any, create_graph: bool
+) -> list[Tensor]:
     """As `grad`, with zeros for what is not used."""
     found: tuple[Any, ...] = (None,) * len(xs)
     if value.requires_grad:
-        found = grad(value, xs, v, create_graph=create_graph, allow_unused=True)
+        found = _differentiated(caller, value, xs, v, create_graph, True)
     else:
-        output_gradient(value, v, "grad")  # the same complaints as where something is used
+        output_gradient(value, v, caller)  # the same complaints as where something is used
     return [Tensor(np.zeros(t.shape, t.dtype)) if g is None else g for g, t in zip(found, xs)]
 
 

@@ -159,7 +159,11 @@ MISTAKES: dict[str, tuple[Callable[[Tensor], Any], type[Exception], str]] = {
     "too many": (lambda x: grad([x.sum()], x, [1.0, 1.0]), ValueError, "2 grad_outputs for 1"),
     "output without a graph": (lambda x: grad(Tensor(1.0), x), AutogradError, "an output"),
     "input without gradient": (lambda x: grad(x.sum(), Tensor(1.0)), AutogradError, "an input"),
-    "output no Tensor": (lambda x: grad([2.0], x), TypeError, "outputs must be Tensors, got float"),
+    "output no Tensor": (
+        lambda x: grad([2.0], x),
+        TypeError,
+        "outputs must be a Tensor or a list of them, got float",
+    ),
     "input no Tensor": (lambda x: grad(x.sum(), [x.data]), TypeError, "inputs must be Tensors"),
 }
 

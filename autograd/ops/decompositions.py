@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd.recording import primitive
-from autograd.rules import composes, defvjp
+from autograd.rules import composes, defvjp, operations
 
 __all__: list[str] = []
 
@@ -160,6 +160,7 @@ defvjp(np.linalg.cholesky, cholesky_rule, formula="L⁻ᵀ Φ(Lᵀ g) L⁻¹, sy
 defvjp(np.linalg.eigh, eigh_rule, formula="v (diag(g) + (vᵀ gv)/gaps) vᵀ")
 thin_svd = primitive(thin_svd, thin_svd_rule, formula="u (diag(g) + turning) vᵀ")
 singular_values = primitive(singular_values, singular_values_rule, formula="u diag(g) vᵀ")
+operations[thin_svd].name = operations[singular_values].name = "svd"
 defvjp(np.linalg.pinv, pinv_rule, formula="-yᵀ g yᵀ + ...")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd.recording import primitive
-from autograd.rules import composes, defvjp
+from autograd.rules import composes, defvjp, operations
 from autograd.tensor import Tensor
 
 __all__: list[str] = []
@@ -100,6 +100,7 @@ def einsum_rule(
 
 
 einsum_of_list = primitive(einsum_of_list, einsum_rule, formula="einsum of g and the others")
+operations[einsum_of_list].name = "einsum"
 
 
 @composes(np.einsum)
