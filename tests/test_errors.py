@@ -143,7 +143,8 @@ CASES = {
     "grad by a number": (
         lambda w: grad(w.y.sum(), 3.0), TypeError),
     "grad by a list of numbers": (
-        lambda w: grad(w.y.sum(), [3.0]), TypeError, "grad: inputs must be a Tensor or a list of them, got float"),
+        lambda w: grad(w.y.sum(), [3.0]), TypeError,
+        "grad: inputs must be a Tensor or a list of them, got float"),
     "too few grad_outputs": (
         lambda w: grad([w.y, w.y], w.x, [np.ones(3)]), ValueError, "1 grad_outputs for 2 outputs"),
     "a parameter changed before a second derivative": (
