@@ -164,7 +164,11 @@ MISTAKES: dict[str, tuple[Callable[[Tensor], Any], type[Exception], str]] = {
         TypeError,
         "outputs must be a Tensor or a list of them, got float",
     ),
-    "input no Tensor": (lambda x: grad(x.sum(), [x.data]), TypeError, "inputs must be a Tensor or a list"),
+    "input no Tensor": (
+        lambda x: grad(x.sum(), [x.data]),
+        TypeError,
+        "inputs must be a Tensor or a list",
+    ),
 }
 
 
