@@ -1,8 +1,7 @@
 """The reverse sweep: from an output back to the leaves, by topological sort.
 
 A Tensor that an operation made is a node of the graph, and holds what made it. Nothing points
-forward, so there are no reference cycles, and a
-graph is freed at once when its output goes.
+forward, so there are no reference cycles, and a graph is freed at once when its output goes.
 
 Every result takes the next number at its birth (`_birth`), and an operation is always born after
 its inputs: what is reachable, sorted by birth, *is* topologically sorted. Nothing here recurses,
@@ -122,97 +121,16 @@ def sweep(
     that asked for `retain_grad()` are among what comes back; nothing is written to any Tensor.
     """
     order = topological_order(outputs)
-    wanted = None if inputs is None else leading_to(inputs, order)
-    targets = () if inputs is None else set(inputs)
-    pending: dict[Any, Any] = {}
+    pending: dict[Any, Any] = {}  # what has come so far for each Tensor
     for output, gradient in zip(outputs, gradients):
         pending[output] = pending[output] + gradient if output in pending else gradient
     kept: dict[Any, Any] = {}
     mode = current_mode()
-    watch = _watch(mode) if mode.anomaly or mode.profile else None
     if create_graph and not mode.grad:
         set_mode(mode.but(grad=True))
-    get, array = pending.get, np.ndarray
-    node = None
     try:
         with np.errstate(all="ignore"):  # the reverse sweep is silent: 0/0 at a kink is no news
-            while order:
-                node = order.pop()
-                g = pending.pop(node, None)
-                if g is None:  # no input leads through here
-                    continue
-                if g.__class__ is Deferred:
-                    g = g.total()
-                if node._hooks is not None:
-                    g = node._hooks.run(node, g)
-                    if node._hooks.retain:
-                        kept[node] = g
-                if targets and node in targets:
-                    kept[node] = g
-                if create_graph:
-                    y, args = node._as_arguments()
-                else:
-                    y, args = node._data, node._args
-                rules = node._op.rules
-                if node._op.pair and wanted is None and watch is None:
-                    # The loop below, written out for the two arguments of an operator: a call
-                    # without * and no counting take a fifth off the sweep of small operations.
-                    left, right = node._inputs
-                    left_rule, right_rule = rules
-                    x1, x2 = args
-                    if left is not None:
-                        contribution = left_rule(g, y, x1, x2)
-                        value = left._data
-                        if contribution.__class__ is not value.__class__ or (
-                            contribution.__class__ is array
-                            and (
-                                contribution.shape != value.shape
-                                or contribution.dtype is not value.dtype
-                            )
-                        ):
-                            contribution = fitted(contribution, left, node)
-                        before = get(left)
-                        pending[left] = contribution if before is None else before + contribution
-                    if right is not None:
-                        contribution = right_rule(g, y, x1, x2)
-                        value = right._data
-                        if contribution.__class__ is not value.__class__ or (
-                            contribution.__class__ is array
-                            and (
-                                contribution.shape != value.shape
-                                or contribution.dtype is not value.dtype
-                            )
-                        ):
-                            contribution = fitted(contribution, right, node)
-                        before = get(right)
-                        pending[right] = contribution if before is None else before + contribution
-                else:
-                    for parent, rule in zip(node._inputs, rules):
-                        if parent is None or (wanted is not None and parent not in wanted):
-                            continue
-                        if watch is not None:
-                            contribution = watch(node, rule, g, y, args)
-                        elif node._kwargs is None:
-                            contribution = rule(g, y, *args)
-                        else:
-                            contribution = rule(g, y, *args, **node._kwargs)
-                        value = parent._data
-                        # Two NumPy scalars of one type, or two arrays of one shape and type, fit.
-                        if contribution.__class__ is not value.__class__ or (
-                            contribution.__class__ is array
-                            and (
-                                contribution.shape != value.shape
-                                or contribution.dtype is not value.dtype
-                            )
-                        ):
-                            contribution = fitted(contribution, parent, node)
-                        before = get(parent)
-                        pending[parent] = contribution if before is None else before + contribution
-                if not retain_graph:
-                    node._inputs = node._args = node._kwargs = None
-    except Exception as error:
-        _note(error, node)
-        raise
+            _walk(order, pending, kept, inputs, mode, create_graph, retain_graph)
     finally:
         if current_mode() is not mode:
             set_mode(mode)
@@ -222,12 +140,89 @@ def sweep(
     return kept
 
 
+def _walk(
+    order: list[Any], pending: dict[Any, Any], kept: dict[Any, Any], inputs: list[Any] | None,
+    mode: Any, create_graph: bool, retain_graph: bool,
+) -> None:  # fmt: skip
+    """From the youngest node to the oldest: when its turn comes its gradient is complete, and its
+    rules hand it on to its inputs. At the end only leaves are pending."""
+    wanted = None if inputs is None else leading_to(inputs, order)
+    targets = set(inputs or ())
+    watch = _watch(mode) if mode.anomaly or mode.profile else None
+    get, array = pending.get, np.ndarray
+    node = None
+    try:
+        while order:  # a node that is done is dropped at once, for retain_graph=False
+            node = order.pop()
+            g = pending.pop(node, None)
+            if g is None:  # no input leads through here
+                continue
+            if g.__class__ is Deferred:
+                g = g.total()
+            if node._hooks is not None:
+                g = node._hooks.run(node, g)
+                if node._hooks.retain:
+                    kept[node] = g
+            if targets and node in targets:
+                kept[node] = g
+            if create_graph:
+                y, args = node._as_arguments()
+            else:
+                y, args = node._data, node._args
+            if node._op.pair and wanted is None and watch is None:
+                # The loop below, written out for the two arguments of an operator: without *args,
+                # counting and calls, which take a fifth of the sweep of small operations.
+                x1, x2 = args
+                left, right = node._inputs
+                left_rule, right_rule = node._op.rules
+                if left is not None:
+                    new, value = left_rule(g, y, x1, x2), left._data
+                    if new.__class__ is not value.__class__ or (
+                        new.__class__ is array
+                        and (new.shape != value.shape or new.dtype is not value.dtype)
+                    ):
+                        new = fitted(new, left, node)
+                    before = get(left)
+                    pending[left] = new if before is None else before + new
+                if right is not None:
+                    new, value = right_rule(g, y, x1, x2), right._data
+                    if new.__class__ is not value.__class__ or (
+                        new.__class__ is array
+                        and (new.shape != value.shape or new.dtype is not value.dtype)
+                    ):
+                        new = fitted(new, right, node)
+                    before = get(right)
+                    pending[right] = new if before is None else before + new
+            else:
+                kwargs = node._kwargs or {}
+                for parent, rule in zip(node._inputs, node._op.rules):
+                    if parent is None or (wanted is not None and parent not in wanted):
+                        continue
+                    if watch is None:
+                        new = rule(g, y, *args, **kwargs)
+                    else:
+                        new = watch(node, rule, g, y, args, kwargs)
+                    new = fitted(new, parent, node)
+                    before = get(parent)
+                    pending[parent] = new if before is None else before + new
+            if not retain_graph:
+                node._inputs = node._args = node._kwargs = None
+    except Exception as error:
+        _note(error, node)
+        raise
+
+
 def fitted(contribution: Any, parent: Any, node: Any) -> Any:
     """Bring a rule's result to its input's shape and dtype: the one place that un-broadcasts.
 
     Where the forward stretched an input over an axis, its gradient is the sum over that axis.
     """
     value = parent._data
+    kind = contribution.__class__
+    if kind is value.__class__ and kind is not tuple:  # the usual case, quickly
+        same = kind is not np.ndarray or contribution.shape == value.shape
+        if same and contribution.dtype is value.dtype:
+            return contribution
     if contribution.__class__ is Deferred:
         return contribution
     if value.__class__ is tuple:  # the members of a list argument: each is fitted on its way on
@@ -377,9 +372,9 @@ def commit(gradients: dict[Any, Any]) -> None:
 def _watch(mode: Any) -> Callable[..., Any]:
     """A way to call rules that measures them, or looks for nan and inf in what they return."""
 
-    def watched(node: Any, rule: Any, g: Any, y: Any, args: Any) -> Any:
+    def watched(node: Any, rule: Any, g: Any, y: Any, args: Any, kwargs: Any) -> Any:
         start = time.perf_counter()
-        contribution = rule(g, y, *args, **(node._kwargs or {}))
+        contribution = rule(g, y, *args, **kwargs)
         if mode.profile is not None:
             seconds = time.perf_counter() - start
             mode.profile.add("backward", node._op.name, node._scope, seconds, contribution)

@@ -273,10 +273,12 @@ class scope(ModeChange):
     def _fresh(self) -> ModeChange:
         return type(self)(self.name)
 
+    def __enter__(self) -> scope:
+        mode, last = current_mode(), self._last
+        set_mode(last[1] if last is not None and last[0] is mode else self._change(mode))
+        return self
+
     def _change(self, mode: Mode) -> Mode:
-        last = self._last
-        if last is not None and last[0] is mode:
-            return last[1]
         name = self.name
         if hasattr(name, "within"):
             name = name.within(None if mode.scope is None else mode.scope.name)
