@@ -55,7 +55,7 @@ def theirs(function, inputs, v, ws):
     )
 
 
-def close(found, expected, what):
+def assert_close(found, expected, what):
     """Equal to 1e-10 of the largest magnitude."""
     assert found.shape == expected.shape, what
     largest = np.max(np.abs(expected), initial=0)
@@ -426,11 +426,11 @@ def test_value_gradient_and_second_derivative(name, function, its, points):
     ws = [rng.normal(size=x.shape) for x in inputs]
     value, first, second = ours(function, inputs, v, ws)
     its_value, its_first, its_second = theirs(its, inputs, v, ws)
-    close(value, its_value, "value")
+    assert_close(value, its_value, "value")
     for i, (g, expected) in enumerate(zip(first, its_first)):
-        close(g, expected, f"gradient by argument {i}")
+        assert_close(g, expected, f"gradient by argument {i}")
     for i, (h, expected) in enumerate(zip(second, its_second)):
-        close(h, expected, f"second derivative by argument {i} (the last is v)")
+        assert_close(h, expected, f"second derivative by argument {i} (the last is v)")
 
 
 # ---- special points -----------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def number(value: float) -> Tensor:
     return Tensor(value, requires_grad=True)
 
 
-def close(actual: Any, expected: Any, rtol: float = 1e-12) -> None:
+def assert_close(actual: Any, expected: Any, rtol: float = 1e-12) -> None:
     assert isinstance(actual, Tensor)
     assert actual.shape == np.shape(expected)
     np.testing.assert_allclose(actual.data, expected, rtol=rtol, atol=1e-14)
@@ -48,7 +48,7 @@ def test_grad_returns_a_tuple_of_tensors() -> None:
     x = number(3.0)
     found = grad(x * x, x)
     assert type(found) is tuple and len(found) == 1
-    close(found[0], 6.0)
+    assert_close(found[0], 6.0)
     assert not found[0].requires_grad
 
 
@@ -65,62 +65,62 @@ def test_grad_of_intermediate_results() -> None:
     y = x * x
     z = y * y * x
     by_x, by_y = grad(z, [x, y])
-    close(by_x, 5 * 2.0**4)
-    close(by_y, 2 * 4.0 * 2.0)
+    assert_close(by_x, 5 * 2.0**4)
+    assert_close(by_y, 2 * 4.0 * 2.0)
 
 
 def test_grad_by_the_output_itself_and_by_a_leaf_that_is_the_output() -> None:
     x = leaf(1.0, 2.0)
     y = (x * x).sum()
-    close(grad(y, y)[0], 1.0)
-    close(grad(x, x, [5.0, 6.0])[0], [5.0, 6.0])
+    assert_close(grad(y, y)[0], 1.0)
+    assert_close(grad(x, x, [5.0, 6.0])[0], [5.0, 6.0])
 
 
 def test_grad_by_the_same_input_twice() -> None:
     x = number(3.0)
     first, second = grad(x * x, [x, x])
-    close(first, 6.0)
-    close(second, 6.0)
+    assert_close(first, 6.0)
+    assert_close(second, 6.0)
 
 
 def test_grad_adds_over_outputs() -> None:
     x = number(3.0)
     y, z = x * x, x**3
-    close(grad([y, z], x)[0], 6.0 + 27.0)
-    close(grad([y, z], x, [2.0, 10.0])[0], 2 * 6.0 + 10 * 27.0)
+    assert_close(grad([y, z], x)[0], 6.0 + 27.0)
+    assert_close(grad([y, z], x, [2.0, 10.0])[0], 2 * 6.0 + 10 * 27.0)
 
 
 def test_grad_of_the_same_output_twice_counts_it_twice() -> None:
     x = number(3.0)
     y = x * x
-    close(grad([y, y], x)[0], 12.0)
-    close(grad([y, y], x, [1.0, 10.0])[0], 66.0)
+    assert_close(grad([y, y], x)[0], 12.0)
+    assert_close(grad([y, y], x, [1.0, 10.0])[0], 66.0)
 
 
 def test_grad_of_an_output_and_of_what_it_is_made_of() -> None:
     x = number(3.0)
     y = x * x
     z = y * 10
-    close(grad([z, y], x)[0], 66.0)
-    close(grad([z, y], y)[0], 11.0)
+    assert_close(grad([z, y], x)[0], 66.0)
+    assert_close(grad([z, y], y)[0], 11.0)
 
 
 @pytest.mark.parametrize("wrap", [lambda v: v, lambda v: [v], lambda v: Tensor(v), lambda v: (v,)],
                          ids=["array", "list of one", "Tensor", "tuple of one"])  # fmt: skip
 def test_grad_outputs_of_one_output(wrap: Callable[[Any], Any]) -> None:
     x = leaf(1.0, 2.0)
-    close(grad(x * x, x, wrap(np.array([1.0, 10.0])))[0], [2.0, 40.0])
+    assert_close(grad(x * x, x, wrap(np.array([1.0, 10.0])))[0], [2.0, 40.0])
 
 
 def test_grad_outputs_of_one_output_in_a_list() -> None:
     x = leaf(1.0, 2.0)
-    close(grad([x * x], x, [[1.0, 10.0]])[0], [2.0, 40.0])
-    close(grad([x * x], x, [Tensor([1.0, 10.0])])[0], [2.0, 40.0])
+    assert_close(grad([x * x], x, [[1.0, 10.0]])[0], [2.0, 40.0])
+    assert_close(grad([x * x], x, [Tensor([1.0, 10.0])])[0], [2.0, 40.0])
 
 
 def test_some_grad_outputs_may_be_none() -> None:
     x = leaf(1.0, 2.0)
-    close(grad([x * x, x.sum()], x, [[1.0, 10.0], None])[0], [3.0, 41.0])
+    assert_close(grad([x * x, x.sum()], x, [[1.0, 10.0], None])[0], [3.0, 41.0])
 
 
 def test_grad_outputs_take_the_outputs_dtype() -> None:
@@ -132,7 +132,7 @@ def test_grad_outputs_take_the_outputs_dtype() -> None:
 def test_grad_is_differentiable_by_grad_outputs() -> None:
     x, v = leaf(1.0, 2.0), leaf(5.0, 7.0)
     (g,) = grad(x * x, x, v, create_graph=True)
-    close(grad(g.sum(), v)[0], [2.0, 4.0])
+    assert_close(grad(g.sum(), v)[0], [2.0, 4.0])
 
 
 def test_unused_input() -> None:
@@ -140,7 +140,7 @@ def test_unused_input() -> None:
     with pytest.raises(AutogradError, match="input 1, .* is not used .* allow_unused=True"):
         grad(x * x, [x, y])
     by_x, by_y = grad(x * x, [x, y], allow_unused=True)
-    close(by_x, 6.0)
+    assert_close(by_x, 6.0)
     assert by_y is None
 
 
@@ -177,7 +177,7 @@ def test_grad_refuses(wrong: Callable[[Tensor], Any], kind: type[Exception], tex
     x = leaf(1.0, 2.0)
     with pytest.raises(kind, match=text):
         wrong(x)
-    close(grad((x * x).sum(), x)[0], [2.0, 4.0])  # nothing is broken
+    assert_close(grad((x * x).sum(), x)[0], [2.0, 4.0])  # nothing is broken
 
 
 # ---- closed forms -----------------------------------------------------------------------------
@@ -197,64 +197,64 @@ def quadratic(x: Any) -> Any:
 
 
 def test_jacobian_of_a_linear_map_is_its_matrix() -> None:
-    close(jacobian(linear, Tensor(X)), A)
+    assert_close(jacobian(linear, Tensor(X)), A)
 
 
 def test_jacobian_of_an_elementwise_function_is_diagonal() -> None:
-    close(jacobian(np.sin, Tensor(X)), np.diag(np.cos(X)))
+    assert_close(jacobian(np.sin, Tensor(X)), np.diag(np.cos(X)))
 
 
 def test_jacobian_has_the_shape_of_the_output_and_the_input() -> None:
     x = Tensor(np.arange(6.0).reshape(2, 3))
     found = jacobian(lambda x: x.T * 2, x)
-    close(found, 2 * np.einsum("il,jk->ijkl", np.eye(3), np.eye(2)))
+    assert_close(found, 2 * np.einsum("il,jk->ijkl", np.eye(3), np.eye(2)))
 
 
 def test_jacobian_of_and_by_numbers() -> None:
-    close(jacobian(lambda x: x**3, Tensor(2.0)), 12.0)
-    close(jacobian(lambda x: (x * x).sum(), Tensor(X)), 2 * X)
-    close(jacobian(lambda x: x * X, Tensor(2.0)), X)
+    assert_close(jacobian(lambda x: x**3, Tensor(2.0)), 12.0)
+    assert_close(jacobian(lambda x: (x * x).sum(), Tensor(X)), 2 * X)
+    assert_close(jacobian(lambda x: x * X, Tensor(2.0)), X)
 
 
 def test_jacobian_of_nothing() -> None:
-    close(jacobian(lambda x: x[:0], Tensor(X)), np.zeros((0, 3)))
-    close(jacobian(lambda x: x.sum(), Tensor(np.zeros((0, 2)))), np.zeros((0, 2)))
+    assert_close(jacobian(lambda x: x[:0], Tensor(X)), np.zeros((0, 3)))
+    assert_close(jacobian(lambda x: x.sum(), Tensor(np.zeros((0, 2)))), np.zeros((0, 2)))
 
 
 def test_hessian_of_a_quadratic_form_is_its_matrix() -> None:
-    close(hessian(quadratic, Tensor(X)), S)
+    assert_close(hessian(quadratic, Tensor(X)), S)
 
 
 def test_hessian_of_a_number() -> None:
-    close(hessian(lambda x: x**4, Tensor(3.0)), 108.0)
+    assert_close(hessian(lambda x: x**4, Tensor(3.0)), 108.0)
 
 
 def test_hessian_of_a_matrix_has_four_axes() -> None:
     x = Tensor(np.arange(1.0, 5).reshape(2, 2))
     found = hessian(lambda x: (x**3).sum(), x)
-    close(found, np.einsum("ij,ik,jl->ijkl", 6 * x.data, np.eye(2), np.eye(2)))
+    assert_close(found, np.einsum("ij,ik,jl->ijkl", 6 * x.data, np.eye(2), np.eye(2)))
 
 
 def test_products_with_vectors() -> None:
     value, product = vjp(linear, Tensor(X), [3.0, -1.0])
-    close(value, A @ X)
-    close(product, A.T @ [3.0, -1.0])
+    assert_close(value, A @ X)
+    assert_close(product, A.T @ [3.0, -1.0])
     value, product = jvp(linear, Tensor(X), V)
-    close(value, A @ X)
-    close(product, A @ V)
+    assert_close(value, A @ X)
+    assert_close(product, A @ V)
     value, product = hvp(quadratic, Tensor(X), V)
-    close(value, X @ S @ X / 2)
-    close(product, S @ V)
+    assert_close(value, X @ S @ X / 2)
+    assert_close(product, S @ V)
 
 
 def test_vjp_of_a_number_needs_no_vector() -> None:
-    close(vjp(quadratic, Tensor(X))[1], S @ X)
+    assert_close(vjp(quadratic, Tensor(X))[1], S @ X)
 
 
 def test_value_and_grad() -> None:
     value, slope = value_and_grad(quadratic)(Tensor(X))
-    close(value, X @ S @ X / 2)
-    close(slope, S @ X)
+    assert_close(value, X @ S @ X / 2)
+    assert_close(slope, S @ X)
 
 
 # ---- tuples -----------------------------------------------------------------------------------
@@ -269,36 +269,36 @@ def bilinear(p: Any, q: Any) -> Any:
 
 def test_jacobian_of_a_tuple() -> None:
     by_p, by_q = jacobian(lambda p, q: np.outer(p, q), PQ)
-    close(by_p, np.einsum("ik,j->ijk", np.eye(2), Q))
-    close(by_q, np.einsum("i,jk->ijk", P, np.eye(3)))
+    assert_close(by_p, np.einsum("ik,j->ijk", np.eye(2), Q))
+    assert_close(by_q, np.einsum("i,jk->ijk", P, np.eye(3)))
 
 
 def test_hessian_of_a_tuple_is_a_tuple_of_tuples() -> None:
     (pp, pq), (qp, qq) = hessian(bilinear, PQ)
-    close(pp, 2 * np.sum(Q) * np.eye(2))
-    close(pq, np.repeat(2 * P[:, None], 3, axis=1))
-    close(qp, pq.data.T)
-    close(qq, np.zeros((3, 3)))
+    assert_close(pp, 2 * np.sum(Q) * np.eye(2))
+    assert_close(pq, np.repeat(2 * P[:, None], 3, axis=1))
+    assert_close(qp, pq.data.T)
+    assert_close(qq, np.zeros((3, 3)))
 
 
 def test_products_with_tuples() -> None:
     u, w = np.array([0.3, -0.2]), np.array([1.0, 0.0, 2.0])
     by_p, by_q = 2 * P * np.sum(Q), np.full(3, np.sum(P**2))
     value, (slope_p, slope_q) = value_and_grad(bilinear)(PQ)
-    close(value, bilinear(P, Q))
-    close(slope_p, by_p)
-    close(slope_q, by_q)
-    close(jvp(bilinear, PQ, (u, w))[1], by_p @ u + by_q @ w)
+    assert_close(value, bilinear(P, Q))
+    assert_close(slope_p, by_p)
+    assert_close(slope_q, by_q)
+    assert_close(jvp(bilinear, PQ, (u, w))[1], by_p @ u + by_q @ w)
     _, (product_p, product_q) = hvp(bilinear, PQ, (u, w))
-    close(product_p, 2 * np.sum(Q) * u + 2 * P * np.sum(w))
-    close(product_q, np.full(3, 2 * P @ u))
+    assert_close(product_p, 2 * np.sum(Q) * u + 2 * P * np.sum(w))
+    assert_close(product_q, np.full(3, 2 * P @ u))
 
 
 def test_a_tuple_of_one_gives_tuples_of_one() -> None:
     x = (Tensor(X),)
-    close(jacobian(linear, x)[0], A)
-    close(hessian(quadratic, x)[0][0], S)
-    close(hvp(quadratic, x, (V,))[1][0], S @ V)
+    assert_close(jacobian(linear, x)[0], A)
+    assert_close(hessian(quadratic, x)[0][0], S)
+    assert_close(hvp(quadratic, x, (V,))[1][0], S @ V)
 
 
 # ---- inputs that are not used, constants ------------------------------------------------------
@@ -310,27 +310,27 @@ def constant(*xs: Any) -> Tensor:
 
 def test_a_constant_has_zero_derivatives() -> None:
     x = Tensor(X)
-    close(jacobian(constant, x), np.zeros(3))
-    close(hessian(constant, x), np.zeros((3, 3)))
-    close(vjp(constant, x)[1], np.zeros(3))
-    close(jvp(constant, x, V)[1], 0.0)
-    close(hvp(constant, x, V)[1], np.zeros(3))
+    assert_close(jacobian(constant, x), np.zeros(3))
+    assert_close(hessian(constant, x), np.zeros((3, 3)))
+    assert_close(vjp(constant, x)[1], np.zeros(3))
+    assert_close(jvp(constant, x, V)[1], 0.0)
+    assert_close(hvp(constant, x, V)[1], np.zeros(3))
 
 
 def test_an_input_that_is_not_used_has_zero_derivatives() -> None:
     def f(p: Any, q: Any) -> Any:
         return (q * q).sum()
 
-    close(jacobian(f, PQ)[0], np.zeros(2))
-    close(hessian(f, PQ)[0][1], np.zeros((2, 3)))
-    close(vjp(f, PQ)[1][0], np.zeros(2))
-    close(jvp(f, PQ, (P, Q))[1], 2 * Q @ Q)
-    close(hvp(f, PQ, (P, Q))[1][0], np.zeros(2))
+    assert_close(jacobian(f, PQ)[0], np.zeros(2))
+    assert_close(hessian(f, PQ)[0][1], np.zeros((2, 3)))
+    assert_close(vjp(f, PQ)[1][0], np.zeros(2))
+    assert_close(jvp(f, PQ, (P, Q))[1], 2 * Q @ Q)
+    assert_close(hvp(f, PQ, (P, Q))[1][0], np.zeros(2))
 
 
 def test_a_linear_function_has_second_derivative_zero() -> None:
-    close(hessian(lambda x: x.sum(), Tensor(X)), np.zeros((3, 3)))
-    close(hvp(lambda x: x.sum(), Tensor(X), V)[1], np.zeros(3))
+    assert_close(hessian(lambda x: x.sum(), Tensor(X)), np.zeros((3, 3)))
+    assert_close(hvp(lambda x: x.sum(), Tensor(X), V)[1], np.zeros(3))
 
 
 def test_zero_derivatives_keep_the_dtype() -> None:
@@ -342,8 +342,8 @@ def test_zero_derivatives_keep_the_dtype() -> None:
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_x_used_besides_the_argument_is_a_constant(requires_grad: bool) -> None:
     x = Tensor(X, requires_grad=requires_grad)
-    close(jacobian(lambda a: (a * x).sum(), x), X)
-    close(vjp(lambda a: (a * x).sum(), x)[1], X)
+    assert_close(jacobian(lambda a: (a * x).sum(), x), X)
+    assert_close(vjp(lambda a: (a * x).sum(), x)[1], X)
 
 
 # ---- plain results, or differentiable again ---------------------------------------------------
@@ -394,15 +394,15 @@ def test_x_and_its_gradient_stay_as_they_are(name: str) -> None:
 def test_works_under_no_grad_and_leaves_it_on(name: str) -> None:
     expected = EVERY[name](Tensor(X))
     with no_grad():
-        close(EVERY[name](Tensor(X)), expected.data)
+        assert_close(EVERY[name](Tensor(X)), expected.data)
         assert not is_grad_enabled()
 
 
 @pytest.mark.parametrize("data", [[1, 2, 3], [1.0, 2.0, 3.0], np.arange(1, 4)],
                          ids=["ints", "floats", "integer array"])  # fmt: skip
 def test_x_may_be_plain_numbers(data: Any) -> None:
-    close(jacobian(lambda x: x * x, data), np.diag([2.0, 4.0, 6.0]))
-    close(vjp(lambda x: (x * x).sum(), Tensor(data))[1], [2.0, 4.0, 6.0])
+    assert_close(jacobian(lambda x: x * x, data), np.diag([2.0, 4.0, 6.0]))
+    assert_close(vjp(lambda x: (x * x).sum(), Tensor(data))[1], [2.0, 4.0, 6.0])
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
@@ -436,14 +436,14 @@ def derivative(f: Callable[[Any], Any], order: int) -> Callable[[Any], Any]:
 @pytest.mark.parametrize("order", range(1, 6))
 @pytest.mark.parametrize("x", [-1.3, 0.0, 0.7])
 def test_higher_derivatives_of_sin(order: int, x: float) -> None:
-    close(derivative(np.sin, order)(Tensor(x)), np.sin(x + order * np.pi / 2))
+    assert_close(derivative(np.sin, order)(Tensor(x)), np.sin(x + order * np.pi / 2))
 
 
 @pytest.mark.parametrize("order", range(1, 8))
 @pytest.mark.parametrize("x", [-2.0, 0.0, 0.5])
 def test_higher_derivatives_of_a_power(order: int, x: float) -> None:
     exact = math.perm(6, order) * x ** (6 - order) if order <= 6 else 0.0
-    close(derivative(lambda x: x**6, order)(Tensor(x)), exact)
+    assert_close(derivative(lambda x: x**6, order)(Tensor(x)), exact)
 
 
 def sinc_series(x: float, order: int) -> float:
@@ -458,13 +458,13 @@ def sinc_series(x: float, order: int) -> float:
 def test_the_limits_of_sinc_at_0_are_the_known_ones() -> None:
     limits = [0.0, -(np.pi**2) / 3, 0.0, np.pi**4 / 5]
     for order, limit in enumerate(limits, start=1):
-        close(derivative(np.sinc, order)(Tensor(0.0)), limit)
+        assert_close(derivative(np.sinc, order)(Tensor(0.0)), limit)
 
 
 @pytest.mark.parametrize("order", range(1, 5))
 @pytest.mark.parametrize("x", [0.0, 1e-300, 1e-8, -1e-3, 0.05, 0.3])
 def test_derivatives_of_sinc_near_0(order: int, x: float) -> None:
-    close(derivative(np.sinc, order)(Tensor(x)), sinc_series(x, order), rtol=1e-11)
+    assert_close(derivative(np.sinc, order)(Tensor(x)), sinc_series(x, order), rtol=1e-11)
 
 
 @pytest.mark.parametrize("order", range(1, 5))
@@ -473,7 +473,7 @@ def test_grad_goes_to_any_order_by_create_graph(order: int) -> None:
     y = np.exp(2 * x)
     for _ in range(order):
         (y,) = grad(y, x, create_graph=True)
-    close(y, 2**order * np.exp(0.8))
+    assert_close(y, 2**order * np.exp(0.8))
 
 
 def test_third_derivatives_are_jacobians_of_the_hessian() -> None:
@@ -483,7 +483,7 @@ def test_third_derivatives_are_jacobians_of_the_hessian() -> None:
     for place in ((0, 1, 1), (1, 0, 1), (1, 1, 0)):
         expected[place] = 6 * 3.0
     expected[1, 1, 1] = 6 * 2.0
-    close(found, expected)
+    assert_close(found, expected)
 
 
 # ---- PyTorch ----------------------------------------------------------------------------------
@@ -515,14 +515,14 @@ def test_first_order_agrees_with_pytorch(name: str) -> None:
     torch = with_torch()
     ours, theirs = torch_pair(torch, VECTOR_FUNCTIONS[name])
     functional, x = torch.autograd.functional, torch.tensor(X)
-    close(jacobian(ours, Tensor(X)), functional.jacobian(theirs, x).numpy(), rtol=1e-10)
+    assert_close(jacobian(ours, Tensor(X)), functional.jacobian(theirs, x).numpy(), rtol=1e-10)
     v = np.linspace(0.5, 1.5, ours(Tensor(X)).size)
     for found, expected in (
         (vjp(ours, Tensor(X), v), functional.vjp(theirs, x, torch.tensor(v))),
         (jvp(ours, Tensor(X), V), functional.jvp(theirs, x, torch.tensor(V))),
     ):
         for a, b in zip(found, expected, strict=True):
-            close(a, b.numpy(), rtol=1e-10)
+            assert_close(a, b.numpy(), rtol=1e-10)
 
 
 @pytest.mark.parametrize("name", SCALAR_FUNCTIONS)
@@ -530,10 +530,10 @@ def test_second_order_agrees_with_pytorch(name: str) -> None:
     torch = with_torch()
     ours, theirs = torch_pair(torch, SCALAR_FUNCTIONS[name])
     functional, x = torch.autograd.functional, torch.tensor(X)
-    close(hessian(ours, Tensor(X)), functional.hessian(theirs, x).numpy(), rtol=1e-10)
+    assert_close(hessian(ours, Tensor(X)), functional.hessian(theirs, x).numpy(), rtol=1e-10)
     found, expected = hvp(ours, Tensor(X), V), functional.hvp(theirs, x, torch.tensor(V))
     for a, b in zip(found, expected, strict=True):
-        close(a, b.numpy(), rtol=1e-10)
+        assert_close(a, b.numpy(), rtol=1e-10)
 
 
 def test_tuples_agree_with_pytorch() -> None:
@@ -546,6 +546,6 @@ def test_tuples_agree_with_pytorch() -> None:
     ours = (Tensor(X), Tensor(ROWS))
     for row, torch_row in zip(hessian(f(np), ours), functional.hessian(f(torch), xs), strict=True):
         for a, b in zip(row, torch_row, strict=True):
-            close(a, b.numpy(), rtol=1e-10)
+            assert_close(a, b.numpy(), rtol=1e-10)
     for a, b in zip(jacobian(f(np), ours), functional.jacobian(f(torch), xs), strict=True):
-        close(a, b.numpy(), rtol=1e-10)
+        assert_close(a, b.numpy(), rtol=1e-10)
