@@ -17,7 +17,7 @@ if any(_os.path.exists(_os.path.join(_os.path.dirname(__file__), _name)) for _na
         "the folder of this package also holds files of another library, the PyPI package "
         "'autograd', which installs the same import name. Remove both and install this one again:\n"
         "    pip uninstall autograd chalkgrad\n"
-        "    pip install chalkgrad"
+        "    pip install chalkgrad        (or, in the folder of its source: pip install -e .)"
     )
 
 from autograd import ops as _ops  # noqa: E402, F401  (registers every operation)

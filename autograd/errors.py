@@ -45,8 +45,9 @@ def shapes(arguments: Any) -> str:
     """The shapes of those arguments that have one: '(2, 3) and (4,)'."""
     members: list[Any] = []
     for a in arguments:
-        members += a if a.__class__ in (list, tuple) else [a]
-    found = [str(a.shape) for a in members if hasattr(a, "shape")]
+        is_list_of_arrays = a.__class__ in (list, tuple) and any(hasattr(m, "shape") for m in a)
+        members += a if is_list_of_arrays else [a]
+    found = [str(np.shape(a)) for a in members if hasattr(a, "shape") or a.__class__ is list]
     if len(found) < 3:
         return " and ".join(found)
     return ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
@@ -74,7 +75,7 @@ def restated(name: str, arguments: Any, error: Exception) -> Exception:
 
 def _message(kind: type[Exception], name: str, arguments: Any, error: Any) -> str:
     text, at = str(error).rstrip("."), shapes(arguments)
-    at = f"shape{'s' if ' and ' in at else ''} {at}" if at else ""
+    at = f"shape{'s' if at.count('(') > 1 else ''} {at}" if at else ""
     if kind is ValueError and name == "matmul":
         return _matmul_message(arguments, text)
     if kind is ValueError and "broadcast" in text:

@@ -69,6 +69,8 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             argument = argument._data
         elif argument.__class__ in (list, tuple) and _any_tensor(argument):
             like, parent, argument = _members(argument, operation, mode)
+        elif argument.__class__ in (list, tuple):
+            argument = _as_operand(argument, operation, len(inputs))
         if parent is not None:
             position = len(inputs)
             if position >= len(operation.rules) or operation.rules[position] is None:
@@ -186,6 +188,14 @@ def nondifferentiable(function: Function) -> Function:
 
 
 # ---- lists as arguments, several results ------------------------------------------------------
+
+
+def _as_operand(argument: Any, operation: Operation, position: int) -> Any:
+    """A list of numbers as an array, where rules would compute with it; others as they are."""
+    rules = operation.rules
+    if position >= len(rules) or rules[position] is None:
+        return argument
+    return argument if any(isinstance(a, np.ndarray) for a in argument) else np.asarray(argument)
 
 
 def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any, list[Any]]:

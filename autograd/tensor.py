@@ -169,6 +169,8 @@ class Tensor(Node):
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
     ) -> None:
+        if requires_grad is not False and requires_grad is not True:
+            requires_grad = _flag(requires_grad)
         # A number of our own is kept as a NumPy scalar, which computes several times faster than
         # a 0-d array; `.data` turns it into an array on the first look.
         if data.__class__ is float and dtype is None:
@@ -181,7 +183,7 @@ class Tensor(Node):
                 array = array.astype(np.float64)  # Python's own ints: 3 means 3.0
             shared = array.ndim or isinstance(data, (np.ndarray, Tensor))
             self._data = array if shared else array[()]
-        self._requires_grad = True if requires_grad else False
+        self._requires_grad = requires_grad
         self._inputs = self._args = ()
         self._kwargs = self._op = self._scope = self._hooks = self._grad = None
         self._birth = 0
@@ -194,9 +196,9 @@ class Tensor(Node):
     def data(self) -> Any:
         """The values as a plain NumPy array, without a copy; read-only if an operation made them.
 
-        Assigning gives the Tensor new values of the same shape (shared with the array that is
-        given, cast if the dtype differs between floats); graphs recorded before keep the values
-        that they used. Raises InPlaceError on a result, ValueError on another shape.
+        Assigning gives the Tensor another array of the same shape, which it shares, and that
+        array's dtype (`assign_` keeps the dtype); graphs recorded before keep the values that they
+        used. Raises InPlaceError on a result, ValueError on another shape.
 
         >>> p = Tensor([1.0, 2.0], requires_grad=True)
         >>> p.data = p.data - 0.5
@@ -810,6 +812,15 @@ def _as_data(data: Any, dtype: Any, name: str = "Tensor") -> Any:
     if array.dtype.kind not in "fiub":
         raise TypeError(not_real(name, array.dtype))
     return array
+
+
+def _flag(requires_grad: Any) -> bool:
+    if isinstance(requires_grad, np.bool_):
+        return bool(requires_grad)
+    raise TypeError(
+        f"requires_grad must be True or False, got {requires_grad!r}; a dtype is given by name, "
+        "Tensor(data, dtype=np.float32)"
+    )
 
 
 def _leaf(data: Any, requires_grad: bool, name: str | None, gradient: Any) -> Tensor:

@@ -84,16 +84,20 @@ def show(images, labels, predictions):
 
 def main():
     parser = argparse.ArgumentParser(description="Train a network on handwritten digits.")
-    parser.add_argument("--epochs", type=int, default=40, help="passes over the images (40)")
+    parser.add_argument("--epochs", type=int, help="passes over the images (40, or 5 if --quick)")
     parser.add_argument("--seed", type=int, default=0, help="of split, weights and order (0)")
     parser.add_argument("--hidden", type=int, default=128, help="hidden units (128)")
     parser.add_argument("--lr", type=float, default=0.003, help="learning rate of Adam (0.003)")
     parser.add_argument("--batch-size", type=int, default=32, help="images in a step (32)")
     parser.add_argument("--quick", action="store_true", help="only 5 epochs")
     args = parser.parse_args()
+    if args.epochs is None:
+        args.epochs = 5 if args.quick else 40
     for name in ("epochs", "hidden", "batch_size"):
         if getattr(args, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1")
+    if args.seed < 0 or not 0 < args.lr < 100:
+        parser.error("--seed must be at least 0, and --lr between 0 and 100")
 
     rng = np.random.default_rng(args.seed)
     images, labels = load()
@@ -107,7 +111,7 @@ def main():
     print(model)
 
     print("epoch    loss   train    test")
-    for epoch in range(1, (5 if args.quick else args.epochs) + 1):
+    for epoch in range(1, args.epochs + 1):
         loss = train_epoch(
             model, loss_function, optimizer, images[train], labels[train], rng, args.batch_size
         )

@@ -61,6 +61,8 @@ def main():
     parser.add_argument("--lr", type=float, default=0.1, help="learning rate of the step (0.1)")
     parser.add_argument("--seed", type=int, help="start from random numbers, not from the usual")
     args = parser.parse_args()
+    if not 0 < args.lr < 100 or (args.seed or 0) < 0:
+        parser.error("--lr must be between 0 and 100, and --seed at least 0")
 
     start = dict(START)
     if args.seed is not None:
@@ -75,7 +77,7 @@ def main():
         number.retain_grad()  # results keep their gradients only when asked
     numbers["loss"].backward()
 
-    print(f"{'number':<12}{'value':>12}{'gradient':>14}{'difference':>14}")
+    print(f"{'number':<12}{'value':>12}{'gradient':>14}{'finite diff.':>14}")
     for name, number in numbers.items():
         measured = slope(lambda by, name=name: neuron(start, name, by)["loss"])
         checks.append(agree(number.grad, measured))

@@ -19,13 +19,13 @@ Each file says at its top what lives there. All of them use autograd's public na
 
 import autograd as _autograd
 
-if not hasattr(_autograd, "primitive"):
+if not hasattr(_autograd, "Tensor"):
     raise ImportError(
         f"`autograd`, found at {getattr(_autograd, '__file__', None)}, is not the package "
         "that nn needs: the PyPI package `autograd` is another library with the same import "
         "name. Remove both and install this one again:\n"
         "    pip uninstall autograd chalkgrad\n"
-        "    pip install chalkgrad"
+        "    pip install chalkgrad        (or, in the folder of its source: pip install -e .)"
     )
 
 from nn import functional, init, optim  # noqa: E402

@@ -83,6 +83,18 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     >>> linear(Tensor([1.0, 2.0]), Tensor([[1.0, 1.0], [0.0, 10.0]]), Tensor([0.0, 1.0]))
     Tensor([ 3., 21.])
     """
+    x, weight = (a if isinstance(a, Tensor) else np.asarray(a) for a in (x, weight))
+    bias = bias if bias is None or isinstance(bias, Tensor) else np.asarray(bias)
+    if not x.ndim or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: x of shape {x.shape} and weight of shape {weight.shape} do not fit: the last "
+            "axis of x must be as long as that of weight, which is (out, in)"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(
+            f"linear: bias has shape {bias.shape}, but weight {weight.shape} has "
+            f"{weight.shape[0]} outputs; bias must have shape {weight.shape[:1]}"
+        )
     return _fused_linear(x, weight, bias)
 
 
@@ -126,7 +138,12 @@ def _share(reduction: str, count: Any) -> float:
 
 def _mse_loss(prediction: Any, target: Any, share: float, total: bool) -> Any:
     squares = np.square(prediction - target)
-    return np.add.reduce(squares, axis=None) * share if total else squares
+    if not total:
+        return squares
+    if squares.dtype != np.float16:
+        return np.add.reduce(squares, axis=None) * share
+    # Half a precision overflows at 65,504: it sums in a whole one, as np.mean does.
+    return (np.add.reduce(squares, axis=None, dtype=np.float32) * share).astype(np.float16)
 
 
 _fused_mse = primitive(

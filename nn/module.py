@@ -175,7 +175,14 @@ class Module:
 
     def requires_grad_(self: Self, flag: bool = True) -> Self:
         """Train the parameters from now on, or (False) freeze them; returns the Module."""
-        for parameter in list(self.parameters()):
+        parameters = list(self.named_parameters())
+        for name, parameter in parameters:  # all are asked before the first is changed
+            if flag and parameter.dtype.kind != "f":
+                raise TypeError(
+                    f"requires_grad_: {name} of {type(self).__name__} holds {parameter.dtype}; "
+                    "only floating-point parameters can be trained"
+                )
+        for _, parameter in parameters:
             parameter.requires_grad_(flag)
         return self
 

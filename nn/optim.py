@@ -60,12 +60,19 @@ class Optimizer:
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise ValueError for settings that make no sense; subclasses add their own."""
-        for name in ("lr", "momentum", "weight_decay", "eps"):
-            if name in settings and not settings[name] >= 0:
-                raise ValueError(
-                    f"{type(self).__name__}: {name} must be >= 0, got {settings[name]}"
-                )
-        for i, beta in enumerate(settings.get("betas", ())):
+        kind = type(self).__name__
+        for name in ("lr", "momentum", "dampening", "weight_decay", "eps"):
+            if name not in settings:
+                continue
+            value = _plain(settings[name])
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise TypeError(f"{kind}: {name} must be a number, got {settings[name]!r}")
+            if name != "dampening" and not value >= 0:
+                raise ValueError(f"{kind}: {name} must be >= 0, got {value}")
+        betas = settings.get("betas", (0.0, 0.0))
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"{kind}: betas must be two numbers, got {betas!r}")
+        for i, beta in enumerate(betas):
             if not 0 <= beta < 1:
                 raise ValueError(
                     f"{type(self).__name__}: betas[{i}] must be at least 0 and below 1, got {beta}"
@@ -87,7 +94,14 @@ class Optimizer:
                 gradient = parameter.grad
                 if gradient is not None:
                     state = self.state.setdefault(parameter, {})
-                    parameter.data = self.update(parameter.data, gradient, state, settings)
+                    new = self.update(parameter.data, gradient, state, settings)
+                    if new is None:
+                        raise TypeError(
+                            f"{type(self).__name__}.update returned None; it must return the new "
+                            "array (is a `return` missing?)"
+                        )
+                    # A step must not change the dtype: float32 / np.sqrt(2) is float64.
+                    parameter.data = np.asarray(new, dtype=parameter.dtype)
         return loss
 
     def zero_grad(self) -> None:
@@ -166,7 +180,8 @@ def _plain(setting: Any) -> Any:
     """A NumPy number as Python's, which leaves float32 parameters float32."""
     if isinstance(setting, (tuple, list)):
         return tuple(_plain(member) for member in setting)
-    return setting.item() if isinstance(setting, (np.generic, np.ndarray, Tensor)) else setting
+    single = isinstance(setting, (np.generic, np.ndarray, Tensor)) and setting.size == 1
+    return setting.item() if single else setting
 
 
 class SGD(Optimizer):

@@ -268,7 +268,12 @@ CASES = {
         lambda w: np.concatenate([w.m, np.ones((2, 4))]), ValueError,
         "concatenate", "(2, 3) and (2, 4)"),
     "einsum of unequal lengths": (
-        lambda w: np.einsum("ij,jk->ik", w.m, w.m), ValueError, "einsum: shapes (2, 3) and (2, 3)"),
+        lambda w: np.einsum("ij,jk->ik", w.m, w.m), ValueError,
+        "einsum: the letter j has length 3 in operand 0 and 2 in operand 1"),
+    "a dtype in the place of requires_grad": (
+        lambda w: Tensor([1.0], np.float32), TypeError, "requires_grad", "dtype=np.float32"),
+    "inner of unequal lengths": (
+        lambda w: np.inner(w.m, np.ones(2)), ValueError, "inner: axes [1] of shape (2, 3)"),
     "the maximum of nothing": (
         lambda w: Tensor(np.zeros((0, 3))).max(), ValueError, "max", "(0, 3)"),
     "mT of one axis": (

@@ -265,3 +265,20 @@ def test_public_names_have_docstrings(package: str) -> None:
 @pytest.mark.parametrize("package", ["autograd", "nn"])
 def test_packages_are_marked_as_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
+
+
+def test_what_nn_defines_is_named_where_users_look() -> None:
+    """Layers, activations and losses in nn itself; optimisers in nn.optim; each in its file."""
+    found = set()
+    for path in sorted((ROOT / "nn").glob("*.py")):
+        module = importlib.import_module(f"nn.{path.stem}" if path.stem != "__init__" else "nn")
+        for name, value in vars(module).items():
+            if not isinstance(value, type) or value.__module__ != module.__name__:
+                continue
+            if name.startswith("_") or not issubclass(value, (nn.Module, nn.optim.Optimizer)):
+                continue
+            found.add(name)
+            home = nn if issubclass(value, nn.Module) else nn.optim
+            assert name in module.__all__, f"{name} is missing in __all__ of {module.__name__}"
+            assert name in home.__all__, f"{name} is missing in __all__ of {home.__name__}"
+    assert {"Linear", "ReLU", "MSELoss", "Sequential", "Adam"} <= found

@@ -471,3 +471,17 @@ def test_the_reverse_sweep_gives_numpys_error_state_back():
     with np.errstate(divide="raise"):
         y.sum().backward()
         assert np.geterr()["divide"] == "raise"
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [relu, lambda x: np.maximum(x, 0), lambda x: np.clip(x, 0, 9), lambda x: np.fmax(0, x)],
+    ids=["relu", "maximum", "clip", "fmax"],
+)
+@pytest.mark.parametrize("shape", [(), (1,), (3, 1)], ids=str)
+def test_an_infinite_gradient_stops_where_the_unit_is_dead(cut, shape):
+    dead, alive = (Tensor(np.full(shape, value), requires_grad=True) for value in (-1.0, 4.0))
+    with np.errstate(divide="ignore"):
+        (np.sqrt(cut(dead)) + np.log(cut(dead)) + np.sqrt(cut(alive))).sum().backward()
+    assert np.all(dead.grad == 0)
+    assert np.all(alive.grad == 0.25)

@@ -578,7 +578,9 @@ def test_a_model_is_freed_by_reference_counting_alone():
 
 def test_the_foreign_package_autograd_is_recognised(tmp_path):
     (tmp_path / "autograd").mkdir()
-    (tmp_path / "autograd" / "__init__.py").write_text("def grad(f): pass\n")
+    (tmp_path / "autograd" / "__init__.py").write_text(
+        "def grad(f): pass\ndef primitive(f): pass\n"  # both have functions of these names
+    )
     code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; import nn"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1

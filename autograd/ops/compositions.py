@@ -379,7 +379,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     left, right = [i % a.ndim for i in left], [i % b.ndim for i in right]
     if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
         raise ValueError(
-            f"np.tensordot: axes {left} of shape {a.shape} do not fit axes {right} of {b.shape}"
+            f"axes {left} of shape {a.shape} do not fit axes {right} of shape {b.shape}: the "
+            "lengths of the summed axes must be equal"
         )
     rows = [i for i in range(a.ndim) if i not in left]
     columns = [i for i in range(b.ndim) if i not in right]

@@ -54,7 +54,7 @@ def explicit(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
     terms = inputs.split(",")
     if len(terms) != len(ndims):
         raise ValueError(
-            f"einsum: {subscripts!r} describes {len(terms)} operands, but {len(ndims)} were given"
+            f"{subscripts!r} describes {len(terms)} operands, but {len(ndims)} were given"
         )
     spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
              if c not in subscripts]  # fmt: skip
@@ -116,7 +116,27 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
             subscripts += "->" + _letters(operands[-1])
     arrays = [a if isinstance(a, Tensor) else np.asarray(a) for a in arrays]
     terms, output = explicit(subscripts, [a.ndim for a in arrays])
+    _check_lengths(terms, arrays)
     return einsum_of_list(arrays, terms, output, optimize)
+
+
+def _check_lengths(terms: list[str], arrays: list[Any]) -> None:
+    """One letter, one length (or 1): NumPy's own message does not say which letter it was."""
+    lengths: dict[str, tuple[int, int]] = {}
+    for k, (term, a) in enumerate(zip(terms, arrays)):
+        if len(term) != a.ndim:
+            raise ValueError(
+                f"operand {k} has shape {a.shape}, but {term!r} names {len(term)} axes"
+            )
+        for c, n in zip(term, a.shape):
+            before, operand = lengths.setdefault(c, (n, k))
+            if before == 1:
+                lengths[c] = n, k
+            elif n not in (1, before):
+                raise ValueError(
+                    f"the letter {c} has length {before} in operand {operand} and {n} in operand "
+                    f"{k}; they must be equal"
+                )
 
 
 def _letters(numbers: Any) -> str:
