@@ -254,7 +254,7 @@ for order in (0, 1, 2, 5):
 for x in layouts(apart):
     case(elementwise.clip_to_numbers, x, -0.5, 0.5)
     case(np.clip, x, -0.5, 0.5)
-    case(elementwise.gate, x, x > 0, exact=lambda g, mask: np.where(mask, g, 0))
+    case(elementwise.gate, x, x > 0, exact=lambda x, mask: np.where(mask, x, 0))
 case(np.clip, apart(4), None, 0.5)
 case(np.clip, apart(4), a_min=-0.5, a_max=None)
 case(np.clip, apart(2, 3), np.array([-0.4, 0.1, -2.0]), np.array([[0.6], [2.1]]))
