@@ -38,7 +38,7 @@ _commit_lock = threading.Lock()
 class Node:
     """What a Tensor is to the engine: a value, and how it was made.
 
-    `_data` is an array, or the NumPy scalar that NumPy itself makes of 0-d results; for the members
+    `_value` is an array, or the NumPy scalar that NumPy itself makes of 0-d results; for the members
     of a list argument and for several results it is a tuple. `_op` is the operation that made it
     (None: a leaf made by hand), `_args` and `_kwargs` its raw arguments, and `_inputs` are its
     inputs: a Tensor where a gradient flows, None elsewhere; () for a leaf, None once freed.
@@ -46,12 +46,12 @@ class Node:
 
     # The slots of the last line stay unset until somebody needs them.
     __slots__ = (
-        "_data", "_requires_grad", "_inputs", "_args", "_kwargs", "_op", "_birth", "_scope",
+        "_value", "_requires_grad", "_inputs", "_args", "_kwargs", "_op", "_birth", "_scope",
         "_hooks",
         "_grad", "_line", "_name", "__weakref__",
     )  # fmt: skip
 
-    _data: Any
+    _value: Any
     _requires_grad: bool
     _inputs: Any
     _args: Any
@@ -168,7 +168,7 @@ def _walk(
             if create_graph:
                 y, args = node._as_arguments()
             else:
-                y, args = node._data, node._args
+                y, args = node._value, node._args
             if node._op.pair and wanted is None and watch is None:
                 # The loop below, written out for the two arguments of an operator: without *args,
                 # counting and calls, which take a fifth of the sweep of small operations.
@@ -176,7 +176,7 @@ def _walk(
                 left, right = node._inputs
                 left_rule, right_rule = node._op.rules
                 if left is not None:
-                    new, value = left_rule(g, y, x1, x2), left._data
+                    new, value = left_rule(g, y, x1, x2), left._value
                     if new.__class__ is not value.__class__ or (
                         new.__class__ is array
                         and (new.shape != value.shape or new.dtype is not value.dtype)
@@ -185,7 +185,7 @@ def _walk(
                     before = get(left)
                     pending[left] = new if before is None else before + new
                 if right is not None:
-                    new, value = right_rule(g, y, x1, x2), right._data
+                    new, value = right_rule(g, y, x1, x2), right._value
                     if new.__class__ is not value.__class__ or (
                         new.__class__ is array
                         and (new.shape != value.shape or new.dtype is not value.dtype)
@@ -217,7 +217,7 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
 
     Where the forward stretched an input over an axis, its gradient is the sum over that axis.
     """
-    value = parent._data
+    value = parent._value
     kind = contribution.__class__
     if kind is value.__class__ and kind is not tuple:  # the usual case, quickly
         same = kind is not np.ndarray or contribution.shape == value.shape
@@ -306,16 +306,16 @@ class Hooks:
             answer = function(locked(g))
             if answer is None:
                 continue
-            if not hasattr(g, "_data"):  # plain arrays stay plain, whatever a hook answers
-                answer = getattr(answer, "_data", answer)
+            if not hasattr(g, "_value"):  # plain arrays stay plain, whatever a hook answers
+                answer = getattr(answer, "_value", answer)
             answer = answer if hasattr(answer, "dtype") else np.asarray(answer)
-            if answer.shape != tensor._data.shape:
+            if answer.shape != tensor._value.shape:
                 raise ValueError(
-                    f"a hook on {tensor._title()} of shape {tensor._data.shape} returned a "
+                    f"a hook on {tensor._title()} of shape {tensor._value.shape} returned a "
                     f"gradient of shape {answer.shape}; it must keep the shape"
                 )
-            if answer.dtype != tensor._data.dtype:
-                answer = answer.astype(tensor._data.dtype)
+            if answer.dtype != tensor._value.dtype:
+                answer = answer.astype(tensor._value.dtype)
             g = answer
         return g
 
@@ -410,7 +410,7 @@ def _floats(values: Any) -> list[Any]:
         if value.__class__ in (list, tuple):
             found += _floats(value)
         else:
-            value = getattr(value, "_data", value)
+            value = getattr(value, "_value", value)
             if isinstance(value, float) or getattr(value, "dtype", np.dtype(object)).kind == "f":
                 found.append(value)
     return found

@@ -29,7 +29,7 @@ def result(
 ) -> Any:
     """A Tensor (what `like` is) that an operation made; `inputs` None: not recorded."""
     node = like._new()
-    node._data = data
+    node._value = data
     node._op = operation
     node._scope = mode.scope
     node._hooks = None
@@ -51,7 +51,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
     if operation.single and not kwargs and mode.plain:  # the short way of f(x)
         only = args[0]
         if isinstance(only, Node) and only._requires_grad:
-            args = (only._data,)
+            args = (only._value,)
             return result(only, operation.forward(*args), operation, (only,), args, None, mode)
     signature = operation.signature
     if kwargs or len(args) > signature.out:
@@ -66,7 +66,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             like = argument
             if argument._requires_grad and mode.grad:
                 parent = argument
-            argument = argument._data
+            argument = argument._value
         elif argument.__class__ in (list, tuple) and _any_tensor(argument):
             like, parent, argument = _members(argument, operation, mode)
         elif argument.__class__ in (list, tuple):
@@ -210,7 +210,7 @@ def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any,
             f"{operation.name}: a list of Tensors is no operand; join them by np.stack([...])"
         )
     like = next(a for a in argument if isinstance(a, Node))
-    raw = tuple(a._data if isinstance(a, Node) else np.asarray(a) for a in argument)
+    raw = tuple(a._value if isinstance(a, Node) else np.asarray(a) for a in argument)
     inputs = tuple(
         a if isinstance(a, Node) and a._requires_grad and mode.grad else None for a in argument
     )
@@ -255,16 +255,16 @@ def _several(
 
 
 def _select(node: Node, index: int) -> Any:
-    args = (node._data, index)
-    return result(node, node._data[index], _SELECT, (node,), args, None, current_mode())
+    args = (node._value, index)
+    return result(node, node._value[index], _SELECT, (node,), args, None, current_mode())
 
 
 def _select_rule(g: Any, y: Any, values: Any, index: int) -> Deferred:
     def build(parts: list[tuple[int, Any]]) -> tuple[Any, ...]:
         if isinstance(values, Node):
-            sums = [np.zeros_like(value) for value in values._data]
+            sums = [np.zeros_like(value) for value in values._value]
         else:
-            sums = [np.zeros_like(getattr(v, "_data", v)) for v in values]
+            sums = [np.zeros_like(getattr(v, "_value", v)) for v in values]
         for i, part in parts:
             sums[i] = sums[i] + part
         return tuple(sums)
@@ -278,7 +278,7 @@ _SELECT.define((_select_rule,), None)
 
 def is_list(node: Node) -> bool:
     """Whether this is the hidden node that stands for the members of a list argument."""
-    return node._data.__class__ is tuple and node._args == ()
+    return node._value.__class__ is tuple and node._args == ()
 
 
 def as_arguments(node: Node) -> tuple[Any, tuple[Any, ...]]:
@@ -294,7 +294,7 @@ def as_arguments(node: Node) -> tuple[Any, tuple[Any, ...]]:
         if is_list(parent):
             parents = parent._inputs
             args[position] = [
-                raw if member is None else member for member, raw in zip(parents, parent._data)
+                raw if member is None else member for member, raw in zip(parents, parent._value)
             ]
         for leaf in parents:
             if leaf is not None and leaf._birth > node._birth:
@@ -302,8 +302,8 @@ def as_arguments(node: Node) -> tuple[Any, tuple[Any, ...]]:
                     f"{leaf._title()} was given new values after {node._op.name} used it, and "
                     "a second derivative would mix both; differentiate before the update"
                 )
-    if node._data.__class__ is tuple:
-        return tuple(_select(node, i) for i in range(len(node._data))), tuple(args)
+    if node._value.__class__ is tuple:
+        return tuple(_select(node, i) for i in range(len(node._value))), tuple(args)
     return node, tuple(args)
 
 
@@ -375,9 +375,9 @@ def _checked(node: Node, raw: list[Any], owner: Node | None = None) -> Node:
     """Under detect_anomaly: remember the user's line, and raise at a nan or inf."""
     owner = node if owner is None else owner
     owner._line = _user_line()
-    if node._data.dtype.kind == "f" and not np.all(np.isfinite(node._data)):
+    if node._value.dtype.kind == "f" and not np.all(np.isfinite(node._value)):
         owner._args = tuple(raw)  # also of a result that is not recorded
-        raise AutogradError(anomaly("its result holds", node._data, owner))
+        raise AutogradError(anomaly("its result holds", node._value, owner))
     return node
 
 
@@ -404,7 +404,7 @@ def _any_tensor(arguments: Any) -> bool:
 def _plain(value: Any) -> Any:
     """The same structure of tuples, lists and dicts with each Tensor's values in its place."""
     if isinstance(value, Node):
-        return value._data
+        return value._value
     if value.__class__ in (tuple, list):
         return type(value)(_plain(v) for v in value)
     if value.__class__ is dict:

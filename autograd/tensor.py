@@ -44,9 +44,9 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
     def forward(self: Tensor, other: Any) -> Any:
         inputs: Any
         mode = get_mode()
-        a = self._data
+        a = self._value
         if other.__class__ is Tensor:
-            b = other._data
+            b = other._value
             if self._requires_grad:
                 inputs = (self, other) if other._requires_grad else (self, None)
             else:
@@ -67,7 +67,7 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
         except Exception as error:
             raise restated(operation.name, (a, b), error) from None
         node = make(Tensor)
-        node._data = data
+        node._value = data
         node._requires_grad = True
         node._inputs = inputs
         node._args = (a, b)
@@ -86,7 +86,7 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
         mode = get_mode()
         if not (mode.plain and self._requires_grad):
             return apply(operation, (other, self))
-        b = self._data
+        b = self._value
         try:
             data = function(other, b)
         except Exception as error:
@@ -113,11 +113,11 @@ def _comparison(function: Callable[[Any, Any], Any]) -> Any:
     """Comparisons give plain arrays: no gradient can flow through them."""
 
     def compare(self: Tensor, other: Any) -> Any:
-        other = other._data if isinstance(other, Tensor) else other
+        other = other._value if isinstance(other, Tensor) else other
         try:
-            return function(self._data, other)
+            return function(self._value, other)
         except ValueError as error:
-            raise restated("comparison", (self._data, other), error) from None
+            raise restated("comparison", (self._value, other), error) from None
 
     return compare
 
@@ -174,7 +174,7 @@ class Tensor(Node):
         # A number of our own is kept as a NumPy scalar, which computes several times faster than
         # a 0-d array; `.data` turns it into an array on the first look.
         if data.__class__ is float and dtype is None:
-            self._data = np.float64(data)
+            self._value = np.float64(data)
         else:
             array = _as_data(data, dtype)
             if requires_grad and array.dtype.kind != "f":
@@ -182,7 +182,7 @@ class Tensor(Node):
                     raise TypeError(needs_float(array.dtype))
                 array = array.astype(np.float64)  # Python's own ints: 3 means 3.0
             shared = array.ndim or isinstance(data, (np.ndarray, Tensor))
-            self._data = array if shared else array[()]
+            self._value = array if shared else array[()]
         self._requires_grad = requires_grad
         self._inputs = self._args = ()
         self._kwargs = self._op = self._scope = self._hooks = self._grad = None
@@ -205,11 +205,11 @@ class Tensor(Node):
         >>> p
         Tensor([0.5, 1.5], requires_grad=True)
         """
-        data = self._data
+        data = self._value
         if self._op is not None:
             return locked(data)
         if data.__class__ is not np.ndarray:
-            self._data = data = np.array(data)  # from now on, writing into .data is seen
+            self._value = data = np.array(data)  # from now on, writing into .data is seen
         return data
 
     @data.setter
@@ -230,9 +230,9 @@ class Tensor(Node):
         Tensor([5., 6.], requires_grad=True)
         """
         value = _as_data(array.data if isinstance(array, Tensor) else array, None, "assign_")
-        if value.dtype.kind == "f" and self._data.dtype.kind != "f":
-            raise TypeError(f"assign_: {value.dtype} values do not fit into {self._data.dtype}")
-        value = value.astype(self._data.dtype)
+        if value.dtype.kind == "f" and self._value.dtype.kind != "f":
+            raise TypeError(f"assign_: {value.dtype} values do not fit into {self._value.dtype}")
+        value = value.astype(self._value.dtype)
         self._rebind(value if value.ndim else value[()])
         return self
 
@@ -242,17 +242,17 @@ class Tensor(Node):
                 f"the values of {self._title()} cannot be changed: an operation made them and its "
                 "graph depends on them; make a new Tensor, or detach() this one first"
             )
-        if value.shape != self._data.shape:
+        if value.shape != self._value.shape:
             raise ValueError(
                 f"new values of shape {value.shape} for {self._title()} of shape "
-                f"{self._data.shape}: the shape must stay; make a new Tensor for another shape"
+                f"{self._value.shape}: the shape must stay; make a new Tensor for another shape"
             )
         if self._requires_grad and value.dtype.kind != "f":
             raise TypeError(needs_float(value.dtype))
         gradient = getattr(self, "_grad", None)
         if gradient is not None and gradient.dtype != value.dtype:
             self._grad = gradient.astype(value.dtype)
-        self._data = value
+        self._value = value
         self._op = None
         self._birth = next_birth()  # a second derivative through the old values can be told
 
@@ -268,7 +268,7 @@ class Tensor(Node):
         """
         gradient = getattr(self, "_grad", None)
         if gradient is not None and gradient.__class__ is not np.ndarray:
-            self._grad = gradient = np.array(getattr(gradient, "_data", gradient))
+            self._grad = gradient = np.array(getattr(gradient, "_value", gradient))
         return gradient
 
     @grad.setter
@@ -276,10 +276,10 @@ class Tensor(Node):
         if value is None:
             self._grad = None
             return
-        gradient = np.array(_as_data(value, None, ".grad"), dtype=self._data.dtype)
-        if gradient.shape != self._data.shape:
+        gradient = np.array(_as_data(value, None, ".grad"), dtype=self._value.dtype)
+        if gradient.shape != self._value.shape:
             raise ValueError(
-                f".grad of {self._title()} must have its shape {self._data.shape}, "
+                f".grad of {self._title()} must have its shape {self._value.shape}, "
                 f"got {gradient.shape}"
             )
         self._grad = gradient
@@ -302,8 +302,8 @@ class Tensor(Node):
         >>> Tensor([1.0]).requires_grad_()
         Tensor([1.], requires_grad=True)
         """
-        if flag and self._data.dtype.kind != "f":
-            raise TypeError(needs_float(self._data.dtype))
+        if flag and self._value.dtype.kind != "f":
+            raise TypeError(needs_float(self._value.dtype))
         if self._inputs != ():
             if flag:
                 return self
@@ -312,7 +312,7 @@ class Tensor(Node):
                 "use detach()"
             )
         if flag and self._op is not None:  # an unrecorded result becomes a leaf, on its own memory
-            self._data = self._data.copy() if isinstance(self._data, np.ndarray) else self._data
+            self._value = self._value.copy() if isinstance(self._value, np.ndarray) else self._value
             self._op = None
         self._requires_grad = bool(flag)
         return self
@@ -341,22 +341,22 @@ class Tensor(Node):
     @property
     def shape(self) -> Shape:
         """The length of each axis, as ndarray.shape."""
-        return self._data.shape
+        return self._value.shape
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self._data.ndim
+        return self._value.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._data.size
+        return self._value.size
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of the values."""
-        return self._data.dtype
+        return self._value.dtype
 
     @property
     def T(self) -> Tensor:
@@ -366,8 +366,8 @@ class Tensor(Node):
     @property
     def mT(self) -> Tensor:
         """The last two axes exchanged (differentiable): the transpose of each matrix."""
-        if self._data.ndim < 2:
-            raise ValueError(f"mT needs at least 2 axes, got shape {self._data.shape}")
+        if self._value.ndim < 2:
+            raise ValueError(f"mT needs at least 2 axes, got shape {self._value.shape}")
         return call(np.swapaxes, self, -1, -2)
 
     # ---- differentiation ----------------------------------------------------------------------
@@ -393,7 +393,7 @@ class Tensor(Node):
                 "create the parameters with requires_grad=True, and compute outside of no_grad()"
             )
         seed = output_gradient(self, gradient, "backward")
-        seed = getattr(seed, "_data", seed)
+        seed = getattr(seed, "_value", seed)
         commit(sweep([self], [seed], retain_graph=retain_graph))
 
     def zero_grad(self) -> None:
@@ -448,16 +448,16 @@ class Tensor(Node):
 
     def item(self) -> Any:
         """The one element as a Python number; ValueError if there are more or fewer."""
-        if self._data.size != 1:
+        if self._value.size != 1:
             raise ValueError(
-                f"item() needs exactly one element, this Tensor of shape {self._data.shape} has "
-                f"{self._data.size}; use .tolist() for all of them"
+                f"item() needs exactly one element, this Tensor of shape {self._value.shape} has "
+                f"{self._value.size}; use .tolist() for all of them"
             )
-        return self._data.item()
+        return self._value.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self._data.tolist()
+        return self._value.tolist()
 
     def clone(self) -> Tensor:
         """A copy of the values through which gradients flow."""
@@ -494,13 +494,13 @@ class Tensor(Node):
                 f"{self._title()} belongs to a graph and cannot be copied or pickled alone; "
                 "use .detach() for its values or .clone() for a copy inside the graph"
             )
-        return self._data, self._requires_grad, self.name, self.grad
+        return self._value, self._requires_grad, self.name, self.grad
 
     def __repr__(self) -> str:
-        text = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
+        text = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
         notes = [text]
-        if self._data.dtype not in (np.float64, np.int64, np.bool_):
-            notes.append(f"dtype={self._data.dtype}")
+        if self._value.dtype not in (np.float64, np.int64, np.bool_):
+            notes.append(f"dtype={self._value.dtype}")
         if self.name is not None:
             notes.append(f"name={self.name!r}")
         if self._inputs != ():
@@ -544,25 +544,25 @@ class Tensor(Node):
         )
 
     def __len__(self) -> int:
-        if not self._data.ndim:
+        if not self._value.ndim:
             raise TypeError("len() of a Tensor with 0 axes (one number)")
-        return self._data.shape[0]
+        return self._value.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
-        if not self._data.ndim:
+        if not self._value.ndim:
             raise TypeError("iteration over a Tensor with 0 axes (one number)")
-        return (self[i] for i in range(self._data.shape[0]))
+        return (self[i] for i in range(self._value.shape[0]))
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self == value))
 
     def __bool__(self) -> bool:
-        if self._data.size != 1:
+        if self._value.size != 1:
             raise ValueError(
-                f"the truth value of a Tensor of shape {self._data.shape} is ambiguous; use "
+                f"the truth value of a Tensor of shape {self._value.shape} is ambiguous; use "
                 "np.any(t) or np.all(t), or len(t) for its length"
             )
-        return bool(self._data)
+        return bool(self._value)
 
     def __float__(self) -> float:
         return float(self._one("float"))
@@ -571,15 +571,15 @@ class Tensor(Node):
         return int(self._one("int"))
 
     def __index__(self) -> int:
-        return operator.index(self._data)
+        return operator.index(self._value)
 
     def _one(self, kind: str) -> Any:
-        if self._data.ndim:
+        if self._value.ndim:
             raise TypeError(
-                f"{kind}() needs a single number, got a Tensor of shape {self._data.shape}; "
-                + ("use .item()" if self._data.size == 1 else "take one element or the sum first")
+                f"{kind}() needs a single number, got a Tensor of shape {self._value.shape}; "
+                + ("use .item()" if self._value.size == 1 else "take one element or the sum first")
             )
-        return self._data
+        return self._value
 
     def __format__(self, specification: str) -> str:
         if not specification:
@@ -735,7 +735,7 @@ def _plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(_plain_index(i) for i in index)
     if isinstance(index, Tensor):
-        index = index._data
+        index = index._value
     if isinstance(index, list):
         index = np.asarray(index, dtype=None if index else np.intp)
     if isinstance(index, np.ndarray) and index.dtype.kind not in "iub":
@@ -768,7 +768,7 @@ _WITH_VECTOR = {
 
 def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
     """The gradient to start from: 1 for a scalar, else what is given, checked."""
-    data = output._data
+    data = output._value
     if gradient is None:
         if data.size != 1:
             raise ValueError(
@@ -783,7 +783,7 @@ def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
             )
         return data.dtype.type(1) if data.__class__ is not np.ndarray else np.ones_like(data)
     if isinstance(gradient, Tensor):
-        value = gradient._data
+        value = gradient._value
     else:
         value = gradient = _as_data(gradient, None, caller)
     if value.shape != data.shape:

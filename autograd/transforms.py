@@ -187,7 +187,7 @@ def _differentiated(
             )
     starts = [output_gradient(y, g, caller) for y, g in zip(outputs, grad_outputs)]
     if not create_graph:
-        starts = [getattr(g, "_data", g) for g in starts]
+        starts = [getattr(g, "_value", g) for g in starts]
     found = sweep(outputs, starts, inputs=inputs, create_graph=create_graph)
     for position, tensor in enumerate(inputs):
         if tensor not in found and not unused:

@@ -593,7 +593,7 @@ def _assign(p):
     p.assign_([100.0, 200.0])
 
 
-def _data(p):
+def _value(p):
     p.data = np.array([100.0, 200.0])
 
 
@@ -621,7 +621,7 @@ def _through_reshape(p):
         view += 100
 
 
-CHANGES = [_assign, _data, _data_in_place, _no_grad_update, _through_detach, _through_view,
+CHANGES = [_assign, _value, _data_in_place, _no_grad_update, _through_detach, _through_view,
            _through_reshape]  # fmt: skip
 
 

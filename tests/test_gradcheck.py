@@ -141,9 +141,9 @@ def test_the_wrong_one_of_several_outputs_is_named() -> None:
 # Right for raw arrays, wrong when the rule itself is differentiated.
 WRONG_SECOND: dict[str, Callable[..., Any]] = {
     "uses .data": lambda g, y, x: g * 3 * getattr(x, "data", x) ** 2,
-    "drops the graph of g": lambda g, y, x: np.asarray(getattr(g, "_data", g)) * 3 * x**2,
-    "drops all graphs": lambda g, y, x: getattr(g, "_data", g) * 3 * getattr(x, "_data", x) ** 2,
-    "uses y's values": lambda g, y, x: g * 3 * getattr(y, "_data", y) / x,
+    "drops the graph of g": lambda g, y, x: np.asarray(getattr(g, "_value", g)) * 3 * x**2,
+    "drops all graphs": lambda g, y, x: getattr(g, "_value", g) * 3 * getattr(x, "_value", x) ** 2,
+    "uses y's values": lambda g, y, x: g * 3 * getattr(y, "_value", y) / x,
 }
 
 
