@@ -38,8 +38,8 @@ _commit_lock = threading.Lock()
 class Node:
     """What a Tensor is to the engine: a value, and how it was made.
 
-    `_value` is an array, or the NumPy scalar that NumPy itself makes of 0-d results; for the members
-    of a list argument and for several results it is a tuple. `_op` is the operation that made it
+    `_value` is an array, or the NumPy scalar that NumPy itself makes of 0-d results; a tuple for
+    the members of a list argument, and for several results. `_op` is the operation that made it
     (None: a leaf made by hand), `_args` and `_kwargs` its raw arguments, and `_inputs` are its
     inputs: a Tensor where a gradient flows, None elsewhere; () for a leaf, None once freed.
     """
@@ -131,12 +131,12 @@ def sweep(
     try:
         with np.errstate(all="ignore"):  # the reverse sweep is silent: 0/0 at a kink is no news
             _walk(order, pending, kept, inputs, mode, create_graph, retain_graph)
+            for leaf, g in pending.items():
+                g = g.total() if g.__class__ is Deferred else g
+                kept[leaf] = g if leaf._hooks is None else leaf._hooks.run(leaf, g)
     finally:
         if current_mode() is not mode:
             set_mode(mode)
-    for leaf, g in pending.items():
-        g = g.total() if g.__class__ is Deferred else g
-        kept[leaf] = g if leaf._hooks is None else leaf._hooks.run(leaf, g)
     return kept
 
 
@@ -230,7 +230,8 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
             return tuple(contribution)
         raise AutogradError(
             f"{node._op.name}: its rule must return a list of {len(value)} gradients, one for "
-            f"each member of its list argument, but returned {_kind(contribution)}"
+            f"each member of its list argument, but returned {_kind(contribution)} (an operation "
+            "that takes no list wants its Tensors joined: np.stack([...]))"
         )
     if not hasattr(contribution, "dtype"):
         contribution = _number(contribution, node)
@@ -314,6 +315,11 @@ class Hooks:
                     f"a hook on {tensor._title()} of shape {tensor._value.shape} returned a "
                     f"gradient of shape {answer.shape}; it must keep the shape"
                 )
+            if answer.dtype.kind not in "fiub":
+                raise TypeError(
+                    f"a hook on {tensor._title()} returned {_kind(answer)}; a gradient must be "
+                    "real numbers"
+                )
             if answer.dtype != tensor._value.dtype:
                 answer = answer.astype(tensor._value.dtype)
             g = answer
@@ -363,7 +369,8 @@ def commit(gradients: dict[Any, Any]) -> None:
             tensor, g = gradients.popitem()
             before = getattr(tensor, "_grad", None)
             if before is not None:
-                g = before + g
+                with np.errstate(all="ignore"):
+                    g = before + g
             elif g.__class__ is np.ndarray and (getrefcount(g) > _UNSHARED or g.base is not None):
                 g = g.copy()
             tensor._grad = g

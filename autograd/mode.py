@@ -138,7 +138,15 @@ def _stepped(generator: Any, mode: Mode) -> Any:
             step, arguments = generator.throw, (error,)
 
 
-class no_grad(ModeChange):
+class _GradSwitch(ModeChange):
+    """Also a decorator without parentheses: `@no_grad`."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        switch = super().__new__(cls)
+        return switch if function is None else switch(function)
+
+
+class no_grad(_GradSwitch):
     """Record nothing inside: for evaluation, and for updates of parameters.
 
     A context manager and a decorator; the mode before comes back also after an exception, and
@@ -156,7 +164,7 @@ class no_grad(ModeChange):
         return mode.but(grad=False, around=mode, by=id(self))
 
 
-class enable_grad(ModeChange):
+class enable_grad(_GradSwitch):
     """Record inside, also where a `no_grad` stands around it.
 
     >>> with no_grad(), enable_grad():

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.engine import Deferred, Node, anomaly, next_birth
+from autograd.engine import Deferred, Node, anomaly, locked, next_birth
 from autograd.errors import RESTATED, AutogradError, InPlaceError, not_real, restated
 from autograd.mode import Mode, current_mode
 from autograd.rules import Function, Operation, Signature, compositions, operations, plain
@@ -71,6 +71,8 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             like, parent, argument = _members(argument, operation, mode)
         elif argument.__class__ in (list, tuple):
             argument = _as_operand(argument, operation, len(inputs))
+        elif isinstance(argument, np.ndarray) and argument.__class__ is not np.ndarray:
+            argument = plain_array(argument, operation.name)
         if parent is not None:
             position = len(inputs)
             if position >= len(operation.rules) or operation.rules[position] is None:
@@ -99,6 +101,10 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
         if data.dtype.kind not in "iub":
             raise TypeError(not_real(operation.name, data.dtype))
         parents = None  # no gradient flows through integers
+    if parents is not None and any(p is None for p in parents):
+        raw = [_floating(a, data) if p is None else a for a, p in zip(raw, parents)] + raw[
+            len(parents) :
+        ]
     node = result(like, data, operation, parents, tuple(raw), kwargs, mode)
     return _checked(node, raw) if mode.anomaly else node
 
@@ -190,11 +196,28 @@ def nondifferentiable(function: Function) -> Function:
 # ---- lists as arguments, several results ------------------------------------------------------
 
 
+def _floating(argument: Any, data: Any) -> Any:
+    """An array of integers beside a Tensor in the result's dtype, for rules compute with it: x2 - 1
+    and x2 * x2 would overflow in small integers."""
+    if isinstance(argument, (np.ndarray, np.generic)) and argument.dtype.kind in "iu":
+        return argument.astype(data.dtype)
+    return argument
+
+
+def plain_array(array: Any, name: str) -> Any:
+    """A plain array of one of a subclass (np.matrix, say); masked ones are refused."""
+    if type(array).__module__.startswith("numpy.ma"):
+        raise TypeError(
+            f"{name}: a masked array would lose its mask; use array.filled(value) first"
+        )
+    return np.asarray(array)
+
+
 def _as_operand(argument: Any, operation: Operation, position: int) -> Any:
-    """A list of numbers as an array, where rules would compute with it; others as they are."""
+    """A list of numbers as an array, where rules would compute with it; a copy of others."""
     rules = operation.rules
     if position >= len(rules) or rules[position] is None:
-        return argument
+        return list(argument) if argument.__class__ is list else argument
     return argument if any(isinstance(a, np.ndarray) for a in argument) else np.asarray(argument)
 
 
@@ -209,7 +232,11 @@ def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any,
         raise TypeError(
             f"{operation.name}: a list of Tensors is no operand; join them by np.stack([...])"
         )
-    like = next(a for a in argument if isinstance(a, Node))
+    like = next((a for a in argument if isinstance(a, Node)), None)
+    if like is None:
+        raise TypeError(
+            f"{operation.name}: nested lists of Tensors are no array; join each by np.stack([...])"
+        )
     raw = tuple(a._value if isinstance(a, Node) else np.asarray(a) for a in argument)
     inputs = tuple(
         a if isinstance(a, Node) and a._requires_grad and mode.grad else None for a in argument
@@ -247,7 +274,12 @@ def _several(
     else:
         values = tuple(np.asarray(d) for d in data)
         node = result(like, values, operation, inputs, tuple(raw), kwargs, mode)
-        tensors = [_select(node, i) for i in range(len(values))]
+        tensors = [  # no gradient flows through integers
+            _select(node, i)
+            if v.dtype.kind == "f"
+            else result(node, v, operation, None, (), None, mode)
+            for i, v in enumerate(values)
+        ]
     if mode.anomaly:
         tensors = [_checked(tensor, raw, node) for tensor in tensors]
     make = getattr(type(data), "_make", type(data))  # NumPy's named tuples keep their names
@@ -404,7 +436,7 @@ def _any_tensor(arguments: Any) -> bool:
 def _plain(value: Any) -> Any:
     """The same structure of tuples, lists and dicts with each Tensor's values in its place."""
     if isinstance(value, Node):
-        return value._value
+        return value._value if value._op is None else locked(value._value)
     if value.__class__ in (tuple, list):
         return type(value)(_plain(v) for v in value)
     if value.__class__ is dict:

@@ -18,7 +18,7 @@ import numpy as np
 from autograd.engine import HookHandle, Hooks, Node, commit, locked, next_birth, sweep
 from autograd.errors import AutogradError, InPlaceError, needs_float, not_real, restated
 from autograd.mode import current_mode
-from autograd.recording import apply, as_arguments, call, result
+from autograd.recording import apply, as_arguments, call, plain_array, result
 from autograd.rules import Operation, declare, methods, operations
 
 __all__ = ["Tensor"]
@@ -48,16 +48,19 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
         if other.__class__ is Tensor:
             b = other._value
             if self._requires_grad:
-                inputs = (self, other) if other._requires_grad else (self, None)
+                if other._requires_grad:
+                    inputs = (self, other)
+                else:  # integers take the long way
+                    inputs = (self, None) if b.dtype.kind == "f" else None
             else:
-                inputs = (None, other) if other._requires_grad else None
+                inputs = (None, other) if other._requires_grad and a.dtype.kind == "f" else None
         else:
             if other.__class__ is not float and other.__class__ is not int:
                 other = _operand(other, operation)
                 if other is NotImplemented:
                     return other
-                if isinstance(other, Tensor):  # of a subclass
-                    return apply(operation, (self, other))
+                if not isinstance(other, (np.ndarray, np.floating)) or other.dtype.kind != "f":
+                    return apply(operation, (self, other))  # integers, a subclass of Tensor
             b = other
             inputs = (self, None) if self._requires_grad else None
         if inputs is None or not mode.plain:
@@ -83,6 +86,8 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
             other = _operand(other, operation)
             if other is NotImplemented:
                 return other
+            if not isinstance(other, (np.ndarray, np.floating)) or other.dtype.kind != "f":
+                return apply(operation, (other, self))
         mode = get_mode()
         if not (mode.plain and self._requires_grad):
             return apply(operation, (other, self))
@@ -129,6 +134,8 @@ def _operand(value: Any, operation: Operation) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
         if value.dtype.kind not in "fiub":
             raise TypeError(not_real(operation.name, value.dtype))
+        if isinstance(value, np.ndarray) and value.__class__ is not np.ndarray:
+            return plain_array(value, operation.name)
         return value
     if isinstance(value, (bool, int, float)):
         return value
@@ -491,10 +498,11 @@ class Tensor(Node):
     def _leaf_state(self) -> tuple[Any, ...]:
         if self._inputs != ():
             raise AutogradError(
-                f"{self._title()} belongs to a graph and cannot be copied or pickled alone; "
-                "use .detach() for its values or .clone() for a copy inside the graph"
+                f"{self._title()} belongs to a graph and cannot be copied or pickled alone; use "
+                ".detach() for its values (to plot them, say), or .clone() for a copy in the graph"
             )
-        return self._value, self._requires_grad, self.name, self.grad
+        value = self._value if self._op is None else self.data  # of a result: read-only
+        return value, self._requires_grad, self.name, self.grad
 
     def __repr__(self) -> str:
         text = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
@@ -588,45 +596,57 @@ class Tensor(Node):
 
     # ---- ndarray's methods, and a few more for short scripts ----------------------------------
 
-    def sum(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
+    def sum(
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False
+    ) -> Tensor:
         """Sum over all elements or some axes; see np.sum."""
-        return call(np.sum, self, axis, dtype, None, keepdims)
+        return call(np.sum, self, axis, dtype, out, keepdims)
 
-    def mean(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
+    def mean(
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False
+    ) -> Tensor:
         """Mean over all elements or some axes; see np.mean."""
-        return call(np.mean, self, axis, dtype, None, keepdims)
+        return call(np.mean, self, axis, dtype, out, keepdims)
 
-    def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+    def max(self, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
         """Largest element; tied elements share the gradient evenly. See np.max."""
-        return call(np.max, self, axis, None, keepdims)
+        return call(np.max, self, axis, out, keepdims)
 
-    def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+    def min(self, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
         """Smallest element; tied elements share the gradient evenly. See np.min."""
-        return call(np.min, self, axis, None, keepdims)
+        return call(np.min, self, axis, out, keepdims)
 
-    def prod(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
+    def prod(
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False
+    ) -> Tensor:
         """Product over all elements or some axes; see np.prod."""
-        return call(np.prod, self, axis, dtype, None, keepdims)
+        return call(np.prod, self, axis, dtype, out, keepdims)
 
-    def var(self, axis: Any = None, ddof: float = 0, *, keepdims: bool = False) -> Tensor:
+    def var(
+        self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0,
+        keepdims: bool = False,
+    ) -> Tensor:  # fmt: skip
         """Variance, the sum of squares divided by n - ddof (as NumPy: 0); see np.var."""
-        return call(np.var, self, axis, None, None, ddof, keepdims)
+        return call(np.var, self, axis, dtype, out, ddof, keepdims)
 
-    def std(self, axis: Any = None, ddof: float = 0, *, keepdims: bool = False) -> Tensor:
+    def std(
+        self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0,
+        keepdims: bool = False,
+    ) -> Tensor:  # fmt: skip
         """Standard deviation, the root of `var`; see np.std."""
-        return call(np.std, self, axis, None, None, ddof, keepdims)
+        return call(np.std, self, axis, dtype, out, ddof, keepdims)
 
-    def argmax(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+    def argmax(self, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
         """Index of the largest element, a plain array; see np.argmax."""
-        return call(np.argmax, self, axis=axis, keepdims=keepdims)
+        return call(np.argmax, self, axis, out, keepdims=keepdims)
 
-    def argmin(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+    def argmin(self, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
         """Index of the smallest element, a plain array; see np.argmin."""
-        return call(np.argmin, self, axis=axis, keepdims=keepdims)
+        return call(np.argmin, self, axis, out, keepdims=keepdims)
 
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
         """The same elements in another shape: reshape(2, 3), reshape((2, 3)), -1 for the rest."""
-        return call(np.reshape, self, shape[0] if len(shape) == 1 else shape)
+        return call(np.reshape, self, shape[0] if len(shape) == 1 else shape, order)
 
     def transpose(self, *axes: Any) -> Tensor:
         """Axes in another order: transpose(1, 0), transpose((1, 0)); without any, reversed."""
@@ -636,9 +656,9 @@ class Tensor(Node):
         """Two axes exchanged."""
         return call(np.swapaxes, self, axis1, axis2)
 
-    def ravel(self) -> Tensor:
+    def ravel(self, order: str = "C") -> Tensor:
         """All elements along one axis."""
-        return call(np.reshape, self, -1)
+        return call(np.ravel, self, order)
 
     flatten = ravel
 
@@ -650,29 +670,33 @@ class Tensor(Node):
         """Each element several times; see np.repeat."""
         return call(np.repeat, self, repeats, axis)
 
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+    def clip(self, min: Any = None, max: Any = None, out: None = None) -> Tensor:
         """Limited to [min, max]; see np.clip."""
-        return call(np.clip, self, min, max)
+        return call(np.clip, self, min, max, out)
 
-    def round(self, decimals: int = 0) -> Tensor:
+    def round(self, decimals: int = 0, out: None = None) -> Tensor:
         """Rounded; the gradient is 0."""
-        return call(np.round, self, decimals)
+        return call(np.round, self, decimals, out)
 
-    def cumsum(self, axis: int | None = None) -> Tensor:
+    def cumsum(self, axis: int | None = None, dtype: Any = None, out: None = None) -> Tensor:
         """Running sums; see np.cumsum."""
-        return call(np.cumsum, self, axis)
+        return call(np.cumsum, self, axis, dtype, out)
 
     def dot(self, other: Any) -> Tensor:
         """Matrix or inner product; see np.dot."""
         return call(np.dot, self, other)
 
-    def take(self, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Tensor:
+    def take(
+        self, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise"
+    ) -> Tensor:
         """Elements at indices along an axis; see np.take."""
-        return call(np.take, self, indices, axis, mode=mode)
+        return call(np.take, self, indices, axis, out, mode)
 
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    def trace(
+        self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
+    ) -> Tensor:
         """Sum along a diagonal; see np.trace."""
-        return call(np.trace, self, offset, axis1, axis2)
+        return call(np.trace, self, offset, axis1, axis2, dtype, out)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """The elements of a diagonal; see np.diagonal."""
@@ -798,8 +822,8 @@ def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
 
 def _as_data(data: Any, dtype: Any, name: str = "Tensor") -> Any:
     """np.asarray, refusing what cannot be differentiated or computed with."""
-    if type(data).__module__.startswith("numpy.ma"):
-        raise TypeError("a masked array would lose its mask; use data.filled(value) first")
+    if isinstance(data, np.ndarray) and data.__class__ is not np.ndarray:
+        data = plain_array(data, name)
     try:
         array = np.asarray(data, dtype=dtype)
     except ValueError as error:

@@ -33,6 +33,11 @@ def _axes(a: Any, axis: Any) -> tuple[int, ...]:
     return np.lib.array_utils.normalize_axis_tuple(axis, a.ndim, "axis")
 
 
+def _axis(a: Any, axis: Any) -> int:
+    """One axis as a non-negative number."""
+    return np.lib.array_utils.normalize_axis_index(axis, a.ndim)
+
+
 def _count(a: Any, axis: Any) -> int:
     """How many elements a reduction over these axes joins."""
     if axis is None:
@@ -56,7 +61,10 @@ def mean(
 def average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: Any = False) -> Any:
     if weights is None:
         return np.mean(a, axis=axis, keepdims=keepdims)
-    a, weights = _array(a), _array(weights)
+    # Small integers would overflow in the products.
+    a, weights = (
+        t if t.dtype.kind == "f" else t.astype(np.float64) for t in (_array(a), _array(weights))
+    )
     if weights.shape != a.shape:
         axes = _axes(a, axis)
         if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
@@ -68,8 +76,10 @@ def average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: Any = Fa
         weights = np.transpose(weights, np.argsort(axes).tolist())
         weights = np.expand_dims(weights, others)
     weights = np.broadcast_to(weights, a.shape)
-    total = np.sum(a * weights, axis=axis, keepdims=keepdims)
-    return total / np.sum(weights, axis=axis, keepdims=keepdims)
+    total = np.sum(weights, axis=axis, keepdims=keepdims)
+    if np.any(total == 0):
+        raise ZeroDivisionError("np.average: the weights sum to zero")
+    return np.sum(a * weights, axis=axis, keepdims=keepdims) / total
 
 
 @composes(np.var)
@@ -108,8 +118,8 @@ def median(
 ) -> Any:
     axes = _axes(a, axis)
     others = [i for i in range(a.ndim) if i not in axes]
-    rows = np.transpose(a, (*others, *axes)).reshape((*[a.shape[i] for i in others], -1))
-    n = rows.shape[-1]
+    n = _count(a, axis)
+    rows = np.transpose(a, (*others, *axes)).reshape((*[a.shape[i] for i in others], n))
     middle = np.sort(rows, axis=-1)[..., (n - 1) // 2 : n // 2 + 1]
     middle = np.where(np.any(np.isnan(rows), axis=-1), np.nan, np.mean(middle, axis=-1))
     return np.expand_dims(middle, axes) if keepdims else middle
@@ -149,12 +159,15 @@ nanmin = composes(np.nanmin)(_nan_extremum(np.min, math.inf))
 @composes(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     a = _array(a)
+    axis = _axis(a, axis)
+    if n < 0:
+        raise ValueError(f"n, the number of differences, must be >= 0, got {n}")
     ends = [end for end in (prepend, a, append) if end is not None]
     if len(ends) > 1:
-        row = tuple(1 if i == axis % a.ndim else m for i, m in enumerate(a.shape))
+        row = tuple(1 if i == axis else m for i, m in enumerate(a.shape))
         ends = [np.broadcast_to(end, row) if np.ndim(end) == 0 else end for end in ends]
         a = np.concatenate(ends, axis=axis)
-    ahead = (slice(None),) * (axis % a.ndim)
+    ahead = (slice(None),) * axis
     for _ in range(n):
         a = a[(*ahead, slice(1, None))] - a[(*ahead, slice(None, -1))]
     return a
@@ -163,11 +176,12 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 @composes(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = _array(y)
-    ahead = (slice(None),) * (axis % y.ndim)
+    axis = _axis(y, axis)
+    ahead = (slice(None),) * axis
     if x is not None:
         dx = np.diff(x, axis=-1 if np.ndim(x) == 1 else axis)
         if np.ndim(x) == 1:
-            dx = dx.reshape((-1,) + (1,) * (y.ndim - 1 - axis % y.ndim))
+            dx = dx.reshape((-1,) + (1,) * (y.ndim - 1 - axis))
     return np.sum(dx * (y[(*ahead, slice(1, None))] + y[(*ahead, slice(None, -1))]) / 2, axis=axis)
 
 
@@ -179,8 +193,11 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     n, m = a.size, v.size
     if not m:
         raise ValueError("np.convolve: both arrays must have at least one element")
-    places = np.arange(n + m - 1)[:, None] + np.arange(m)  # each row a window of a, padded
-    full = np.pad(a, m - 1)[places] @ np.flip(v)
+    places = np.arange(n + m - 1)[:, None] + np.arange(1 - m, 1)  # each row a window of a
+    inside = (places >= 0) & (places < n)  # beyond its ends there is nothing, and not 0 times v
+    nothing = np.zeros((), np.result_type(a.dtype, v.dtype))
+    products = np.where(inside, a[np.where(inside, places, 0)] * np.flip(v), nothing)
+    full = np.sum(products, axis=1, dtype=nothing.dtype)
     cut = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}
     if mode not in cut:
         raise ValueError(f"np.convolve: mode must be full, same or valid, got {mode!r}")
@@ -214,7 +231,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 @composes(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    axis, start = axis % a.ndim, start + a.ndim if start < 0 else start
+    axis, start = _axis(a, axis), start + a.ndim if start < 0 else start
     return np.moveaxis(a, axis, start - 1 if start > axis else start)
 
 
@@ -268,14 +285,16 @@ def append(arr: Any, values: Any, axis: Any = None) -> Any:
 @composes(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     # NumPy itself says where the cuts are: it splits the numbers of the rows.
-    ahead = (slice(None),) * (axis % ary.ndim)
+    axis = _axis(ary, axis)
+    ahead = (slice(None),) * axis
     parts = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
     return [ary[(*ahead, slice(p[0], p[-1] + 1) if p.size else slice(0, 0))] for p in parts]
 
 
 @composes(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % indices_or_sections:
+    axis, sections = _axis(ary, axis), indices_or_sections
+    if np.ndim(sections) == 0 and sections > 0 and ary.shape[axis] % sections:
         raise ValueError(
             f"np.split: an axis of length {ary.shape[axis]} does not split into "
             f"{indices_or_sections} equal parts; use np.array_split"
@@ -283,19 +302,25 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     return array_split(ary, indices_or_sections, axis)
 
 
+def _of_axes(a: Any, least: int) -> Any:
+    if a.ndim < least:
+        raise ValueError(f"shape {a.shape}: at least {least} axes are needed")
+    return a
+
+
 @composes(np.vsplit)
 def vsplit(ary: Any, indices_or_sections: Any) -> Any:
-    return split(ary, indices_or_sections, 0)
+    return split(_of_axes(ary, 2), indices_or_sections, 0)
 
 
 @composes(np.hsplit)
 def hsplit(ary: Any, indices_or_sections: Any) -> Any:
-    return split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
+    return split(_of_axes(ary, 1), indices_or_sections, 0 if ary.ndim == 1 else 1)
 
 
 @composes(np.dsplit)
 def dsplit(ary: Any, indices_or_sections: Any) -> Any:
-    return split(ary, indices_or_sections, 2)
+    return split(_of_axes(ary, 3), indices_or_sections, 2)
 
 
 @composes(np.tile)
@@ -315,7 +340,7 @@ def flipud(m: Any) -> Any:
 
 @composes(np.rot90)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    a, b = (axis % m.ndim for axis in axes)
+    a, b = _axes(m, tuple(axes))
     k = k % 4
     if k == 1:
         return np.swapaxes(np.flip(m, b), a, b)
@@ -328,13 +353,17 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 def diag(v: Any, k: int = 0) -> Any:
     if v.ndim == 2:
         return np.diagonal(v, k)
+    if v.ndim != 1:
+        raise ValueError(f"shape {v.shape}: a vector or a matrix is needed")
     n = v.shape[0] + abs(k)
     ahead = (max(k, 0), n - v.shape[0] - max(k, 0))
-    return np.pad(v, ahead) * np.eye(n, k=k, dtype=v.dtype)
+    return np.where(np.eye(n, k=k, dtype=bool), np.pad(v, ahead), np.zeros((), v.dtype))
 
 
 @composes(np.trace)
-def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None) -> Any:
+def trace(
+    a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None
+) -> Any:
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
@@ -373,13 +402,13 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     left: Any
     right: Any
     if np.ndim(axes) == 0:
-        left, right = range(a.ndim - axes, a.ndim), range(axes)
+        left, right = range(-axes, 0), range(axes)
     else:
         left, right = (np.atleast_1d(names).tolist() for names in axes)
-    left, right = [i % a.ndim for i in left], [i % b.ndim for i in right]
+    left, right = _axes(a, tuple(left)), _axes(b, tuple(right))
     if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
         raise ValueError(
-            f"axes {left} of shape {a.shape} do not fit axes {right} of shape {b.shape}: the "
+            f"axes {list(left)} of shape {a.shape} do not fit axes {list(right)} of {b.shape}: the "
             "lengths of the summed axes must be equal"
         )
     rows = [i for i in range(a.ndim) if i not in left]
@@ -461,7 +490,7 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
         return np.sum(np.where(x == 0, x * 0, 1), axis=axis, keepdims=keepdims)
     if ord == 1:
         return np.sum(np.absolute(x), axis=axis, keepdims=keepdims)
-    if not isinstance(ord, (int, float)):
+    if not isinstance(ord, (int, float, np.number)):
         raise ValueError(f"np.linalg.norm: {ord!r} is no norm of vectors")
     sizes = np.absolute(x)
     if 0 < ord < 1:  # infinitely steep at an element 0, where the subgradient 0 is taken

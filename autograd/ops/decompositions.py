@@ -96,10 +96,21 @@ def cholesky_rule(g: Any, y: Any, a: Any, *, upper: Any = False) -> Any:
     return symmetric(transposed(inverse) @ (half * (transposed(y) @ g)) @ inverse)
 
 
+def turning(moved: Any, gaps: Any) -> Any:
+    """How the vectors turn into each other: the antisymmetric part of vᵀ g, over the gaps.
+
+    Where two values are equal that is infinite, or nan: what tells their vectors apart has no
+    derivative. But nothing is nothing: 0 where no gradient came to either of the two vectors.
+    """
+    back = transposed(moved)
+    nothing = (gaps == 0) & (moved == 0) & (back == 0)
+    one = np.eye(gaps.shape[-1], dtype=gaps.dtype)  # on the diagonal, 0/1
+    return np.where(nothing, 0, (moved - back) / np.where(nothing, 1, gaps + one))
+
+
 def quotient(numerator: Any, denominator: Any) -> Any:
-    """numerator / denominator, and 0 where the numerator is 0: equal eigenvalues do no harm to a
-    function that does not tell their eigenvectors apart."""
-    nothing = numerator == 0
+    """numerator / denominator, and 0 for 0/0."""
+    nothing = (numerator == 0) & (denominator == 0)
     return np.where(nothing, 0, numerator / np.where(nothing, 1, denominator))
 
 
@@ -108,9 +119,8 @@ def eigh_rule(g: Any, y: Any, a: Any, UPLO: str = "L") -> Any:
     (g_values, g_vectors), (values, vectors) = g, y
     n = a.shape[-1]
     gaps = values[..., None, :] - values[..., :, None]
-    turning = quotient(transposed(vectors) @ g_vectors, gaps + np.eye(n, dtype=a.dtype))
-    turning = turning * (1 - np.eye(n, dtype=a.dtype))
-    inner = turning + g_values[..., None, :] * np.eye(n, dtype=a.dtype)
+    turned = 0.5 * turning(transposed(vectors) @ g_vectors, gaps)
+    inner = turned + g_values[..., None, :] * np.eye(n, dtype=a.dtype)
     return symmetric(vectors @ inner @ transposed(vectors))
 
 
@@ -134,16 +144,15 @@ def thin_svd_rule(g: Any, y: Any, a: Any) -> Any:
     k = s.shape[-1]
     one = np.eye(k, dtype=a.dtype)
     s_row, s_column = s[..., None, :], s[..., :, None]
-    gaps = s_row * s_row - s_column * s_column + one
-    left = quotient(transposed(u) @ gu - transposed(gu) @ u, gaps)
-    right = quotient(transposed(v) @ gv - transposed(gv) @ v, gaps)
+    gaps = s_row * s_row - s_column * s_column
+    left, right = turning(transposed(u) @ gu, gaps), turning(transposed(v) @ gv, gaps)
     inner = left * s_row + s_column * right + gs[..., None, :] * one
     whole = u @ inner @ vh
     rows, columns = a.shape[-2:]
     if rows > k:  # what of gu leaves the space of u
-        whole = whole + ((gu - u @ (transposed(u) @ gu)) / s_row) @ vh
+        whole = whole + quotient(gu - u @ (transposed(u) @ gu), s_row) @ vh
     if columns > k:
-        whole = whole + (u / s_row) @ transposed(gv - v @ (vh @ gv))
+        whole = whole + u @ transposed(quotient(gv - v @ (vh @ gv), s_row))
     return whole
 
 
@@ -165,12 +174,16 @@ defvjp(np.linalg.pinv, pinv_rule, formula="-yᵀ g yᵀ + ...")
 
 
 @composes(np.linalg.svd)
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
+    if hermitian:
+        raise TypeError("hermitian=True is not supported for Tensors; use np.linalg.eigh")
     if not compute_uv:
         return singular_values(a)
-    if full_matrices and a.shape[-1] != a.shape[-2]:
+    if full_matrices and a.ndim > 1 and a.shape[-1] != a.shape[-2]:
         raise TypeError(
-            "np.linalg.svd: the extra singular vectors of full_matrices=True are not determined "
-            f"for matrices of shape {a.shape[-2:]}, nor differentiable; use full_matrices=False"
+            "the extra singular vectors of full_matrices=True are not determined for matrices of "
+            f"shape {a.shape[-2:]}, nor differentiable; use full_matrices=False"
         )
     return thin_svd(a)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd.recording import primitive
-from autograd.rules import composes, defvjp, methods
+from autograd.rules import composes, defvjp, methods, operations
 from autograd.tensor import Tensor
 
 __all__ = ["log_sigmoid", "relu", "sigmoid", "softplus"]
@@ -247,11 +247,20 @@ def where_by_y(g: Any, y: Any, condition: Any, x: Any, y_: Any) -> Any:
 
 
 defvjp(np.where, None, where_by_x, where_by_y, formula="g where the condition holds, g where not")
+
+
+def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None):
+    if not copy:
+        raise TypeError("copy=False would change a Tensor in place; leave it out")
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
 defvjp(
     np.nan_to_num,
     lambda g, y, x, copy=True, nan=0.0, posinf=None, neginf=None: np.where(np.isfinite(x), g, 0),
     formula="g where x is finite",
 )
+operations[np.nan_to_num].forward = _nan_to_num
 
 # ---- logarithms of sums -----------------------------------------------------------------------
 
@@ -323,6 +332,12 @@ def relu(x: Any) -> Any:
     return np.maximum(x, np.zeros((1,) * x.ndim, x.dtype))
 
 
+def floating(x: Any) -> Any:
+    """x as an array of floats: in small integers -x, x + y and exp(x) overflow or lose digits."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)) of each element, without overflow at any x.
 
@@ -331,7 +346,7 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid(Tensor([0.0, 1000.0, -1000.0]))
     Tensor([0.5, 1. , 0. ])
     """
-    x = np.asarray(x)
+    x = floating(x)
     z = np.exp(-np.absolute(x))  # in (0, 1]
     return np.maximum(z, x >= 0) / (1 + z)  # 1/(1+z) from 0 on, z/(1+z) below
 
@@ -344,7 +359,7 @@ def softplus(x: Any) -> Any:
     >>> softplus(Tensor([0.0, 1000.0, -1000.0]))
     Tensor([6.93147181e-01, 1.00000000e+03, 0.00000000e+00])
     """
-    x = np.asarray(x)
+    x = floating(x)
     return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
 
 
@@ -356,7 +371,7 @@ def log_sigmoid(x: Any) -> Any:
     >>> log_sigmoid(Tensor([0.0, -1000.0]))
     Tensor([-6.93147181e-01, -1.00000000e+03])
     """
-    return -softplus(-np.asarray(x))
+    return -softplus(-floating(x))
 
 
 relu = primitive(relu, lambda g, y, x: gate(g, y != 0), formula="g where x > 0")

@@ -64,7 +64,7 @@ def take_rule(
     """As looking up with an index; modes wrap and clip say which element was meant."""
     if axis is None:
         return take_rule(g, y, a.reshape(-1), indices, 0, None, mode).total().reshape(a.shape)
-    indices, n = np.asarray(indices), a.shape[axis]
+    indices, n = np.asarray(indices).astype(np.intp, copy=False), a.shape[axis]  # True is 1
     if mode == "wrap":
         indices = indices % n
     elif mode == "clip":

@@ -89,8 +89,9 @@ def einsum_rule(
                 tied = next(fresh)
                 with_g.append((np.eye(n, dtype=operand.dtype), c + tied))
                 c = tied
-            elif not any(c in letters for _, letters in with_g):
-                # summed away inside this operand alone: the same gradient all along the axis
+            elif all(
+                c not in letters or a.shape[letters.index(c)] == 1 != n for a, letters in with_g
+            ):  # summed away inside this operand alone: the same gradient all along the axis
                 with_g.append((np.ones(n, dtype=operand.dtype), c))
             wanted += c
         gradients.append(
@@ -140,5 +141,6 @@ def _check_lengths(terms: list[str], arrays: list[Any]) -> None:
 
 
 def _letters(numbers: Any) -> str:
-    alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    # Capitals first: where the result is implicit, letters are sorted as numbers would be.
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     return "".join("..." if n is Ellipsis else alphabet[n] for n in numbers)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.ops.elementwise import floating
 from autograd.recording import primitive
 from autograd.rules import defvjp, operations
 from autograd.tensor import Tensor  # noqa: F401  (the examples use Tensor)
@@ -18,9 +19,13 @@ __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 def stretched(g: Any, x: Any, axis: Any, keepdims: Any = False) -> Any:
     """g, or y, with the reduced axes put back as axes of length 1, to broadcast against x."""
-    if keepdims or axis is None or axis == ():
+    if keepdims or axis is None or _no_axis(axis) or not np.ndim(x):
         return g  # a single number broadcasts as it is
     return np.expand_dims(g, axis)
+
+
+def _no_axis(axis: Any) -> bool:
+    return isinstance(axis, tuple) and not axis
 
 
 # ---- sums -------------------------------------------------------------------------------------
@@ -67,7 +72,7 @@ def prod_rule(
     g = stretched(g, a, axis, keepdims)
     if np.all(a != 0):
         return g * stretched(y, a, axis, keepdims) / a
-    if axis == ():
+    if _no_axis(axis):
         return g * np.ones_like(a)
     # The reduced axes, joined to one at the end: others = (product before) * (product behind).
     axes = tuple(range(a.ndim)) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
@@ -114,7 +119,7 @@ def extremum_rule(
 ) -> Any:
     """g to the extreme element, shared evenly where several are tied; a nan is extreme."""
     tied = (a == stretched(y, a, axis, keepdims)) | (a != a)
-    count = np.sum(tied, axis=axis, keepdims=True, dtype=a.dtype) if axis != () else 1
+    count = np.sum(tied, axis=axis, keepdims=True, dtype=a.dtype) if not _no_axis(axis) else 1
     return np.where(tied, stretched(g, a, axis, keepdims) / count, 0)
 
 
@@ -147,7 +152,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> logsumexp(Tensor([1000.0, 1000.0]))
     Tensor(1000.69314718)
     """
-    x = np.asarray(x)
+    x = floating(x)
     x = x.astype(np.float64) if x.dtype.kind in "iub" else x
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
@@ -165,8 +170,8 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     >>> softmax(Tensor([0.0, 0.0, 1000.0]))
     Tensor([0., 0., 1.])
     """
-    x = np.asarray(x)
-    top = np.max(x, axis=axis, keepdims=True)
+    x = floating(x)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     e = np.exp(x - top)
     return e / np.sum(e, axis=axis, keepdims=True)
 
@@ -179,9 +184,10 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> log_softmax(Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.])
     """
-    x = np.asarray(x)
-    shifted = x - np.max(x, axis=axis, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    x = floating(x)
+    shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    with np.errstate(divide="ignore"):  # an empty axis: log(0), for no element
+        return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
 def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:

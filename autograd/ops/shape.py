@@ -11,18 +11,28 @@ import numpy as np
 
 from autograd.ops.indexing import scatter
 from autograd.recording import primitive
-from autograd.rules import composes, defvjp
+from autograd.rules import composes, defvjp, operations
 
 __all__: list[str] = []
 
 
 # ---- other shapes -----------------------------------------------------------------------------
 
-defvjp(  # NumPy 2.0 calls the shape newshape
+
+def _reshape(
+    a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None
+) -> Any:
+    if order not in ("C", "A"):
+        raise TypeError(f"order={order!r} is not supported for Tensors; transpose first")
+    return a.reshape(newshape if shape is None else shape)  # NumPy 2.0 calls it newshape
+
+
+defvjp(
     np.reshape,
-    lambda g, y, a, shape=None, *, newshape=None: g.reshape(a.shape),
+    lambda g, y, a, shape=None, order="C", *, newshape=None, copy=None: g.reshape(a.shape),
     formula="g in the shape of x",
 )
+operations[np.reshape].forward = _reshape
 defvjp(np.squeeze, lambda g, y, a, axis=None: g.reshape(a.shape), formula="g in the shape of x")
 defvjp(np.expand_dims, lambda g, y, a, axis: g.reshape(a.shape), formula="g in the shape of x")
 defvjp(  # the sweep undoes every broadcast, this one too
@@ -46,7 +56,7 @@ defvjp(
 
 def concatenate_rule(
     g: Any, y: Any, arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None
-) -> list[Any]:
+) -> Any:
     """Each array gets its own part of g."""
     if axis is None:
         parts = concatenate_rule(g, y, [a.reshape(-1) for a in arrays], 0)
@@ -57,15 +67,16 @@ def concatenate_rule(
         end = start + a.shape[axis]
         parts.append(g[(*ahead, slice(start, end))])
         start = end
-    return parts
+    return parts if isinstance(arrays, (list, tuple)) else np.stack(parts)
 
 
 def stack_rule(
     g: Any, y: Any, arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None
-) -> list[Any]:
+) -> Any:
     """Each array gets its own layer of g."""
     ahead = (slice(None),) * (axis % g.ndim)
-    return [g[(*ahead, i)] for i in range(len(arrays))]
+    layers = [g[(*ahead, i)] for i in range(len(arrays))]
+    return layers if isinstance(arrays, (list, tuple)) else np.stack(layers)
 
 
 defvjp(np.concatenate, concatenate_rule, formula="each its part of g")
@@ -131,6 +142,9 @@ def pad(
     reflect_type: str = "even",
 ) -> Any:  # fmt: skip
     """Modes constant, edge, reflect, symmetric and wrap; np.pad has others, refused here."""
+    if isinstance(pad_width, dict):  # NumPy 2.2: {axis: widths}
+        widths = {axis % array.ndim: width for axis, width in pad_width.items()}
+        pad_width = [np.broadcast_to(widths.get(i, 0), 2).tolist() for i in range(array.ndim)]
     if mode == "constant":
         return pad_with_constants(array, pad_width, constant_values)
     if mode not in _COPYING or reflect_type != "even":
