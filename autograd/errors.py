@@ -25,15 +25,37 @@ class AutogradError(RuntimeError):
 
 
 class GraphFreedError(AutogradError):
-    """Backward met a part of the graph that `backward(retain_graph=False)` has already freed."""
+    """Backward met a part of the graph that `backward(retain_graph=False)` has already freed.
+
+    >>> from autograd import Tensor
+    >>> y = Tensor(3.0, requires_grad=True) * 2
+    >>> y.backward(retain_graph=False)
+    >>> y.backward()                                             # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    autograd.errors.GraphFreedError: the graph behind a Tensor (result of multiply) was freed...
+    """
 
 
 class InPlaceError(AutogradError):
-    """A value that a graph depends on was, or would have been, changed in place."""
+    """A value that a graph depends on was, or would have been, changed in place.
+
+    >>> from autograd import Tensor
+    >>> x = Tensor([1.0, 2.0])
+    >>> x[0] = 5.0                                               # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    autograd.errors.InPlaceError: x[i] = v would change a Tensor in place...
+    """
 
 
 class GradcheckError(AutogradError):
-    """A gradient differs from its finite difference; the message gives input, element and both."""
+    """A gradient differs from its finite difference; the message gives input, element and both.
+
+    >>> from autograd import Tensor, gradcheck, primitive
+    >>> wrong = primitive(lambda x: x * x, lambda g, y, x: g * 3 * x)
+    >>> gradcheck(wrong, Tensor(1.0, requires_grad=True))        # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    autograd.errors.GradcheckError: the derivative of output 0 by element () of input 0 is 3 ...
+    """
 
 
 # Told again under these kinds, so that `except ValueError` and the like go on working. Anything

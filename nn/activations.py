@@ -25,7 +25,13 @@ def activation(name: str, function: Callable[[Any], Any]) -> type[Module]:
     def forward(self: Module, x: Any) -> Tensor:
         return function(x if isinstance(x, Tensor) else Tensor(x))
 
-    doc = f"The function `nn.functional.{function.__name__}` as a Module; no parameters."
+    doc = f"""The function `nn.functional.{function.__name__}` as a Module; no parameters.
+
+    Takes a Tensor, array or list of any shape, and gives a Tensor of the same.
+
+    >>> {name}()([0.0])
+    {function(Tensor([0.0]))!r}
+    """
     return type(name, (Module,), {"forward": forward, "__doc__": doc, "__module__": __name__})
 
 

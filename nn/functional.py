@@ -280,8 +280,7 @@ def cross_entropy(
     logits = _prediction(logits)
     if not logits.ndim:
         raise ValueError("cross_entropy: logits need an axis of classes, (n, C) or (C,), got ()")
-    if not isinstance(target, Tensor):
-        target = np.asarray(target)
+    target = _target(target)
     axis = 1 if logits.ndim > 1 else 0
     classes, outer = logits.shape[axis], logits.shape[:axis] + logits.shape[axis + 1 :]
     if weight is not None:
@@ -305,6 +304,24 @@ def cross_entropy(
         labels, keep = _checked_labels(values(target), logits.shape, outer, classes, ignore_index)
         losses = _against_labels(_as_rows(logits, axis), labels, keep, *options)
     return losses.reshape(outer) if reduction == "none" and losses.shape != outer else losses
+
+
+def _target(target: Any) -> Any:
+    """Labels or probabilities as a Tensor or an array of numbers."""
+    if isinstance(target, Tensor):
+        return target
+    try:
+        array = np.asarray(target)
+    except ValueError:
+        raise ValueError("cross_entropy: the targets are lists of unequal lengths") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            "cross_entropy: the target must be integer labels or probabilities, got "
+            f"{'None' if target is None else array.dtype}"
+            + ("; number the classes: np.unique(names, return_inverse=True)[1]"
+               if array.dtype.kind in "US" else "")
+        )  # fmt: skip
+    return array
 
 
 def _checked_labels(

@@ -148,7 +148,9 @@ class Module:
             raise ValueError(
                 f"load_state_dict: the state does not fit {type(self).__name__}; nothing was "
                 "changed:"
-                + "".join(f"\n    {kind}: {', '.join(c)}" for kind, c in complaints.items() if c)
+                + "".join(
+                    f"\n    {kind}: {', '.join(map(str, c))}" for kind, c in complaints.items() if c
+                )
             )
         new = {n: _cast(n, given[n], value) for n, value in mine.items() if n in given}
         self._take([(mine[name], array) for name, array in new.items()])
@@ -272,6 +274,7 @@ class Sequential(Module):
             self.append(layer)
 
     def forward(self, x: Any) -> Any:
+        """The last layer's result, from x through all layers in turn."""
         for layer in self._layers:
             x = layer(x)
         return x

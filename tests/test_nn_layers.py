@@ -285,3 +285,17 @@ def test_nothing_is_recorded_without_grad():
     model = network(nn)
     with no_grad():
         assert not model(random(7, 5)).requires_grad
+
+
+def test_linear_takes_lists_and_names_what_does_not_fit():
+    weight, bias = Tensor(np.ones((2, 3)), requires_grad=True), [1.0, 2.0]
+    y = nn.functional.linear([[1.0, 2.0, 3.0]], weight, bias)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.data, [[7, 8]])
+    np.testing.assert_array_equal(weight.grad, [[1, 2, 3], [1, 2, 3]])
+    for x, b, fragment in (
+        (np.ones((1, 4)), bias, r"x of shape \(1, 4\) and weight of shape \(2, 3\)"),
+        (np.ones((1, 3)), [1.0], r"bias has shape \(1,\)"),
+    ):
+        with pytest.raises(ValueError, match=fragment):
+            nn.functional.linear(x, weight, b)

@@ -319,7 +319,7 @@ def test_the_position_of_a_label_in_many_axes():
 WRONG = {
     "floats": ([0.0, 1.0, 2.0], TypeError, r"labels must be integers, got float64.*astype"),
     "booleans": ([True, False, True], TypeError, r"labels must be integers, got bool"),
-    "text": (["a", "b", "c"], TypeError, r"labels must be integers, got <U1"),
+    "text": (["a", "b", "c"], TypeError, r"integer labels or probabilities, got <U1"),
     "too few": ([0, 1], ValueError, r"logits of shape \(3, 4\) need labels of shape \(3,\), or .*"
                                     r"probabilities of shape \(3, 4\), got shape \(2,\)"),
     "a column": ([[0], [1], [2]], ValueError, r"got shape \(3, 1\); use labels\.reshape\(\(3,\)\)"),
@@ -384,3 +384,18 @@ def test_the_predictions_dtype_stays(loss, target, dtype):
     (first,) = autograd.grad(value.sum(), x, create_graph=True)
     (second,) = autograd.grad((first * first).sum(), x)
     assert value.dtype == first.dtype == second.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "fragment"),
+    [
+        (["cat", "dog"], TypeError, "number the classes: np.unique"),
+        (None, TypeError, "got None"),
+        ([1, [0]], ValueError, "unequal lengths"),
+        ([1j, 0], TypeError, "complex"),
+    ],
+    ids=["names", "nothing", "ragged", "complex"],
+)
+def test_targets_that_are_no_labels(target, kind, fragment):
+    with pytest.raises(kind, match=fragment):
+        nn.CrossEntropyLoss()(Tensor(np.zeros((2, 3))), target)

@@ -348,3 +348,54 @@ def test_a_single_number_can_be_trained(optimizer):
         (x * x).backward()
         o.step()
     assert abs(x.item()) < 0.05 and x.dtype == np.float32 and x.data.shape == ()
+
+
+def test_a_step_keeps_the_dtype():
+    """NumPy's scalars are strong: float32 / np.sqrt(2) is float64."""
+
+    class Rooted(nn.optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": 0.1})
+
+        def update(self, value, gradient, state, settings):
+            return value - settings["lr"] * gradient / np.sqrt(2)
+
+    for make in (Rooted, nn.optim.Adam, lambda p: nn.optim.SGD(p, momentum=0.9)):
+        layer = nn.Linear(2, 2).astype(np.float64)
+        optimizer = make(layer.parameters())
+        for dtype in (np.float64, np.float32):
+            layer.astype(dtype)
+            layer(np.ones((1, 2))).sum().backward()
+            optimizer.step()
+            assert layer.weight.dtype == layer.bias.dtype == dtype
+
+
+def test_an_update_that_returns_nothing_is_told():
+    class Forgetful(nn.optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": 0.1})
+
+        def update(self, value, gradient, state, settings):
+            value - gradient  # noqa: B018
+
+    p = Tensor([1.0], requires_grad=True)
+    (p * p).sum().backward()
+    with pytest.raises(TypeError, match="is a `return` missing"):
+        Forgetful([p]).step()
+    assert p.data == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "fragment"),
+    [
+        ({"lr": "0.1"}, TypeError, "lr must be a number, got '0.1'"),
+        ({"lr": None}, TypeError, "lr must be a number, got None"),
+        ({"lr": np.ones(2)}, TypeError, "lr must be a number"),
+        ({"betas": (0.9,)}, ValueError, "betas must be two numbers"),
+        ({"betas": 0.9}, ValueError, "betas must be two numbers"),
+    ],
+    ids=str,
+)
+def test_settings_that_are_no_numbers(settings, kind, fragment):
+    with pytest.raises(kind, match=fragment):
+        nn.optim.Adam([Tensor([1.0], requires_grad=True)], **settings)
