@@ -218,10 +218,10 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
     Where the forward stretched an input over an axis, its gradient is the sum over that axis.
     """
     value = parent._value
-    kind = contribution.__class__
+    raw = contribution._value if isinstance(contribution, Node) else contribution
+    kind = raw.__class__
     if kind is value.__class__ and kind is not tuple:  # the usual case, quickly
-        same = kind is not np.ndarray or contribution.shape == value.shape
-        if same and contribution.dtype is value.dtype:
+        if kind is not np.ndarray or (raw.shape == value.shape and raw.dtype is value.dtype):
             return contribution
     if contribution.__class__ is Deferred:
         return contribution

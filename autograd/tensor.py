@@ -39,7 +39,7 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
     time. A Python float or int is taken as it is, and stays weak in promotion (NEP 50).
     """
     operation = declare(ufunc)
-    get_mode, make, birth = current_mode, new_object, next_birth
+    get_mode, make, birth, float64 = current_mode, new_object, next_birth, np.float64
 
     def forward(self: Tensor, other: Any) -> Any:
         inputs: Any
@@ -55,7 +55,8 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
             else:
                 inputs = (None, other) if other._requires_grad and a.dtype.kind == "f" else None
         else:
-            if other.__class__ is not float and other.__class__ is not int:
+            kind = other.__class__
+            if kind is not float and kind is not int and kind is not float64:
                 other = _operand(other, operation)
                 if other is NotImplemented:
                     return other
@@ -82,7 +83,8 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
         return node
 
     def reflected(self: Tensor, other: Any) -> Any:
-        if other.__class__ is not float and other.__class__ is not int:
+        kind = other.__class__
+        if kind is not float and kind is not int and kind is not float64:
             other = _operand(other, operation)
             if other is NotImplemented:
                 return other
