@@ -101,10 +101,10 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
         if data.dtype.kind not in "iub":
             raise TypeError(not_real(operation.name, data.dtype))
         parents = None  # no gradient flows through integers
-    if parents is not None and any(p is None for p in parents):
-        raw = [_floating(a, data) if p is None else a for a, p in zip(raw, parents)] + raw[
-            len(parents) :
-        ]
+    if parents is not None and len(parents) > 1:
+        for position, (parent, rule) in enumerate(zip(parents, operation.rules)):
+            if parent is None and rule is not None:
+                raw[position] = _floating(raw[position], data)
     node = result(like, data, operation, parents, tuple(raw), kwargs, mode)
     return _checked(node, raw) if mode.anomaly else node
 

@@ -106,6 +106,17 @@ def test_functions_of_small_integers(f, dtype):
     np.testing.assert_array_equal(f(Tensor(values)).data, f(Tensor(values.astype(float))).data)
 
 
+def test_an_argument_without_a_rule_stays_as_it_is():
+    pick = primitive(
+        lambda x, index: x[index],
+        lambda g, y, x, index: g[:, None] * np.eye(x.shape[0])[index],
+        None,
+    )
+    x = leaf([5, 6, 7])
+    pick(x, np.array([2, 0])).backward([1.0, 10.0])
+    np.testing.assert_array_equal(x.grad, [10, 0, 1])
+
+
 def test_average_of_small_integers():
     values = np.array([100, 100], np.int8)
     assert np.average(Tensor(values), weights=values).item() == 100
