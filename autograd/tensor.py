@@ -50,7 +50,7 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
             if self._requires_grad:
                 if other._requires_grad:
                     inputs = (self, other)
-                else:  # integers take the long way
+                else:
                     inputs = (self, None) if b.dtype.kind == "f" else None
             else:
                 inputs = (None, other) if other._requires_grad and a.dtype.kind == "f" else None
@@ -60,8 +60,8 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
                 other = _operand(other, operation)
                 if other is NotImplemented:
                     return other
-                if not isinstance(other, (np.ndarray, np.floating)) or other.dtype.kind != "f":
-                    return apply(operation, (self, other))  # integers, a subclass of Tensor
+                if not _is_float(other):  # integers take the long way, and a subclass of Tensor
+                    return apply(operation, (self, other))
             b = other
             inputs = (self, None) if self._requires_grad else None
         if inputs is None or not mode.plain:
@@ -88,7 +88,7 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
             other = _operand(other, operation)
             if other is NotImplemented:
                 return other
-            if not isinstance(other, (np.ndarray, np.floating)) or other.dtype.kind != "f":
+            if not _is_float(other):
                 return apply(operation, (other, self))
         mode = get_mode()
         if not (mode.plain and self._requires_grad):
@@ -148,6 +148,11 @@ def _operand(value: Any, operation: Operation) -> Any:
     if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
         return _operand(np.asarray(value), operation)
     return NotImplemented
+
+
+def _is_float(value: Any) -> bool:
+    """Whether this is a plain array or NumPy scalar of floats."""
+    return isinstance(value, (np.ndarray, np.floating)) and value.dtype.kind == "f"
 
 
 class Tensor(Node):

@@ -60,10 +60,7 @@ def value_and_grad(f: Function) -> Function:
     """
 
     def both(x: Tensors) -> tuple[Tensor, Tensors]:
-        xs, again = _variables(x)
-        value = _value(f, xs, "value_and_grad")
-        gradients = _gradients("value_and_grad", value, xs, None, again)
-        return _released(value, again), _like(x, gradients, again)
+        return _pulled_back("value_and_grad", f, x, None)
 
     return both
 
@@ -77,9 +74,7 @@ def vjp(f: Function, x: Tensors, v: Any = None) -> tuple[Tensor, Tensors]:
     >>> product
     Tensor([ 2., 40.])
     """
-    xs, again = _variables(x)
-    value = _value(f, xs, "vjp")
-    return _released(value, again), _like(x, _gradients("vjp", value, xs, v, again), again)
+    return _pulled_back("vjp", f, x, v)
 
 
 def jvp(f: Function, x: Tensors, v: Tensors) -> tuple[Tensor, Tensor]:
@@ -244,6 +239,13 @@ def _value(f: Function, xs: list[Tensor], caller: str) -> Tensor:
     if not isinstance(value, Tensor):
         raise TypeError(f"{caller}: f must return one Tensor, got {type(value).__name__}")
     return value
+
+
+def _pulled_back(caller: str, f: Function, x: Tensors, v: Any) -> tuple[Tensor, Tensors]:
+    """The value f(x), and v carried back through f to x."""
+    xs, again = _variables(x)
+    value = _value(f, xs, caller)
+    return _released(value, again), _like(x, _gradients(caller, value, xs, v, again), again)
 
 
 def _gradients(

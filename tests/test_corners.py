@@ -194,7 +194,8 @@ def test_a_number_has_an_axis_0_for_reductions_as_in_numpy(f):
 def test_one_tensor_in_the_place_of_a_list():
     values = np.arange(12.0).reshape(2, 3, 2)
     weights = np.arange(12.0)
-    for join in (np.concatenate, np.stack, np.vstack, np.hstack):
+    flat = lambda x: np.concatenate(x, axis=None)  # noqa: E731
+    for join in (np.concatenate, np.stack, np.vstack, np.hstack, flat):
         expected = join(values)
         weighted = lambda x, join=join: join(x).reshape(-1) * weights  # noqa: E731
         np.testing.assert_array_equal(join(leaf(values)).data, expected)

@@ -159,14 +159,14 @@ defvjp(
 )
 defvjp(  # a nan loses; the first argument wins a tie
     np.fmax,
-    lambda g, y, x1, x2: np.where((x1 >= x2) | (x2 != x2), g, 0),
-    lambda g, y, x1, x2: np.where((x1 >= x2) | (x2 != x2), 0, g),
+    lambda g, y, x1, x2: gate(g, (x1 >= x2) | (x2 != x2)),
+    lambda g, y, x1, x2: gate(g, ~((x1 >= x2) | (x2 != x2))),
     formula="g where x1 >= x2, g where x1 < x2",
 )
 defvjp(
     np.fmin,
-    lambda g, y, x1, x2: np.where((x1 <= x2) | (x2 != x2), g, 0),
-    lambda g, y, x1, x2: np.where((x1 <= x2) | (x2 != x2), 0, g),
+    lambda g, y, x1, x2: gate(g, (x1 <= x2) | (x2 != x2)),
+    lambda g, y, x1, x2: gate(g, ~((x1 <= x2) | (x2 != x2))),
     formula="g where x1 <= x2, g where x1 > x2",
 )
 
@@ -204,7 +204,7 @@ def clip(
 for function in (np.floor, np.ceil, np.trunc, np.rint, np.sign):
     defvjp(function, zeros, formula="0")
 defvjp(np.floor_divide, zeros, zeros, formula="0, 0")
-defvjp(np.heaviside, zeros, lambda g, y, x1, x2: np.where(x1 == 0, g, 0), formula="0, g at 0")
+defvjp(np.heaviside, zeros, lambda g, y, x1, x2: gate(g, x1 == 0), formula="0, g at 0")
 defvjp(
     np.remainder,
     lambda g, y, x1, x2: g,
@@ -257,7 +257,7 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
 
 defvjp(
     np.nan_to_num,
-    lambda g, y, x, copy=True, nan=0.0, posinf=None, neginf=None: np.where(np.isfinite(x), g, 0),
+    lambda g, y, x, copy=True, nan=0.0, posinf=None, neginf=None: gate(g, np.isfinite(x)),
     formula="g where x is finite",
 )
 operations[np.nan_to_num].forward = _nan_to_num

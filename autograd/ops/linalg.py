@@ -47,6 +47,9 @@ defvjp(np.matmul, matmul_by_left, matmul_by_right, formula="g x2ᵀ, x1ᵀ g")
 # ---- einsum -----------------------------------------------------------------------------------
 # Every call is brought to one form, explicit letters for every axis: 'ij,jk->ik'.
 
+# Capitals first, as in ASCII: the axes of an implicit result are sorted.
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 
 def explicit(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
     """The letters of each operand and of the result, with '...' spelled out."""
@@ -56,14 +59,13 @@ def explicit(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
         raise ValueError(
             f"{subscripts!r} describes {len(terms)} operands, but {len(ndims)} were given"
         )
-    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-             if c not in subscripts]  # fmt: skip
+    spare = [c for c in ALPHABET if c not in subscripts]
     hidden = [n - len(t.replace("...", "")) if "..." in t else 0 for t, n in zip(terms, ndims)]
     longest = spare[: max(hidden, default=0)]
     terms = [t.replace("...", "".join(longest[len(longest) - h :])) for t, h in zip(terms, hidden)]
     if arrow:
         return terms, output.replace("...", "".join(longest))
-    letters = "".join(terms).replace("".join(longest), "") if longest else "".join(terms)
+    letters = "".join(terms)
     once = sorted(c for c in set(letters) if c not in longest and letters.count(c) == 1)
     return terms, "".join(longest) + "".join(once)
 
@@ -78,8 +80,7 @@ def einsum_rule(
 ) -> list[Any]:
     """The gradient of an operand is an einsum too: of g and the others, to its own letters."""
     gradients = []
-    spare = [c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-             if c not in output and not any(c in term for term in terms)]  # fmt: skip
+    spare = [c for c in ALPHABET if c not in output and not any(c in term for term in terms)]
     for k, (operand, term) in enumerate(zip(operands, terms)):
         with_g = [(g, output)] + [pair for i, pair in enumerate(zip(operands, terms)) if i != k]
         fresh = iter(spare)
@@ -141,6 +142,4 @@ def _check_lengths(terms: list[str], arrays: list[Any]) -> None:
 
 
 def _letters(numbers: Any) -> str:
-    # Capitals first: where the result is implicit, letters are sorted as numbers would be.
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-    return "".join("..." if n is Ellipsis else alphabet[n] for n in numbers)
+    return "".join("..." if n is Ellipsis else ALPHABET[n] for n in numbers)

@@ -60,14 +60,14 @@ def concatenate_rule(
     """Each array gets its own part of g."""
     if axis is None:
         parts = concatenate_rule(g, y, [a.reshape(-1) for a in arrays], 0)
-        return [part.reshape(a.shape) for part, a in zip(parts, arrays)]
+        return _as_given([part.reshape(a.shape) for part, a in zip(parts, arrays)], arrays)
     ahead = (slice(None),) * (axis % g.ndim)
     parts, start = [], 0
     for a in arrays:
         end = start + a.shape[axis]
         parts.append(g[(*ahead, slice(start, end))])
         start = end
-    return parts if isinstance(arrays, (list, tuple)) else np.stack(parts)
+    return _as_given(parts, arrays)
 
 
 def stack_rule(
@@ -75,8 +75,12 @@ def stack_rule(
 ) -> Any:
     """Each array gets its own layer of g."""
     ahead = (slice(None),) * (axis % g.ndim)
-    layers = [g[(*ahead, i)] for i in range(len(arrays))]
-    return layers if isinstance(arrays, (list, tuple)) else np.stack(layers)
+    return _as_given([g[(*ahead, i)] for i in range(len(arrays))], arrays)
+
+
+def _as_given(parts: list[Any], arrays: Any) -> Any:
+    """A list of gradients for a list of arrays; one gradient for one array that was given."""
+    return parts if isinstance(arrays, (list, tuple)) else np.stack(parts)
 
 
 defvjp(np.concatenate, concatenate_rule, formula="each its part of g")
@@ -148,10 +152,10 @@ def pad(
     if mode == "constant":
         return pad_with_constants(array, pad_width, constant_values)
     if mode not in _COPYING or reflect_type != "even":
+        odd = f" with reflect_type={reflect_type!r}" if mode in _COPYING else ""
         raise TypeError(
-            f"np.pad: mode={mode!r}" + ("" if mode in _COPYING else " is")
-            + (f" with reflect_type={reflect_type!r} is" if mode in _COPYING else "")
-            + f" not supported for Tensors; use one of {('constant', *_COPYING)}"
-        )  # fmt: skip
+            f"np.pad: mode={mode!r}{odd} is not supported for Tensors; use one of "
+            f"{('constant', *_COPYING)}"
+        )
     places = np.pad(np.arange(array.size).reshape(array.shape), pad_width, mode)
     return array.reshape(-1)[places]
