@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd import Tensor
 from nn import functional
+from nn.functional.arguments import as_input
 from nn.init import uniform_
 from nn.module import Module
 
@@ -49,7 +50,7 @@ class Linear(Module):
         self.bias = _parameter((out_features,), bound, "bias", dtype, rng) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        x = functional.as_input(x, self.weight.dtype)
+        x = as_input(x, self.weight.dtype)
         if x.shape[-1:] != (self.in_features,):
             raise ValueError(self._wrong_width(x.shape))
         return functional.linear(x, self.weight, self.bias)

@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd import Tensor
 from nn import functional
+from nn.functional.arguments import check_reduction, check_smoothing, values
 from nn.module import Module
 
 __all__ = ["CrossEntropyLoss", "MSELoss"]
@@ -24,7 +25,7 @@ class MSELoss(Module):
     """
 
     def __init__(self, reduction: str = "mean") -> None:
-        functional.check_reduction("MSELoss", reduction)
+        check_reduction("MSELoss", reduction)
         self.reduction = reduction
 
     def forward(self, prediction: Any, target: Any) -> Tensor:
@@ -46,9 +47,9 @@ class CrossEntropyLoss(Module):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        functional.check_reduction("CrossEntropyLoss", reduction)
-        functional.check_smoothing("CrossEntropyLoss", label_smoothing)
-        self.weight = None if weight is None else np.array(functional.values(weight))
+        check_reduction("CrossEntropyLoss", reduction)
+        check_smoothing("CrossEntropyLoss", label_smoothing)
+        self.weight = None if weight is None else np.array(values(weight))
         self.ignore_index = ignore_index
         self.reduction, self.label_smoothing = reduction, label_smoothing
 

@@ -1,9 +1,6 @@
-"""Layers, activations and losses as functions: what they compute, and their rules.
+"""Losses, and their rules: what a prediction costs, given the target.
 
-Arrays and lists are taken wherever a Tensor is. Layers cast inputs that need no gradient to the
-dtype of their parameters, losses cast targets to the dtype of the prediction.
-
-May import: autograd.
+May import: autograd, arguments.
 """
 
 from __future__ import annotations
@@ -13,127 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from autograd import (
-    Tensor,
-    log_sigmoid,
-    log_softmax,
-    logsumexp,
-    primitive,
-    relu,
-    sigmoid,
-    softmax,
-    softplus,
+from autograd import Tensor, log_softmax, primitive, softmax
+from nn.functional.arguments import (
+    as_input,
+    as_prediction,
+    check_reduction,
+    check_smoothing,
+    share_of,
+    values,
 )
 
-__all__ = [
-    "cross_entropy", "linear", "log_sigmoid", "log_softmax", "logsumexp", "mse_loss", "relu",
-    "sigmoid", "softmax", "softplus", "tanh",
-]  # fmt: skip
-
-
-def as_input(x: Any, dtype: Any) -> Any:
-    """x as a Tensor or array, in this dtype if it needs no gradient."""
-    if x.__class__ is np.ndarray and x.dtype == dtype:
-        return x
-    if not isinstance(x, Tensor):
-        x = Tensor(x)
-    return x if x.requires_grad or x.dtype == dtype else x.astype(dtype)
-
-
-def values(x: Any) -> Any:
-    """The plain array of what needs no gradient: of a Tensor, an array or a list."""
-    return x.data if isinstance(x, Tensor) else np.asarray(x)
-
-
-# ---- layers and activations -------------------------------------------------------------------
-
-
-def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    y = np.matmul(x, weight.T)
-    if bias is None:
-        return y
-    if y.dtype != bias.dtype:
-        return y + bias
-    y += bias  # y is nobody else's
-    return y
-
-
-def _linear_by_weight(g: Any, y: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-    """gᵀ x: over all leading axes the sum of the outer products."""
-    if x.ndim != 2:
-        rows = math.prod(x.shape[:-1])
-        g, x = g.reshape((rows, weight.shape[0])), x.reshape((rows, weight.shape[1]))
-    return g.T @ x
-
-
-_fused_linear = primitive(
-    _linear,
-    lambda g, y, x, weight, bias=None: g @ weight,
-    _linear_by_weight,
-    lambda g, y, x, weight, bias=None: g,
-    formula="g W, gᵀ x, g",
-)
-
-
-def linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    """x Wᵀ + b over the last axis.
-
-    Shapes: x (..., in), weight (out, in), bias (out,), the result (..., out).
-
-    >>> linear(Tensor([1.0, 2.0]), Tensor([[1.0, 1.0], [0.0, 10.0]]), Tensor([0.0, 1.0]))
-    Tensor([ 3., 21.])
-    """
-    x, weight = (a if isinstance(a, Tensor) else np.asarray(a) for a in (x, weight))
-    bias = bias if bias is None or isinstance(bias, Tensor) else np.asarray(bias)
-    if not x.ndim or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"linear: x of shape {x.shape} and weight of shape {weight.shape} do not fit: the last "
-            "axis of x must be as long as that of weight, which is (out, in)"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(
-            f"linear: bias has shape {bias.shape}, but weight {weight.shape} has "
-            f"{weight.shape[0]} outputs; bias must have shape {weight.shape[:1]}"
-        )
-    return _fused_linear(x, weight, bias)
-
-
-def tanh(x: Any) -> Any:
-    """The hyperbolic tangent of each element: `np.tanh`.
-
-    >>> tanh(Tensor([0.0]))
-    Tensor([0.])
-    """
-    return np.tanh(x)
-
-
-# ---- losses -----------------------------------------------------------------------------------
-
-REDUCTIONS = ("mean", "sum", "none")
-
-
-def check_reduction(name: str, reduction: str) -> None:
-    """Raise ValueError for an unknown reduction."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{name}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
-
-
-def check_smoothing(name: str, label_smoothing: float) -> None:
-    """Raise ValueError for a label smoothing beyond [0, 1]."""
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{name}: label_smoothing must be in [0, 1], got {label_smoothing}")
-
-
-def _prediction(x: Any) -> Tensor:
-    x = x if isinstance(x, Tensor) else Tensor(x)
-    return x if x.dtype.kind == "f" else x.astype(np.float64)
-
-
-def _share(reduction: str, count: Any) -> float:
-    """What each element counts in the reduced loss; in the mean of nothing, nan."""
-    if reduction != "mean":
-        return 1.0
-    return 1 / float(count) if count else math.nan
+__all__ = ["cross_entropy", "mse_loss"]
 
 
 def _mse_loss(prediction: Any, target: Any, share: float, total: bool) -> Any:
@@ -165,7 +52,7 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     Tensor(2.)
     """
     check_reduction("mse_loss", reduction)
-    prediction = _prediction(prediction)
+    prediction = as_prediction(prediction)
     target = as_input(target, prediction.dtype)
     if prediction.shape != target.shape:
         cure = "give one target for each element of the prediction"
@@ -175,7 +62,7 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
             f"mse_loss: the prediction has shape {prediction.shape}, the target {target.shape}; "
             f"they must be the same; {cure}"
         )
-    return _fused_mse(prediction, target, _share(reduction, prediction.size), reduction != "none")
+    return _fused_mse(prediction, target, share_of(reduction, prediction.size), reduction != "none")
 
 
 # Cross-entropy of rows of logits (n, C), with labels (n,) or with probabilities (n, C). If `total`,
@@ -277,7 +164,7 @@ def cross_entropy(
     """
     check_reduction("cross_entropy", reduction)
     check_smoothing("cross_entropy", label_smoothing)
-    logits = _prediction(logits)
+    logits = as_prediction(logits)
     if not logits.ndim:
         raise ValueError("cross_entropy: logits need an axis of classes, (n, C) or (C,), got ()")
     target = _target(target)
@@ -362,7 +249,7 @@ def _against_labels(
     if keep is not None:  # ignored rows are taken out before anything is looked up
         logits, labels = logits[keep], labels[keep]
     counts = None if weight is None else weight[labels][:, None]
-    share = _share(reduction, len(labels) if counts is None else counts.sum())
+    share = share_of(reduction, len(labels) if counts is None else counts.sum())
     total = reduction != "none"
     if label_smoothing:
         one_hot = _one_hot(labels, logits.shape, logits.dtype)
@@ -380,7 +267,9 @@ def _against_probabilities(
     logits: Any, target: Any, weight: Any, reduction: str, label_smoothing: float
 ) -> Any:
     target = _smoothed(target, weight, label_smoothing)
-    return _fused_probabilities(logits, target, _share(reduction, len(logits)), reduction != "none")
+    return _fused_probabilities(
+        logits, target, share_of(reduction, len(logits)), reduction != "none"
+    )
 
 
 def _smoothed(target: Any, weight: Any, label_smoothing: float) -> Any:

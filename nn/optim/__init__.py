@@ -1,0 +1,13 @@
+"""Optimisers, and schedules of their learning rates.
+
+    >>> import nn
+    >>> model = nn.Linear(2, 1)
+    >>> optimizer = nn.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+May import: its own files.
+"""
+
+from nn.optim.algorithms import SGD, Adam
+from nn.optim.optimizer import Optimizer
+
+__all__ = ["Adam", "Optimizer", "SGD"]
