@@ -1,7 +1,8 @@
 """Layers, activations and losses as functions; each file holds one family of them.
 
+    >>> from autograd import Tensor
     >>> from nn import functional
-    >>> functional.relu([-1.0, 2.0])
+    >>> functional.relu(Tensor([-1.0, 2.0]))
     Tensor([0., 2.])
 
 May import: its own files.

@@ -24,6 +24,7 @@ class SGD(Optimizer):
     Args: params, Tensors or groups of them; maximize, to climb instead. Raises ValueError for
     negative settings and for nesterov without momentum or with dampening. Source: PyTorch's SGD.
 
+    >>> from autograd import Tensor
     >>> p = Tensor([1.0], requires_grad=True)
     >>> (p * p).sum().backward()
     >>> SGD([p], lr=0.25).step()
@@ -84,6 +85,7 @@ class Adam(Optimizer):
     negative settings and for betas beyond [0, 1). Sources: Kingma and Ba, Adam, 2015 (its first
     algorithm); PyTorch's Adam.
 
+    >>> from autograd import Tensor
     >>> p = Tensor([1.0], requires_grad=True)
     >>> (p * p).sum().backward()
     >>> Adam([p], lr=0.25).step()
