@@ -19,6 +19,7 @@ __all__ = [
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent of each element: `np.tanh`.
 
+    >>> from autograd import Tensor
     >>> tanh(Tensor([0.0]))
     Tensor([0.])
     """
