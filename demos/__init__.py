@@ -1,0 +1,1 @@
+"""Demos: each file is a lesson that runs by itself; `python -m demos` lists them."""
