@@ -30,12 +30,14 @@ if not hasattr(_autograd, "Tensor"):
 
 from nn import functional, init, optim  # noqa: E402
 from nn.activations import ReLU, Sigmoid, Tanh  # noqa: E402
+from nn.data import DataLoader, load_idx, standardize, train_test_split  # noqa: E402
 from nn.layers import Linear  # noqa: E402
 from nn.losses import CrossEntropyLoss, MSELoss  # noqa: E402
 from nn.module import Module, Sequential  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
 
 __all__ = [
-    "CrossEntropyLoss", "Linear", "MSELoss", "Module", "ReLU", "Sequential", "Sigmoid", "Tanh",
-    "functional", "init", "manual_seed", "optim",
+    "CrossEntropyLoss", "DataLoader", "Linear", "MSELoss", "Module", "ReLU", "Sequential",
+    "Sigmoid", "Tanh", "functional", "init", "load_idx", "manual_seed", "optim", "standardize",
+    "train_test_split",
 ]  # fmt: skip
