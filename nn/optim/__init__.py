@@ -7,7 +7,7 @@
 May import: its own files.
 """
 
-from nn.optim.algorithms import SGD, Adam
+from nn.optim.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.optim.optimizer import Optimizer
 
-__all__ = ["Adam", "Optimizer", "SGD"]
+__all__ = ["Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD"]

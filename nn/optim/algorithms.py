@@ -12,7 +12,7 @@ import numpy as np
 
 from nn.optim.optimizer import Optimizer
 
-__all__ = ["Adam", "SGD"]
+__all__ = ["Adagrad", "Adam", "AdamW", "RMSprop", "SGD"]
 
 
 class SGD(Optimizer):
@@ -78,8 +78,9 @@ class Adam(Optimizer):
     """Steps of about lr each, by running means m of the gradient and v of its square.
 
     m and v are averaged with betas and corrected for their start at 0, then
-    p - lr m / (sqrt(v) + eps). weight_decay p is added to the gradient; with amsgrad v is the
-    largest so far.
+    p - lr m / (sqrt(v) + eps). weight_decay p is added to the gradient, or with
+    decoupled_weight_decay p shrinks by lr weight_decay (AdamW); with amsgrad v is the largest so
+    far.
 
     Args: params, Tensors or groups of them; maximize, to climb instead. Raises ValueError for
     negative settings and for betas beyond [0, 1). Sources: Kingma and Ba, Adam, 2015 (its first
@@ -103,21 +104,26 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        decoupled_weight_decay: bool = False,
     ) -> None:
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
-            "maximize": maximize,
+            "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay,
         })  # fmt: skip
+
+    def initial(self, value: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {"step": 0, "exp_avg": np.zeros_like(value), "exp_avg_sq": np.zeros_like(value)}
 
     def update(
         self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
     ) -> Any:
-        if not state:
-            state.update(step=0, exp_avg=np.zeros_like(value), exp_avg_sq=np.zeros_like(value))
-        beta1, beta2 = settings["betas"]
+        lr, (beta1, beta2) = settings["lr"], settings["betas"]
         g = -gradient if settings["maximize"] else gradient
         if settings["weight_decay"]:
-            g = g + settings["weight_decay"] * value
+            if settings["decoupled_weight_decay"]:
+                value = value * (1 - lr * settings["weight_decay"])
+            else:
+                g = g + settings["weight_decay"] * value
         m, v, step = state["exp_avg"], state["exp_avg_sq"], state["step"] + 1
         m = m + (g - m) * (1 - beta1)
         v = v * beta2 + g * g * (1 - beta2)
@@ -125,4 +131,155 @@ class Adam(Optimizer):
         if settings["amsgrad"]:
             v = state["max_exp_avg_sq"] = np.maximum(state.get("max_exp_avg_sq", v), v)
         root = np.sqrt(v) / (1 - beta2**step) ** 0.5 + settings["eps"]
-        return value - settings["lr"] / (1 - beta1**step) * (m / root)
+        return value - lr / (1 - beta1**step) * (m / root)
+
+
+class AdamW(Adam):
+    """Adam whose weight decay is decoupled: p shrinks by lr weight_decay, apart from the gradient.
+
+    Args, errors: as Adam's. Sources: Loshchilov and Hutter, Decoupled weight decay regularization,
+    2019; PyTorch's AdamW.
+
+    >>> from autograd import Tensor
+    >>> p = Tensor([1.0], requires_grad=True)
+    >>> (0 * p).sum().backward()
+    >>> AdamW([p], lr=0.5, weight_decay=0.1).step()
+    >>> p
+    Tensor([0.95], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad,
+            maximize=maximize, decoupled_weight_decay=True,
+        )  # fmt: skip
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        super().check(settings)
+        if not settings["decoupled_weight_decay"]:
+            raise ValueError(
+                "AdamW: decoupled_weight_decay must be True; use Adam for decay in the gradient"
+            )
+
+
+class RMSprop(Optimizer):
+    """The gradient divided by the root of a running mean v of its square.
+
+    v = alpha v + (1 - alpha) g², then p - lr g / (sqrt(v) + eps). With centered, the square of a
+    running mean of g is taken from v; with momentum, b = momentum b + g / (sqrt(v) + eps) and
+    p - lr b. weight_decay p is added to the gradient.
+
+    Args: params, Tensors or groups of them; maximize, to climb instead. Raises ValueError for
+    negative settings and for an alpha above 1. Sources: Tieleman and Hinton, 2012 (lecture 6);
+    Graves, Generating sequences with recurrent neural networks, 2013 (centered); PyTorch's RMSprop.
+
+    >>> from autograd import Tensor
+    >>> p = Tensor([1.0], requires_grad=True)
+    >>> (p * p).sum().backward()
+    >>> RMSprop([p], lr=0.25, alpha=0.75).step()
+    >>> p
+    Tensor([0.5], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, {
+            "lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay,
+            "momentum": momentum, "centered": centered, "maximize": maximize,
+        })  # fmt: skip
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        super().check(settings)
+        if settings["alpha"] > 1:
+            raise ValueError(f"RMSprop: alpha must be at most 1, got {settings['alpha']}")
+
+    def initial(self, value: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {"step": 0, "square_avg": np.zeros_like(value)}
+
+    def update(
+        self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
+    ) -> Any:
+        g = -gradient if settings["maximize"] else gradient
+        if settings["weight_decay"]:
+            g = g + settings["weight_decay"] * value
+        alpha, momentum = settings["alpha"], settings["momentum"]
+        v = state["square_avg"] * alpha + g * g * (1 - alpha)
+        state.update(step=state["step"] + 1, square_avg=v)
+        if settings["centered"]:
+            m = state.get("grad_avg", 0.0)
+            m = state["grad_avg"] = m + (g - m) * (1 - alpha)
+            v = v - m * m
+        g = g / (np.sqrt(v) + settings["eps"])
+        if momentum:
+            g = state["momentum_buffer"] = state.get("momentum_buffer", 0.0) * momentum + g
+        return value - settings["lr"] * g
+
+
+class Adagrad(Optimizer):
+    """The gradient divided by the root of the sum s of all its squares.
+
+    s = s + g², then p - rate g / (sqrt(s) + eps), where rate = lr / (1 + (step - 1) lr_decay). s
+    starts at initial_accumulator_value. weight_decay p is added to the gradient.
+
+    Args: params, Tensors or groups of them; maximize, to climb instead. Raises ValueError for
+    negative settings. Sources: Duchi, Hazan and Singer, Adaptive subgradient methods, 2011;
+    PyTorch's Adagrad.
+
+    >>> from autograd import Tensor
+    >>> p = Tensor([1.0], requires_grad=True)
+    >>> (p * p).sum().backward()
+    >>> Adagrad([p], lr=0.25).step()
+    >>> p
+    Tensor([0.75], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, {
+            "lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value, "eps": eps,
+            "maximize": maximize,
+        })  # fmt: skip
+
+    def initial(self, value: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {"step": 0, "sum": np.full_like(value, settings["initial_accumulator_value"])}
+
+    def update(
+        self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
+    ) -> Any:
+        g = -gradient if settings["maximize"] else gradient
+        if settings["weight_decay"]:
+            g = g + settings["weight_decay"] * value
+        rate = settings["lr"] / (1 + state["step"] * settings["lr_decay"])
+        total = state["sum"] + g * g
+        state.update(step=state["step"] + 1, sum=total)
+        return value - rate * (g / (np.sqrt(total) + settings["eps"]))

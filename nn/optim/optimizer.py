@@ -3,25 +3,37 @@
 Steps follow PyTorch's order of operations. A step gives each parameter a new array rather than
 writing into the old one, so a graph recorded before the step keeps the values it used.
 
-May import: autograd.
+May import: autograd, names.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from autograd import Tensor, enable_grad
+from nn.names import unknown
 
 __all__ = ["Optimizer"]
+
+NUMBERS = (
+    "lr", "momentum", "dampening", "weight_decay", "eps", "alpha", "lr_decay",
+    "initial_accumulator_value", "initial_lr",
+)  # fmt: skip
+FLAGS = ("nesterov", "maximize", "amsgrad", "centered", "decoupled_weight_decay")
+NOTES = ("initial_lr",)  # what schedulers note in a group, beside the optimiser's settings
+# Settings of PyTorch's that choose how it computes and not what: passed over in its states.
+PYTORCHS = ("foreach", "capturable", "differentiable", "fused", "param_names")
 
 
 class Optimizer:
     """Base of the optimisers: groups of parameters with their settings, and the state of each.
 
-    A subclass writes `update`, the step for one array, and calls this __init__ with its settings.
+    A subclass writes `update`, the step for one array, and `initial`, the state before the first
+    step if it keeps one, and calls this __init__ with its settings.
 
     Args: params, Tensors, or dicts {"params": Tensors, setting: value} for groups with settings of
         their own; defaults, the settings for all others.
@@ -48,35 +60,37 @@ class Optimizer:
         for group in self._groups(params):
             self.add_param_group(group)
 
+    def initial(self, value: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The state of one parameter before its first step: what `update` needs to find there."""
+        return {}
+
     def update(
         self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
     ) -> Any:
         """The new value of one parameter: a fresh array.
 
-        `state` is the parameter's own dict, empty before the first step and kept between steps;
+        `state` is the parameter's own dict, kept between steps; put new arrays into it.
         `settings` are those of its group. The arrays given are not to be written into.
         """
         raise NotImplementedError(f"{type(self).__name__} has no method `update`; write one")
 
     def check(self, settings: Mapping[str, Any]) -> None:
-        """Raise ValueError for settings that make no sense; subclasses add their own."""
+        """Raise ValueError for settings that make no sense, TypeError for those of a wrong kind;
+        subclasses add their own."""
         kind = type(self).__name__
-        for name in ("lr", "momentum", "dampening", "weight_decay", "eps"):
-            if name not in settings:
-                continue
-            value = _plain(settings[name])
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise TypeError(f"{kind}: {name} must be a number, got {settings[name]!r}")
-            if name != "dampening" and not value >= 0:
-                raise ValueError(f"{kind}: {name} must be >= 0, got {value}")
+        for name, setting in settings.items():
+            if name in NUMBERS:
+                value = _number(f"{kind}: {name}", setting)
+                if name != "dampening" and not value >= 0:
+                    raise ValueError(f"{kind}: {name} must be >= 0, got {value}")
+            elif name in FLAGS and str(_plain(setting)) not in ("False", "True", "0", "1"):
+                raise TypeError(f"{kind}: {name} must be True or False, got {setting!r}")
         betas = settings.get("betas", (0.0, 0.0))
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"{kind}: betas must be two numbers, got {betas!r}")
         for i, beta in enumerate(betas):
-            if not 0 <= beta < 1:
-                raise ValueError(
-                    f"{type(self).__name__}: betas[{i}] must be at least 0 and below 1, got {beta}"
-                )
+            if not 0 <= _number(f"{kind}: betas[{i}]", beta) < 1:
+                raise ValueError(f"{kind}: betas[{i}] must be at least 0 and below 1, got {beta}")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; one whose `.grad` is None is left alone.
@@ -88,21 +102,145 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        changes = []  # all are computed before the first is made: an error changes nothing
         for group in self.param_groups:
             settings = {name: _plain(value) for name, value in group.items() if name != "params"}
             for parameter in group["params"]:
                 gradient = parameter.grad
                 if gradient is not None:
-                    state = self.state.setdefault(parameter, {})
-                    new = self.update(parameter.data, gradient, state, settings)
-                    if new is None:
-                        raise TypeError(
-                            f"{type(self).__name__}.update returned None; it must return the new "
-                            "array (is a `return` missing?)"
-                        )
-                    # A step must not change the dtype: float32 / np.sqrt(2) is float64.
-                    parameter.data = np.asarray(new, dtype=parameter.dtype)
+                    value, kept = parameter.data, self.state.get(parameter)
+                    state = self.initial(value, settings) if kept is None else kept.copy()
+                    new = self.update(value, gradient, state, settings)
+                    if new.__class__ is not np.ndarray or new.dtype is not value.dtype:
+                        new = self._as_array(new, value)
+                    if new.shape != value.shape:
+                        raise ValueError(self._wrong_shape(new, value, gradient))
+                    changes.append((parameter, new, state))
+        for parameter, new, state in changes:
+            parameter.data = new
+            if state:
+                self.state[parameter] = state
         return loss
+
+    def _as_array(self, new: Any, value: Any) -> np.ndarray:
+        """A step must not change the dtype: float32 / np.sqrt(2) is float64."""
+        if new is None:
+            raise TypeError(
+                f"{type(self).__name__}.update returned None; it must return the new array (is a "
+                "`return` missing?)"
+            )
+        return np.asarray(new, dtype=value.dtype)
+
+    def _wrong_shape(self, new: Any, value: Any, gradient: Any) -> str:
+        return (
+            f"{type(self).__name__}.step: the update of a parameter of shape {value.shape}, with a "
+            f"gradient of shape {gradient.shape}, has shape {new.shape}; the shape must stay"
+        )
+
+    # ---- state --------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of the settings and of the state, in PyTorch's format, with arrays for Tensors.
+
+        Returns {"state": {index: {name: value}}, "param_groups": [{settings, "params": indices}]};
+        parameters are counted over all groups.
+
+        >>> p = Tensor([1.0], requires_grad=True)
+        >>> class Still(Optimizer):
+        ...     update = lambda self, value, gradient, state, settings: value.copy()
+        >>> Still([p], {"lr": 0.1}).state_dict()
+        {'state': {}, 'param_groups': [{'lr': 0.1, 'params': [0]}]}
+        """
+        numbers: dict[Tensor, int] = {}
+        groups = []
+        for group in self.param_groups:
+            settings = {k: _plain(value) for k, value in group.items() if k != "params"}
+            indices = [numbers.setdefault(p, len(numbers)) for p in group["params"]]
+            groups.append({**settings, "params": indices})
+        state = {
+            index: {name: _copied(value) for name, value in self.state[parameter].items()}
+            for parameter, index in numbers.items()
+            if parameter in self.state
+        }
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take settings and state that `state_dict`, or PyTorch's, has given.
+
+        Arrays are copied, and cast to the dtypes of the parameters; a parameter without a saved
+        state starts anew. PyTorch's Tensors are to be made arrays before; its settings of how to
+        compute (foreach, fused and the like) are passed over.
+
+        Raises ValueError that lists everything that does not fit, TypeError for what is no such
+        dict; then nothing has changed.
+        """
+        saved_groups, saved_states = _parts(state_dict)
+        sizes = [len(group["params"]) for group in saved_groups]
+        mine = [len(group["params"]) for group in self.param_groups]
+        complaints = []
+        if sizes != mine:
+            complaints.append(f"groups of {sizes} parameters, expected {mine}")
+        groups = [
+            {"params": old["params"], **self._settings_from(f"group {i}", saved, complaints)}
+            for i, (old, saved) in enumerate(zip(self.param_groups, saved_groups))
+        ]
+        if not complaints:
+            states = self._states_from(groups, saved_groups, saved_states, complaints)
+        if complaints:
+            raise ValueError(
+                f"load_state_dict: the state does not fit {type(self).__name__}; nothing was "
+                "changed:" + "".join(f"\n    {complaint}" for complaint in complaints)
+            )
+        self.param_groups, self.state = groups, states
+
+    def _settings_from(
+        self, title: str, saved: Mapping[str, Any], complaints: list[str]
+    ) -> dict[str, Any]:
+        """The settings of one saved group; what is wrong with them is added to the complaints."""
+        given = {k: v for k, v in saved.items() if k != "params" and k not in PYTORCHS}
+        missing = [name for name in self.defaults if name not in given]
+        if missing:
+            complaints.append(f"{title}: missing settings {', '.join(missing)}")
+        for name in given:
+            if name not in self.defaults and name not in NOTES:
+                complaints.append(f"{title}: {unknown('setting', name, self.defaults)}")
+        settings = {name: _plain(value) for name, value in given.items()}
+        for name, default in self.defaults.items():  # a JSON file knows no tuples
+            if isinstance(default, tuple) and isinstance(settings.get(name), list):
+                settings[name] = tuple(settings[name])
+        try:
+            self.check(self.defaults | settings)
+        except (TypeError, ValueError) as error:
+            complaints.append(f"{title}: {error}")
+        return settings
+
+    def _states_from(
+        self, groups: list[dict[str, Any]], saved_groups: Any, saved_states: Any, complaints: Any
+    ) -> dict[Tensor, dict[str, Any]]:
+        """The states of all parameters; what is wrong with them is added to the complaints."""
+        places = {}
+        for group, saved in zip(groups, saved_groups):
+            for parameter, index in zip(group["params"], saved["params"]):
+                if index in places:
+                    complaints.append(f"parameter {index} is listed twice")
+                places[index] = parameter, group
+        states = {}
+        for index, saved in saved_states.items():
+            if index not in places:
+                complaints.append(f"state of parameter {index!r}, which no group lists")
+            elif saved:  # an empty one is that of a parameter that made no step
+                parameter, settings = places[index]
+                title, fresh = f"parameter {index}", self.initial(parameter.data, settings)
+                missing = [name for name in fresh if name not in saved]
+                if missing:
+                    complaints.append(f"{title}: missing {', '.join(missing)}")
+                states[parameter] = {
+                    name: _entry(f"{title}: {name}", value, fresh.get(name, parameter), complaints)
+                    for name, value in saved.items()
+                }
+        return states
+
+    # ---- groups -------------------------------------------------------------------------------
 
     def zero_grad(self) -> None:
         """Set the `.grad` of every parameter to None."""
@@ -123,11 +261,9 @@ class Optimizer:
                 f"{name} got an empty parameter list; pass model.parameters() of a model that has "
                 "some (an iterator serves only once: make it anew, or keep a list)"
             )
-        unknown = [key for key in group if key != "params" and key not in self.defaults]
-        if unknown:
-            raise ValueError(
-                f"{name} has no setting {unknown[0]!r}; it has {', '.join(self.defaults)}"
-            )
+        for key in group:
+            if key != "params" and key not in self.defaults and key not in NOTES:
+                raise ValueError(f"{name}: {unknown('setting', key, self.defaults)}")
         seen = {id(p) for g in self.param_groups for p in g["params"]}
         for position, parameter in enumerate(params):
             self._check_parameter(position, parameter)
@@ -176,8 +312,63 @@ class Optimizer:
         return f"{type(self).__name__}({''.join(lines)}\n)"
 
 
+def _parts(state_dict: Any) -> tuple[Any, Any]:
+    """The groups and the states of a state dict, of the right kinds all the way down."""
+    try:
+        groups, states = state_dict["param_groups"], state_dict["state"]
+        fits = isinstance(groups, (list, tuple)) and isinstance(states, Mapping)
+        for index in [index for group in groups for index in group["params"]]:
+            fits = fits and isinstance(index, (int, str))
+        fits = fits and all(isinstance(g, Mapping) for g in groups)
+        fits = fits and all(isinstance(state, Mapping) for state in states.values())
+    except (AttributeError, KeyError, IndexError, TypeError):
+        fits = False
+    if not fits:
+        raise TypeError(
+            "load_state_dict needs the dict that an optimiser's state_dict() gives, "
+            '{"state": {index: {name: value}}, "param_groups": [{setting: value, "params": '
+            f"indices}}]}}; got {type(state_dict).__name__}"
+        )
+    return groups, states
+
+
+def _entry(title: str, value: Any, like: Any, complaints: list[str]) -> Any:
+    """A copy of one entry of a saved state, in the shape and dtype of `like`, or as it is."""
+    if isinstance(value, (np.ndarray, np.generic, Tensor)) and not isinstance(like, int):
+        array = np.asarray(getattr(value, "data", value))
+        if array.shape != like.shape:
+            complaints.append(f"{title} has shape {array.shape}, expected {like.shape}")
+        elif not np.can_cast(array.dtype, like.dtype, "same_kind"):
+            complaints.append(f"{title} holds {array.dtype} values, expected {like.dtype}")
+        else:
+            return np.array(array, like.dtype)
+    elif isinstance(like, int):  # a count of steps, in PyTorch a Tensor of one float
+        count = _plain(value)
+        if isinstance(count, (int, float)) and count >= 0 and count == count // 1:
+            return int(count)
+        complaints.append(f"{title} must be a whole number >= 0, got {value!r}")
+    elif isinstance(like, np.ndarray):
+        complaints.append(f"{title} must be an array of shape {like.shape}, got {value!r}")
+    return copy.deepcopy(value)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic, Tensor)):
+        return np.array(getattr(value, "data", value))
+    return copy.deepcopy(value)
+
+
+def _number(title: str, setting: Any) -> float:
+    value = _plain(setting)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{title} must be a number, got {setting!r}")
+    return value
+
+
 def _plain(setting: Any) -> Any:
     """A NumPy number as Python's, which leaves float32 parameters float32."""
+    if setting.__class__ is float or setting.__class__ is bool:  # the most frequent
+        return setting
     if isinstance(setting, (tuple, list)):
         return tuple(_plain(member) for member in setting)
     single = isinstance(setting, (np.generic, np.ndarray, Tensor)) and setting.size == 1
