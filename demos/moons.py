@@ -54,26 +54,27 @@ def probabilities(model, columns=120, rows=90):
 
 def draw(snapshots, points, labels, path):
     """A panel for each snapshot (epoch, accuracy, grid), side by side."""
-    figure = tools.new_figure(2.2 * len(snapshots), 2.2)
+    figure = tools.new_figure(2 * len(snapshots), 2)
     if figure is None:
         return
     for axes, (epoch, right, grid) in zip(figure.subplots(1, len(snapshots)), snapshots):
-        axes.contourf(*grid, levels=np.linspace(0, 1, 11), cmap="PuOr_r", alpha=0.7)
+        axes.contourf(*grid, levels=np.linspace(0, 1, 11), cmap="RdBu_r", vmin=-0.6, vmax=1.6)
         axes.contour(*grid, levels=[0.5], colors="black", linewidths=1.5)
         for label, colour in enumerate((tools.BLUE, tools.RED)):
             axes.scatter(*points[labels == label].T, s=3, color=colour)
-        axes.set(title=f"epoch {epoch}: {right:.1%}", xticks=[], yticks=[], aspect="equal")
+        axes.set_title(f"epoch {epoch}: {right:.1%}", fontsize=10)
+        axes.set(xticks=[], yticks=[], aspect="equal")
     tools.save_picture(figure, path)
 
 
 def main():
     parser = tools.options(__doc__, picture="moons.png")
-    parser.add_argument("--epochs", type=tools.count, help="(200, or 40 if --quick)")
+    parser.add_argument("--epochs", type=tools.count, help="(100, or 40 if --quick)")
     parser.add_argument("--noise", type=tools.positive, default=0.15, help="of the points (0.15)")
     parser.add_argument("--hidden", type=tools.count, default=16, help="units in a layer (16)")
     parser.add_argument("--lr", type=tools.positive, default=0.01, help="of Adam (0.01)")
     args = parser.parse_args()
-    epochs = args.epochs or (40 if args.quick else 200)
+    epochs = args.epochs or (40 if args.quick else 100)
 
     rng = np.random.default_rng(args.seed)
     nn.manual_seed(args.seed)
