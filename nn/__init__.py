@@ -28,16 +28,18 @@ if not hasattr(_autograd, "Tensor"):
         "    pip install chalkgrad        (or, in the folder of its source: pip install -e .)"
     )
 
-from nn import functional, init, optim  # noqa: E402
+from nn import functional, init, metrics, optim  # noqa: E402
 from nn.activations import ReLU, Sigmoid, Tanh  # noqa: E402
 from nn.data import DataLoader, load_idx, standardize, train_test_split  # noqa: E402
 from nn.layers import Linear  # noqa: E402
 from nn.losses import CrossEntropyLoss, MSELoss  # noqa: E402
+from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy  # noqa: E402
 from nn.module import Module, Sequential  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
 
 __all__ = [
     "CrossEntropyLoss", "DataLoader", "Linear", "MSELoss", "Module", "ReLU", "Sequential",
-    "Sigmoid", "Tanh", "functional", "init", "load_idx", "manual_seed", "optim", "standardize",
+    "Sigmoid", "Tanh", "accuracy", "confusion_matrix", "functional", "init", "load_idx",
+    "manual_seed", "metrics", "optim", "r2_score", "standardize", "top_k_accuracy",
     "train_test_split",
 ]  # fmt: skip

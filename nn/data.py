@@ -272,7 +272,7 @@ def _is_order(order: Any, rows: int) -> bool:
 
 def _rng_misfits(rng: np.random.Generator | None, state: Any) -> Iterator[str]:
     """What speaks against this generator taking over the saved state."""
-    saved = state.get("rng") if isinstance(state, dict) else None
+    saved: Any = state.get("rng") if isinstance(state, dict) else None
     if rng is None and saved is not None:
         yield "the saved loader had a generator of its own: give this one rng=..."
     elif rng is not None and saved is None:
@@ -335,12 +335,11 @@ def _test_count(test_size: Any, rows: int) -> int:
         )
     if isinstance(test_size, (int, np.integer)):
         count = int(test_size)
-        fits = 1 <= count <= rows - 1
+    elif 0 < test_size < 1:  # 0.07 of 100 rows is 7, although 0.07 * 100 is 7.000000000000001
+        count = max(1, math.ceil(round(float(test_size) * rows, 9)))
     else:
-        fits = 0 < test_size < 1
-        # 0.07 of 100 rows is 7, although 0.07 * 100 is 7.000000000000001.
-        count = max(1, math.ceil(round(float(test_size) * rows, 9))) if fits else 0
-    if not fits or not 1 <= count <= rows - 1:
+        count = 0
+    if not 1 <= count <= rows - 1:
         raise ValueError(
             f"train_test_split: test_size {test_size} of {rows} rows leaves a part empty; give a "
             f"part between 0 and 1, or an int from 1 to {rows - 1}"
