@@ -9,19 +9,26 @@ May import: its own files.
 """
 
 from nn.functional.activations import (
+    elu,
+    gelu,
+    hardtanh,
+    leaky_relu,
     log_sigmoid,
     log_softmax,
     logsumexp,
     relu,
+    selu,
     sigmoid,
+    silu,
     softmax,
     softplus,
     tanh,
 )
-from nn.functional.layers import linear
+from nn.functional.layers import batch_norm, dropout, layer_norm, linear, one_hot
 from nn.functional.losses import cross_entropy, mse_loss
 
 __all__ = [
-    "cross_entropy", "linear", "log_sigmoid", "log_softmax", "logsumexp", "mse_loss", "relu",
-    "sigmoid", "softmax", "softplus", "tanh",
+    "batch_norm", "cross_entropy", "dropout", "elu", "gelu", "hardtanh", "layer_norm",
+    "leaky_relu", "linear", "log_sigmoid", "log_softmax", "logsumexp", "mse_loss", "one_hot",
+    "relu", "selu", "sigmoid", "silu", "softmax", "softplus", "tanh",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ May import: autograd.
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ import numpy as np
 from autograd import Tensor
 
 __all__ = [
-    "REDUCTIONS", "as_input", "as_prediction", "check_reduction", "check_smoothing", "share_of",
-    "values",
+    "REDUCTIONS", "Kept", "as_floats", "as_input", "as_number", "as_prediction", "check_reduction",
+    "check_smoothing", "share_of", "values",
 ]  # fmt: skip
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -50,8 +51,44 @@ def check_smoothing(name: str, label_smoothing: float) -> None:
 
 
 def as_prediction(x: Any) -> Tensor:
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    """x as a Tensor of floats; integers become float64."""
+    return as_floats(x if isinstance(x, Tensor) else Tensor(x))
+
+
+def as_floats(x: Any) -> Any:
+    """x as a Tensor (of a Tensor) or an array (of anything else) of floats."""
+    if not isinstance(x, Tensor):
+        x = Tensor(x).data  # refuses what is no real number
     return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def as_number(
+    name: str, option: str, value: Any, *, above: float = -math.inf, least: float = -math.inf,
+    finite: bool = True,
+) -> float:  # fmt: skip
+    """An option as a float, within its bounds: above one, at least the other, never nan."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name}: {option} must be a number, got {type(value).__name__}")
+    number = float(value)
+    if number > above and number >= least and (math.isfinite(number) or not finite):
+        return number
+    bounds = {f" above {above:g}": above > -math.inf, f" of at least {least:g}": least > -math.inf}
+    raise ValueError(
+        f"{name}: {option} must be a {'finite ' * finite}number"
+        + "".join(text for text, holds in bounds.items() if holds)
+        + f", got {value}"
+    )
+
+
+class Kept:
+    """What a forward leaves for its rule, which would else compute it again.
+
+    A rule that is handed Tensors, to be differentiated again, makes it anew from those.
+    """
+
+    __slots__ = ("value",)
+
+    value: Any
 
 
 def share_of(reduction: str, count: Any) -> float:
