@@ -7,7 +7,8 @@
 May import: its own files.
 """
 
+from nn.optim import lr_scheduler
 from nn.optim.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.optim.optimizer import Optimizer
 
-__all__ = ["Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD"]
+__all__ = ["Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "lr_scheduler"]

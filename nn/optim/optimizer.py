@@ -17,7 +17,7 @@ import numpy as np
 from autograd import Tensor, enable_grad
 from nn.names import unknown
 
-__all__ = ["Optimizer"]
+__all__ = ["Optimizer", "plain"]
 
 NUMBERS = (
     "lr", "momentum", "dampening", "weight_decay", "eps", "alpha", "lr_decay",
@@ -83,7 +83,7 @@ class Optimizer:
                 value = _number(f"{kind}: {name}", setting)
                 if name != "dampening" and not value >= 0:
                     raise ValueError(f"{kind}: {name} must be >= 0, got {value}")
-            elif name in FLAGS and str(_plain(setting)) not in ("False", "True", "0", "1"):
+            elif name in FLAGS and str(plain(setting)) not in ("False", "True", "0", "1"):
                 raise TypeError(f"{kind}: {name} must be True or False, got {setting!r}")
         betas = settings.get("betas", (0.0, 0.0))
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
@@ -104,7 +104,7 @@ class Optimizer:
                 loss = closure()
         changes = []  # all are computed before the first is made: an error changes nothing
         for group in self.param_groups:
-            settings = {name: _plain(value) for name, value in group.items() if name != "params"}
+            settings = {name: plain(value) for name, value in group.items() if name != "params"}
             for parameter in group["params"]:
                 gradient = parameter.grad
                 if gradient is not None:
@@ -154,7 +154,7 @@ class Optimizer:
         numbers: dict[Tensor, int] = {}
         groups = []
         for group in self.param_groups:
-            settings = {k: _plain(value) for k, value in group.items() if k != "params"}
+            settings = {k: plain(value) for k, value in group.items() if k != "params"}
             indices = [numbers.setdefault(p, len(numbers)) for p in group["params"]]
             groups.append({**settings, "params": indices})
         state = {
@@ -184,8 +184,9 @@ class Optimizer:
             {"params": old["params"], **self._settings_from(f"group {i}", saved, complaints)}
             for i, (old, saved) in enumerate(zip(self.param_groups, saved_groups))
         ]
-        if not complaints:
-            states = self._states_from(groups, saved_groups, saved_states, complaints)
+        states = {}
+        if sizes == mine:
+            states = self._states_from(saved_groups, saved_states, complaints)
         if complaints:
             raise ValueError(
                 f"load_state_dict: the state does not fit {type(self).__name__}; nothing was "
@@ -204,7 +205,7 @@ class Optimizer:
         for name in given:
             if name not in self.defaults and name not in NOTES:
                 complaints.append(f"{title}: {unknown('setting', name, self.defaults)}")
-        settings = {name: _plain(value) for name, value in given.items()}
+        settings = {name: plain(value) for name, value in given.items()}
         for name, default in self.defaults.items():  # a JSON file knows no tuples
             if isinstance(default, tuple) and isinstance(settings.get(name), list):
                 settings[name] = tuple(settings[name])
@@ -215,11 +216,11 @@ class Optimizer:
         return settings
 
     def _states_from(
-        self, groups: list[dict[str, Any]], saved_groups: Any, saved_states: Any, complaints: Any
+        self, saved_groups: Any, saved_states: Any, complaints: list[str]
     ) -> dict[Tensor, dict[str, Any]]:
         """The states of all parameters; what is wrong with them is added to the complaints."""
         places = {}
-        for group, saved in zip(groups, saved_groups):
+        for group, saved in zip(self.param_groups, saved_groups):
             for parameter, index in zip(group["params"], saved["params"]):
                 if index in places:
                     complaints.append(f"parameter {index} is listed twice")
@@ -343,7 +344,7 @@ def _entry(title: str, value: Any, like: Any, complaints: list[str]) -> Any:
         else:
             return np.array(array, like.dtype)
     elif isinstance(like, int):  # a count of steps, in PyTorch a Tensor of one float
-        count = _plain(value)
+        count = plain(value)
         if isinstance(count, (int, float)) and count >= 0 and count == count // 1:
             return int(count)
         complaints.append(f"{title} must be a whole number >= 0, got {value!r}")
@@ -359,17 +360,17 @@ def _copied(value: Any) -> Any:
 
 
 def _number(title: str, setting: Any) -> float:
-    value = _plain(setting)
+    value = plain(setting)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{title} must be a number, got {setting!r}")
     return value
 
 
-def _plain(setting: Any) -> Any:
+def plain(setting: Any) -> Any:
     """A NumPy number as Python's, which leaves float32 parameters float32."""
     if setting.__class__ is float or setting.__class__ is bool:  # the most frequent
         return setting
     if isinstance(setting, (tuple, list)):
-        return tuple(_plain(member) for member in setting)
+        return type(setting)([plain(member) for member in setting])
     single = isinstance(setting, (np.generic, np.ndarray, Tensor)) and setting.size == 1
     return setting.item() if single else setting

@@ -1,0 +1,524 @@
+"""Schedules of learning rates: one class each, which says what the rate is after so many epochs.
+
+    >>> import nn
+    >>> optimizer = nn.optim.SGD(nn.Linear(2, 1).parameters(), lr=0.1)
+    >>> scheduler = nn.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    >>> for epoch in range(4):
+    ...     scheduler.step()        # after the optimiser's steps of the epoch
+    >>> scheduler.get_last_lr()
+    [0.025]
+
+A rate that was changed from outside, by hand or by another scheduler of the same optimiser, is not
+overwritten but goes on in proportion, as PyTorch's chained schedulers do (LambdaLR overwrites it).
+
+May import: optimizer.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from nn.optim.optimizer import Optimizer, plain
+
+__all__ = [
+    "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
+    "ReduceLROnPlateau", "StepLR",
+]  # fmt: skip
+
+
+class LRScheduler:
+    """Base of the schedulers: sets the "lr" of every group of an optimiser, once an epoch.
+
+    A subclass writes `rate`, and calls this __init__ last; its public attributes are its settings.
+
+    Args: optimizer; last_epoch, the epoch before the first one, for a run that goes on without
+        `load_state_dict`: the groups then need an "initial_lr".
+    Raises TypeError for what is no optimiser, ValueError for settings that make no sense.
+
+    >>> class InverseLR(LRScheduler):
+    ...     def rate(self, epoch, initial_lr):
+    ...         return initial_lr / (1 + epoch)
+    >>> import nn
+    >>> optimizer = nn.optim.SGD(nn.Linear(2, 1).parameters(), lr=0.1)
+    >>> scheduler = InverseLR(optimizer)
+    >>> scheduler.step()
+    >>> optimizer.param_groups[0]["lr"]
+    0.05
+    """
+
+    floor = 0.0  # what a rate changed from outside keeps its proportional distance from
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        self._attach(optimizer)
+        self.check()
+        _whole(self, "last_epoch", last_epoch, least=-1)
+        for index, group in enumerate(optimizer.param_groups):
+            if last_epoch >= 0 and "initial_lr" not in group:
+                raise ValueError(
+                    f"{type(self).__name__}: last_epoch={last_epoch} needs an 'initial_lr' in "
+                    f"group {index} of the optimiser; load the optimiser's state first, or leave "
+                    "last_epoch out and use the scheduler's load_state_dict"
+                )
+        self.last_epoch = last_epoch
+        self.base_lrs: list[float] = []
+        self._advance(resumed=last_epoch >= 0)
+
+    def rate(self, epoch: int, initial_lr: float) -> float:
+        """The learning rate after so many epochs, of a group that started with initial_lr."""
+        raise NotImplementedError(f"{type(self).__name__} has no method `rate`; write one")
+
+    def check(self) -> None:
+        """Raise ValueError for settings that make no sense, TypeError for those of a wrong kind."""
+
+    def step(self) -> None:
+        """Set the rates of the next epoch; to be called once after every epoch."""
+        self._advance()
+
+    def get_last_lr(self) -> list[float]:
+        """The rates that this scheduler set last, one for each group."""
+        return list(self._last_lr)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of all settings and counts: plain values (not the optimiser, and no functions)."""
+        return {key: plain(vars(self)[key]) for key in self._kept()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take the settings and the place of a scheduler of this kind; load the optimiser's state
+        as well, for it holds the rates.
+
+        Raises ValueError that lists everything that does not fit; then nothing has changed.
+
+        >>> import nn
+        >>> optimizer = nn.optim.SGD(nn.Linear(2, 1).parameters(), lr=0.1)
+        >>> scheduler = ExponentialLR(optimizer, gamma=0.9)
+        >>> state = scheduler.state_dict()
+        >>> state
+        {'gamma': 0.9, 'last_epoch': 0, 'base_lrs': [0.1], '_last_lr': [0.1]}
+        >>> ExponentialLR(optimizer, gamma=0.5).load_state_dict(state)
+        """
+        kind = type(self).__name__
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"load_state_dict of {kind} needs the dict that its state_dict() gives, got "
+                f"{type(state_dict).__name__}"
+            )
+        complaints = self._complaints(state_dict)
+        if complaints:
+            raise ValueError(
+                f"load_state_dict: the state does not fit {kind}; nothing was changed:"
+                + "".join(f"\n    {complaint}" for complaint in complaints)
+            )
+        vars(self).update({key: plain(value) for key, value in state_dict.items()})
+
+    def _kept(self) -> list[str]:
+        return [key for key in vars(self) if key not in ("optimizer", "lr_lambdas")]
+
+    def _complaints(self, state: Mapping[str, Any]) -> list[str]:
+        """What does not fit about a saved state."""
+        mine = self._kept()
+        complaints = [f"missing: {key}" for key in mine if key not in state]
+        complaints += [f"unexpected: {key}" for key in state if key not in mine]
+        if complaints:
+            return complaints
+        groups = len(self.optimizer.param_groups)
+        for key in ("base_lrs", "_last_lr"):
+            if key in state and not _rates(state[key], groups):
+                complaints.append(
+                    f"{key} must be a list of {groups} numbers >= 0, got {state[key]!r}"
+                )
+        trial = object.__new__(type(self))  # with the new settings
+        vars(trial).update({**vars(self), **state})
+        try:
+            trial.check()
+            _whole(self, "last_epoch", state["last_epoch"], least=0)
+        except (TypeError, ValueError) as error:
+            complaints.append(str(error))
+        return complaints
+
+    def _attach(self, optimizer: Optimizer) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(
+                f"{type(self).__name__} needs an optimiser, got {type(optimizer).__name__}"
+            )
+        self.optimizer = optimizer
+
+    def _advance(self, resumed: bool = False) -> None:
+        """One epoch on: all rates are computed and checked before the first is set."""
+        groups, epoch = self.optimizer.param_groups, self.last_epoch + 1
+        rates = _rates_of(self.optimizer)
+        initial = [float(g.get("initial_lr", lr)) for g, lr in zip(groups, rates)]
+        initial[: len(self.base_lrs)] = self.base_lrs  # groups may have been added since
+        new = [
+            float(self.rate(epoch, first) if resumed else self._next(index, epoch, lr, first))
+            for index, (lr, first) in enumerate(zip(rates, initial))
+        ]
+        for index, lr in enumerate(new):
+            if not lr >= 0:
+                raise ValueError(
+                    f"{type(self).__name__}: the rate of group {index} would become {lr} at epoch "
+                    f"{epoch}; a learning rate must be >= 0"
+                )
+        for group, first, lr in zip(groups, initial, new):
+            group.setdefault("initial_lr", first)
+            group["lr"] = lr
+        self.last_epoch, self.base_lrs, self._last_lr = epoch, initial, new
+
+    def _next(self, index: int, epoch: int, lr: float, initial_lr: float) -> float:
+        """The rate of one group at this epoch, after lr."""
+        before = self.rate(epoch - 1, initial_lr) if epoch else initial_lr
+        now = self.rate(epoch, initial_lr)
+        if lr == before:
+            return now
+        if before == self.floor:  # no proportion
+            return lr + now - before
+        return self.floor + (lr - self.floor) * (now - self.floor) / (before - self.floor)
+
+    def __repr__(self) -> str:
+        hidden = ("base_lrs", "_last_lr")
+        parts = [f"{key}={vars(self)[key]!r}" for key in self._kept() if key not in hidden]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+class StepLR(LRScheduler):
+    """The rate times gamma after every step_size epochs: initial_lr gamma^(epoch // step_size).
+
+    Raises ValueError for a step_size below 1 and a negative gamma. Source: PyTorch's StepLR.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        _whole(self, "step_size", self.step_size, least=1)
+        _number(self, "gamma", self.gamma)
+
+    def rate(self, epoch: int, initial_lr: float) -> float:
+        return initial_lr * self.gamma ** (epoch // self.step_size)
+
+
+class MultiStepLR(LRScheduler):
+    """The rate times gamma at each of the milestones, epochs in rising order.
+
+    One that is listed twice counts twice. Raises ValueError for milestones that fall and a negative
+    gamma. Source: PyTorch's MultiStepLR.
+
+    >>> import nn
+    >>> optimizer = nn.optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+    >>> scheduler = MultiStepLR(optimizer, milestones=[30, 80])
+    >>> [round(scheduler.rate(epoch, 1.0), 6) for epoch in (0, 29, 30, 79, 80)]
+    [1.0, 1.0, 0.1, 0.1, 0.01]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        milestones: Iterable[int],
+        gamma: float = 0.1,
+        last_epoch: int = -1,
+    ) -> None:
+        self.milestones, self.gamma = list(milestones), gamma
+        super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        if not isinstance(self.milestones, (list, tuple)):
+            raise TypeError(f"MultiStepLR: milestones must be a list, got {self.milestones!r}")
+        for milestone in self.milestones:
+            _whole(self, "a milestone", milestone, least=0)
+        if list(self.milestones) != sorted(self.milestones):
+            raise ValueError(f"MultiStepLR: milestones must be rising, got {self.milestones}")
+        _number(self, "gamma", self.gamma)
+
+    def rate(self, epoch: int, initial_lr: float) -> float:
+        return initial_lr * self.gamma ** bisect_right(self.milestones, epoch)
+
+
+class ExponentialLR(LRScheduler):
+    """The rate times gamma after every epoch: initial_lr gamma^epoch.
+
+    Raises ValueError for a negative gamma. Source: PyTorch's ExponentialLR.
+    """
+
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        _number(self, "gamma", self.gamma)
+
+    def rate(self, epoch: int, initial_lr: float) -> float:
+        return initial_lr * self.gamma**epoch
+
+
+class CosineAnnealingLR(LRScheduler):
+    """The rate falls along half a cosine wave to eta_min at epoch T_max, and rises again after it.
+
+    eta_min + (initial_lr - eta_min) (1 + cos(pi epoch / T_max)) / 2. Raises ValueError for a T_max
+    of 0 or less and a negative eta_min. Sources: Loshchilov and Hutter, SGDR, 2017 (without
+    restarts); PyTorch's CosineAnnealingLR.
+
+    >>> import nn
+    >>> optimizer = nn.optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+    >>> scheduler = CosineAnnealingLR(optimizer, T_max=10)
+    >>> [round(scheduler.rate(epoch, 1.0), 6) for epoch in (0, 5, 10, 15, 20)]
+    [1.0, 0.5, 0.0, 0.5, 1.0]
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
+    ) -> None:
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer, last_epoch)
+
+    @property
+    def floor(self) -> float:  # type: ignore[override]
+        return self.eta_min
+
+    def check(self) -> None:
+        _positive(self, "T_max", self.T_max)
+        _number(self, "eta_min", self.eta_min)
+
+    def rate(self, epoch: int, initial_lr: float) -> float:
+        wave = (1 + math.cos(math.pi * epoch / self.T_max)) / 2
+        return self.eta_min + (initial_lr - self.eta_min) * wave
+
+
+class LinearLR(LRScheduler):
+    """The rate times a factor that goes evenly from start_factor to end_factor in total_iters
+    epochs, and stays there: a warm-up.
+
+    Raises ValueError for a start_factor beyond (0, 1], an end_factor beyond [0, 1] and a
+    total_iters of 0 or less. Source: PyTorch's LinearLR.
+
+    >>> import nn
+    >>> optimizer = nn.optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+    >>> scheduler = LinearLR(optimizer, start_factor=0.5, total_iters=4)
+    >>> [scheduler.rate(epoch, 1.0) for epoch in range(6)]
+    [0.5, 0.625, 0.75, 0.875, 1.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
+        self.start_factor, self.end_factor = start_factor, end_factor
+        self.total_iters = total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        _positive(self, "start_factor", self.start_factor)
+        _number(self, "end_factor", self.end_factor)
+        _positive(self, "total_iters", self.total_iters)
+        for name in ("start_factor", "end_factor"):
+            if getattr(self, name) > 1:
+                raise ValueError(f"LinearLR: {name} must be <= 1, got {getattr(self, name)}")
+
+    def rate(self, epoch: int, initial_lr: float) -> float:
+        share = min(epoch, self.total_iters) / self.total_iters
+        return initial_lr * (self.start_factor + (self.end_factor - self.start_factor) * share)
+
+
+class LambdaLR(LRScheduler):
+    """The initial rate times what a function of the epoch gives, whatever the rate was before.
+
+    Args: lr_lambda, a function, or a list of one for each group. Raises ValueError for another
+    number of functions. They are not saved by `state_dict`. Source: PyTorch's LambdaLR.
+
+    >>> import nn
+    >>> optimizer = nn.optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+    >>> scheduler = LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+        last_epoch: int = -1,
+    ) -> None:
+        self.lr_lambdas = lr_lambda
+        super().__init__(optimizer, last_epoch)
+
+    def check(self) -> None:
+        functions, groups = self._functions(), len(self.optimizer.param_groups)
+        for function in functions:
+            if not callable(function):
+                raise TypeError(f"LambdaLR: lr_lambda must be a function, got {function!r}")
+        if len(functions) != groups:
+            raise ValueError(
+                f"LambdaLR: {len(functions)} functions for an optimiser of {groups} groups; give "
+                "one for each, or one function for all"
+            )
+
+    def _functions(self) -> list[Callable[[int], float]]:
+        given = self.lr_lambdas
+        if isinstance(given, (list, tuple)):
+            return list(given)
+        return [given] * len(self.optimizer.param_groups)  # type: ignore[list-item]
+
+    def _advance(self, resumed: bool = False) -> None:
+        self.check()  # a group may have been added since
+        super()._advance()
+
+    def _next(self, index: int, epoch: int, lr: float, initial_lr: float) -> float:
+        factor = self._functions()[index](epoch)
+        return initial_lr * _number(self, "the factor", factor, least=-math.inf)
+
+
+class ReduceLROnPlateau(LRScheduler):
+    """The rate times factor whenever a metric has not got better for more than `patience` epochs.
+
+    Args: mode, "min" or "max", what is better; factor; patience; threshold, by how much it must be
+        better: a share of the best ("rel") or a difference ("abs"), as threshold_mode says;
+        cooldown, epochs after a reduction that do not count; min_lr, a number or one for each
+        group; eps, the least change of a rate that is made.
+    Raises ValueError for settings that make no sense. Source: PyTorch's ReduceLROnPlateau.
+
+    >>> import nn
+    >>> optimizer = nn.optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+    >>> scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in (0.4, 0.3, 0.31, 0.3):
+    ...     scheduler.step(loss)
+    >>> scheduler.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        self._attach(optimizer)
+        self.mode, self.factor, self.patience = mode, factor, patience
+        self.threshold, self.threshold_mode = threshold, threshold_mode
+        self.cooldown, self.eps = cooldown, eps
+        self.min_lr = list(min_lr) if isinstance(min_lr, (list, tuple)) else min_lr
+        self.best = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
+        self.check()
+        self._last_lr = _rates_of(optimizer)
+
+    def check(self) -> None:
+        for name, known in (("mode", ("min", "max")), ("threshold_mode", ("rel", "abs"))):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"ReduceLROnPlateau: {name} must be {known[0]!r} or {known[1]!r}, got "
+                    f"{getattr(self, name)!r}"
+                )
+        for name in ("factor", "threshold", "eps"):
+            _number(self, name, getattr(self, name))
+        if self.factor >= 1:
+            raise ValueError(f"ReduceLROnPlateau: factor must be below 1, got {self.factor}")
+        _number(self, "best", self.best, least=-math.inf)
+        for name in ("patience", "cooldown", "num_bad_epochs", "cooldown_counter"):
+            _whole(self, name, getattr(self, name), least=0)
+        groups = len(self.optimizer.param_groups)
+        least = self._min_lrs()
+        if len(least) != groups:
+            raise ValueError(
+                f"ReduceLROnPlateau: {len(least)} values of min_lr for an optimiser of {groups} "
+                "groups; give one for each, or one number for all"
+            )
+        for value in least:
+            _number(self, "min_lr", value)
+
+    def _min_lrs(self) -> list[float]:
+        if isinstance(self.min_lr, (list, tuple)):
+            return list(self.min_lr)
+        return [self.min_lr] * len(self.optimizer.param_groups)  # type: ignore[list-item]
+
+    def step(self, metrics: Any) -> None:  # type: ignore[override]
+        """Count an epoch with this metric, a number; nan is never better.
+
+        Raises TypeError for what is no single number.
+        """
+        self.check()  # a group may have been added since
+        try:
+            current = float(metrics)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"ReduceLROnPlateau.step needs a number, the metric to watch, got {metrics!r}"
+            ) from error
+        self.last_epoch += 1
+        if self._better(current):
+            self.best, self.num_bad_epochs = current, 0
+        else:
+            self.num_bad_epochs += 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
+        if self.num_bad_epochs > self.patience:
+            self._reduce()
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+        self._last_lr = _rates_of(self.optimizer)
+
+    def _better(self, current: float) -> bool:
+        sign = 1 if self.mode == "max" else -1
+        if self.threshold_mode == "rel":
+            bound = self.best * (1 + sign * self.threshold)
+        else:
+            bound = self.best + sign * self.threshold
+        return current > bound if self.mode == "max" else current < bound
+
+    def _reduce(self) -> None:
+        for group, least in zip(self.optimizer.param_groups, self._min_lrs()):
+            old = float(group["lr"])
+            new = max(old * self.factor, least)
+            if old - new > self.eps:
+                group["lr"] = new
+
+
+# ---- checks -----------------------------------------------------------------------------------
+
+
+def _whole(scheduler: LRScheduler, name: str, value: Any, least: int) -> int:
+    kind = type(scheduler).__name__
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{kind}: {name} must be a whole number, got {value!r}")
+    if value < least:
+        raise ValueError(f"{kind}: {name} must be >= {least}, got {value}")
+    return value
+
+
+def _number(scheduler: LRScheduler, name: str, value: Any, least: float = 0.0) -> float:
+    kind, number = type(scheduler).__name__, plain(value)
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise TypeError(f"{kind}: {name} must be a number, got {value!r}")
+    if not number >= least:
+        raise ValueError(f"{kind}: {name} must be >= {least:g}, got {number}")
+    return number
+
+
+def _positive(scheduler: LRScheduler, name: str, value: Any) -> None:
+    if not _number(scheduler, name, value, least=-math.inf) > 0:
+        raise ValueError(f"{type(scheduler).__name__}: {name} must be above 0, got {value}")
+
+
+def _rates(values: Any, count: int) -> bool:
+    """Whether these are so many learning rates, or fewer: a group may have been added since."""
+    return (
+        isinstance(values, (list, tuple))
+        and len(values) <= count
+        and all(isinstance(value, (int, float)) and value >= 0 for value in values)
+    )
+
+
+def _rates_of(optimizer: Optimizer) -> list[float]:
+    return [float(group["lr"]) for group in optimizer.param_groups]
