@@ -29,17 +29,42 @@ if not hasattr(_autograd, "Tensor"):
     )
 
 from nn import functional, init, metrics, optim  # noqa: E402
-from nn.activations import ReLU, Sigmoid, Tanh  # noqa: E402
+from nn.activations import (  # noqa: E402
+    ELU,
+    GELU,
+    SELU,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)  # fmt: skip
+from nn.clipping import clip_grad_norm_, clip_grad_value_  # noqa: E402
 from nn.data import DataLoader, load_idx, standardize, train_test_split  # noqa: E402
-from nn.layers import Linear  # noqa: E402
+from nn.layers import (  # noqa: E402
+    MLP,
+    BatchNorm1d,
+    Dropout,
+    Flatten,
+    Identity,
+    LayerNorm,
+    Linear,
+)  # fmt: skip
 from nn.losses import CrossEntropyLoss, MSELoss  # noqa: E402
 from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy  # noqa: E402
 from nn.module import Module, Sequential  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
 
 __all__ = [
-    "CrossEntropyLoss", "DataLoader", "Linear", "MSELoss", "Module", "ReLU", "Sequential",
-    "Sigmoid", "Tanh", "accuracy", "confusion_matrix", "functional", "init", "load_idx",
-    "manual_seed", "metrics", "optim", "r2_score", "standardize", "top_k_accuracy",
-    "train_test_split",
+    "BatchNorm1d", "CrossEntropyLoss", "DataLoader", "Dropout", "ELU", "Flatten", "GELU",
+    "Hardtanh", "Identity", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax",
+    "MLP", "MSELoss", "Module", "ReLU", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax",
+    "Softplus", "Tanh", "accuracy", "clip_grad_norm_", "clip_grad_value_", "confusion_matrix",
+    "functional", "init", "load_idx", "manual_seed", "metrics", "optim", "r2_score",
+    "standardize", "top_k_accuracy", "train_test_split",
 ]  # fmt: skip

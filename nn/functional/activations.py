@@ -296,6 +296,6 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     >>> gelu(Tensor([-1000.0, 1.0])), gelu(Tensor(1.0), approximate="tanh")
     (Tensor([-0.        ,  0.84134475]), Tensor(0.84119199))
     """
-    if approximate not in _GELU:
+    if approximate not in list(_GELU):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     return _GELU[approximate](as_floats(x), Kept())
