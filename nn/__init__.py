@@ -46,6 +46,13 @@ from nn.activations import (  # noqa: E402
 )  # fmt: skip
 from nn.clipping import clip_grad_norm_, clip_grad_value_  # noqa: E402
 from nn.data import DataLoader, load_idx, standardize, train_test_split  # noqa: E402
+from nn.files import (  # noqa: E402
+    CheckpointError,
+    load,
+    load_checkpoint,
+    save,
+    save_checkpoint,
+)  # fmt: skip
 from nn.layers import (  # noqa: E402
     MLP,
     BatchNorm1d,
@@ -61,10 +68,12 @@ from nn.module import Module, Sequential  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
 
 __all__ = [
-    "BatchNorm1d", "CrossEntropyLoss", "DataLoader", "Dropout", "ELU", "Flatten", "GELU",
+    "BatchNorm1d", "CheckpointError", "CrossEntropyLoss", "DataLoader", "Dropout", "ELU", "Flatten",
+    "GELU",
     "Hardtanh", "Identity", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax",
     "MLP", "MSELoss", "Module", "ReLU", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax",
     "Softplus", "Tanh", "accuracy", "clip_grad_norm_", "clip_grad_value_", "confusion_matrix",
-    "functional", "init", "load_idx", "manual_seed", "metrics", "optim", "r2_score",
-    "standardize", "top_k_accuracy", "train_test_split",
+    "functional", "init", "load", "load_checkpoint", "load_idx", "manual_seed", "metrics", "optim",
+    "r2_score",
+    "save", "save_checkpoint", "standardize", "top_k_accuracy", "train_test_split",
 ]  # fmt: skip

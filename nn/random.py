@@ -5,9 +5,13 @@ May import: nothing of this project.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-__all__ = ["generator", "manual_seed"]
+__all__ = ["generator", "get_state", "manual_seed", "set_state"]
 
 _default: np.random.Generator | None = None
 
@@ -49,3 +53,39 @@ def generator(rng: np.random.Generator | None = None) -> np.random.Generator:
             "rng=np.random.default_rng(seed), or nn.manual_seed(seed) for all layers"
         )
     return rng
+
+
+def get_state(rng: np.random.Generator | None = None) -> dict[str, Any]:
+    """A copy of the state of a generator, or of the library's own: what `set_state` takes.
+
+    >>> rng = np.random.default_rng(0)
+    >>> get_state(rng)["bit_generator"]
+    'PCG64'
+    """
+    return copy.deepcopy(dict(generator(rng).bit_generator.state))
+
+
+def set_state(state: Mapping[str, Any], rng: np.random.Generator | None = None) -> None:
+    """Put a generator, or the library's own, back to where it was at `get_state`.
+
+    Raises ValueError for the state of another kind of bit generator, or for what is no state; then
+    the generator goes on as before.
+
+    >>> rng = np.random.default_rng(0)
+    >>> state = get_state(rng); first = rng.random()
+    >>> set_state(state, rng); rng.random() == first
+    True
+    """
+    bits = generator(rng).bit_generator
+    kind, before = type(bits).__name__, bits.state
+    given = state.get("bit_generator") if isinstance(state, Mapping) else type(state).__name__
+    if given != kind:
+        raise ValueError(
+            f"the state of a {kind} generator is needed, got that of {given!r}; make the generator "
+            "as it was made when the state was taken"
+        )
+    try:
+        bits.state = copy.deepcopy(dict(state))
+    except (TypeError, ValueError, KeyError, OverflowError, IndexError) as error:
+        bits.state = before
+        raise ValueError(f"this is no state of a {kind} generator: {error!r}") from error
