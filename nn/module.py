@@ -284,13 +284,37 @@ class Sequential(Module):
         self._layers.append(_layer(layer))
         return self
 
+    def extend(self, layers: Iterable[Module]) -> Sequential:
+        """Add layers at the end, of a list or another Sequential; returns the Sequential."""
+        self._layers += [_layer(layer) for layer in layers]
+        return self
+
+    def insert(self, index: int, layer: Module) -> Sequential:
+        """Put a layer before that of this index; returns the Sequential."""
+        if not -len(self) <= index <= len(self):
+            raise IndexError(f"Sequential: no place {index} to insert at among {len(self)} layers")
+        self._layers.insert(index, _layer(layer))
+        return self
+
+    def pop(self, index: int = -1) -> Module:
+        """Take out a layer, the last one unless told otherwise; returns it."""
+        return self._layers.pop(self._checked(index))
+
     def __getitem__(self, index: int | slice) -> Any:
         """A layer, or for a slice a Sequential of the same layers."""
-        found = self._layers[index]
+        found = self._layers[self._checked(index)]
         return Sequential(*found) if isinstance(found, list) else found
 
     def __setitem__(self, index: int, layer: Module) -> None:
-        self._layers[index] = _layer(layer)
+        self._layers[self._checked(index)] = _layer(layer)
+
+    def __delitem__(self, index: int | slice) -> None:
+        del self._layers[self._checked(index)]
+
+    def _checked(self, index: Any) -> Any:
+        if isinstance(index, slice) or -len(self) <= index < len(self):
+            return index
+        raise IndexError(f"Sequential: no layer {index} among {len(self)} layers")
 
     def __len__(self) -> int:
         return len(self._layers)

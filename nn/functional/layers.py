@@ -1,18 +1,42 @@
 """What layers compute, and the rules of it.
 
-May import: autograd, arguments.
+May import: autograd, arguments, random.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from autograd import Tensor, primitive
+from nn.functional.arguments import values
+from nn.random import generator
 
-__all__ = ["linear"]
+__all__ = [
+    "as_shape", "batch_norm", "batch_normalized", "check_probability", "dropout", "layer_norm",
+    "linear", "one_hot",
+]  # fmt: skip
+
+
+def _operand(x: Any) -> Any:
+    """A Tensor or an array as it is, anything else as an array."""
+    return x if isinstance(x, Tensor) else np.asarray(x)
+
+
+def _floating(x: Any) -> Any:
+    """A Tensor or an array of floats; integers become float64, other kinds raise TypeError."""
+    if not isinstance(x, (Tensor, np.ndarray)):
+        x = Tensor(x).data
+    if x.dtype.kind == "f":
+        return x
+    return Tensor(x).data.astype(np.float64)
+
+
+# ---- linear -----------------------------------------------------------------------------------
 
 
 def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -50,8 +74,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     >>> linear(Tensor([1.0, 2.0]), Tensor([[1.0, 1.0], [0.0, 10.0]]), Tensor([0.0, 1.0]))
     Tensor([ 3., 21.])
     """
-    x, weight = (a if isinstance(a, Tensor) else np.asarray(a) for a in (x, weight))
-    bias = bias if bias is None or isinstance(bias, Tensor) else np.asarray(bias)
+    x, weight = _operand(x), _operand(weight)
+    bias = None if bias is None else _operand(bias)
     if not x.ndim or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: x of shape {x.shape} and weight of shape {weight.shape} do not fit: the last "
@@ -63,3 +87,294 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
             f"{weight.shape[0]} outputs; bias must have shape {weight.shape[:1]}"
         )
     return _fused_linear(x, weight, bias)
+
+
+# ---- normalisation -----------------------------------------------------------------------------
+
+# Batch and layer normalisation are one operation, over other axes: normal = (x - mean) / std, and
+# y = normal weight + bias. Numbers of elements are counted from shapes, so that nothing is empty
+# but the result of something empty.
+
+
+class _Kept:
+    """What the forward of a normalisation leaves for its rules and for running statistics."""
+
+    __slots__ = ("mean", "normal", "scale", "variance")
+
+    mean: Any
+    normal: Any
+    scale: Any
+    variance: Any
+
+
+def _share(x: Any, axes: tuple[int, ...]) -> float:
+    """What one element counts in a mean over these axes."""
+    return 1 / max(1, math.prod(x.shape[axis] for axis in axes))
+
+
+def _normalize(
+    x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, kept: _Kept
+) -> Any:
+    share = _share(x, axes)
+    kept.mean = np.add.reduce(x, axis=axes, keepdims=True) * share
+    normal = x - kept.mean
+    y = np.square(normal)
+    kept.variance = np.add.reduce(y, axis=axes, keepdims=True) * share
+    kept.scale = 1 / np.sqrt(kept.variance + eps)
+    normal *= kept.scale
+    kept.normal = normal
+    if weight is None:
+        return normal.copy() if bias is None else normal + bias
+    if y.dtype != weight.dtype or bias is not None and y.dtype != bias.dtype:
+        return normal * weight + (0 if bias is None else bias)
+    np.multiply(normal, weight, out=y)  # the memory of the squares, which are done with
+    if bias is not None:
+        y += bias
+    return y
+
+
+def _standard(x: Any, axes: tuple[int, ...], eps: float, kept: _Kept) -> tuple[Any, Any]:
+    """(x - mean) / std and 1 / std: as kept, or recorded, to be differentiated again."""
+    if not isinstance(x, Tensor):
+        return kept.normal, kept.scale
+    share = _share(x, axes)
+    centred = x - np.sum(x, axis=axes, keepdims=True) * share
+    variance = np.sum(np.square(centred), axis=axes, keepdims=True) * share
+    scale = 1 / np.sqrt(variance + eps)
+    return centred * scale, scale
+
+
+def _normalize_by_x(
+    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, kept: _Kept
+) -> Any:
+    """The gradient without its parts along (1, 1, ...) and along normal: those change nothing."""
+    normal, scale = _standard(x, axes, eps, kept)
+    g = g if weight is None else g * weight
+    share = _share(x, axes)
+    mean = np.add.reduce(g, axis=axes, keepdims=True) * share
+    along = g * normal
+    along = normal * (np.add.reduce(along, axis=axes, keepdims=True) * share)
+    g = g - mean
+    g -= along  # on arrays in place, for g is nobody else's by now
+    g *= scale
+    return g
+
+
+def _normalize_by_weight(
+    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, kept: _Kept
+) -> Any:
+    return g * _standard(x, axes, eps, kept)[0]
+
+
+_fused_normalize = primitive(
+    _normalize,
+    _normalize_by_x,
+    _normalize_by_weight,
+    lambda g, y, x, weight, bias, axes, eps, kept: g,
+    formula="(g w - mean(g w) - n mean(g w n)) / std, g n, g, with n = (x - mean) / std",
+)
+
+
+def _normalized(
+    x: Any, axes: tuple[int, ...], weight: Any, bias: Any, eps: float, kept: _Kept
+) -> Any:
+    """The fused operation; half a precision computes in a whole one, or its sums would overflow."""
+    if x.dtype != np.float16:
+        return _fused_normalize(x, weight, bias, axes, eps, kept)
+    return _fused_normalize(x.astype(np.float32), weight, bias, axes, eps, kept).astype(x.dtype)
+
+
+def _fitting(name: str, shape: tuple[int, ...], **arrays: Any) -> Iterator[Any]:
+    """The arrays, or None, of which each must have this shape."""
+    for what, array in arrays.items():
+        array = None if array is None else _operand(array)
+        if array is not None and array.shape != shape:
+            raise ValueError(f"{name}: {what} must have the shape {shape}, got {array.shape}")
+        yield array
+
+
+def layer_norm(
+    x: Any,
+    normalized_shape: int | Sequence[int],
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+) -> Any:
+    """Bring each sample to mean 0 and variance 1 over its last axes; then times weight, plus bias.
+
+    y = (x - mean) / sqrt(variance + eps) * weight + bias, the variance biased. Shapes: x
+    (..., *normalized_shape), weight and bias normalized_shape. Raises ValueError for other shapes.
+    Source: Ba et al., Layer Normalization, 2016; PyTorch's layer_norm.
+
+    >>> layer_norm(Tensor([[1.0, 3.0], [10.0, 30.0]]), 2, eps=0.0)
+    Tensor([[-1.,  1.],
+            [-1.,  1.]])
+    """
+    shape = as_shape(normalized_shape)
+    x = _floating(x)
+    if x.shape[-len(shape) :] != shape:
+        raise ValueError(
+            f"layer_norm: the last axes of x must be normalized_shape, {shape}, but x has shape "
+            f"{x.shape}"
+        )
+    weight, bias = _fitting("layer_norm", shape, weight=weight, bias=bias)
+    return _normalized(x, tuple(range(-len(shape), 0)), weight, bias, eps, _Kept())
+
+
+def as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+    """The shape that an int or a sequence of them stands for; at least one axis."""
+    try:
+        found = tuple(map(index, shape if isinstance(shape, Sequence) else (shape,)))
+    except TypeError:
+        raise TypeError(f"layer_norm: normalized_shape must be ints, got {shape!r}") from None
+    if not found or min(found) < 1:
+        raise ValueError(f"layer_norm: normalized_shape needs lengths >= 1, got {shape!r}")
+    return found
+
+
+def batch_norm(
+    x: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    *,
+    eps: float = 1e-5,
+) -> Any:
+    """Bring each channel to mean 0 and variance 1; then times weight, plus bias.
+
+    Args: x (n, C) or (n, C, L); running_mean, running_var, weight and bias (C,); training, True to
+        take the mean and the biased variance of this batch (the running ones may be None then).
+    Raises ValueError for other shapes, and for one value a channel in training. The running
+    statistics are never written to: `nn.BatchNorm1d` keeps them. Source: Ioffe and Szegedy, Batch
+    Normalization, 2015; PyTorch's batch_norm, which updates them here.
+
+    >>> batch_norm(Tensor([[1.0], [3.0]]), None, None, training=True, eps=0.0)
+    Tensor([[-1.],
+            [ 1.]])
+    """
+    if training:
+        return batch_normalized(x, weight, bias, eps)[0]
+    if running_mean is None or running_var is None:
+        raise ValueError("batch_norm: without training it needs running_mean and running_var")
+    x = _with_channels(x)
+    mean, variance, weight, bias = _fitting(
+        "batch_norm", x.shape[1:2], running_mean=running_mean, running_var=running_var,
+        weight=weight, bias=bias,
+    )  # fmt: skip
+    dtype = x.dtype
+    x = x.astype(np.float32) if dtype == np.float16 else x
+    scale = 1 / np.sqrt(values(variance) + eps)
+    scale = scale if weight is None else weight * scale
+    y = (x - _along_channels(values(mean), x)) * _along_channels(scale, x)
+    y = y if bias is None else y + _along_channels(bias, x)
+    return y.astype(dtype) if dtype == np.float16 else y
+
+
+def batch_normalized(
+    x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> tuple[Any, Any, Any]:
+    """batch_norm in training, and the mean and the biased variance (C,) that it found, as arrays.
+
+    >>> batch_normalized(Tensor([[1.0], [3.0]]), eps=0.0)[1:]
+    (array([2.]), array([1.]))
+    """
+    x = _with_channels(x)
+    if x.size and x.size == x.shape[1]:
+        raise ValueError(
+            f"batch_norm: one value a channel has no variance to learn from, in an input of shape "
+            f"{x.shape}; give more than one sample, or call eval() to use the running statistics "
+            "(DataLoader(..., drop_last=True) leaves out a last batch of one sample)"
+        )
+    weight, bias = _fitting("batch_norm", x.shape[1:2], weight=weight, bias=bias)
+    kept = _Kept()
+    y = _normalized(
+        x, (0, *range(2, x.ndim)), _along_channels(weight, x), _along_channels(bias, x), eps, kept
+    )
+    return y, kept.mean.reshape(-1), kept.variance.reshape(-1)
+
+
+def _with_channels(x: Any) -> Any:
+    x = _floating(x)
+    if x.ndim < 2:
+        raise ValueError(
+            f"batch_norm: x must be (n, C) or (n, C, L) with C channels, got shape {x.shape}"
+        )
+    return x
+
+
+def _along_channels(array: Any, x: Any) -> Any:
+    """An array (C,) with axes of length 1 behind, to stand beside x (n, C, ...)."""
+    if array is None or x.ndim == 2:
+        return array
+    return array.reshape((-1,) + (1,) * (x.ndim - 2))
+
+
+# ---- dropout, labels --------------------------------------------------------------------------
+
+
+def check_probability(name: str, p: float) -> float:
+    """p as a float; raises ValueError beyond [0, 1]."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: p, the probability of a zero, must be in [0, 1], got {p}")
+    return float(p)
+
+
+def dropout(
+    x: Any, p: float = 0.5, training: bool = True, *, rng: np.random.Generator | None = None
+) -> Any:
+    """Set each element to 0 with probability p, and divide the others by 1 - p (inverted dropout).
+
+    So the mean stays, and without training x comes back itself; also for p = 0. For p = 1 all is 0.
+    Args: x of any shape; rng, where the choice comes from: one seed chooses the same elements in
+        every dtype. Raises ValueError for p beyond [0, 1]. Source: Srivastava et al., Dropout,
+        2014; PyTorch's dropout.
+
+    >>> y = dropout(Tensor(np.ones(1000)), 0.25, rng=np.random.default_rng(0))
+    >>> np.unique(y.data)
+    array([0.        , 1.33333333])
+    """
+    p = check_probability("dropout", p)
+    if not training or p == 0:
+        return x
+    x = _floating(x)
+    if p == 1:
+        return np.where(False, x, 0)  # a product would give nan for an infinity
+    mask = generator(rng).random(x.shape, dtype=np.float32) >= p
+    return x * np.multiply(mask, 1 / (1 - p), dtype=x.dtype)
+
+
+def one_hot(labels: Any, num_classes: int = -1) -> np.ndarray:
+    """For each label a row of zeros with a one at its place.
+
+    Args: labels, integers from 0 on, of any shape; num_classes, -1 for the largest label + 1.
+    Returns int64 of shape (*labels.shape, num_classes). Raises ValueError for a label out of
+    range (a negative one is never wrapped around), TypeError for labels that are no integers.
+    Source: PyTorch's one_hot.
+
+    >>> one_hot([0, 2])
+    array([[1, 0, 0],
+           [0, 0, 1]])
+    """
+    labels, num_classes = np.asarray(values(labels)), index(num_classes)
+    if labels.dtype.kind not in "iu" and labels.size:
+        raise TypeError(
+            f"one_hot: labels must be integers, got {labels.dtype}; use labels.astype(np.int64)"
+        )
+    if num_classes < -1 or num_classes == -1 and not labels.size:
+        raise ValueError(
+            "one_hot: num_classes must be given where there are no labels, and -1 (the largest "
+            f"label + 1) or more; got {num_classes} and labels of shape {labels.shape}"
+        )
+    classes = int(labels.max()) + 1 if num_classes == -1 else num_classes
+    wrong = np.argwhere((labels < 0) | (labels >= classes))
+    if len(wrong):
+        place = tuple(int(i) for i in wrong[0])
+        at = f" at position {place[0] if len(place) == 1 else place}" if place else ""
+        raise ValueError(
+            f"one_hot: label {labels[place]}{at} is out of range: "
+            + (f"with {classes} classes labels go from 0 to {classes - 1}" if num_classes > 0
+               else f"labels go from 0 on, and num_classes is {num_classes}")
+        )  # fmt: skip
+    return (labels[..., None] == np.arange(classes)).astype(np.int64)

@@ -1,0 +1,119 @@
+"""Limits on gradients, between `backward` and the optimiser's step.
+
+May import: autograd.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from autograd import AutogradError, Tensor
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> float:
+    """Scale all gradients by one number, so that their norm, taken together, is max_norm at most.
+
+    gradient := gradient min(1, max_norm / (norm + 1e-6)). Args: parameters, a Tensor or several,
+        those without a gradient are passed over; norm_type, 2, 1, any p > 0, or inf;
+        error_if_nonfinite, True to raise AutogradError (a RuntimeError) for a norm of nan or inf.
+    Returns the norm before, computed in float64. The gradients are new arrays; those held elsewhere
+    keep their values. Source: Pascanu et al., On the difficulty of training recurrent neural
+    networks, 2013; PyTorch's clip_grad_norm_.
+
+    >>> p = Tensor([1.0, 1.0], requires_grad=True)
+    >>> (p * [3.0, 4.0]).sum().backward()
+    >>> clip_grad_norm_(p, 1.0), p.grad.round(3)
+    (5.0, array([0.6, 0.8]))
+    """
+    if not max_norm >= 0:
+        raise ValueError(f"clip_grad_norm_: max_norm must be >= 0, got {max_norm}")
+    if not norm_type > 0:
+        raise ValueError(f"clip_grad_norm_: norm_type must be > 0, got {norm_type}")
+    trained = _with_gradients("clip_grad_norm_", parameters)
+    norms = np.array([_norm(p.grad, norm_type) for p in trained])
+    norm = _norm(norms, norm_type)
+    if error_if_nonfinite and not math.isfinite(norm):
+        raise AutogradError(_nonfinite(trained, norms, norm))
+    with np.errstate(invalid="ignore"):  # inf / inf is nan, and so is 0 inf
+        share = max_norm / np.float64(norm + 1e-6)
+        if not share >= 1:
+            for parameter in trained:
+                parameter.grad = _scaled(parameter.grad, share)
+    return norm
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Bring each element of the gradients into [-clip_value, clip_value].
+
+    The gradients are new arrays. Raises ValueError for a negative clip_value. Source: PyTorch's
+    clip_grad_value_.
+
+    >>> p = Tensor([1.0, 1.0], requires_grad=True)
+    >>> (p * [3.0, -0.5]).sum().backward()
+    >>> clip_grad_value_([p], 1.0)
+    >>> p.grad
+    array([ 1. , -0.5])
+    """
+    if not clip_value >= 0:
+        raise ValueError(f"clip_grad_value_: clip_value must be >= 0, got {clip_value}")
+    for parameter in _with_gradients("clip_grad_value_", parameters):
+        parameter.grad = np.clip(parameter.grad, -clip_value, clip_value)
+
+
+def _with_gradients(name: str, parameters: Any) -> list[Tensor]:
+    """The parameters that have a gradient, each once."""
+    if isinstance(parameters, Tensor):
+        parameters = [parameters]
+    if not isinstance(parameters, Iterable):
+        raise TypeError(
+            f"{name}: parameters must be a Tensor or several, got {type(parameters).__name__}"
+            + ("; use .parameters()" if hasattr(parameters, "parameters") else "")
+        )
+    given = list({id(p): p for p in parameters}.values())
+    for parameter in given:
+        if not isinstance(parameter, Tensor):
+            raise TypeError(f"{name}: parameters must be Tensors, got {type(parameter).__name__}")
+    if not given:
+        raise ValueError(
+            f"{name}: there are no parameters; a generator that was gone through before is empty: "
+            "call model.parameters() again"
+        )
+    return [p for p in given if p.grad is not None]
+
+
+def _norm(values: np.ndarray, p: float) -> float:
+    """The p-norm in float64, in which no float32 can overflow; of nothing it is 0."""
+    values = np.ravel(values).astype(np.float64)
+    if p == 2 and (square := float(values @ values)) and math.isfinite(square):
+        return math.sqrt(square)
+    largest = float(np.max(np.abs(values), initial=0.0))
+    if largest == 0 or p == math.inf or not math.isfinite(largest):
+        return largest
+    return largest * float(np.sum((np.abs(values) / largest) ** p)) ** (1 / p)
+
+
+def _scaled(gradient: np.ndarray, share: Any) -> np.ndarray:
+    """A share too small for the gradient's dtype stays one of float64."""
+    exact = share < np.finfo(gradient.dtype).tiny
+    return gradient * (share if exact else float(share))
+
+
+def _nonfinite(trained: list[Tensor], norms: np.ndarray, norm: float) -> str:
+    first = int(np.argmin(np.isfinite(norms)))
+    name = trained[first].name or f"number {first + 1} of those that have one"
+    return (
+        f"clip_grad_norm_: the norm of the gradients is {norm}, first that of parameter {name}; "
+        "nothing was scaled. Run the step inside `with autograd.detect_anomaly():` to find where "
+        "it arose"
+    )
