@@ -376,10 +376,8 @@ def _stratified(labels: Any, count: int, rng: np.random.Generator) -> tuple[Any,
                 f"train_test_split: a {part} part of {number} rows has no room for the "
                 f"{len(sizes)} classes of stratify"
             )
-    shares = sizes * count / len(labels)
-    wanted = np.floor(shares).astype(np.intp)
-    by_remainder = np.argsort(wanted - shares, kind="stable")
-    wanted[by_remainder[: count - wanted.sum()]] += 1
+    wanted, remainder = np.divmod(sizes * count, len(labels))  # in integers: ties are exact
+    wanted[np.argsort(-remainder, kind="stable")[: count - wanted.sum()]] += 1
     order = rng.permutation(len(labels))
     by_class = np.argsort(labels[order], kind="stable")  # places in `order`, class after class
     within = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -479,9 +477,12 @@ def load_idx(path: str | os.PathLike[str]) -> Any:
     Raises ValueError naming the file and what is wrong with it. Source: Yann LeCun, The MNIST
     database (1998).
 
-    >>> images = load_idx("train-images-idx3-ubyte.gz")         # doctest: +SKIP
-    >>> images.shape, images.dtype                              # doctest: +SKIP
-    ((60000, 28, 28), dtype('uint8'))
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "labels-idx1-ubyte")
+    ...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4]))
+    ...     load_idx(path)
+    array([5, 0, 4], dtype=uint8)
     """
     name, size = os.fspath(path), os.path.getsize(path)
     with open(path, "rb") as file:
