@@ -272,20 +272,22 @@ def _promised(tree: Any, declared: Declared) -> tuple[np.dtype, tuple[int, ...]]
 def _restore(path: str, parts: dict[str, Any], values: dict[str, Any], random: Any) -> None:
     """Give all parts their new states, or none."""
     before = {name: _snapshot(part) for name, part in parts.items()}
-    own, name = get_state(), ""
+    own, touched = get_state(), []
     try:
         for name, part in parts.items():
+            touched.append(name)
             _put(part, values[name])
-        name = "the library's generator"
+        touched.append("the library's generator")
         set_state(random)
     except BaseException as error:  # also when Ctrl-C comes in the middle
         set_state(own)
-        failed = [key for key, part in parts.items() if not _put_back(part, before[key])]
+        changed = [n for n in touched if n in parts and not _put_back(parts[n], before[n])]
         if not isinstance(error, Exception):
             raise
-        after = f"{', '.join(failed)} could not be put back" if failed else "nothing was changed"
+        after = f"{', '.join(changed)} could not be put back" if changed else "nothing was changed"
         raise CheckpointError(
-            f"load_checkpoint: {path!r}: {name} does not take its saved state; {after}: {error}"
+            f"load_checkpoint: {path!r}: {touched[-1]} does not take its saved state; {after}: "
+            f"{error}"
         ) from error
 
 
@@ -515,7 +517,8 @@ def _replacing(path: str) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         if mode is not None:
-            os.chmod(temporary, mode)
+            with contextlib.suppress(OSError):  # of a file that another user owns
+                os.chmod(temporary, mode)
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -85,7 +85,19 @@ def set_state(state: Mapping[str, Any], rng: np.random.Generator | None = None) 
             "as it was made when the state was taken"
         )
     try:
+        _check_place(kind, state)
         bits.state = copy.deepcopy(dict(state))
     except (TypeError, ValueError, KeyError, OverflowError, IndexError) as error:
         bits.state = before
         raise ValueError(f"this is no state of a {kind} generator: {error!r}") from error
+
+
+def _check_place(kind: str, state: Mapping[str, Any]) -> None:
+    """Places in a buffer, beyond which NumPy would read without a check."""
+    place, length = 0, 0
+    if kind == "MT19937":
+        place, length = state["state"]["pos"], 624
+    elif kind == "Philox":
+        place, length = state["buffer_pos"], 4
+    if not 0 <= place <= length:
+        raise ValueError(f"the place {place} in a buffer of {length}")
