@@ -4,7 +4,7 @@ A Module's state is found by walking its attributes, and lists, tuples and dicts
 order in which they were set: a Tensor is a parameter, an ndarray a buffer, a Module a child. There
 is nothing to register. A name that starts with `_` is private and is passed over.
 
-May import: autograd.
+May import: autograd, summary.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd import Tensor, scope
+from nn.summary import Summary, summarize
 
 __all__ = ["Module", "Sequential"]
 
@@ -189,9 +190,24 @@ class Module:
         return self
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Set `training` here and in all Modules below; returns the Module."""
-        for module in self.modules():
-            module.training = bool(mode)
+        """Set `training` here and in all Modules below; returns the Module.
+
+        One below that has a method `train` of its own is asked through it: a part that is to stay
+        in evaluation mode writes `def train(self, mode=True): return super().train(False)`.
+        """
+        stack: list[Module] = [self]
+        seen: set[int] = set()
+        while stack:
+            module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            own_way = type(module).train is not Module.train or "train" in vars(module)
+            if own_way and module is not self:
+                module.train(mode)
+            else:
+                module.training = bool(mode)
+                stack.extend(module.children())
         return self
 
     def eval(self: Self) -> Self:
@@ -203,6 +219,32 @@ class Module:
         for module in list(_bottom_up(self, set())):
             function(module)
         return self
+
+    def summary(self, input_shape: Any = None) -> Summary:
+        """A table of all Modules: output shapes, parameters, and how many of them are trained.
+
+        Args: input_shape, of one sample, without the batch axis: an int, a tuple of ints, or a list
+            of these for several inputs; None to leave the output shapes out. Two samples of zeros
+            go through the model in evaluation mode, and leave it as it was.
+        Returns a Summary with `.total .trainable .frozen .memory .rows`.
+
+        >>> import nn
+        >>> model = nn.MLP([4, 8, 3])
+        >>> _ = model[0].requires_grad_(False)
+        >>> model.summary(4)
+        name  class   output shape  parameters  trainable
+        ---------------------------------------------------------
+              MLP     (n, 3)                 0          0
+        0     Linear  (n, 8)                40          0  frozen
+        1     ReLU    (n, 8)                 0          0
+        2     Linear  (n, 3)                27         27
+        ---------------------------------------------------------
+        parameters 67
+        trainable  27
+        frozen     40
+        memory     268 bytes
+        """
+        return summarize(self, input_shape)
 
     def _state(self) -> dict[str, Any]:
         """The parameters and buffers themselves, by name."""

@@ -1,0 +1,216 @@
+"""A table of a model: its Modules, their output shapes, and how much of it is trained.
+
+May import: autograd, random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from operator import index
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd import Tensor, no_grad
+from nn.random import generator
+
+__all__ = ["Row", "Summary", "summarize"]
+
+SAMPLES = 2  # of the batch that goes through the model: an axis of this length in front is n
+
+
+class Row(NamedTuple):
+    """One Module: its path in the model ("" for the model itself), its class, the shape of its
+    output with "n" for the batch (None if not known), how many parameters it holds itself, how many
+    of these are trained, how many times it was called, and what else there is to say."""
+
+    name: str
+    kind: str
+    output_shape: Any
+    parameters: int
+    trainable: int
+    calls: int
+    note: str
+
+
+class Summary:
+    """What `model.summary` found; printed as a table.
+
+    `rows`, one for each Module; `total`, `trainable` and `frozen`, numbers of parameters, each
+    counted once; `memory`, bytes of parameters and buffers; `shapes`, whether a batch went through.
+    """
+
+    def __init__(self, rows: list[Row], memory: int, shapes: bool) -> None:
+        self.rows, self.memory, self.shapes = rows, memory, shapes
+        self.total = sum(row.parameters for row in rows)
+        self.trainable = sum(row.trainable for row in rows)
+        self.frozen = self.total - self.trainable
+
+    def __repr__(self) -> str:
+        titles = ["name", "class", "output shape", "parameters", "trainable", ""]
+        rows = [titles, *map(_cells, self.rows)]
+        columns = [k for k in range(len(titles)) if self.shapes or k != 2]
+        table = _aligned([[row[k] for k in columns] for row in rows], "lllrrl"[-len(columns) :])
+        line = "-" * max(map(len, table))
+        return "\n".join([table[0], line, *table[1:], line, *self._totals()])
+
+    def _totals(self) -> list[str]:
+        numbers = [f"{n:,}" for n in (self.total, self.trainable, self.frozen)]
+        width = max(map(len, numbers))
+        names = ("parameters", "trainable", "frozen")
+        totals = [f"{name:<11}{number:>{width}}" for name, number in zip(names, numbers)]
+        return [*totals, f"{'memory':<11}{_bytes(self.memory)}"]
+
+
+def summarize(model: Any, input_shape: Any = None) -> Summary:
+    """The Summary of a Module; see Module.summary.
+
+    >>> import nn
+    >>> summarize(nn.MLP([4, 8, 3])).total
+    67
+    """
+    modules = list(model.named_modules())
+    calls: dict[int, list[Any]] = {}
+    if input_shape is not None:
+        inputs = _inputs(model, input_shape)
+        with _as_it_was(model, [m for _, m in modules]), no_grad():
+            model.eval()
+            for _, module in modules:
+                vars(module)["forward"] = _noting(module.forward, calls.setdefault(id(module), []))
+            model(*inputs)
+    seen: set[int] = set()
+    rows = [_row(name, module, calls.get(id(module)), seen) for name, module in modules]
+    state = [*model.parameters(), *model.buffers()]
+    memory = sum(v.size * v.dtype.itemsize for v in state)
+    return Summary(rows, memory, input_shape is not None)
+
+
+def _row(name: str, module: Any, shapes: list[Any] | None, seen: set[int]) -> Row:
+    """seen: the parameters that were counted in rows above."""
+    below = {id(p) for child in module.children() for p in child.parameters()}
+    own = [p for p in module.parameters() if id(p) not in below]
+    new = [p for p in own if id(p) not in seen]
+    seen.update(map(id, new))
+    trainable = sum(p.size for p in new if p.requires_grad)
+    notes = []
+    if len(new) < len(own):
+        notes.append("shares parameters, counted above")
+    if any(not p.requires_grad for p in own):
+        notes.append("partly frozen" if any(p.requires_grad for p in own) else "frozen")
+    if shapes is not None and len(shapes) != 1:
+        notes.append(f"called {len(shapes)} times" if shapes else "not called")
+    return Row(
+        name, type(module).__name__, shapes[-1] if shapes else None, sum(p.size for p in new),
+        trainable, len(shapes or ()), ", ".join(notes),
+    )  # fmt: skip
+
+
+# ---- one batch through the model --------------------------------------------------------------
+
+
+def _inputs(model: Any, input_shape: Any) -> list[Any]:
+    """A batch of zeros for each input, in the dtype of the parameters."""
+    several = isinstance(input_shape, (tuple, list)) and any(
+        isinstance(part, (tuple, list)) for part in input_shape
+    )
+    floats = (p.dtype for p in model.parameters() if p.dtype.kind == "f")
+    dtype = next(floats, np.dtype(np.float32))
+    shapes = [_lengths(shape) for shape in (input_shape if several else [input_shape])]
+    return [Tensor(np.zeros((SAMPLES, *shape), dtype)) for shape in shapes]
+
+
+def _lengths(shape: Any) -> tuple[int, ...]:
+    try:
+        found = tuple(map(index, shape if isinstance(shape, (tuple, list)) else [shape]))
+    except TypeError:
+        raise TypeError(
+            "summary: input_shape is an int or a tuple of ints, without the batch axis, or a list "
+            f"of these for several inputs, got {shape!r}"
+        ) from None
+    if any(n < 0 for n in found):
+        raise ValueError(
+            f"summary: input_shape {shape!r} has a negative length; it is the shape of one sample, "
+            "without the batch axis"
+        )
+    return found
+
+
+def _noting(forward: Callable[..., Any], shapes: list[Any]) -> Callable[..., Any]:
+    """forward, which also notes down the shape of each result."""
+
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        result = forward(*args, **kwargs)
+        shapes.append(_shapes(result))
+        return result
+
+    return noting
+
+
+def _shapes(result: Any) -> Any:
+    """The shape of an output, with n for the batch; of several outputs a list or a dict of them."""
+    if isinstance(result, dict):
+        return {key: _shapes(part) for key, part in result.items()}
+    if isinstance(result, (tuple, list)):
+        return [_shapes(part) for part in result]
+    shape = getattr(result, "shape", ())
+    return ("n", *shape[1:]) if shape[:1] == (SAMPLES,) else tuple(shape)
+
+
+@contextmanager
+def _as_it_was(model: Any, modules: list[Any]) -> Iterator[None]:
+    """Whatever happens inside: attributes, buffers and random generators come back as they were."""
+    attributes = [(vars(module), dict(vars(module))) for module in modules]
+    buffers = [(buffer, buffer.copy()) for buffer in model.buffers()]
+    held = [v for _, before in attributes for v in before.values()]
+    generators = [generator(), *(v for v in held if isinstance(v, np.random.Generator))]
+    states = [(g.bit_generator, g.bit_generator.state) for g in generators]
+    try:
+        yield
+    finally:
+        for now, before in attributes:
+            now.clear()
+            now.update(before)
+        for buffer, values in buffers:
+            if not np.array_equal(buffer, values, equal_nan=buffer.dtype.kind == "f"):
+                buffer[...] = values  # the forward wrote into it
+        for bits, state in states:
+            bits.state = state
+
+
+# ---- the table --------------------------------------------------------------------------------
+
+
+def _cells(row: Row) -> list[str]:
+    counts = [f"{row.parameters:,}", f"{row.trainable:,}"]
+    return [row.name, row.kind, _shown(row.output_shape), *counts, row.note]
+
+
+def _shown(shape: Any) -> str:
+    if shape is None:
+        return ""
+    if isinstance(shape, tuple):
+        return f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+    if isinstance(shape, dict):
+        return "{" + ", ".join(f"{key}: {_shown(part)}" for key, part in shape.items()) + "}"
+    return f"[{', '.join(map(_shown, shape))}]"
+
+
+def _aligned(rows: list[list[str]], sides: str) -> list[str]:
+    """Rows of cells as lines, in columns as wide as their widest cell; sides are "l" or "r"."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = (
+        [c.ljust(width) if side == "l" else c.rjust(width) for c, width, side in zip(*parts)]
+        for parts in ((row, widths, sides) for row in rows)
+    )
+    return ["  ".join(line).rstrip() for line in lines]
+
+
+def _bytes(count: int) -> str:
+    """12 bytes, 34.5 KiB: with the largest unit of which there is at least one."""
+    size, unit = float(count), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{count:,} bytes" if unit == "bytes" else f"{size:.1f} {unit} ({count:,} bytes)"
