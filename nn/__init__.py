@@ -66,14 +66,20 @@ from nn.losses import CrossEntropyLoss, MSELoss  # noqa: E402
 from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy  # noqa: E402
 from nn.module import Module, Sequential  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
+from nn.training import (  # noqa: E402
+    Callback,
+    EarlyStopping,
+    History,
+    ModelCheckpoint,
+    Trainer,
+)  # fmt: skip
 
 __all__ = [
-    "BatchNorm1d", "CheckpointError", "CrossEntropyLoss", "DataLoader", "Dropout", "ELU", "Flatten",
-    "GELU",
-    "Hardtanh", "Identity", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax",
-    "MLP", "MSELoss", "Module", "ReLU", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax",
-    "Softplus", "Tanh", "accuracy", "clip_grad_norm_", "clip_grad_value_", "confusion_matrix",
-    "functional", "init", "load", "load_checkpoint", "load_idx", "manual_seed", "metrics", "optim",
-    "r2_score",
+    "BatchNorm1d", "Callback", "CheckpointError", "CrossEntropyLoss", "DataLoader", "Dropout",
+    "ELU", "EarlyStopping", "Flatten", "GELU", "Hardtanh", "History", "Identity", "LayerNorm",
+    "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MLP", "MSELoss", "ModelCheckpoint",
+    "Module", "ReLU", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
+    "Trainer", "accuracy", "clip_grad_norm_", "clip_grad_value_", "confusion_matrix", "functional",
+    "init", "load", "load_checkpoint", "load_idx", "manual_seed", "metrics", "optim", "r2_score",
     "save", "save_checkpoint", "standardize", "top_k_accuracy", "train_test_split",
 ]  # fmt: skip

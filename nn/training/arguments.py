@@ -1,0 +1,151 @@
+"""What `Trainer` checks before it changes anything, and how it reads its arguments.
+
+May import: autograd, functional, losses, metrics, training.callbacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd import Tensor
+from nn import metrics as known_metrics
+from nn.training.callbacks import Callback
+
+__all__ = [
+    "check_finite", "check_kind", "check_loss", "check_parameters", "check_scalar",
+    "checked_callbacks", "is_ours", "listens_to_batches", "named_metrics", "number", "split",
+]  # fmt: skip
+
+
+def _told(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+
+
+def check_kind(name: str, value: Any, kind: type, example: str) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"Trainer: {name} must be of {kind.__name__}, such as {example}; got {_told(value)}"
+        )
+
+
+def check_loss(loss: Any) -> None:
+    if isinstance(loss, type) or not callable(loss):
+        raise TypeError(
+            "Trainer: loss must be a function of (prediction, target), such as nn.MSELoss(); "
+            f"got {_told(loss)}"
+        )
+    if getattr(loss, "reduction", "mean") == "none":
+        raise ValueError('Trainer: the loss must be one number: use reduction="mean", not "none"')
+
+
+def check_scalar(loss: Any) -> None:
+    if not isinstance(loss, Tensor) or loss.shape != ():
+        what = f"shape {loss.shape}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise ValueError(
+            f"fit: the loss must be a Tensor with one number, got {what}; take the mean of it"
+        )
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(
+            f"fit: {name} holds {array[place]} at {list(place)} (row, ...), and "
+            f"{np.count_nonzero(~np.isfinite(array)) - 1} more; take such rows out, or fill them: "
+            "np.nan_to_num"
+        )
+
+
+def checked_callbacks(callbacks: Any) -> list[Any]:
+    methods = [name for name in vars(Callback) if name.startswith("on_")]
+    listed = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    for callback in listed:
+        if isinstance(callback, type) or not any(hasattr(callback, name) for name in methods):
+            raise TypeError(
+                f"fit: a callback is an object with some of the methods {', '.join(methods)}; "
+                f"got {_told(callback)}"
+            )
+    return listed
+
+
+def listens_to_batches(callback: Any) -> bool:
+    method = getattr(type(callback), "on_batch_end", None)
+    return hasattr(callback, "on_batch_end") and method is not Callback.on_batch_end
+
+
+def check_parameters(
+    parameters: Mapping[str, Tensor], others: list[Tensor], optimizer: Any
+) -> None:
+    """Raise ValueError if nothing can be trained, or the optimiser trains what is not there."""
+    if not any(p.requires_grad for p in parameters.values()):
+        why = "the model has no parameters"
+        if parameters:
+            why = "all parameters of the model are frozen; use requires_grad_() on some"
+        raise ValueError(f"fit: there is nothing to train: {why}")
+    known = {id(p) for p in [*parameters.values(), *others]}
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            if id(p) not in known:
+                raise ValueError(
+                    f"fit: the optimizer holds a parameter of shape {p.shape} that the model has "
+                    "not; was it made before a layer was replaced? Make a new one: "
+                    f"{type(optimizer).__name__}(model.parameters(), ...)"
+                )
+
+
+def split(rows: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers to hold out, and the rest: the same for as many rows, whatever the seed."""
+    count = round(rows * share)
+    if not 0 < count < rows:
+        raise ValueError(
+            f"fit: validation_split={share} of {rows} rows holds out {count} and leaves "
+            f"{rows - count} to train on; both parts need some"
+        )
+    order = np.random.default_rng(rows).permutation(rows)
+    return np.sort(order[:count]), np.sort(order[count:])
+
+
+def named_metrics(metrics: Any, loss: Any) -> dict[str, Callable[[Any, Any], Any]]:
+    if isinstance(metrics, str) or callable(metrics):
+        metrics = [metrics]
+    if not isinstance(metrics, Mapping):
+        metrics = {_metric_name(metric): metric for metric in metrics}
+    found = {}
+    for name, metric in metrics.items():
+        function = known_metrics.by_name(metric) if isinstance(metric, str) else metric
+        if not callable(function) or name == "loss":
+            raise TypeError(
+                "Trainer: a metric is a name or a function of (prediction, target), not called "
+                f"'loss'; got {name!r}: {metric!r}"
+            )
+        logits = _metric_name(loss) in ("BCEWithLogitsLoss", "binary_cross_entropy_with_logits")
+        if function is known_metrics.accuracy and logits:
+            function = partial(function, threshold=0.0)  # a probability of 1/2 is a logit of 0
+        found[name] = function
+    return found
+
+
+def is_ours(metric: Any) -> bool:
+    """Whether a metric is one of `nn.metrics`."""
+    return getattr(getattr(metric, "func", metric), "__module__", "") == known_metrics.__name__
+
+
+def _metric_name(metric: Any) -> str:
+    if isinstance(metric, str):
+        return metric
+    return getattr(metric, "__name__", type(metric).__name__)
+
+
+def number(name: str, value: Any) -> float:
+    value = value.data if isinstance(value, Tensor) else value
+    if np.ndim(value) == 0 and not isinstance(value, (str, bytes)) and value is not None:
+        try:
+            return float(value)
+        except TypeError:
+            pass
+    got = f"an array of shape {np.shape(value)}" if np.ndim(value) else type(value).__name__
+    raise TypeError(f"the metric {name!r} must give one number, got {got}")

@@ -1,0 +1,234 @@
+"""What may happen between the epochs of a training run: early stopping, checkpoints, your own.
+
+May import: files.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import string
+from collections.abc import Mapping
+from typing import Any
+
+from nn.files import save_checkpoint
+
+__all__ = ["Callback", "EarlyStopping", "ModelCheckpoint"]
+
+
+class Callback:
+    """Base of the callbacks: methods that `Trainer.fit` calls, each doing nothing here.
+
+    Any object with some of these methods will do. All get the trainer: `trainer.model`,
+    `trainer.epoch` (epochs done), `trainer.history`, `trainer.stop()`. `logs` are the epoch's
+    figures by name. A callback with `state_dict` and `load_state_dict` is part of a saved run.
+
+    >>> class Talk(Callback):
+    ...     def on_epoch_end(self, trainer, logs):
+    ...         print(trainer.epoch, logs)
+    """
+
+    def on_train_begin(self, trainer: Any) -> None:
+        """Before the first epoch of a `fit`."""
+
+    def on_epoch_begin(self, trainer: Any) -> None:
+        """Before each epoch."""
+
+    def on_batch_end(self, trainer: Any) -> None:
+        """After each step of the optimiser."""
+
+    def on_epoch_end(self, trainer: Any, logs: Mapping[str, float]) -> None:
+        """After each epoch, with its figures."""
+
+    def on_checkpoint(self, trainer: Any, logs: Mapping[str, float]) -> None:
+        """After all `on_epoch_end` (and, with no figures, after Ctrl-C): the moment to save."""
+
+    def on_train_end(self, trainer: Any) -> None:
+        """After the last epoch, also where Ctrl-C ended it; not after an error."""
+
+
+class _Watch:
+    """Compares a figure of each epoch with the best so far."""
+
+    def __init__(self, owner: str, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f'{owner}: mode must be "min", "max" or "auto", got {mode!r}')
+        self.owner, self.monitor, self.min_delta = owner, monitor, min_delta
+        self.sign = -1.0 if self._falling(mode) else 1.0
+        self.best = math.nan
+
+    def _falling(self, mode: str) -> bool:
+        if mode != "auto":
+            return mode == "min"
+        name = self.monitor.removeprefix("val_")
+        if name == "loss" or "error" in name:
+            return True
+        if "accuracy" in name or name == "r2_score":
+            return False
+        raise ValueError(
+            f"{self.owner}: is a lower or a higher {self.monitor!r} better? "
+            'Say mode="min" or mode="max"'
+        )
+
+    def value(self, logs: Mapping[str, float]) -> float:
+        """The watched figure."""
+        if self.monitor in logs:
+            return logs[self.monitor]
+        cure = f'; write monitor="{min(logs, key=len)}", or another of them'
+        if self.monitor.startswith("val_"):
+            cure = "; there is no validation: give fit a validation_split or validation_data"
+        raise ValueError(
+            f"{self.owner} watches {self.monitor!r}, but an epoch has only {', '.join(logs)}{cure}"
+        )
+
+    def better(self, value: float) -> bool:
+        """Whether it is better than the best by more than min_delta; then it is the best."""
+        if math.isnan(value) or self.sign * (value - self.best) <= self.min_delta:
+            return False
+        self.best = value  # (a best of nan, the first, is always beaten)
+        return True
+
+
+class EarlyStopping(Callback):
+    """Ends training when a figure no longer gets better, and takes the best epoch's weights back.
+
+    Args: monitor, the figure; patience, how many epochs without a new best end the run; min_delta,
+        how much better a new best must be; mode, "min", "max" or, for losses, accuracies and
+        r2_score, "auto"; restore_best, whether the model gets the weights of its best epoch when
+        training ends, by whatever.
+    After a run `.best` and `.best_epoch` tell what was found, `.stopped` whether it ended the run.
+    Raises ValueError for a monitored figure that the run has not. Source: Keras' EarlyStopping.
+
+    >>> stopping = EarlyStopping("val_accuracy", patience=3)
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 5,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+        restore_best: bool = True,
+    ) -> None:
+        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
+            raise ValueError(f"EarlyStopping: patience must be a whole number >= 1, got {patience}")
+        if not min_delta >= 0:
+            raise ValueError(f"EarlyStopping: min_delta must be >= 0, got {min_delta}")
+        self._options = (type(self).__name__, monitor, mode, min_delta)
+        self.patience, self.restore_best = patience, restore_best
+        self._begin()
+
+    def _begin(self) -> None:
+        self._watch = _Watch(*self._options)
+        self.best_epoch = self.waited = 0
+        self.best_state: dict[str, Any] | None = None
+
+    @property
+    def best(self) -> float:
+        """The best figure so far; nan before there is one."""
+        return self._watch.best
+
+    @property
+    def stopped(self) -> bool:
+        """Whether patience is at its end."""
+        return self.waited >= self.patience
+
+    def on_train_begin(self, trainer: Any) -> None:
+        self._begin()
+
+    def on_epoch_begin(self, trainer: Any) -> None:
+        if self.stopped:  # a run resumed after its end
+            trainer.stop()
+
+    def on_epoch_end(self, trainer: Any, logs: Mapping[str, float]) -> None:
+        if self._watch.better(self._watch.value(logs)):
+            self.best_epoch, self.waited = trainer.epoch, 0
+            self.best_state = trainer.model.state_dict() if self.restore_best else None
+            return
+        self.waited += 1
+        if self.stopped:
+            trainer.stop()
+
+    def on_train_end(self, trainer: Any) -> None:
+        monitor, epochs = self._watch.monitor, f"{self.waited} epoch{'s' * (self.waited > 1)}"
+        found = f"its best, {self.best:.4f}, was in epoch {self.best_epoch}"
+        if self.stopped:
+            trainer.say(f"stopped early: {monitor} has not got better for {epochs}; {found}")
+        if self.best_state is not None and self.best_epoch != trainer.epoch:
+            trainer.model.load_state_dict(self.best_state)
+            trainer.say(f"the model has the weights of epoch {self.best_epoch} again")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it stands: the best so far, its weights, the epochs waited."""
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "waited": self.waited,
+            "best_state": self.best_state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self._watch.best = state["best"]
+        self.best_epoch, self.waited = state["best_epoch"], state["waited"]
+        self.best_state = state["best_state"]
+
+
+class ModelCheckpoint(Callback):
+    """Saves the whole run after each epoch: `fit(..., resume_from=path)` goes on from there.
+
+    Args: path, a .npz or .safetensors file, replaced as a whole each time; it may hold the epoch's
+        number and figures, "run-{epoch:03}-{val_loss:.2f}.npz". monitor, a figure: then only an
+        epoch that is the best so far by it is saved; mode, as in EarlyStopping. every, save only
+        every so many epochs.
+    After Ctrl-C the run is saved too, in the middle of its epoch (but not with a monitor).
+    `load_checkpoint(path, trainer=trainer)` restores the whole run,
+    `load_checkpoint(path)["trainer"]["model"]` holds the weights alone.
+
+    >>> checkpoint = ModelCheckpoint("best.npz", monitor="val_accuracy")
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        monitor: str | None = None,
+        mode: str = "auto",
+        every: int = 1,
+    ) -> None:
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(f"ModelCheckpoint: every must be a whole number >= 1, got {every!r}")
+        self.path, self.every = os.fspath(path), every
+        self._watch = None if monitor is None else _Watch(type(self).__name__, monitor, mode)
+
+    def on_checkpoint(self, trainer: Any, logs: Mapping[str, float]) -> None:
+        if self._watch is not None:
+            wanted = bool(logs) and self._watch.better(self._watch.value(logs))
+        else:
+            wanted = not logs or trainer.epoch % self.every == 0
+        if wanted:
+            save_checkpoint(self._named(trainer.epoch, logs), trainer=trainer)
+
+    def _named(self, epoch: int, logs: Mapping[str, float]) -> str:
+        known = {"epoch": epoch, **logs}
+        if not logs:  # in the middle of an epoch, which has no figures yet
+            known = dict.fromkeys(_fields(self.path), math.nan) | known
+        try:
+            return self.path.format(**known)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(
+                f"ModelCheckpoint: the path {self.path!r} asks for what an epoch has not "
+                f"({error}); it has {', '.join(known)}"
+            ) from None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best figure so far."""
+        return {"best": self._watch.best if self._watch else None}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        if self._watch is not None and state["best"] is not None:
+            self._watch.best = state["best"]
+
+
+def _fields(path: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(path) if name]

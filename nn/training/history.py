@@ -1,0 +1,93 @@
+"""What a training run was like, epoch by epoch, and its picture.
+
+May import: nothing of this project.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["History"]
+
+
+class History:
+    """The figures of each epoch: `history["val_loss"][-1]` is the last validation loss.
+
+    `history.history` is a dict of lists, one entry for each epoch: "loss" and the metrics, the same
+    of the validation data with "val_" before the name, and "lr" where a scheduler moves it.
+    `history.interrupted` says whether Ctrl-C ended the run.
+
+    >>> history = History()
+    >>> history.append({"loss": 0.5, "val_loss": 0.75})
+    >>> history["val_loss"]
+    [0.75]
+    >>> history
+    History(1 epoch: loss 0.5000, val_loss 0.7500)
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.interrupted = False
+
+    def append(self, logs: Mapping[str, float]) -> None:
+        """Take in one epoch; a figure that earlier epochs had not is nan there."""
+        epochs = len(self)
+        for name in {**self.history, **logs}:
+            column = self.history.setdefault(name, [float("nan")] * epochs)
+            column.append(float(logs.get(name, float("nan"))))
+
+    def __len__(self) -> int:
+        """The number of epochs."""
+        return max(map(len, self.history.values()), default=0)
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self.history:
+            known = ", ".join(self.history) or "nothing yet"
+            raise KeyError(f"the history has no {name!r}; it has {known}")
+        return self.history[name]
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {column[-1]:.4f}" for name, column in self.history.items())
+        return f"History({len(self)} epoch{'s' * (len(self) != 1)}{': ' * bool(last)}{last})"
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the curves, training and validation together; returns matplotlib's Figure.
+
+        Args: path, a file to save the picture in (.png, .svg, .pdf). Without one, a notebook shows
+            the Figure, and a script shows it by `matplotlib.pyplot.show()`.
+        Raises ImportError without matplotlib, ValueError before the first epoch.
+        """
+        if not len(self):
+            raise ValueError("History.plot: there is no epoch to draw yet; call fit first")
+        try:
+            from matplotlib import pyplot
+        except ImportError:
+            raise ImportError(
+                'History.plot needs matplotlib: pip install "chalkgrad[plot]"'
+            ) from None
+        names = [
+            n for n in self.history if n.removeprefix("val_") == n or n[4:] not in self.history
+        ]
+        figure, axes = pyplot.subplots(
+            1, len(names), figsize=(4.2 * len(names), 3.2), squeeze=False, layout="constrained"
+        )
+        for axis, name in zip(axes[0], names):
+            self._draw(axis, name)
+        if path is not None:
+            figure.savefig(path, dpi=120)
+            pyplot.close(figure)
+        return figure
+
+    def _draw(self, axis: Any, name: str) -> None:
+        epochs = range(1, len(self) + 1)
+        marker = "o" if len(self) < 3 else ""
+        label = "learning rate" if name == "lr" else "training"
+        axis.plot(epochs, self.history[name], marker=marker, label=label)
+        if f"val_{name}" in self.history:
+            axis.plot(epochs, self.history[f"val_{name}"], marker=marker, label="validation")
+            axis.legend()
+        axis.set(title=name.replace("_", " "), xlabel="epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.grid(alpha=0.3)

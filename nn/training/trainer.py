@@ -1,0 +1,571 @@
+"""Trainer: the training loop, with validation, metrics, callbacks, progress, and a clean end.
+
+May import: autograd, and all other parts of nn.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from autograd import Tensor, no_grad
+from nn.clipping import clip_grad_norm_
+from nn.data import DataLoader
+from nn.files import load_checkpoint
+from nn.module import Module
+from nn.optim import Optimizer
+from nn.optim.lr_scheduler import ReduceLROnPlateau
+from nn.random import generator
+from nn.training.arguments import (
+    check_finite,
+    check_kind,
+    check_loss,
+    check_parameters,
+    check_scalar,
+    checked_callbacks,
+    is_ours,
+    listens_to_batches,
+    named_metrics,
+    number,
+    split,
+)
+from nn.training.history import History
+from nn.training.progress import Silent, reporter
+
+__all__ = ["Trainer"]
+
+REHEARSED = 64  # rows that go through model, loss and metrics before anything is trained
+
+
+class Trainer:
+    """Trains a model, judges it and lets it predict.
+
+    Args: model, a Module; optimizer, of its parameters; loss, a function (prediction, target) ->
+        Tensor with one number; metrics, names ("accuracy", "top_k_accuracy", "r2_score") or
+        functions (prediction, target) -> number, or a dict of functions by name; scheduler of the
+        learning rate, stepped after each epoch; clip_norm, the largest norm of all gradients
+        together.
+    The loss of an epoch is the mean over its rows, its metrics are those of the predictions made
+    while the model learned. Modules whose parameters are all frozen run as in evaluation, so that a
+    frozen BatchNorm1d keeps its statistics, as in Keras.
+
+    >>> import nn
+    >>> _ = nn.manual_seed(0)
+    >>> x = np.linspace(-1, 1, 200)[:, None]
+    >>> model = nn.MLP([1, 16, 1], "tanh")
+    >>> trainer = Trainer(model, nn.optim.Adam(model.parameters(), lr=0.01), nn.MSELoss(),
+    ...                   metrics=["r2_score"])
+    >>> history = trainer.fit(x, x**2, epochs=60, validation_split=0.2, progress=False)
+    >>> len(history["val_loss"]), trainer.evaluate(x, x**2)["r2_score"] > 0.95
+    (60, True)
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        loss: Callable[[Any, Any], Tensor],
+        metrics: Any = (),
+        *,
+        scheduler: Any = None,
+        clip_norm: float | None = None,
+    ) -> None:
+        check_kind("model", model, Module, "nn.Sequential(...)")
+        check_kind("optimizer", optimizer, Optimizer, "nn.optim.Adam(model.parameters())")
+        check_loss(loss)
+        if scheduler is not None and not hasattr(scheduler, "step"):
+            raise TypeError(
+                f"Trainer: scheduler must have a method step, got {type(scheduler).__name__}; for "
+                "example nn.optim.lr_scheduler.StepLR(optimizer, 10)"
+            )
+        if clip_norm is not None and not clip_norm > 0:
+            raise ValueError(f"Trainer: clip_norm must be > 0 or None, got {clip_norm}")
+        self.model, self.optimizer, self.loss, self.scheduler = model, optimizer, loss, scheduler
+        self.metrics = named_metrics(metrics, loss)
+        self.clip_norm = clip_norm
+        self.epoch = 0  # epochs done, in all calls of fit
+        self.history = History()
+        self._first = 0  # the epoch before this fit
+        self._running = _Running()
+        self._loader: DataLoader | None = None
+        self._incoming: DataLoader | None = None  # the loader that a run being loaded goes on with
+        self._callbacks: list[Any] = []
+        self._resumed: Mapping[str, Any] | None = None
+        self._stop = False
+        self._reporter = Silent()
+
+    # ---- training -----------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        epochs: int = 1,
+        batch_size: int | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        callbacks: Iterable[Any] = (),
+        progress: bool | int | str = True,
+        resume_from: str | os.PathLike[str] | None = None,
+    ) -> History:
+        """Train for some epochs; returns the History of all epochs of this Trainer so far.
+
+        Args: x and y, arrays with a row for each sample, or for x a DataLoader; batch_size, 32 (or
+            all rows, if fewer) where not given; validation_split, the share of the rows that is not
+            trained on but judged after each epoch (drawn evenly, and always the same rows of as
+            many, so that a later fit learns from none of them); validation_data, (x, y) or a
+            DataLoader, instead; shuffle, a new order each epoch; callbacks, see `nn.Callback`;
+            progress, True, False, "bar", or k for a line every k epochs; resume_from, a checkpoint
+            of this fit to go on with, if there is one yet, up to `epochs` in all.
+        Ctrl-C ends training after the batch under way and keeps what was learned.
+        Raises ValueError and TypeError for what does not fit, before anything is changed;
+        FloatingPointError for a loss that is nan or infinite, before its step is made.
+        """
+        callbacks = checked_callbacks(callbacks)
+        if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 1:
+            raise ValueError(f"fit: epochs must be a whole number >= 1, got {epochs!r}")
+        show = reporter(progress)
+        train, validation = self._data(x, y, batch_size, validation_split, validation_data, shuffle)
+        self._check_parameters()
+        self._rehearse(train)
+        if validation is not None:
+            self._rehearse(validation)
+        self._take_place(train, resume_from)
+        self._loader, self._callbacks, self._reporter = train, callbacks, show
+        self._stop = self.history.interrupted = False
+        self._call("on_train_begin")
+        if self._resumed is not None:
+            _restore_callbacks(callbacks, self._resumed["callbacks"])
+        self._resumed = None
+        with self._modes(self._train), _Interrupts() as interrupts:
+            try:
+                self._run(self._first + int(epochs), validation, interrupts)
+            finally:
+                show.close()
+                self._reporter = Silent()
+        return self.history
+
+    def stop(self) -> None:
+        """End training after the batch or, asked from `on_epoch_end`, the epoch under way."""
+        self._stop = True
+
+    def say(self, text: str) -> None:
+        """Print a line beside the progress of `fit`; nothing where it shows none."""
+        self._reporter.say(text)
+
+    def _run(self, last: int, validation: DataLoader | None, interrupts: _Interrupts) -> None:
+        try:
+            while self.epoch < last and not interrupts.asked:
+                self._call("on_epoch_begin")
+                if self._stop or not self._epoch(last, interrupts):
+                    break
+                logs = self._figures(validation)
+                self.history.append(logs)
+                self.epoch += 1
+                self._running = _Running()
+                self._step_scheduler(logs)
+                self._reporter.end(logs)
+                self._call("on_epoch_end", logs)
+                self._call("on_checkpoint", logs)
+        except KeyboardInterrupt:
+            if interrupts.asked:  # for the second time: at once
+                raise
+            interrupts.asked = True
+        if interrupts.asked and self.epoch < last:
+            self._interrupted()
+        self._call("on_train_end")
+
+    def _epoch(self, last: int, interrupts: _Interrupts) -> bool:
+        """One pass over the training data; False where it was ended before its end."""
+        loader, running = self._loader, self._running
+        assert loader is not None
+        self._reporter.start(self.epoch + 1, last, len(loader))
+        self._reporter.batch(running.batches)
+        listeners = [c for c in self._callbacks if listens_to_batches(c)]
+        for x, y in loader:
+            running.add(*self._batch(x, y), y, bool(self.metrics))
+            self._reporter.batch()
+            for callback in listeners:
+                callback.on_batch_end(self)
+            if interrupts.asked or self._stop:
+                return False
+        return True
+
+    def _batch(self, x: Any, y: Any) -> tuple[float, Any]:
+        """One step of the optimiser: the explicit training loop. Returns loss and prediction."""
+        self.optimizer.zero_grad()
+        prediction = self.model(x)
+        loss = self.loss(prediction, y)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(self._not_finite(value))
+        loss.backward(retain_graph=False)
+        if self.clip_norm is not None:
+            groups = self.optimizer.param_groups
+            clip_grad_norm_([p for group in groups for p in group["params"]], self.clip_norm)
+        self.optimizer.step()
+        return value, prediction
+
+    def _figures(self, validation: DataLoader | None) -> dict[str, float]:
+        """The loss and the metrics of the epoch that ended, on both parts."""
+        mean = getattr(self.loss, "reduction", "mean") != "sum"
+        logs = {"loss": self._running.loss(mean)}
+        if self.metrics:
+            logs |= self._measured(*self._running.outcome())
+        if validation is not None:
+            judged = self.evaluate(validation)
+            logs |= {f"val_{name}": value for name, value in judged.items()}
+        if self.scheduler is not None:
+            logs["lr"] = float(self.optimizer.param_groups[0]["lr"])
+        return logs
+
+    def _step_scheduler(self, logs: Mapping[str, float]) -> None:
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(logs.get("val_loss", logs["loss"]))
+        elif self.scheduler is not None:
+            self.scheduler.step()
+
+    def _take_place(self, train: DataLoader, path: Any) -> None:
+        """Go on where a saved run was: in its data, its open epoch and its number of epochs."""
+        if path is not None and os.path.exists(path):
+            self._incoming, resumed = train, self._resumed
+            try:  # with the loader, so that data that do not fit undo the loading, too
+                load_checkpoint(path, trainer=self)
+            except BaseException:
+                self._resumed = resumed
+                raise
+            finally:
+                self._incoming = None
+            return
+        self._first = self.epoch
+        if self._resumed is None:
+            self._running = _Running()
+            return
+        if self._resumed["loader"] is not None:  # load_checkpoint(path, trainer=...) came before
+            train.load_state_dict(self._resumed["loader"])
+        self._resumed = None
+
+    def _interrupted(self) -> None:
+        self.history.interrupted = True
+        self.say(
+            f"interrupted in epoch {self.epoch + 1}, after batch {self._running.batches} of "
+            f"{len(self._loader or ())}; the model keeps what it learned"
+        )
+        self._call("on_checkpoint", {})
+
+    def _call(self, method: str, *args: Any) -> None:
+        for callback in self._callbacks:
+            function = getattr(callback, method, None)
+            if function is not None:
+                function(self, *args)
+
+    def _train(self) -> None:
+        """Modules train, but for those that are frozen."""
+        self.model.train()
+        for module in self.model.modules():
+            parameters = list(module.parameters())
+            if parameters and not any(p.requires_grad for p in parameters):
+                module.eval()
+
+    @contextmanager
+    def _modes(self, change: Callable[[], Any]) -> Iterator[None]:
+        """Train or evaluate for a while; afterwards each Module is as it was."""
+        before = [(module, module.training) for module in self.model.modules()]
+        try:
+            change()
+            yield
+        finally:
+            for module, mode in before:
+                module.training = mode
+
+    # ---- judging and predicting ---------------------------------------------------------------
+
+    def evaluate(self, x: Any, y: Any = None, *, batch_size: int | None = None) -> dict[str, float]:
+        """The loss and the metrics of the model as it is, on all rows at once.
+
+        Args: x and y as in `fit`; batch_size, how many rows to compute at a time.
+
+        >>> import nn
+        >>> layer = nn.Linear(1, 1)
+        >>> nn.init.zeros_(layer.weight), nn.init.ones_(layer.bias)  # doctest: +ELLIPSIS
+        (Tensor(...), Tensor(...))
+        >>> trainer = Trainer(layer, nn.optim.SGD(layer.parameters()), nn.MSELoss())
+        >>> trainer.evaluate([[1.0], [2.0]], [[1.0], [3.0]])
+        {'loss': 2.0}
+        """
+        loader = self._loaded("evaluate", x, y, batch_size or 1024)
+        if loader.y is None:
+            raise ValueError("evaluate needs targets: evaluate(x, y)")
+        with self._modes(self.model.eval), no_grad():
+            pairs = [(self._predicted(x), y) for x, y in loader]
+            prediction, target = (np.concatenate(part) for part in zip(*pairs))
+            loss = self.loss(Tensor(prediction), target)
+        check_scalar(loss)
+        return {"loss": loss.item(), **self._measured(prediction, target)}
+
+    def predict(self, x: Any, *, batch_size: int | None = None) -> np.ndarray:
+        """What the model gives for each row, as an array; Dropout and the like are off.
+
+        Args: x, an array with a row for each sample, or a DataLoader; batch_size, how many rows to
+            compute at a time.
+        """
+        loader = self._loaded("predict", x, None, batch_size or 1024)
+        batches = (batch if loader.y is None else batch[0] for batch in loader)
+        with self._modes(self.model.eval), no_grad():
+            return np.concatenate([self._predicted(batch) for batch in batches])
+
+    def _predicted(self, x: Any) -> np.ndarray:
+        prediction = self.model(x)
+        array = prediction.data if isinstance(prediction, Tensor) else np.asarray(prediction)
+        if array.shape[:1] != (len(x),):
+            raise ValueError(
+                f"the model must give a row for each row it gets: for {len(x)} rows it gave the "
+                f"shape {array.shape}"
+            )
+        return array
+
+    def _measured(self, prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
+        return {name: number(name, f(prediction, target)) for name, f in self.metrics.items()}
+
+    # ---- the data -----------------------------------------------------------------------------
+
+    def _loaded(self, name: str, x: Any, y: Any, batch_size: int) -> DataLoader:
+        if isinstance(x, DataLoader):
+            if y is not None:
+                raise ValueError(f"{name}: a DataLoader holds its targets itself; leave y out")
+            return x
+        loader = DataLoader(x, y)
+        return DataLoader(self._cast(loader.x), loader.y, batch_size=min(batch_size, len(loader.x)))
+
+    def _data(
+        self, x: Any, y: Any, batch_size: int | None, share: float, given: Any, shuffle: bool
+    ) -> tuple[DataLoader, DataLoader | None]:
+        """Loaders of the training and of the validation rows, checked."""
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share < 1:
+            raise ValueError(
+                "fit: validation_split is the share of the rows to hold back, at least 0 and below "
+                f"1, got {share!r}"
+            )
+        if share and given is not None:
+            raise ValueError("fit: give validation_split or validation_data, not both")
+        validation = None if given is None else self._validation(given)
+        if isinstance(x, DataLoader):
+            if share or y is not None or batch_size is not None:
+                raise ValueError(
+                    "fit: a DataLoader holds its targets and its batch size itself, and is not "
+                    "split; leave out y, batch_size and validation_split (use validation_data)"
+                )
+            train = x
+        else:
+            train = DataLoader(x, y)
+        if train.y is None:
+            raise ValueError("fit needs targets: fit(x, y)")
+        check_finite("x", train.x)
+        check_finite("y", train.y)
+        if train is x:
+            return train, validation
+        x, y = self._cast(train.x), train.y
+        if share:
+            held_out, rest = split(len(x), share)
+            validation = self._loaded("fit", x[held_out], y[held_out], 1024)
+            x, y = x[rest], y[rest]
+        return DataLoader(x, y, batch_size, shuffle=shuffle), validation
+
+    def _validation(self, given: Any) -> DataLoader:
+        if not isinstance(given, DataLoader):
+            if not isinstance(given, (tuple, list)) or len(given) != 2:
+                raise TypeError(
+                    "fit: validation_data must be (x, y) or a DataLoader, got "
+                    f"{type(given).__name__}"
+                )
+            x, y = given
+            given = self._loaded("fit", x, y, 1024)
+        if given.y is None:
+            raise ValueError("fit: validation_data needs targets: (x, y)")
+        check_finite("x of the validation data", given.x)
+        check_finite("y of the validation data", given.y)
+        return given
+
+    def _cast(self, x: np.ndarray) -> np.ndarray:
+        """Floats in the dtype of the parameters, once and not in every batch."""
+        dtype = next((p.dtype for p in self.model.parameters() if p.dtype.kind == "f"), x.dtype)
+        return x.astype(dtype, copy=False) if x.dtype.kind == "f" else x
+
+    def _rehearse(self, loader: DataLoader) -> None:
+        """Send a few rows through everything, so that what does not fit changes nothing."""
+        assert loader.y is not None
+        x, y = loader.x[:REHEARSED].copy(), loader.y[:REHEARSED]
+        state = generator().bit_generator.state
+        try:
+            x = x if loader.transform is None else loader.transform(x)
+            with self._modes(self.model.eval), no_grad():
+                prediction = self._predicted(x)
+                check_scalar(self.loss(Tensor(prediction), y))
+        finally:
+            generator().bit_generator.state = state
+        for name, metric in self.metrics.items():
+            try:
+                number(name, metric(prediction, y))
+            except ValueError:  # it may want more rows than these, or more kinds of them
+                if len(y) == REHEARSED and is_ours(metric):
+                    raise
+
+    def _check_parameters(self) -> None:
+        loss = self.loss.parameters() if isinstance(self.loss, Module) else ()
+        check_parameters(dict(self.model.named_parameters()), list(loss), self.optimizer)
+
+    def _not_finite(self, value: float) -> str:
+        bad = [n for n, p in self.model.named_parameters() if not np.all(np.isfinite(p.data))]
+        weights = (
+            f"The weights were so already: {', '.join(bad)}. The steps before were too large: try "
+            "a smaller learning rate, or clip_norm=1.0"
+            if bad else "The weights are still finite: the loss or a layer cannot take these values"
+        )  # fmt: skip
+        return (
+            f"fit: the loss is {value} in epoch {self.epoch + 1}, batch "
+            f"{self._running.batches + 1} of {len(self._loader or ())}; training stopped before "
+            f"its step. {weights}. To find the operation and its line, run it again like this:\n"
+            "    with autograd.detect_anomaly():\n"
+            "        trainer.fit(...)"
+        )
+
+    # ---- saving and resuming ------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole run: model, optimiser, scheduler, callbacks, history, and place in the data.
+
+        For `save_checkpoint(path, trainer=trainer)`, which adds the library's generator; at any
+        time, also inside of `on_batch_end`.
+        """
+        scheduler = getattr(self.scheduler, "state_dict", None)
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": scheduler() if scheduler else None,
+            "epoch": self.epoch,
+            "first": self._first,
+            "history": {name: list(column) for name, column in self.history.history.items()},
+            "loader": self._loader.state_dict() if self._loader else None,
+            "running": self._running.state_dict(),
+            "callbacks": [
+                {"kind": type(c).__name__, "state": c.state_dict()}
+                for c in self._callbacks if hasattr(c, "state_dict")
+            ],
+        }  # fmt: skip
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take a run over; the next `fit` goes on with it, in the middle of an epoch if need be.
+
+        Raises ValueError for a state that does not fit; then nothing has changed.
+        """
+        if not isinstance(state, Mapping) or set(state) != set(self.state_dict()):
+            raise ValueError("load_state_dict: this is not the state of a Trainer")
+        if (state["scheduler"] is None) != (not hasattr(self.scheduler, "state_dict")):
+            has = "no scheduler" if state["scheduler"] is None else "a scheduler"
+            raise ValueError(f"load_state_dict: the saved run has {has}, unlike this Trainer")
+        parts: list[tuple[Any, str]] = [(self.model, "model"), (self.optimizer, "optimizer")]
+        if state["scheduler"] is not None:
+            parts.append((self.scheduler, "scheduler"))
+        if state["loader"] is not None and self._incoming is not None:
+            parts.append((self._incoming, "loader"))
+        before = [(part, part.state_dict()) for part, _ in parts]
+        try:
+            for part, name in parts:
+                part.load_state_dict(state[name])
+        except Exception:
+            for part, old in before:
+                part.load_state_dict(old)
+            raise
+        self.epoch, self._first = state["epoch"], state["first"]
+        self.history = History()
+        self.history.history = {name: list(column) for name, column in state["history"].items()}
+        self._running = _Running(state["running"])
+        self._resumed = state
+
+    def __repr__(self) -> str:
+        return (
+            f"Trainer({type(self.model).__name__}, {type(self.optimizer).__name__}, "
+            f"{getattr(self.loss, '__name__', type(self.loss).__name__)}; {self.epoch} epochs done)"
+        )
+
+
+class _Running:
+    """What an epoch has gathered so far: losses, and for the metrics what was predicted."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {"total": 0.0, "plain": 0.0, "rows": 0, "batches": 0, "outcome": None}
+        self.total, self.plain = state["total"], state["plain"]
+        self.rows, self.batches = state["rows"], state["batches"]
+        self.pairs = [] if state["outcome"] is None else [tuple(state["outcome"])]
+
+    def add(self, loss: float, prediction: Any, target: Any, keep: bool) -> None:
+        rows = len(target)
+        self.total += loss * rows
+        self.plain += loss
+        self.rows += rows
+        self.batches += 1
+        if keep:
+            self.pairs.append((getattr(prediction, "data", prediction), target))
+
+    def loss(self, mean: bool) -> float:
+        """The mean over the rows, or where the loss is a sum, the sum."""
+        return (self.total / self.rows if self.rows else math.nan) if mean else self.plain
+
+    def outcome(self) -> tuple[np.ndarray, np.ndarray]:
+        """All predictions and all targets."""
+        predictions, targets = zip(*self.pairs)
+        return np.concatenate(predictions), np.concatenate(targets)
+
+    def state_dict(self) -> dict[str, Any]:
+        outcome = self.outcome() if self.pairs else None
+        return {
+            "total": self.total, "plain": self.plain, "rows": self.rows, "batches": self.batches,
+            "outcome": outcome,
+        }  # fmt: skip
+
+
+def _restore_callbacks(callbacks: list[Any], states: list[Mapping[str, Any]]) -> None:
+    """Each takes the next saved state of its own kind."""
+    left = list(states)
+    for callback in callbacks:
+        kind = type(callback).__name__
+        saved = next((s for s in left if s["kind"] == kind), None)
+        if saved is not None and hasattr(callback, "load_state_dict"):
+            left.remove(saved)
+            callback.load_state_dict(saved["state"])
+
+
+class _Interrupts:
+    """Ctrl-C as a request: the first ends training after the batch under way, the second at once.
+
+    Only where Ctrl-C means KeyboardInterrupt: another handler, and threads, are left alone.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._old: Any = None
+
+    def __enter__(self) -> _Interrupts:
+        if threading.current_thread() is threading.main_thread() and (
+            signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            self._old = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._old is not None:
+            signal.signal(signal.SIGINT, self._old)
+
+    def _ask(self, number: int, frame: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
