@@ -452,7 +452,7 @@ class ReduceLROnPlateau(LRScheduler):
         """
         self.check()  # a group may have been added since
         try:
-            current = float(metrics)
+            current = float(plain(metrics))
         except (TypeError, ValueError) as error:
             raise TypeError(
                 f"ReduceLROnPlateau.step needs a number, the metric to watch, got {metrics!r}"
