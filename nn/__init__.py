@@ -62,7 +62,16 @@ from nn.layers import (  # noqa: E402
     LayerNorm,
     Linear,
 )  # fmt: skip
-from nn.losses import CrossEntropyLoss, MSELoss  # noqa: E402
+from nn.losses import (  # noqa: E402
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)  # fmt: skip
 from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy  # noqa: E402
 from nn.module import Module, Sequential  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
@@ -75,10 +84,11 @@ from nn.training import (  # noqa: E402
 )  # fmt: skip
 
 __all__ = [
-    "BatchNorm1d", "Callback", "CheckpointError", "CrossEntropyLoss", "DataLoader", "Dropout",
-    "ELU", "EarlyStopping", "Flatten", "GELU", "Hardtanh", "History", "Identity", "LayerNorm",
-    "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MLP", "MSELoss", "ModelCheckpoint",
-    "Module", "ReLU", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
+    "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "Callback", "CheckpointError",
+    "CrossEntropyLoss", "DataLoader", "Dropout", "ELU", "EarlyStopping", "Flatten", "GELU",
+    "Hardtanh", "History", "HuberLoss", "Identity", "L1Loss", "LayerNorm", "LeakyReLU", "Linear",
+    "LogSigmoid", "LogSoftmax", "MLP", "MSELoss", "ModelCheckpoint", "Module", "NLLLoss", "ReLU",
+    "SELU", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh",
     "Trainer", "accuracy", "clip_grad_norm_", "clip_grad_value_", "confusion_matrix", "functional",
     "init", "load", "load_checkpoint", "load_idx", "manual_seed", "metrics", "optim", "r2_score",
     "save", "save_checkpoint", "standardize", "top_k_accuracy", "train_test_split",

@@ -5,40 +5,142 @@ May import: autograd, functional, module.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from autograd import Tensor
 from nn import functional
-from nn.functional.arguments import check_reduction, check_smoothing, values
+from nn.functional.arguments import (
+    as_constant,
+    as_number,
+    check_ignore_index,
+    check_reduction,
+    check_smoothing,
+)
 from nn.module import Module
 
-__all__ = ["CrossEntropyLoss", "MSELoss"]
+__all__ = [
+    "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "L1Loss", "MSELoss",
+    "NLLLoss", "SmoothL1Loss",
+]  # fmt: skip
 
 
-class MSELoss(Module):
+class _Loss(Module):
+    """What all losses share: a function, and its options, which are attributes."""
+
+    _function: Callable[..., Any]
+
+    def __init__(self, **options: Any) -> None:
+        check_reduction(type(self).__name__, options["reduction"])
+        self._options = tuple(options)
+        vars(self).update(options)
+
+    def forward(self, prediction: Any, target: Any) -> Tensor:
+        options = {name: getattr(self, name) for name in self._options}
+        return self._function(prediction, target, **options)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={_shown(getattr(self, name))}" for name in self._options)
+
+
+def _shown(value: Any) -> str:
+    return f"<{value.size} numbers>" if isinstance(value, np.ndarray) else repr(value)
+
+
+class MSELoss(_Loss):
     """The squared error (prediction - target)²; see `nn.functional.mse_loss`.
 
     >>> MSELoss()(Tensor([1.0, 3.0]), [1.0, 1.0])
     Tensor(2.)
     """
 
+    _function = staticmethod(functional.mse_loss)
+
     def __init__(self, reduction: str = "mean") -> None:
-        check_reduction("MSELoss", reduction)
-        self.reduction = reduction
-
-    def forward(self, prediction: Any, target: Any) -> Tensor:
-        return functional.mse_loss(prediction, target, self.reduction)
+        super().__init__(reduction=reduction)
 
 
-class CrossEntropyLoss(Module):
+class L1Loss(_Loss):
+    """The distance |prediction - target|; see `nn.functional.l1_loss`.
+
+    >>> L1Loss()(Tensor([1.0, 3.0]), [1.0, 1.0])
+    Tensor(1.)
+    """
+
+    _function = staticmethod(functional.l1_loss)
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+
+
+class HuberLoss(_Loss):
+    """Half the squared error up to delta, linear beyond; see `nn.functional.huber_loss`.
+
+    >>> HuberLoss()(Tensor([1.0, 3.0]), [1.0, 1.0])
+    Tensor(0.75)
+    """
+
+    _function = staticmethod(functional.huber_loss)
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        delta = as_number("HuberLoss", "delta", delta, above=0)
+        super().__init__(reduction=reduction, delta=delta)
+
+
+class SmoothL1Loss(_Loss):
+    """The distance, rounded off up to beta; see `nn.functional.smooth_l1_loss`.
+
+    >>> SmoothL1Loss(beta=2.0)(Tensor([1.0, 3.0]), [1.0, 1.0])
+    Tensor(0.5)
+    """
+
+    _function = staticmethod(functional.smooth_l1_loss)
+
+    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+        beta = as_number("SmoothL1Loss", "beta", beta, least=0)
+        super().__init__(reduction=reduction, beta=beta)
+
+
+class BCELoss(_Loss):
+    """Binary cross-entropy of probabilities; see `nn.functional.binary_cross_entropy`.
+
+    >>> BCELoss()(Tensor([0.5, 0.5]), [0, 1])
+    Tensor(0.69314718)
+    """
+
+    _function = staticmethod(functional.binary_cross_entropy)
+
+    def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
+        weight = as_constant("BCELoss", "weight", weight)
+        super().__init__(weight=weight, reduction=reduction)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """Binary cross-entropy of logits; see `nn.functional.binary_cross_entropy_with_logits`.
+
+    >>> BCEWithLogitsLoss()(Tensor([0.0, 1000.0]), [0, 1])
+    Tensor(0.34657359)
+    """
+
+    _function = staticmethod(functional.binary_cross_entropy_with_logits)
+
+    def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
+        weight = as_constant("BCEWithLogitsLoss", "weight", weight)
+        pos_weight = as_constant("BCEWithLogitsLoss", "pos_weight", pos_weight)
+        super().__init__(weight=weight, reduction=reduction, pos_weight=pos_weight)
+
+
+class CrossEntropyLoss(_Loss):
     """-log of the probability that softmax(logits) gives to the target; see
     `nn.functional.cross_entropy`.
 
     >>> CrossEntropyLoss()(Tensor([[0.0, 0.0], [0.0, 0.0]]), [0, 1])
     Tensor(0.69314718)
     """
+
+    _function = staticmethod(functional.cross_entropy)
 
     def __init__(
         self,
@@ -47,18 +149,28 @@ class CrossEntropyLoss(Module):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        check_reduction("CrossEntropyLoss", reduction)
+        check_ignore_index("CrossEntropyLoss", ignore_index)
         check_smoothing("CrossEntropyLoss", label_smoothing)
-        self.weight = None if weight is None else np.array(values(weight))
-        self.ignore_index = ignore_index
-        self.reduction, self.label_smoothing = reduction, label_smoothing
-
-    def forward(self, logits: Any, target: Any) -> Tensor:
-        return functional.cross_entropy(
-            logits,
-            target,
-            self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
+        super().__init__(
+            weight=as_constant("CrossEntropyLoss", "weight", weight),
+            ignore_index=ignore_index,
+            reduction=reduction,
+            label_smoothing=label_smoothing,
         )
+
+
+class NLLLoss(_Loss):
+    """-log of the probability of the label, from log probabilities; see `nn.functional.nll_loss`.
+
+    >>> NLLLoss()(np.log([[0.5, 0.5], [0.5, 0.5]]), [0, 1])
+    Tensor(0.69314718)
+    """
+
+    _function = staticmethod(functional.nll_loss)
+
+    def __init__(
+        self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+    ) -> None:
+        check_ignore_index("NLLLoss", ignore_index)
+        weight = as_constant("NLLLoss", "weight", weight)
+        super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction)

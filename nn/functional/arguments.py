@@ -1,4 +1,4 @@
-"""What the functions of this package do with their arguments before they compute.
+"""What the functions of this package do with their arguments, and how losses are reduced.
 
 Arrays and lists are taken wherever a Tensor is. Layers cast inputs that need no gradient to the
 dtype of their parameters, losses cast targets to the dtype of the prediction.
@@ -9,7 +9,7 @@ May import: autograd.
 from __future__ import annotations
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ import numpy as np
 from autograd import Tensor
 
 __all__ = [
-    "REDUCTIONS", "Kept", "as_floats", "as_input", "as_number", "as_prediction", "check_reduction",
-    "check_smoothing", "share_of", "values",
+    "REDUCTIONS", "Kept", "as_constant", "as_floats", "as_input", "as_number", "as_prediction",
+    "check_ignore_index", "check_reduction", "check_smoothing", "paired", "reduced", "share_of",
+    "values",
 ]  # fmt: skip
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -36,18 +37,6 @@ def as_input(x: Any, dtype: Any) -> Any:
 def values(x: Any) -> Any:
     """The plain array of what needs no gradient: of a Tensor, an array or a list."""
     return x.data if isinstance(x, Tensor) else np.asarray(x)
-
-
-def check_reduction(name: str, reduction: str) -> None:
-    """Raise ValueError for an unknown reduction."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{name}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
-
-
-def check_smoothing(name: str, label_smoothing: float) -> None:
-    """Raise ValueError for a label smoothing beyond [0, 1]."""
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{name}: label_smoothing must be in [0, 1], got {label_smoothing}")
 
 
 def as_prediction(x: Any) -> Tensor:
@@ -91,8 +80,79 @@ class Kept:
     value: Any
 
 
+# ---- losses -----------------------------------------------------------------------------------
+
+
+def check_reduction(name: str, reduction: str) -> None:
+    """Raise ValueError for an unknown reduction."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{name}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
+
+
+def check_smoothing(name: str, label_smoothing: float) -> None:
+    """Raise ValueError for a label smoothing beyond [0, 1]."""
+    if not 0 <= as_number(name, "label_smoothing", label_smoothing) <= 1:
+        raise ValueError(f"{name}: label_smoothing must be in [0, 1], got {label_smoothing}")
+
+
+def check_ignore_index(name: str, ignore_index: int) -> None:
+    """Raise TypeError for a label to pass over that is no integer."""
+    if not isinstance(ignore_index, Integral):
+        raise TypeError(
+            f"{name}: ignore_index must be an integer, got {type(ignore_index).__name__}"
+        )
+
+
+def as_constant(name: str, option: str, value: Any, dtype: Any = None) -> Any:
+    """A copy of an option that is an array of numbers, such as weights; None stays None."""
+    if value is None:
+        return None
+    tensor = _tensor(name, option, value)
+    if tensor.requires_grad:
+        raise TypeError(f"{name}: {option} is a constant, without a gradient; use its .detach()")
+    return np.array(tensor.data, dtype or (tensor.dtype if tensor.dtype.kind == "f" else float))
+
+
+def _tensor(name: str, what: str, value: Any) -> Tensor:
+    """A Tensor, or an error that says of which argument it speaks."""
+    try:
+        return value if isinstance(value, Tensor) else Tensor(value)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: the {what} is not an array of numbers: {error}") from None
+
+
+def paired(name: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:
+    """A prediction in floats, and its target of exactly the same shape in the same dtype.
+
+    Broadcasting (n, 1) against (n,) would compare everything with everything: it is refused.
+    """
+    prediction = as_floats(_tensor(name, "prediction", prediction))
+    if target.__class__ is not np.ndarray or target.dtype != prediction.dtype:
+        target = as_input(_tensor(name, "target", target), prediction.dtype)
+    if prediction.shape == target.shape:
+        return prediction, target
+    cure = "give one target for each element of the prediction"
+    if prediction.size == target.size:
+        cure = f"reshape the target: target.reshape({prediction.shape})"
+    raise ValueError(
+        f"{name}: the prediction has shape {prediction.shape}, the target {target.shape}; "
+        f"they must be the same; {cure}"
+    )
+
+
 def share_of(reduction: str, count: Any) -> float:
     """What each element counts in the reduced loss; in the mean of nothing, nan."""
     if reduction != "mean":
         return 1.0
     return 1 / float(count) if count else math.nan
+
+
+def reduced(losses: Any, share: float, total: bool) -> Any:
+    """`share` of each loss, and if `total` the sum of all."""
+    if not total:
+        return losses if share == 1 else losses * share
+    if losses.dtype != np.float16:
+        return np.add.reduce(losses, axis=None) * share
+    # Half a precision overflows at 65,504: it sums in a whole one, as np.mean does.
+    return (np.add.reduce(losses, axis=None, dtype=np.float32) * share).astype(np.float16)

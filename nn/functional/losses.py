@@ -1,44 +1,80 @@
-"""Losses, and their rules: what a prediction costs, given the target.
+"""Losses of each element alone, and their rules: what a prediction costs, given a target of the
+same shape.
 
-May import: autograd, arguments.
+May import: autograd, arguments, activations.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from autograd import Tensor, log_softmax, primitive, softmax
+from autograd import primitive, relu, sigmoid, softplus
+from nn.functional.activations import hardtanh
 from nn.functional.arguments import (
-    as_input,
-    as_prediction,
+    as_constant,
+    as_number,
     check_reduction,
-    check_smoothing,
+    paired,
+    reduced,
     share_of,
     values,
 )
 
-__all__ = ["cross_entropy", "mse_loss"]
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "l1_loss",
+    "mse_loss", "smooth_l1_loss",
+]  # fmt: skip
+
+# In all of them `share` is what each element counts; if `total`, the shares are added up.
+
+# ---- losses of the difference -----------------------------------------------------------------
 
 
-def _mse_loss(prediction: Any, target: Any, share: float, total: bool) -> Any:
-    squares = np.square(prediction - target)
-    if not total:
-        return squares
-    if squares.dtype != np.float16:
-        return np.add.reduce(squares, axis=None) * share
-    # Half a precision overflows at 65,504: it sums in a whole one, as np.mean does.
-    return (np.add.reduce(squares, axis=None, dtype=np.float32) * share).astype(np.float16)
+def _of_difference(
+    name: str, value: Callable[..., Any], slope: Callable[..., Any], formula: str
+) -> Callable[..., Any]:
+    """The operation of a loss value(d, ...), d = prediction - target, an even function.
+
+    `slope(g, d, ...)` is g times its derivative, which is odd: at -d it is that by the target.
+    """
+
+    def forward(prediction: Any, target: Any, share: float, total: bool, *options: Any) -> Any:
+        return reduced(value(prediction - target, *options), share, total)
+
+    def by_prediction(
+        g: Any, y: Any, prediction: Any, target: Any, share: float, total: bool, *options: Any
+    ) -> Any:
+        return slope(g * share, prediction - target, *options)
+
+    def by_target(
+        g: Any, y: Any, prediction: Any, target: Any, share: float, total: bool, *options: Any
+    ) -> Any:
+        return slope(g * share, target - prediction, *options)
+
+    forward.__name__ = name
+    return primitive(forward, by_prediction, by_target, formula=formula)
 
 
-_fused_mse = primitive(
-    _mse_loss,
-    lambda g, y, prediction, target, share, total: g * (2 * share) * (prediction - target),
-    lambda g, y, prediction, target, share, total: g * (2 * share) * (target - prediction),
-    formula="2 g (prediction - target), 2 g (target - prediction)",
+def _huber(difference: Any, delta: float) -> Any:
+    """d²/2 up to delta, from there on its tangent: c (|d| - c/2) with c = min(|d|, delta)."""
+    distance = np.absolute(difference)
+    near = np.minimum(distance, delta)
+    return near * (distance - near * 0.5)
+
+
+_fused_mse = _of_difference(
+    "mse_loss", np.square, lambda g, d: g * 2 * d, "2 g d and -2 g d, d = prediction - target"
 )
+_fused_l1 = _of_difference(
+    "l1_loss", np.absolute, lambda g, d: g * np.sign(d), "g sign(d) and -g sign(d)"
+)
+_fused_huber = _of_difference(
+    "huber_loss", _huber, lambda g, d, delta: g * hardtanh(d, -delta, delta),
+    "g clip(d, -delta, delta) and its negative",
+)  # fmt: skip
 
 
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
@@ -48,238 +84,232 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     ValueError for two shapes: broadcasting (n, 1) against (n,) would compare everything with
     everything. Source: PyTorch's mse_loss, which only warns there.
 
-    >>> mse_loss(Tensor([1.0, 3.0]), [1.0, 1.0])
+    >>> mse_loss([1.0, 3.0], [1.0, 1.0])
     Tensor(2.)
     """
-    check_reduction("mse_loss", reduction)
-    prediction = as_prediction(prediction)
-    target = as_input(target, prediction.dtype)
-    if prediction.shape != target.shape:
-        cure = "give one target for each element of the prediction"
-        if prediction.size == target.size:
-            cure = f"reshape the target: target.reshape({prediction.shape})"
-        raise ValueError(
-            f"mse_loss: the prediction has shape {prediction.shape}, the target {target.shape}; "
-            f"they must be the same; {cure}"
-        )
-    return _fused_mse(prediction, target, share_of(reduction, prediction.size), reduction != "none")
+    return _distance(_fused_mse, "mse_loss", prediction, target, reduction)
 
 
-# Cross-entropy of rows of logits (n, C), with labels (n,) or with probabilities (n, C). If `total`,
-# summed over all rows and multiplied by `share`. With labels `counts` is what each row counts, a
-# column (n, 1), or None.
+def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """The distance |prediction - target| of each element, and their mean or sum; slope 0 at 0.
+
+    Arguments and errors as of `mse_loss`. Source: PyTorch's l1_loss.
+
+    >>> l1_loss([1.0, 3.0], [1.0, 1.0])
+    Tensor(1.)
+    """
+    return _distance(_fused_l1, "l1_loss", prediction, target, reduction)
 
 
-class _Kept:
-    """What the forward of a loss leaves for its rule: the derivative by the logits."""
+def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """Half the squared error up to the distance delta, beyond it delta (distance - delta/2).
 
-    __slots__ = ("slope",)
+    Arguments and errors as of `mse_loss`; delta > 0. Source: Huber, "Robust estimation of a
+    location parameter", 1964; PyTorch's huber_loss.
 
-    slope: Any
+    >>> huber_loss([1.0, 3.0, 11.0], 3 * [1.0], reduction="none")
+    Tensor([0. , 1.5, 9.5])
+    """
+    delta = as_number("huber_loss", "delta", delta, above=0)
+    return _distance(_fused_huber, "huber_loss", prediction, target, reduction, 1.0, delta)
 
 
-def _cross_entropy(
-    logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: _Kept
+def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+    """The distance, less beta/2, but near 0 a parabola: huber_loss(delta=beta) / beta.
+
+    Arguments and errors as of `mse_loss`; beta >= 0, and beta = 0 is the l1_loss. Source:
+    Girshick, "Fast R-CNN", 2015; PyTorch's smooth_l1_loss.
+
+    >>> smooth_l1_loss([1.0, 3.0, 11.0], 3 * [1.0], reduction="none", beta=2.0)
+    Tensor([0., 1., 9.])
+    """
+    beta = as_number("smooth_l1_loss", "beta", beta, least=0)
+    if not beta:
+        return _distance(_fused_l1, "smooth_l1_loss", prediction, target, reduction)
+    return _distance(_fused_huber, "smooth_l1_loss", prediction, target, reduction, beta, beta)
+
+
+def _distance(
+    operation: Callable[..., Any], name: str, prediction: Any, target: Any, reduction: str,
+    unit: float = 1.0, *options: float,
+) -> Any:  # fmt: skip
+    """An operation of `_of_difference`, on checked arguments; losses are counted in units."""
+    check_reduction(name, reduction)
+    prediction, target = paired(name, prediction, target)
+    share = share_of(reduction, prediction.size) / unit
+    return operation(prediction, target, share, reduction != "none", *options)
+
+
+# ---- binary cross-entropy of probabilities ----------------------------------------------------
+
+
+def _least(x: Any) -> float:
+    """What a divisor is at least: 1e-12 as in PyTorch, or the smallest normal number."""
+    return max(1e-12, float(np.finfo(x.dtype).tiny))
+
+
+def _clamped_log(p: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(p), -100)
+
+
+def _clamped_log_rest(p: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log1p(-p), -100)
+
+
+_fused_log = primitive(_clamped_log, lambda g, y, p: g / np.maximum(p, _least(p)))
+_fused_log_rest = primitive(_clamped_log_rest, lambda g, y, p: -g / np.maximum(1 - p, _least(p)))
+
+
+def _binary(prediction: Any, target: Any, weight: Any, share: float, total: bool) -> Any:
+    right = target * _fused_log(prediction) + (1 - target) * _fused_log_rest(prediction)
+    return reduced(-_weighted(right, weight), share, total)
+
+
+def _binary_by_prediction(
+    g: Any, y: Any, prediction: Any, target: Any, weight: Any, share: float, total: bool
 ) -> Any:
-    rows = np.arange(len(labels))
-    slope = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
-    at_label = slope[rows, labels]
-    np.exp(slope, out=slope)
-    sums = np.add.reduce(slope, axis=1, keepdims=True)
-    losses = np.log(sums) - at_label[:, None]
-    slope /= sums
-    slope[rows, labels] -= 1  # softmax(logits) - one_hot(labels)
-    if counts is not None:
-        losses *= counts
-        slope *= counts
-    kept.slope = slope
-    return np.add.reduce(losses, axis=None) * share if total else losses[:, 0]
+    """Where the logs are clamped, it is not 0 but large, and leads away from there."""
+    variance = np.maximum(prediction * (1 - prediction), _least(prediction))
+    return _weighted((prediction - target) / variance, weight) * (g * share)
 
 
-def _cross_entropy_rule(
-    g: Any, y: Any, logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: _Kept
+def _binary_by_target(
+    g: Any, y: Any, prediction: Any, target: Any, weight: Any, share: float, total: bool
 ) -> Any:
-    slope = kept.slope
-    if isinstance(logits, Tensor):  # to be differentiated again
-        slope = softmax(logits) - _one_hot(labels, logits.shape, logits.dtype)
-        slope = slope if counts is None else slope * counts
-    return slope * (g * share if total else g[:, None])
+    slope = _fused_log_rest(prediction) - _fused_log(prediction)
+    return _weighted(slope, weight) * (g * share)
 
 
-def _cross_entropy_of_probabilities(logits: Any, target: Any, share: float, total: bool) -> Any:
-    losses = -np.add.reduce(log_softmax(logits) * target, axis=1)
-    return np.add.reduce(losses) * share if total else losses
+def _weighted(x: Any, weight: Any) -> Any:
+    return x if weight is None else x * weight
 
 
-def _probabilities_by_logits(
-    g: Any, y: Any, logits: Any, target: Any, share: float, total: bool
+_fused_binary = primitive(
+    _binary, _binary_by_prediction, _binary_by_target,
+    formula="g (p - t) / (p (1-p)), g (log(1-p) - log p)",
+)  # fmt: skip
+
+
+def binary_cross_entropy(
+    prediction: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
 ) -> Any:
-    slope = softmax(logits) * np.sum(target, axis=1, keepdims=True) - target
-    return slope * (g * share if total else g[:, None])
+    """-t log(p) - (1 - t) log(1 - p) of probabilities p and targets t, both in [0, 1].
+
+    Args: prediction and target of the same shape; weight of each element, of a shape that
+    broadcasts to theirs; reduction, "mean" (over the number of elements), "sum" or "none". Each log
+    is at least -100. Raises ValueError for a value outside of [0, 1], naming it and its place. From
+    logits, `binary_cross_entropy_with_logits` is exact. Source: PyTorch's binary_cross_entropy.
+
+    >>> binary_cross_entropy([0.5, 0.0], [1, 1], reduction="none")
+    Tensor([  0.69314718, 100.        ])
+    """
+    name = "binary_cross_entropy"
+    check_reduction(name, reduction)
+    prediction, target = paired(name, prediction, target)
+    cure = "apply a sigmoid first, or give logits to binary_cross_entropy_with_logits"
+    _check_probabilities(name, "prediction", prediction, cure)
+    _check_probabilities(name, "target", target, _SCALE)
+    weight = _fitting(name, "weight", weight, prediction)
+    share = share_of(reduction, prediction.size)
+    return _fused_binary(prediction, target, weight, share, reduction != "none")
 
 
-def _probabilities_by_target(
-    g: Any, y: Any, logits: Any, target: Any, share: float, total: bool
+_SCALE = "the two classes are 0 and 1"
+
+
+def _check_probabilities(name: str, what: str, x: Any, cure: str) -> None:
+    array = values(x)
+    if not array.size or (array.min() >= 0 and array.max() <= 1):
+        return
+    place = tuple(int(i) for i in np.argwhere(~((array >= 0) & (array <= 1)))[0])
+    at = f" at position {place[0] if len(place) == 1 else place}" if place else ""
+    raise ValueError(f"{name}: the {what} {array[place]}{at} is not in [0, 1]; {cure}")
+
+
+def _fitting(name: str, option: str, value: Any, prediction: Any) -> Any:
+    """Weights as an array in the prediction's dtype, which broadcasts to its shape."""
+    weight = as_constant(name, option, value, prediction.dtype)
+    if weight is None:
+        return None
+    try:
+        fits = np.broadcast_shapes(weight.shape, prediction.shape) == prediction.shape
+    except ValueError:
+        fits = False
+    if fits:
+        return weight
+    raise ValueError(
+        f"{name}: {option} of shape {weight.shape} does not broadcast to the prediction's shape "
+        f"{prediction.shape}; give one number for each element, or for each column"
+    )
+
+
+# ---- binary cross-entropy of logits -----------------------------------------------------------
+
+
+def _logits(
+    logits: Any, target: Any, weight: Any, pos_weight: Any, share: float, total: bool
 ) -> Any:
-    return log_softmax(logits) * (g * -share if total else -g[:, None])
+    # Every term is small where the loss is: softplus(x) - t x would lose its digits there.
+    small = softplus(-np.absolute(logits))
+    if pos_weight is None:
+        losses = relu(logits) - logits * target + small
+    else:
+        positive, rest = target * pos_weight, 1 - target
+        losses = (positive + rest) * small + rest * relu(logits) + positive * relu(-logits)
+    return reduced(_weighted(losses, weight), share, total)
 
 
-_fused_cross_entropy = primitive(
-    _cross_entropy, _cross_entropy_rule, formula="g (softmax(logits) - one_hot)"
+def _logits_by_logits(
+    g: Any, y: Any, logits: Any, target: Any, weight: Any, pos_weight: Any, share: float,
+    total: bool,
+) -> Any:  # fmt: skip
+    slope = sigmoid(logits)
+    if pos_weight is None:
+        slope = slope - target
+    else:
+        positive = target * pos_weight
+        slope = slope * (1 - target + positive) - positive
+    return _weighted(slope, weight) * (g * share)
+
+
+def _logits_by_target(
+    g: Any, y: Any, logits: Any, target: Any, weight: Any, pos_weight: Any, share: float,
+    total: bool,
+) -> Any:  # fmt: skip
+    slope = -logits if pos_weight is None else pos_weight * softplus(-logits) - softplus(logits)
+    return _weighted(slope, weight) * (g * share)
+
+
+_fused_logits = primitive(
+    _logits, _logits_by_logits, _logits_by_target, formula="g (sigmoid(x) - t), -g x"
 )
-_fused_probabilities = primitive(
-    _cross_entropy_of_probabilities,
-    _probabilities_by_logits,
-    _probabilities_by_target,
-    formula="g (softmax(logits) sum(target) - target), -g log_softmax(logits)",
-)
 
 
-def _one_hot(labels: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    one_hot = np.zeros(shape, dtype)
-    one_hot[np.arange(len(labels)), labels] = 1
-    return one_hot
-
-
-def cross_entropy(
+def binary_cross_entropy_with_logits(
     logits: Any,
     target: Any,
     weight: Any = None,
     *,
-    ignore_index: int = -100,
     reduction: str = "mean",
-    label_smoothing: float = 0.0,
+    pos_weight: Any = None,
 ) -> Any:
-    """-log of the probability that softmax(logits) gives to the target.
+    """-w t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) of logits x, finite at every finite x.
 
-    Args: logits (n, C), or (C,), or (n, C, d1, ...); target, integer labels of the shape without C,
-        or probabilities of the same shape; weight (C,) of each class; ignore_index, a label to pass
-        over; reduction, "mean", "sum" or "none"; label_smoothing e, for (1 - e) target + e/C.
-    The mean divides by the sum of the labels' weights, with probabilities by their number; of
-    nothing it is nan. Raises ValueError for a wrong shape or a label out of range (never wrapped
-    around), TypeError for labels that are no integers. Source: PyTorch's cross_entropy.
+    Args: logits and target (in [0, 1]) of the same shape; weight of each element, and w =
+    pos_weight of the class 1, for instance the zeros for each one, both of a shape that broadcasts
+    to theirs; reduction, "mean" (over the number of elements), "sum" or "none". Raises ValueError
+    for other targets. Source: PyTorch's binary_cross_entropy_with_logits, which takes those.
 
-    >>> cross_entropy(Tensor([[0.0, 0.0], [0.0, 100.0]]), [0, 1], reduction="none")
-    Tensor([0.69314718, 0.        ])
+    >>> binary_cross_entropy_with_logits([0.0, -1000.0], [1, 1], reduction="none")
+    Tensor([6.93147181e-01, 1.00000000e+03])
     """
-    check_reduction("cross_entropy", reduction)
-    check_smoothing("cross_entropy", label_smoothing)
-    logits = as_prediction(logits)
-    if not logits.ndim:
-        raise ValueError("cross_entropy: logits need an axis of classes, (n, C) or (C,), got ()")
-    target = _target(target)
-    axis = 1 if logits.ndim > 1 else 0
-    classes, outer = logits.shape[axis], logits.shape[:axis] + logits.shape[axis + 1 :]
-    if weight is not None:
-        weight = values(weight).astype(logits.dtype)
-        if weight.shape != (classes,):
-            raise ValueError(
-                f"cross_entropy: weight must have one entry for each of the {classes} classes, "
-                f"got shape {weight.shape}"
-            )
-    options = (weight, reduction, label_smoothing)
-    if target.shape == logits.shape:
-        if target.dtype.kind != "f":
-            raise TypeError(
-                f"cross_entropy: a target of the logits' shape {logits.shape} holds probabilities, "
-                f"which must be floats, got {target.dtype}; use target.astype(float), or give "
-                f"labels of shape {outer}"
-            )
-        target = _as_rows(as_input(target, logits.dtype), axis)
-        losses = _against_probabilities(_as_rows(logits, axis), target, *options)
-    else:
-        labels, keep = _checked_labels(values(target), logits.shape, outer, classes, ignore_index)
-        losses = _against_labels(_as_rows(logits, axis), labels, keep, *options)
-    return losses.reshape(outer) if reduction == "none" and losses.shape != outer else losses
-
-
-def _target(target: Any) -> Any:
-    """Labels or probabilities as a Tensor or an array of numbers."""
-    if isinstance(target, Tensor):
-        return target
-    try:
-        array = np.asarray(target)
-    except ValueError:
-        raise ValueError("cross_entropy: the targets are lists of unequal lengths") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            "cross_entropy: the target must be integer labels or probabilities, got "
-            f"{'None' if target is None else array.dtype}"
-            + ("; number the classes: np.unique(names, return_inverse=True)[1]"
-               if array.dtype.kind in "US" else "")
-        )  # fmt: skip
-    return array
-
-
-def _checked_labels(
-    labels: Any, shape: tuple[int, ...], outer: tuple[int, ...], classes: int, ignore_index: int
-) -> tuple[Any, Any]:
-    """The labels in one row, and which of them count (None: all of them)."""
-    if labels.shape != outer:
-        raise ValueError(
-            f"cross_entropy: logits of shape {shape} need labels of shape {outer}, or "
-            f"probabilities of shape {shape}, got shape {labels.shape}"
-            + (f"; use labels.reshape({outer})" if labels.size == math.prod(outer) else "")
-        )
-    if labels.dtype.kind not in "iu" and labels.size:
-        raise TypeError(
-            f"cross_entropy: labels must be integers, got {labels.dtype}; use "
-            "labels.astype(np.int64)"
-        )
-    if not labels.size:
-        return np.zeros(0, np.intp), None
-    within = labels.min() >= 0 and labels.max() < classes
-    if within and not 0 <= ignore_index < classes:
-        return labels.reshape(-1).astype(np.intp, copy=False), None
-    keep = labels != ignore_index
-    wrong = keep & ((labels < 0) | (labels >= classes))
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        at = f" at position {place[0] if len(place) == 1 else place}" if place else ""
-        raise ValueError(
-            f"cross_entropy: label {labels[place]}{at} is out of range: with {classes} classes "
-            f"labels go from 0 to {classes - 1} (and ignore_index, {ignore_index}, is passed over)"
-        )
-    return labels.reshape(-1).astype(np.intp, copy=False), keep.reshape(-1)
-
-
-def _against_labels(
-    logits: Any, labels: Any, keep: Any, weight: Any, reduction: str, label_smoothing: float
-) -> Any:
-    if keep is not None:  # ignored rows are taken out before anything is looked up
-        logits, labels = logits[keep], labels[keep]
-    counts = None if weight is None else weight[labels][:, None]
-    share = share_of(reduction, len(labels) if counts is None else counts.sum())
-    total = reduction != "none"
-    if label_smoothing:
-        one_hot = _one_hot(labels, logits.shape, logits.dtype)
-        target = _smoothed(one_hot, weight, label_smoothing)
-        losses = _fused_probabilities(logits, target, share, total)
-    else:
-        losses = _fused_cross_entropy(logits, labels, counts, share, total, _Kept())
-    if keep is None or total:
-        return losses
-    place = np.where(keep, np.cumsum(keep) - 1, len(labels))  # ignored ones: the 0 at the end
-    return np.concatenate([losses, np.zeros(1, logits.dtype)])[place]
-
-
-def _against_probabilities(
-    logits: Any, target: Any, weight: Any, reduction: str, label_smoothing: float
-) -> Any:
-    target = _smoothed(target, weight, label_smoothing)
-    return _fused_probabilities(
-        logits, target, share_of(reduction, len(logits)), reduction != "none"
-    )
-
-
-def _smoothed(target: Any, weight: Any, label_smoothing: float) -> Any:
-    if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / target.shape[1]
-    return target if weight is None else target * weight
-
-
-def _as_rows(x: Any, axis: int) -> Any:
-    """(n, C, d1, ...) or (C,) as rows (m, C)."""
-    if x.ndim > 2:
-        x = np.moveaxis(x, axis, -1)
-    return x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
+    name = "binary_cross_entropy_with_logits"
+    check_reduction(name, reduction)
+    logits, target = paired(name, logits, target)
+    _check_probabilities(name, "target", target, _SCALE)
+    weight = _fitting(name, "weight", weight, logits)
+    pos_weight = _fitting(name, "pos_weight", pos_weight, logits)
+    share = share_of(reduction, logits.size)
+    return _fused_logits(logits, target, weight, pos_weight, share, reduction != "none")

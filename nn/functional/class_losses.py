@@ -1,0 +1,298 @@
+"""Losses of predicted classes, and their rules: what logits or log probabilities cost, given the
+labels or the probabilities of the classes.
+
+May import: autograd, arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd import Tensor, log_softmax, primitive, softmax
+from nn.functional.arguments import (
+    Kept,
+    as_constant,
+    as_input,
+    as_prediction,
+    check_ignore_index,
+    check_reduction,
+    check_smoothing,
+    reduced,
+    share_of,
+    values,
+)
+
+__all__ = ["cross_entropy", "nll_loss"]
+
+# Rows of logits or log probabilities (n, C) against labels (n,) or probabilities (n, C). `share` is
+# what each row counts; if `total`, the shares are added up. With labels `counts`, a column (n, 1)
+# or None, is what each row counts beside that.
+
+
+def _cross_entropy(
+    logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: Kept
+) -> Any:
+    rows = np.arange(len(labels))
+    slope = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
+    at_label = slope[rows, labels]
+    np.exp(slope, out=slope)
+    sums = np.add.reduce(slope, axis=1, keepdims=True)
+    losses = np.log(sums) - at_label[:, None]
+    slope /= sums
+    slope[rows, labels] -= 1  # softmax(logits) - one_hot(labels)
+    if counts is not None:
+        losses *= counts
+        slope *= counts
+    kept.value = slope
+    return reduced(losses[:, 0], share, total)
+
+
+def _cross_entropy_rule(
+    g: Any, y: Any, logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: Kept
+) -> Any:
+    slope = kept.value
+    if isinstance(logits, Tensor):  # to be differentiated again
+        slope = softmax(logits) - _one_hot(labels, logits.shape, logits.dtype)
+        slope = slope if counts is None else slope * counts
+    return slope * (g * share if total else g[:, None])
+
+
+def _cross_entropy_of_probabilities(logits: Any, target: Any, share: float, total: bool) -> Any:
+    losses = -np.add.reduce(log_softmax(logits) * target, axis=1)
+    return reduced(losses, share, total)
+
+
+def _probabilities_by_logits(
+    g: Any, y: Any, logits: Any, target: Any, share: float, total: bool
+) -> Any:
+    slope = softmax(logits) * np.sum(target, axis=1, keepdims=True) - target
+    return slope * (g * share if total else g[:, None])
+
+
+def _probabilities_by_target(
+    g: Any, y: Any, logits: Any, target: Any, share: float, total: bool
+) -> Any:
+    return log_softmax(logits) * (g * -share if total else -g[:, None])
+
+
+def _nll(log_probabilities: Any, labels: Any, counts: Any, share: float, total: bool) -> Any:
+    losses = -log_probabilities[np.arange(len(labels)), labels]
+    return reduced(losses if counts is None else losses * counts[:, 0], share, total)
+
+
+def _nll_rule(
+    g: Any, y: Any, log_probabilities: Any, labels: Any, counts: Any, share: float, total: bool
+) -> Any:
+    slope = -_one_hot(labels, log_probabilities.shape, log_probabilities.dtype)
+    slope = slope if counts is None else slope * counts
+    return slope * (g * share if total else g[:, None])
+
+
+_fused_cross_entropy = primitive(
+    _cross_entropy, _cross_entropy_rule, formula="g (softmax(logits) - one_hot)"
+)
+_fused_probabilities = primitive(
+    _cross_entropy_of_probabilities,
+    _probabilities_by_logits,
+    _probabilities_by_target,
+    formula="g (softmax(logits) sum(target) - target), -g log_softmax(logits)",
+)
+_fused_nll = primitive(_nll, _nll_rule, formula="-g one_hot")
+
+
+def _one_hot(labels: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    one_hot = np.zeros(shape, dtype)
+    one_hot[np.arange(len(labels)), labels] = 1
+    return one_hot
+
+
+def cross_entropy(
+    logits: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """-log of the probability that softmax(logits) gives to the target.
+
+    Args: logits (n, C), or (C,), or (n, C, d1, ...); target, integer labels of the shape without C,
+        or probabilities of the same shape; weight (C,) of each class; ignore_index, a label to pass
+        over; reduction, "mean", "sum" or "none"; label_smoothing e, for (1 - e) target + e/C.
+    The mean divides by the sum of the labels' weights, with probabilities by their number; of
+    nothing it is nan. Raises ValueError for a wrong shape or a label out of range (never wrapped
+    around), TypeError for labels that are no integers. Source: PyTorch's cross_entropy.
+
+    >>> cross_entropy(Tensor([[0.0, 0.0], [0.0, 100.0]]), [0, 1], reduction="none")
+    Tensor([0.69314718, 0.        ])
+    """
+    name = "cross_entropy"
+    check_smoothing(name, label_smoothing)
+    logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
+    target = _target(name, target)
+    if target.shape != logits.shape:
+
+        def compute(rows: Any, labels: Any, *options: Any) -> Any:
+            if not label_smoothing:
+                return _fused_cross_entropy(rows, labels, *options, Kept())
+            one_hot = _one_hot(labels, rows.shape, rows.dtype)
+            target = _smoothed(one_hot, weight, label_smoothing)
+            return _fused_probabilities(rows, target, *options[1:])
+
+        return _against_labels(name, compute, logits, axis, target, weight, ignore_index, reduction)
+    if target.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: a target of the logits' shape {logits.shape} holds probabilities, which must "
+            f"be floats, got {target.dtype}; use target.astype(float), or give labels of shape "
+            f"{_without(logits.shape, axis)}"
+        )
+    target = _smoothed(_as_rows(as_input(target, logits.dtype), axis), weight, label_smoothing)
+    rows = _as_rows(logits, axis)
+    share, total = share_of(reduction, len(rows)), reduction != "none"
+    losses = _fused_probabilities(rows, target, share, total)
+    return losses if total else losses.reshape(_without(logits.shape, axis))
+
+
+def nll_loss(
+    log_probabilities: Any,
+    labels: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Any:
+    """-log of the probability of the label, from log probabilities, such as of `log_softmax`.
+
+    Arguments, shapes, mean and errors as of `cross_entropy` with labels; of logits, that function
+    is the faster one. Source: PyTorch's nll_loss.
+
+    >>> nll_loss(np.log([[0.5, 0.5], [0.2, 0.8]]), [0, 1], reduction="none")
+    Tensor([0.69314718, 0.22314355])
+    """
+    name = "nll_loss"
+    x, axis, weight = _checked(name, log_probabilities, weight, ignore_index, reduction)
+    labels = _target(name, labels)
+    return _against_labels(name, _fused_nll, x, axis, labels, weight, ignore_index, reduction)
+
+
+def _checked(
+    name: str, x: Any, weight: Any, ignore_index: int, reduction: str
+) -> tuple[Any, int, Any]:
+    """The prediction, its axis of classes and the weights of these."""
+    check_reduction(name, reduction)
+    check_ignore_index(name, ignore_index)
+    x = as_prediction(x)
+    if not x.ndim:
+        raise ValueError(
+            f"{name}: {_PREDICTIONS[name]} need an axis of classes, (n, C) or (C,), got ()"
+        )
+    axis = 1 if x.ndim > 1 else 0
+    weight = as_constant(name, "weight", weight, x.dtype)
+    if weight is not None and weight.shape != (x.shape[axis],):
+        raise ValueError(
+            f"{name}: weight must have one entry for each of the {x.shape[axis]} classes, got "
+            f"shape {weight.shape}"
+        )
+    return x, axis, weight
+
+
+def _target(name: str, target: Any) -> Any:
+    """Labels or probabilities as a Tensor or an array of numbers."""
+    if isinstance(target, Tensor):
+        return target
+    try:
+        array = np.asarray(target)
+    except ValueError:
+        raise ValueError(f"{name}: the targets are lists of unequal lengths") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name}: the target must be {_KINDS[name]}, got "
+            f"{'None' if target is None else array.dtype}"
+            + ("; number the classes: np.unique(names, return_inverse=True)[1]"
+               if array.dtype.kind in "US" else "")
+        )  # fmt: skip
+    return array
+
+
+_PREDICTIONS = {"cross_entropy": "logits", "nll_loss": "log probabilities"}
+_KINDS = {"cross_entropy": "integer labels or probabilities", "nll_loss": "integer labels"}
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def _check_labels(name: str, labels: Any, shape: tuple[int, ...], axis: int) -> None:
+    """Raise unless the labels have the shape without the classes, and are integers."""
+    outer = _without(shape, axis)
+    if labels.shape != outer:
+        other = f", or probabilities of shape {shape}" if name == "cross_entropy" else ""
+        raise ValueError(
+            f"{name}: {_PREDICTIONS[name]} of shape {shape} need labels of shape {outer}{other}, "
+            f"got shape {labels.shape}"
+            + (f"; use labels.reshape({outer})" if labels.size == math.prod(outer) else "")
+        )
+    if labels.dtype.kind not in "iu" and labels.size:
+        raise TypeError(
+            f"{name}: labels must be integers, got {labels.dtype}; use labels.astype(np.int64)"
+        )
+
+
+def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:
+    """Which labels count (None: all of them); raises for one that is out of range."""
+    if not labels.size:
+        return None
+    within = labels.min() >= 0 and labels.max() < classes
+    if within and not 0 <= ignore_index < classes:
+        return None
+    keep = labels != ignore_index
+    wrong = keep & ((labels < 0) | (labels >= classes))
+    if not wrong.any():
+        return keep.reshape(-1)
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    at = f" at position {place[0] if len(place) == 1 else place}" if place else ""
+    raise ValueError(
+        f"{name}: label {labels[place]}{at} is out of range: with {classes} classes labels go from "
+        f"0 to {classes - 1} (and ignore_index, {ignore_index}, is passed over)"
+    )
+
+
+def _against_labels(
+    name: str, compute: Callable[..., Any], x: Any, axis: int, target: Any, weight: Any,
+    ignore_index: int, reduction: str,
+) -> Any:  # fmt: skip
+    labels = values(target)
+    _check_labels(name, labels, x.shape, axis)
+    keep = _counted(name, labels, x.shape[axis], ignore_index)
+    rows, labels = _as_rows(x, axis), labels.reshape(-1).astype(np.intp, copy=False)
+    if keep is not None:  # ignored rows are taken out before anything is looked up
+        rows, labels = rows[keep], labels[keep]
+    counts = None if weight is None else weight[labels][:, None]
+    number = len(labels) if counts is None else counts.sum(dtype=np.float64)
+    total = reduction != "none"
+    losses = compute(rows, labels, counts, share_of(reduction, number), total)
+    if total:
+        return losses
+    if keep is not None:  # the ignored ones: the 0 at the end
+        place = np.where(keep, np.cumsum(keep) - 1, len(labels))
+        losses = np.concatenate([losses, np.zeros(1, x.dtype)])[place]
+    outer = _without(x.shape, axis)
+    return losses if losses.shape == outer else losses.reshape(outer)
+
+
+def _smoothed(target: Any, weight: Any, label_smoothing: float) -> Any:
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / target.shape[1]
+    return target if weight is None else target * weight
+
+
+def _as_rows(x: Any, axis: int) -> Any:
+    """(n, C, d1, ...) or (C,) as rows (m, C)."""
+    if x.ndim > 2:
+        x = np.moveaxis(x, axis, -1)
+    return x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
