@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import Tensor
 from nn import functional
-from nn.functional.arguments import as_prediction
+from nn.functional.arguments import as_floats, as_tensor
 from nn.module import Module
 
 __all__ = [
@@ -53,9 +53,10 @@ def activation(name: str, function: Callable[..., Any]) -> type[_Activation]:
         vars(self).update(given)
 
     def forward(self: _Activation, x: Any) -> Tensor:
+        x = as_floats(as_tensor(name, "input", x))
         if not defaults:
-            return function(as_prediction(x))
-        return function(as_prediction(x), **{option: getattr(self, option) for option in defaults})
+            return function(x)
+        return function(x, **{option: getattr(self, option) for option in defaults})
 
     __init__.__wrapped__ = function  # type: ignore[attr-defined]  # `help` shows its arguments
     doc = f"""The function `nn.functional.{function.__name__}` as a Module; no parameters.

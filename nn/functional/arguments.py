@@ -17,7 +17,7 @@ import numpy as np
 from autograd import Tensor
 
 __all__ = [
-    "REDUCTIONS", "Kept", "as_constant", "as_floats", "as_input", "as_number", "as_prediction",
+    "REDUCTIONS", "Kept", "as_constant", "as_floats", "as_input", "as_number", "as_tensor",
     "check_ignore_index", "check_reduction", "check_smoothing", "paired", "reduced", "share_of",
     "values",
 ]  # fmt: skip
@@ -39,9 +39,13 @@ def values(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 
-def as_prediction(x: Any) -> Tensor:
-    """x as a Tensor of floats; integers become float64."""
-    return as_floats(x if isinstance(x, Tensor) else Tensor(x))
+def as_tensor(name: str, what: str, value: Any) -> Tensor:
+    """A Tensor, or an error that says of which argument it speaks."""
+    try:
+        return value if isinstance(value, Tensor) else Tensor(value)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: cannot take the {what}: {error}") from None
 
 
 def as_floats(x: Any) -> Any:
@@ -107,19 +111,10 @@ def as_constant(name: str, option: str, value: Any, dtype: Any = None) -> Any:
     """A copy of an option that is an array of numbers, such as weights; None stays None."""
     if value is None:
         return None
-    tensor = _tensor(name, option, value)
+    tensor = as_tensor(name, option, value)
     if tensor.requires_grad:
         raise TypeError(f"{name}: {option} is a constant, without a gradient; use its .detach()")
     return np.array(tensor.data, dtype or (tensor.dtype if tensor.dtype.kind == "f" else float))
-
-
-def _tensor(name: str, what: str, value: Any) -> Tensor:
-    """A Tensor, or an error that says of which argument it speaks."""
-    try:
-        return value if isinstance(value, Tensor) else Tensor(value)
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name}: the {what} is not an array of numbers: {error}") from None
 
 
 def paired(name: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:
@@ -127,9 +122,9 @@ def paired(name: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:
 
     Broadcasting (n, 1) against (n,) would compare everything with everything: it is refused.
     """
-    prediction = as_floats(_tensor(name, "prediction", prediction))
+    prediction = as_floats(as_tensor(name, "prediction", prediction))
     if target.__class__ is not np.ndarray or target.dtype != prediction.dtype:
-        target = as_input(_tensor(name, "target", target), prediction.dtype)
+        target = as_input(as_tensor(name, "target", target), prediction.dtype)
     if prediction.shape == target.shape:
         return prediction, target
     cure = "give one target for each element of the prediction"

@@ -16,8 +16,9 @@ from autograd import Tensor, log_softmax, primitive, softmax
 from nn.functional.arguments import (
     Kept,
     as_constant,
+    as_floats,
     as_input,
-    as_prediction,
+    as_tensor,
     check_ignore_index,
     check_reduction,
     check_smoothing,
@@ -79,7 +80,7 @@ def _probabilities_by_target(
     return log_softmax(logits) * (g * -share if total else -g[:, None])
 
 
-def _nll(log_probabilities: Any, labels: Any, counts: Any, share: float, total: bool) -> Any:
+def _nll_loss(log_probabilities: Any, labels: Any, counts: Any, share: float, total: bool) -> Any:
     losses = -log_probabilities[np.arange(len(labels)), labels]
     return reduced(losses if counts is None else losses * counts[:, 0], share, total)
 
@@ -101,7 +102,7 @@ _fused_probabilities = primitive(
     _probabilities_by_target,
     formula="g (softmax(logits) sum(target) - target), -g log_softmax(logits)",
 )
-_fused_nll = primitive(_nll, _nll_rule, formula="-g one_hot")
+_fused_nll = primitive(_nll_loss, _nll_rule, formula="-g one_hot")
 
 
 def _one_hot(labels: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -186,12 +187,12 @@ def _checked(
     """The prediction, its axis of classes and the weights of these."""
     check_reduction(name, reduction)
     check_ignore_index(name, ignore_index)
-    x = as_prediction(x)
-    if not x.ndim:
-        raise ValueError(
-            f"{name}: {_PREDICTIONS[name]} need an axis of classes, (n, C) or (C,), got ()"
-        )
+    x = as_floats(as_tensor(name, _PREDICTIONS[name], x))
     axis = 1 if x.ndim > 1 else 0
+    if not x.ndim or not x.shape[axis]:
+        raise ValueError(
+            f"{name}: {_PREDICTIONS[name]} need an axis of classes, (n, C) or (C,), got {x.shape}"
+        )
     weight = as_constant(name, "weight", weight, x.dtype)
     if weight is not None and weight.shape != (x.shape[axis],):
         raise ValueError(

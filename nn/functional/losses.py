@@ -162,7 +162,9 @@ _fused_log = primitive(_clamped_log, lambda g, y, p: g / np.maximum(p, _least(p)
 _fused_log_rest = primitive(_clamped_log_rest, lambda g, y, p: -g / np.maximum(1 - p, _least(p)))
 
 
-def _binary(prediction: Any, target: Any, weight: Any, share: float, total: bool) -> Any:
+def _binary_cross_entropy(
+    prediction: Any, target: Any, weight: Any, share: float, total: bool
+) -> Any:
     right = target * _fused_log(prediction) + (1 - target) * _fused_log_rest(prediction)
     return reduced(-_weighted(right, weight), share, total)
 
@@ -186,8 +188,8 @@ def _weighted(x: Any, weight: Any) -> Any:
     return x if weight is None else x * weight
 
 
-_fused_binary = primitive(
-    _binary, _binary_by_prediction, _binary_by_target,
+_fused_probabilities = primitive(
+    _binary_cross_entropy, _binary_by_prediction, _binary_by_target,
     formula="g (p - t) / (p (1-p)), g (log(1-p) - log p)",
 )  # fmt: skip
 
@@ -213,10 +215,10 @@ def binary_cross_entropy(
     _check_probabilities(name, "target", target, _SCALE)
     weight = _fitting(name, "weight", weight, prediction)
     share = share_of(reduction, prediction.size)
-    return _fused_binary(prediction, target, weight, share, reduction != "none")
+    return _fused_probabilities(prediction, target, weight, share, reduction != "none")
 
 
-_SCALE = "the two classes are 0 and 1"
+_SCALE = "the two classes are 0 and 1, and a target is one of them or between"
 
 
 def _check_probabilities(name: str, what: str, x: Any, cure: str) -> None:
@@ -225,6 +227,8 @@ def _check_probabilities(name: str, what: str, x: Any, cure: str) -> None:
         return
     place = tuple(int(i) for i in np.argwhere(~((array >= 0) & (array <= 1)))[0])
     at = f" at position {place[0] if len(place) == 1 else place}" if place else ""
+    if np.isnan(array[place]):
+        cure = "look for it in the data, and in the model under autograd.detect_anomaly()"
     raise ValueError(f"{name}: the {what} {array[place]}{at} is not in [0, 1]; {cure}")
 
 
@@ -248,7 +252,7 @@ def _fitting(name: str, option: str, value: Any, prediction: Any) -> Any:
 # ---- binary cross-entropy of logits -----------------------------------------------------------
 
 
-def _logits(
+def _binary_cross_entropy_with_logits(
     logits: Any, target: Any, weight: Any, pos_weight: Any, share: float, total: bool
 ) -> Any:
     # Every term is small where the loss is: softplus(x) - t x would lose its digits there.
@@ -283,7 +287,10 @@ def _logits_by_target(
 
 
 _fused_logits = primitive(
-    _logits, _logits_by_logits, _logits_by_target, formula="g (sigmoid(x) - t), -g x"
+    _binary_cross_entropy_with_logits,
+    _logits_by_logits,
+    _logits_by_target,
+    formula="g (sigmoid(x) - t), -g x",
 )
 
 
