@@ -13,6 +13,8 @@ import numpy as np
 
 from autograd import Tensor
 from nn import metrics as known_metrics
+from nn.functional import binary_cross_entropy_with_logits
+from nn.losses import BCEWithLogitsLoss
 from nn.training.callbacks import Callback
 
 __all__ = [
@@ -122,7 +124,7 @@ def named_metrics(metrics: Any, loss: Any) -> dict[str, Callable[[Any, Any], Any
                 "Trainer: a metric is a name or a function of (prediction, target), not called "
                 f"'loss'; got {name!r}: {metric!r}"
             )
-        logits = _metric_name(loss) in ("BCEWithLogitsLoss", "binary_cross_entropy_with_logits")
+        logits = isinstance(loss, BCEWithLogitsLoss) or loss is binary_cross_entropy_with_logits
         if function is known_metrics.accuracy and logits:
             function = partial(function, threshold=0.0)  # a probability of 1/2 is a logit of 0
         found[name] = function
