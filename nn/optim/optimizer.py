@@ -27,6 +27,7 @@ FLAGS = ("nesterov", "maximize", "amsgrad", "centered", "decoupled_weight_decay"
 NOTES = ("initial_lr",)  # what schedulers note in a group, beside the optimiser's settings
 # Settings of PyTorch's that choose how it computes and not what: passed over in its states.
 PYTORCHS = ("foreach", "capturable", "differentiable", "fused", "param_names")
+NEWER = ("decoupled_weight_decay",)  # not in the states of PyTorch's older versions
 
 
 class Optimizer:
@@ -199,6 +200,9 @@ class Optimizer:
     ) -> dict[str, Any]:
         """The settings of one saved group; what is wrong with them is added to the complaints."""
         given = {k: v for k, v in saved.items() if k != "params" and k not in PYTORCHS}
+        for name in NEWER:
+            if name in self.defaults:
+                given.setdefault(name, self.defaults[name])
         missing = [name for name in self.defaults if name not in given]
         if missing:
             complaints.append(f"{title}: missing settings {', '.join(missing)}")
