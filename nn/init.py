@@ -33,7 +33,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     >>> constant_(Tensor([0.0, 0.0]), 3)
     Tensor([3., 3.])
     """
-    return tensor.assign_(np.full(_shape("constant_", tensor), val))
+    return _tensor("constant_", tensor).assign_(np.full(tensor.shape, val))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ def zeros_(tensor: Tensor) -> Tensor:
     >>> zeros_(Tensor([1.0, 2.0]))
     Tensor([0., 0.])
     """
-    return tensor.assign_(np.zeros(_shape("zeros_", tensor)))
+    return _tensor("zeros_", tensor).assign_(np.zeros(tensor.shape))
 
 
 def ones_(tensor: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def ones_(tensor: Tensor) -> Tensor:
     >>> ones_(Tensor([0.0, 2.0]))
     Tensor([1., 1.])
     """
-    return tensor.assign_(np.ones(_shape("ones_", tensor)))
+    return _tensor("ones_", tensor).assign_(np.ones(tensor.shape))
 
 
 # ---- drawn numbers ----------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def uniform_(
     """
     if not a <= b:
         raise ValueError(f"uniform_: the bounds must have a <= b, got a={a}, b={b}")
-    return tensor.assign_(generator(rng).uniform(a, b, _shape("uniform_", tensor)))
+    return _tensor("uniform_", tensor).assign_(generator(rng).uniform(a, b, tensor.shape))
 
 
 def normal_(
@@ -86,7 +86,7 @@ def normal_(
     """
     if not std >= 0:
         raise ValueError(f"normal_: std must be >= 0, got {std}")
-    return tensor.assign_(generator(rng).normal(mean, std, _shape("normal_", tensor)))
+    return _tensor("normal_", tensor).assign_(generator(rng).normal(mean, std, tensor.shape))
 
 
 def trunc_normal_(
@@ -109,7 +109,7 @@ def trunc_normal_(
     """
     if not (std > 0 and a <= b):
         raise ValueError(f"trunc_normal_: needs std > 0 and a <= b, got std={std}, a={a}, b={b}")
-    shape = _shape("trunc_normal_", tensor)
+    shape = _tensor("trunc_normal_", tensor).shape
     drawn = _truncated((a - mean) / std, (b - mean) / std, math.prod(shape), generator(rng))
     return tensor.assign_(np.clip(mean + std * drawn, a, b).reshape(shape))
 
@@ -240,15 +240,15 @@ def _normal(tensor: Tensor, gain: float, fan: float, rng: np.random.Generator | 
     return normal_(tensor, 0.0, abs(gain) / math.sqrt(fan) if fan else 0.0, rng=rng)
 
 
-def _shape(name: str, tensor: Any) -> tuple[int, ...]:
+def _tensor(name: str, tensor: Any) -> Tensor:
     if isinstance(tensor, Tensor):
-        return tensor.shape
+        return tensor
     raise TypeError(f"{name} fills a Tensor, got {type(tensor).__name__}")
 
 
 def _fans(name: str, tensor: Tensor) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight (out, in, ...), whose further axes are a receptive field."""
-    shape = _shape(name, tensor)
+    shape = _tensor(name, tensor).shape
     if len(shape) < 2:
         raise ValueError(
             f"{name} needs a weight with at least 2 axes, (fan_out, fan_in), got shape {shape}"

@@ -1,15 +1,28 @@
-"""Linear, the activations, first values and randomness: values, derivatives, dtypes, errors.
+"""Layers: values, derivatives, running statistics, dtypes, randomness, errors; and Linear's own.
 
-Compared with PyTorch in float64 to 1e-10 where it is installed, and with finite differences.
+Compared with PyTorch in float64 to 1e-10 where it is installed, and with finite differences. What
+all layers share is asked of every entry of a table; a sweep finds layers that have none.
 """
 
+import copy
+import functools
 import math
+import pickle
 
 import numpy as np
 import pytest
 
+import autograd
 import nn
-from autograd import Tensor, grad, gradcheck, gradgradcheck, no_grad
+from autograd import (
+    AutogradError,
+    Tensor,
+    detect_anomaly,
+    grad,
+    gradcheck,
+    gradgradcheck,
+    no_grad,
+)
 from nn import functional
 
 LEADING = {"one row": (), "batch": (4,), "two axes": (2, 3), "empty": (0,), "empty inside": (2, 0)}
@@ -54,8 +67,6 @@ def test_linear_agrees_with_pytorch_at_first_and_second_order(leading):
         first = lib.grad(loss, inputs, create_graph=True)
         second = lib.grad((first[1] * probe).sum() + (first[0] ** 2).sum(), inputs)
         return [loss, *first, *second]
-
-    import autograd
 
     ours = derivatives(
         autograd, [Tensor(a, requires_grad=True) for a in arrays], functional.linear, probe
@@ -273,7 +284,7 @@ def test_second_derivatives_go_through_a_network():
     assert all(p.grad is not None for p in model.parameters() if p is not model[-1].bias)
 
 
-def test_float32_stays_float32():
+def test_a_network_of_float32_stays_float32():
     model = network(nn)
     y = model(random(7, 5))
     y.sum().backward()
@@ -299,3 +310,617 @@ def test_linear_takes_lists_and_names_what_does_not_fit():
     ):
         with pytest.raises(ValueError, match=fragment):
             nn.functional.linear(x, weight, b)
+
+
+# ---- every layer ------------------------------------------------------------------------------
+
+
+def make(kind, *args, **options):
+    """A layer, made when asked, of our library or of PyTorch's."""
+
+    def made(lib=nn, **more):
+        return getattr(lib, kind)(*args, **options, **more)
+
+    return made
+
+
+def torch_flatten(lib, **unused):
+    return lib.Flatten(1, 2)
+
+
+def torch_mlp(lib, **more):
+    return lib.Sequential(
+        lib.Linear(3, 4, **more), lib.BatchNorm1d(4, **more), lib.Tanh(), lib.Dropout(0.0),
+        lib.Linear(4, 2, **more), lib.Sigmoid(),
+    )  # fmt: skip
+
+
+PLAIN = ("Flatten", "Identity", "Dropout")  # these have no dtype
+# Name: (ours, PyTorch's, the shape of an input).
+LAYERS = {
+    "Linear": (make("Linear", 3, 2), None, (5, 3)),
+    "Linear without bias": (make("Linear", 3, 2, bias=False), None, (5, 3)),
+    "Flatten": (make("Flatten"), None, (5, 3, 2)),
+    "Flatten, two of three axes": (make("Flatten", 1, 2), torch_flatten, (5, 3, 2, 2)),
+    "Identity": (make("Identity"), None, (5, 3)),
+    "Dropout of nothing": (make("Dropout", 0.0), None, (5, 3)),
+    "Dropout of all": (make("Dropout", 1.0), None, (5, 3)),
+    "BatchNorm1d": (make("BatchNorm1d", 3), None, (5, 3)),
+    "BatchNorm1d of sequences": (make("BatchNorm1d", 3), None, (4, 3, 2)),
+    "BatchNorm1d of one sequence": (make("BatchNorm1d", 3), None, (1, 3, 4)),
+    "BatchNorm1d, large eps and momentum": (make("BatchNorm1d", 3, 0.5, 0.7), None, (5, 3)),
+    "BatchNorm1d, plain average": (make("BatchNorm1d", 3, momentum=None), None, (5, 3)),
+    "BatchNorm1d, momentum 0": (make("BatchNorm1d", 3, momentum=0.0), None, (5, 3)),
+    "BatchNorm1d not affine": (make("BatchNorm1d", 3, affine=False), None, (5, 3)),
+    "BatchNorm1d without memory": (
+        make("BatchNorm1d", 3, track_running_stats=False), None, (5, 3, 2),
+    ),
+    "LayerNorm": (make("LayerNorm", 3), None, (5, 3)),
+    "LayerNorm of one row": (make("LayerNorm", 3), None, (3,)),
+    "LayerNorm of two axes": (make("LayerNorm", (3, 2), eps=0.1), None, (4, 3, 2)),
+    "LayerNorm of sequences": (make("LayerNorm", 3), None, (2, 4, 3)),
+    "LayerNorm without bias": (make("LayerNorm", 3, bias=False), None, (5, 3)),
+    "LayerNorm not affine": (make("LayerNorm", 3, elementwise_affine=False), None, (5, 3)),
+    "MLP": (
+        make("MLP", [3, 4, 2], "tanh", output_activation="sigmoid", batch_norm=True, dropout=1e-12),
+        torch_mlp, (5, 3),
+    ),
+}  # fmt: skip
+each_layer = pytest.mark.parametrize("case", LAYERS)
+
+
+def layer_of(case, dtype=np.float64):
+    """Ours, with parameters that are no round numbers, and an input."""
+    ours, _, shape = LAYERS[case]
+    layer = ours() if case.startswith(PLAIN) else ours(dtype=dtype)
+    for k, p in enumerate(layer.parameters()):
+        p.assign_(random(*p.shape, seed=10 + k))
+    return layer, random(*shape).astype(dtype)
+
+
+def both(case):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    ours, theirs, _ = LAYERS[case]
+    layer, x = layer_of(case)
+    options = {} if case.startswith(PLAIN) else {"dtype": torch.float64}
+    reference = (theirs or ours)(torch.nn, **options)
+    reference.load_state_dict({k: torch.tensor(v) for k, v in layer.state_dict().items()})
+    return torch, layer, reference, x
+
+
+def test_every_layer_has_a_case():
+    with_case = {name.split()[0].rstrip(",") for name in LAYERS}
+    assert with_case == set(nn.layers.__all__)
+
+
+def first_and_second(lib, layer, x, probe):
+    """The result, the gradients by input and parameters, and the gradients of a sum of those."""
+    inputs = [x, *layer.parameters()]
+    y = layer(x)
+    first = lib.grad((y * y * y).sum(), inputs, create_graph=True, allow_unused=True)
+    penalty = (first[0] * first[0] * probe).sum() + sum((g * g).sum() for g in first[1:])
+    second = lib.grad(penalty, inputs, allow_unused=True)
+    return [y, *first, *(0 * x if g is None else g for g, x in zip(second, inputs))]
+
+
+@each_layer
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_layers_agree_with_pytorch_at_first_and_second_order(case, training):
+    torch, layer, reference, x = both(case)
+    probe = random(*x.shape, seed=5)
+    mine = first_and_second(
+        autograd, layer.train(training), Tensor(x, requires_grad=True), probe
+    )  # fmt: skip
+    theirs = first_and_second(
+        torch.autograd, reference.train(training), torch.tensor(x, requires_grad=True),
+        torch.tensor(probe),
+    )  # fmt: skip
+    for a, b in zip(mine, theirs):
+        np.testing.assert_allclose(a.data, b.detach().numpy(), rtol=1e-9, atol=1e-9)
+
+
+@each_layer
+def test_state_follows_pytorchs_over_many_batches(case):
+    torch, layer, reference, x = both(case)
+    for step in range(5):
+        batch = x * (1 + step) + random(*x.shape, seed=step)
+        layer(batch)
+        reference(torch.tensor(batch))
+    theirs = reference.state_dict()
+    for name, value in layer.state_dict().items():
+        np.testing.assert_allclose(value, theirs[name].numpy(), rtol=1e-12, err_msg=name)
+    np.testing.assert_allclose(
+        layer.eval()(x).data, reference.eval()(torch.tensor(x)).detach().numpy(), rtol=1e-10
+    )
+
+
+@each_layer
+def test_states_have_pytorchs_names_order_shapes_and_dtypes(case):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    ours, theirs, _ = LAYERS[case]
+    mine = {k: (v.shape, str(v.dtype)) for k, v in ours().state_dict().items()}
+    reference = (theirs or ours)(torch.nn).state_dict()
+    expected = {k: (tuple(v.shape), str(v.numpy().dtype)) for k, v in reference.items()}
+    assert list(mine.items()) == list(expected.items())
+
+
+@each_layer
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_layers_agree_with_finite_differences(case, training):
+    layer, x = layer_of(case)
+    layer.train(training)
+    inputs = [Tensor(x, requires_grad=True), *layer.parameters()]
+    names = [name for name, _ in layer.named_parameters()]
+    buffers = dict(layer.named_buffers())
+
+    def call(x, *parameters):
+        for name, p in zip(names, parameters):
+            holder = functools.reduce(
+                lambda m, key: m[int(key)] if key.isdigit() else getattr(m, key),
+                name.split(".")[:-1], layer,
+            )  # fmt: skip
+            setattr(holder, name.split(".")[-1], p)
+        return layer(x)
+
+    assert gradcheck(call, inputs)
+    if "Dropout" not in case:  # constant or linear: nothing to see
+        assert gradgradcheck(call, inputs, rtol=1e-4)
+    assert training or all(b is buffers[name] for name, b in layer.named_buffers())
+
+
+@each_layer
+def test_float32_stays_float32(case):
+    layer, x = layer_of(case, np.float32)
+    x = Tensor(x, requires_grad=True)
+    for module in (layer, layer.eval()):
+        module(x).sum().backward()
+        gradients = [p.grad.dtype for p in module.parameters()]
+        assert {module(x).dtype, x.grad.dtype, *gradients} == {np.dtype(np.float32)}
+        floats = [b.dtype for b in module.buffers() if b.dtype.kind == "f"]
+        assert set(floats) <= {np.dtype(np.float32)}
+
+
+@each_layer
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["deepcopy", "pickle"]
+)
+def test_a_copy_computes_the_same_and_is_another(case, training, copied):
+    layer, x = layer_of(case)
+    layer(x)
+    other = copied(layer.train(training))
+    before = layer.state_dict()
+    np.testing.assert_array_equal(other(x).data, copy.deepcopy(layer)(x).data)
+    assert repr(other) == repr(layer) and other.training is training
+    for p in other.parameters():
+        p.assign_(p.data + 1)
+    for name, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+@each_layer
+def test_layers_take_arrays_lists_and_tensors(case):
+    layer, x = layer_of(case)
+    layer.eval()
+    expected = layer(Tensor(x)).data
+    for given in (x, x.tolist()):
+        np.testing.assert_array_equal(getattr(layer(given), "data", layer(given)), expected)
+
+
+# ---- normalisation ----------------------------------------------------------------------------
+
+
+def test_batch_norm_by_hand():
+    layer = nn.BatchNorm1d(2, eps=0.0, momentum=0.25, dtype=np.float64)
+    y = layer(np.array([[1.0, 0.0], [3.0, 4.0], [5.0, 8.0]]))
+    np.testing.assert_allclose(y.data[:, 0], [-math.sqrt(1.5), 0, math.sqrt(1.5)])
+    np.testing.assert_allclose(layer.running_mean, [0.75, 1.0])
+    np.testing.assert_allclose(layer.running_var, [0.75 + 0.25 * 4, 0.75 + 0.25 * 16])  # unbiased
+    assert layer.num_batches_tracked == 1
+
+
+def test_after_eval_the_running_statistics_count_and_stay():
+    layer = nn.BatchNorm1d(2, dtype=np.float64)
+    layer(random(8, 2))
+    mean, variance = layer.running_mean.copy(), layer.running_var.copy()
+    x = random(4, 2, seed=1) * 10
+    y = layer.eval()(x)
+    np.testing.assert_allclose(y.data, (x - mean) / np.sqrt(variance + 1e-5), rtol=1e-12)
+    assert layer(x[:1]).shape == (1, 2)  # one sample will do
+    np.testing.assert_array_equal(layer.running_mean, mean)
+    np.testing.assert_array_equal(layer.running_var, variance)
+    assert layer.num_batches_tracked == 1
+
+
+def test_a_frozen_part_in_evaluation_mode_learns_nothing_while_the_rest_trains():
+    class Frozen(nn.BatchNorm1d):
+        def train(self, mode=True):
+            return super().train(False)
+
+    model = nn.Sequential(Frozen(3).requires_grad_(False), nn.Linear(3, 3), nn.BatchNorm1d(3))
+    before = {k: v for k, v in model.train().state_dict().items()}
+    model(random(5, 3)).sum().backward()
+    same = [k for k, v in model.state_dict().items() if np.array_equal(v, before[k])]
+    assert [k for k in before if k.startswith("0.")] == [k for k in same if k.startswith("0.")]
+    assert "2.running_mean" not in same and model[0].weight.grad is None
+
+
+def test_buffers_are_replaced_and_never_written_to():
+    layer = nn.BatchNorm1d(3)
+    held = dict(layer.named_buffers())
+    copies = {name: b.copy() for name, b in held.items()}
+    layer(random(5, 3))
+    for name, buffer in layer.named_buffers():
+        assert isinstance(buffer, np.ndarray) and buffer is not held[name]
+        np.testing.assert_array_equal(held[name], copies[name])
+    assert layer.num_batches_tracked.shape == () and layer.num_batches_tracked.dtype == np.int64
+
+
+def test_a_graph_recorded_in_evaluation_keeps_its_statistics():
+    layer = nn.BatchNorm1d(2, dtype=np.float64).eval()
+    x = tensor(4, 2)
+    y = layer(x)
+    layer.train()(random(6, 2, seed=1) * 5 + 3)
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad, np.full((4, 2), 1 / math.sqrt(1 + 1e-5)), rtol=1e-12)
+
+
+def test_statistics_are_also_gathered_without_a_graph():
+    layer = nn.BatchNorm1d(2)
+    with no_grad():
+        assert not layer(random(5, 2)).requires_grad
+    assert layer.num_batches_tracked == 1
+
+
+@pytest.mark.parametrize("kind", ["anomaly", "width", "one value"])
+def test_a_forward_that_fails_leaves_the_statistics(kind):
+    layer = nn.BatchNorm1d(2)
+    before = layer.state_dict()
+    if kind == "anomaly":
+        with (
+            np.errstate(invalid="ignore"),
+            detect_anomaly(),
+            pytest.raises(AutogradError, match="normalize: its result holds"),
+        ):
+            layer(np.array([[1.0, np.inf], [1.0, 2.0]], np.float32))
+    else:
+        with pytest.raises(ValueError):
+            layer(np.zeros((5, 3) if kind == "width" else (1, 2)))
+    for name, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_one_value_a_channel_has_no_variance_to_learn_from():
+    layer = nn.BatchNorm1d(2)
+    for shape in [(1, 2), (1, 2, 1)]:
+        with pytest.raises(ValueError, match=r"one value a channel.*call eval\(\).*drop_last"):
+            layer(np.zeros(shape))
+    assert layer(np.zeros((1, 2, 2))).shape == (1, 2, 2)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4), (2, 3, 0)])
+def test_an_empty_batch_is_empty_and_teaches_nothing(shape):
+    layer = nn.BatchNorm1d(3)
+    before = layer.state_dict()
+    x = Tensor(np.zeros(shape, np.float32), requires_grad=True)
+    y = layer(x)
+    y.sum().backward()
+    assert y.shape == x.grad.shape == shape
+    assert not layer.weight.grad.any()
+    for name, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+WRONG_SHAPES = {
+    "BatchNorm1d, width": (nn.BatchNorm1d(4), (5, 3), r"\(n, 4\) or \(n, 4, L\), got \(5, 3\)$"),
+    "BatchNorm1d, one row": (nn.BatchNorm1d(4), (4,), r"got \(4,\)$"),
+    "BatchNorm1d, images": (nn.BatchNorm1d(4), (5, 2, 2), r"got \(5, 2, 2\); flatten it: x\.resh"),
+    "BatchNorm1d, four axes": (nn.BatchNorm1d(4), (5, 4, 2, 2), r"got \(5, 4, 2, 2\)$"),
+    "LayerNorm, width": (nn.LayerNorm(4), (5, 3), r"last axes are \(4,\), got shape \(5, 3\)"),
+    "LayerNorm, too few axes": (nn.LayerNorm((2, 4)), (4,), r"are \(2, 4\), got shape \(4,\)"),
+    "Flatten, no such axis": (nn.Flatten(), (5,), r"an input of shape \(5,\) has no such axes"),
+    "Flatten, other way round": (nn.Flatten(2, 1), (5, 2, 3), "start_axis=2, end_axis=1.*order"),
+}
+
+
+@pytest.mark.parametrize("layer, shape, message", WRONG_SHAPES.values(), ids=WRONG_SHAPES)
+def test_an_input_of_the_wrong_shape_names_layer_and_shapes(layer, shape, message):
+    with pytest.raises(ValueError, match=rf"^{type(layer).__name__}\(.*{message}"):
+        layer(np.zeros(shape))
+
+
+WRONG_ARGUMENTS = {
+    "Linear of a float": (lambda: nn.Linear(2.0, 3), TypeError, r"sizes must be ints, got 2\.0, 3"),
+    "BatchNorm1d of none": (lambda: nn.BatchNorm1d(0), ValueError, "sizes must be >= 1, got 0"),
+    "LayerNorm of none": (lambda: nn.LayerNorm(()), ValueError, r"lengths >= 1, got \(\)"),
+    "LayerNorm of zero": (lambda: nn.LayerNorm((3, 0)), ValueError, r"lengths >= 1, got \(3, 0\)"),
+    "LayerNorm of text": (lambda: nn.LayerNorm("3"), TypeError, "must be ints, got '3'"),
+    "Dropout above 1": (lambda: nn.Dropout(1.5), ValueError, r"in \[0, 1\], got 1\.5"),
+    "Dropout below 0": (lambda: nn.Dropout(-0.1), ValueError, r"in \[0, 1\], got -0\.1"),
+    "Dropout of nan": (lambda: nn.Dropout(math.nan), ValueError, r"in \[0, 1\], got nan"),
+    "Dropout with a seed": (
+        lambda: nn.Dropout(rng=3),
+        TypeError,
+        "numpy.random.Generator, got int",
+    ),
+}
+
+
+@pytest.mark.parametrize("call, kind, message", WRONG_ARGUMENTS.values(), ids=WRONG_ARGUMENTS)
+def test_wrong_arguments_of_layers(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_half_a_precision_sums_in_a_whole_one():
+    x = np.full((200, 2), 60000, np.float16)  # whose sum overflows
+    x[::2] -= 10000
+    for y in (
+        functional.batch_norm(x, None, None, training=True),
+        functional.layer_norm(x.T, 200).T,
+    ):
+        assert y.dtype == np.float16
+        np.testing.assert_allclose(y[:2], [[-1, -1], [1, 1]], rtol=1e-3)
+    layer, x = nn.BatchNorm1d(2, dtype=np.float16), x / np.float16(100)
+    layer(x).sum().backward()
+    assert layer.running_mean.dtype == layer.weight.grad.dtype == np.float16
+    np.testing.assert_allclose(layer.running_mean, 55, rtol=1e-3)
+    assert layer.eval()(x).dtype == np.float16
+
+
+def test_a_large_offset_costs_no_precision():
+    x = (random(1000, 3) + 1e4).astype(np.float32)
+    y = functional.batch_norm(x, None, None, training=True)
+    exact = functional.batch_norm(x.astype(np.float64), None, None, training=True)
+    np.testing.assert_allclose(y, exact, atol=5e-3)  # a mean of 1e4 has an error of 1e-3
+
+
+def test_normalisation_of_constants_is_zero():
+    for y in (functional.layer_norm(np.full((2, 3), 7.0), 3), nn.BatchNorm1d(3)(np.ones((2, 3)))):
+        assert not np.any(np.asarray(getattr(y, "data", y)))
+
+
+FUNCTIONS = {
+    "layer_norm, shape": (
+        lambda: functional.layer_norm(np.zeros((2, 3)), 4), r"normalized_shape, \(4,\), .*\(2, 3\)",
+    ),
+    "layer_norm, weight": (
+        lambda: functional.layer_norm(np.zeros((2, 3)), 3, np.ones(2)),
+        r"layer_norm: weight must have the shape \(3,\), got \(2,\)",
+    ),
+    "batch_norm, bias": (
+        lambda: functional.batch_norm(np.zeros((2, 3)), None, None, None, np.ones(2), True),
+        r"batch_norm: bias must have the shape \(3,\), got \(2,\)",
+    ),
+    "batch_norm, statistics": (
+        lambda: functional.batch_norm(np.zeros((2, 3)), np.zeros(1), np.ones(3)),
+        r"running_mean must have the shape \(3,\), got \(1,\)",
+    ),
+    "batch_norm, no statistics": (
+        lambda: functional.batch_norm(np.zeros((2, 3)), None, None), "it needs running_mean and",
+    ),
+    "batch_norm, one axis": (
+        lambda: functional.batch_norm(np.zeros(3), None, None, training=True), r"got shape \(3,\)",
+    ),
+    "dropout": (lambda: functional.dropout(np.zeros(3), 2), r"dropout: p, .*\[0, 1\], got 2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call, message", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_wrong_arguments_of_functions(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# ---- dropout ----------------------------------------------------------------------------------
+
+
+def test_dropout_keeps_the_mean_and_divides_by_what_is_left():
+    y = nn.Dropout(0.3, rng=np.random.default_rng(0))(np.ones(100_000, np.float32))
+    values, counts = np.unique(y.data, return_counts=True)
+    np.testing.assert_allclose(values, [0, 1 / 0.7], rtol=1e-6)
+    assert abs(counts[0] / 100_000 - 0.3) < 4 * math.sqrt(0.3 * 0.7 / 100_000)
+
+
+def test_the_gradient_of_dropout_goes_where_the_values_went():
+    x = Tensor(np.ones((50, 4)), requires_grad=True)
+    y = functional.dropout(x, 0.5, rng=np.random.default_rng(0))
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.data)
+    assert set(np.unique(x.grad)) == {0.0, 2.0}
+
+
+def test_dropout_of_all_gives_zeros_also_of_infinities():
+    x = Tensor([1.0, np.inf, -np.inf, np.nan], requires_grad=True)
+    y = nn.Dropout(1.0)(x)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.data, np.zeros(4))
+    np.testing.assert_array_equal(x.grad, np.zeros(4))
+    assert functional.dropout(np.ones(2, np.float32), 1).dtype == np.float32
+
+
+def test_dropout_of_nothing_and_after_training_gives_x_itself():
+    x = tensor(3)
+    assert nn.Dropout(0.0)(x) is x
+    assert nn.Dropout(0.5).eval()(x) is x
+    assert functional.dropout(x, 0.5, False) is x
+
+
+def test_one_seed_drops_the_same_in_every_dtype():
+    masks = [
+        functional.dropout(np.ones(100, dtype), rng=np.random.default_rng(1)) > 0
+        for dtype in (np.float16, np.float32, np.float64)
+    ]
+    assert np.array_equal(masks[0], masks[1]) and np.array_equal(masks[1], masks[2])
+
+
+def test_dropout_draws_anew_each_time_from_its_generator_or_the_librarys():
+    x = np.ones(64)
+    layer = nn.Dropout(rng=np.random.default_rng(0))
+    assert not np.array_equal(layer(x).data, layer(x).data)
+
+    def drawn(seed):
+        nn.manual_seed(seed)
+        return nn.Dropout()(x).data
+
+    assert np.array_equal(drawn(0), drawn(0)) and not np.array_equal(drawn(0), drawn(1))
+
+
+# ---- labels -----------------------------------------------------------------------------------
+
+LABELS = {
+    "row": ([2, 0, 1], -1), "matrix": ([[0, 1], [1, 1]], 3), "number": (2, 4), "none": ([], 3),
+    "bytes": (np.array([1, 0], np.uint8), 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("labels, classes", LABELS.values(), ids=LABELS)
+def test_one_hot_agrees_with_pytorch(labels, classes):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    mine = functional.one_hot(labels, classes)
+    reference = torch.nn.functional.one_hot(torch.tensor(np.array(labels, np.int64)), classes)
+    assert mine.dtype == np.int64
+    np.testing.assert_array_equal(mine, reference.numpy())
+
+
+def test_one_hot_of_a_tensor_and_into_no_classes():
+    assert functional.one_hot(Tensor([1, 0])).tolist() == [[0, 1], [1, 0]]
+    assert functional.one_hot([], 0).shape == (0, 0)
+
+
+WRONG_LABELS = {
+    "too large": (
+        ([0, 3], 3),
+        ValueError,
+        r"label 3 at position 1 .*at least 0 and below num_classes, 3",
+    ),
+    "negative": (([[0, 1], [-1, 0]],), ValueError, r"label -1 at position \(1, 0\) .*from 0 on"),
+    "all negative": ((-2,), ValueError, r"label -2 is out of range: labels go from 0 on"),
+    "floats": (([0.0, 1.0],), TypeError, r"must be integers, got float64; use labels\.astype"),
+    "booleans": (([True],), TypeError, "must be integers, got bool"),
+    "nothing to count": (([],), ValueError, r"num_classes must be given.*labels of shape \(0,\)"),
+    "classes": (([1], -3), ValueError, "num_classes must be given where .*got -3"),
+    "no classes": (([0], 0), ValueError, "label 0 at position 0 .*below num_classes, 0"),
+}
+
+
+@pytest.mark.parametrize("arguments, kind, message", WRONG_LABELS.values(), ids=WRONG_LABELS)
+def test_labels_that_are_none(arguments, kind, message):
+    with pytest.raises(kind, match=message):
+        functional.one_hot(*arguments)
+
+
+# ---- MLP --------------------------------------------------------------------------------------
+
+STRUCTURES = {
+    "plain": ({}, "Linear ReLU Linear ReLU Linear"),
+    "output": ({"output_activation": "softmax"}, "Linear ReLU Linear ReLU Linear Softmax"),
+    "dropout": ({"dropout": 0.5}, "Linear ReLU Dropout Linear ReLU Dropout Linear"),
+    "batch norm": (
+        {"batch_norm": True}, "Linear BatchNorm1d ReLU Linear BatchNorm1d ReLU Linear",
+    ),
+    "all": (
+        {"batch_norm": True, "dropout": 0.1, "activation": "tanh", "output_activation": "sigmoid"},
+        "Linear BatchNorm1d Tanh Dropout Linear BatchNorm1d Tanh Dropout Linear Sigmoid",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options, kinds", STRUCTURES.values(), ids=STRUCTURES)
+def test_what_an_mlp_is_made_of(options, kinds):
+    model = nn.MLP([4, 5, 6, 3], **options)
+    assert [type(layer).__name__ for layer in model] == kinds.split()
+    assert isinstance(model, nn.Sequential) and model(random(7, 4)).shape == (7, 3)
+    widths = [(m.in_features, m.out_features) for m in model if isinstance(m, nn.Linear)]
+    assert widths == [(4, 5), (5, 6), (6, 3)]
+    assert all(m.p == options["dropout"] for m in model if isinstance(m, nn.Dropout))
+
+
+def test_an_mlp_has_the_state_names_of_the_sequential_that_it_is():
+    assert list(nn.MLP([4, 5, 3]).state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert list(nn.MLP([4, 3], bias=False).state_dict()) == ["0.weight"]
+
+
+def leaky():
+    return nn.LeakyReLU(0.3)
+
+
+ACTIVATION_KINDS = {
+    "name": ("leaky_relu", "LeakyReLU(negative_slope=0.01)"),
+    "name of the class": ("LeakyReLU", "LeakyReLU(negative_slope=0.01)"),
+    "Keras' name": ("swish", "SiLU()"),
+    "none": ("identity", "Identity()"),
+    "none in Keras": ("linear", "Identity()"),
+    "class": (nn.Tanh, "Tanh()"),
+    "Module": (nn.LeakyReLU(0.2), "LeakyReLU(negative_slope=0.2)"),
+    "factory": (leaky, "LeakyReLU(negative_slope=0.3)"),
+    "partial class": (functools.partial(nn.LeakyReLU, 0.4), "LeakyReLU(negative_slope=0.4)"),
+    "NumPy function": (np.sin, "_Function(sin)"),
+    "function": (functional.silu, "_Function(silu)"),
+}
+
+
+@pytest.mark.parametrize("activation, shown", ACTIVATION_KINDS.values(), ids=ACTIVATION_KINDS)
+def test_what_an_activation_may_be(activation, shown):
+    model = nn.MLP([2, 3, 3, 1], activation)
+    assert repr(model[1]) == repr(model[3]) == shown and model[1] is not model[3]
+    model(random(4, 2)).sum().backward()
+    assert model[0].weight.grad.shape == (3, 2)
+
+
+@pytest.mark.parametrize("name", nn.activations.__all__)
+def test_every_activation_has_its_name(name):
+    (words,) = [n for n in functional.__all__ if n.replace("_", "") == name.lower()]
+    assert type(nn.MLP([2, 3, 1], words)[1]) is getattr(nn, name)
+
+
+WRONG_MLPS = {
+    "activation": (
+        ([2, 3, 1], "rleu"), {}, ValueError, "unknown activation 'rleu'; did you mean 'relu'",
+    ),
+    "initialiser": (
+        ([2, 3, 1],), {"init": "glorot_uniforn"}, ValueError,
+        "unknown initialiser 'glorot_uniforn'; did you mean 'glorot_uniform'",
+    ),
+    "kind of activation": (([2, 3, 1], 3), {}, TypeError, "function of x, got int"),
+    "makes no Module": (([2, 3, 1], dict), {}, TypeError, "must make a Module, got {}"),
+    "too few sizes": (([2],), {}, ValueError, r"input and output at least.*got \[2\]"),
+    "one size": ((2,), {}, TypeError, "a list of widths, as .*got 2"),
+    "size 0": (([2, 0, 1],), {}, ValueError, "sizes must be >= 1, got 2, 0, 1"),
+    "float size": (([2, 3.5, 1],), {}, TypeError, r"sizes must be ints, got 2, 3\.5, 1"),
+    "dropout": (([2, 3, 1],), {"dropout": 1.5}, ValueError, r"in \[0, 1\], got 1\.5"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("args, options, kind, message", WRONG_MLPS.values(), ids=WRONG_MLPS)
+def test_wrong_arguments_of_an_mlp(args, options, kind, message):
+    with pytest.raises(kind, match=message):
+        nn.MLP(*args, **options)
+
+
+def test_one_generator_fixes_an_mlp_and_the_librarys_stays():
+    nn.manual_seed(0)
+    expected = nn.Linear(2, 2).weight.data
+    nn.manual_seed(0)
+    a, b = (
+        nn.MLP([3, 4, 2], dropout=0.5, init="he_normal", rng=np.random.default_rng(7))
+        for _ in range(2)
+    )
+    x = random(5, 3)
+    np.testing.assert_array_equal(a(x).data, b(x).data)
+    assert np.array_equal(nn.Linear(2, 2).weight.data, expected)
+
+
+def test_named_first_values_fill_the_weights_and_biases_are_zero():
+    model = nn.MLP([400, 300, 10], init="he_uniform", dtype=np.float64)
+    bound = math.sqrt(6 / 400)
+    assert 0.99 * bound < abs(model[0].weight.data).max() <= bound
+    assert not model[0].bias.data.any() and not model[2].bias.data.any()
+    filled = nn.MLP([4, 3, 2], init=lambda w: nn.init.constant_(w, 0.5), bias=False)
+    assert all(np.all(p.data == 0.5) for p in filled.parameters())
+
+
+def test_without_a_name_the_first_values_are_those_of_linear():
+    model = nn.MLP([100, 50, 10], rng=np.random.default_rng(3), dtype=np.float64)
+    for p, bound in zip(model.parameters(), (0.1, 0.1, 1 / math.sqrt(50), 1 / math.sqrt(50))):
+        assert 0.8 * bound < abs(p.data).max() <= bound

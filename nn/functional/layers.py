@@ -374,7 +374,7 @@ def one_hot(labels: Any, num_classes: int = -1) -> np.ndarray:
         at = f" at position {place[0] if len(place) == 1 else place}" if place else ""
         raise ValueError(
             f"one_hot: label {labels[place]}{at} is out of range: "
-            + (f"with {classes} classes labels go from 0 to {classes - 1}" if num_classes > 0
-               else f"labels go from 0 on, and num_classes is {num_classes}")
+            + ("labels go from 0 on" if num_classes == -1
+               else f"labels must be at least 0 and below num_classes, {num_classes}")
         )  # fmt: skip
     return (labels[..., None] == np.arange(classes)).astype(np.int64)
