@@ -1,5 +1,6 @@
 """The README's examples do what they say, and its first two code blocks are the two commands."""
 
+import ast
 import contextlib
 import doctest
 import importlib.util
@@ -38,6 +39,8 @@ def test_the_scripts_print_what_their_comments_say(tmp_path, monkeypatch):
         with contextlib.redirect_stdout(output):
             exec(compile(code, "README.md", "exec"), namespace)
         printed = [line for line in output.getvalue().splitlines() if line[:5] != "epoch"]
+        for figures in map(ast.literal_eval, re.findall(r"# about (.*)", code)):
+            assert ast.literal_eval(printed.pop(0)) == pytest.approx(figures, abs=0.02)
         assert printed == re.findall(r"# prints (.*)", code)
     assert len(SCRIPTS) == 4
     assert sorted(nn.load("digits.npz")) == ["0.bias", "0.weight", "3.bias", "3.weight"]
