@@ -41,15 +41,15 @@ def clip_grad_norm_(
     if not norm_type > 0:
         raise ValueError(f"clip_grad_norm_: norm_type must be > 0, got {norm_type}")
     trained = _with_gradients("clip_grad_norm_", parameters)
-    norms = np.array([_norm(p.grad, norm_type) for p in trained])
-    norm = _norm(norms, norm_type)
+    with np.errstate(over="ignore", invalid="ignore"):  # a square that overflows is taken again
+        norms = np.array([_norm(p.grad, norm_type) for p in trained])
+        norm = _norm(norms, norm_type)
     if error_if_nonfinite and not math.isfinite(norm):
         raise AutogradError(_nonfinite(trained, norms, norm))
     with np.errstate(invalid="ignore"):  # inf / inf is nan, and so is 0 inf
         share = max_norm / np.float64(norm + 1e-6)
-        if not share >= 1:
-            for parameter in trained:
-                parameter.grad = _scaled(parameter.grad, share)
+        for parameter in () if share >= 1 else trained:
+            parameter.grad = _scaled(parameter.grad, share)
     return norm
 
 
