@@ -144,31 +144,35 @@ def save_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
 
     Args: path, as of `save`; parts, by name: objects with `state_dict` and `load_state_dict`, NumPy
         Generators, and plain values: None, bool, int, float, str, arrays, and lists, tuples and
-        dicts of them. The state of the library's own generator is always saved.
+        dicts of them. The library's own generator is always saved; one that a layer was given
+        (rng=...) is a part like any other.
     Written as by `save`, all or nothing. Raises TypeError and ValueError, naming the place, for
     what cannot be stored; CheckpointError where the file cannot be written.
 
-    Resuming exactly: the loop below may be stopped and started again at any time, and ends with the
-    same weights, bit for bit, as if it had never stopped.
+    Killed at any time and started again, this loop ends with the same weights, bit for bit:
 
     >>> import nn, os, tempfile
     >>> def run(path, epochs):
-    ...     model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
-    ...     optimizer = nn.optim.Adam(model.parameters())
-    ...     epoch = 0
-    ...     if os.path.exists(path):
-    ...         rest = nn.load_checkpoint(path, model=model, optimizer=optimizer)
-    ...         epoch = rest["epoch"]
+    ...     model = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.1), nn.Linear(8, 1))
+    ...     optimizer = nn.optim.Adam(model.parameters(), lr=0.01)
+    ...     scheduler = nn.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9)
+    ...     loader = nn.DataLoader(np.eye(2), np.ones((2, 1)), batch_size=1, shuffle=True)
+    ...     parts = dict(model=model, optimizer=optimizer, scheduler=scheduler, loader=loader)
+    ...     epoch = nn.load_checkpoint(path, **parts)["epoch"] if os.path.exists(path) else 0
     ...     while epoch < epochs:
-    ...         optimizer.zero_grad()
-    ...         nn.MSELoss()(model(np.ones((4, 2))), np.zeros((4, 1))).backward()
-    ...         optimizer.step()
+    ...         for x, y in loader:
+    ...             optimizer.zero_grad()
+    ...             nn.MSELoss()(model(x), y).backward()
+    ...             optimizer.step()
+    ...         scheduler.step()
     ...         epoch += 1
-    ...         nn.save_checkpoint(path, model=model, optimizer=optimizer, epoch=epoch)
-    ...     return epoch
-    >>> path = os.path.join(tempfile.mkdtemp(), "run.npz")
-    >>> run(path, 3), run(path, 5)
-    (3, 5)
+    ...         nn.save_checkpoint(path, **parts, epoch=epoch)
+    ...     return model.state_dict()
+    >>> folder = tempfile.mkdtemp()
+    >>> _ = nn.manual_seed(0); unbroken = run(f"{folder}/a.npz", 5)
+    >>> _ = nn.manual_seed(0); _ = run(f"{folder}/b.npz", 3); resumed = run(f"{folder}/b.npz", 5)
+    >>> all(np.array_equal(resumed[name], unbroken[name]) for name in unbroken)
+    True
     """
     name = _path("save_checkpoint", path)
     if not parts:
