@@ -16,9 +16,9 @@ PICTURES = HERE / "pictures"
 
 
 def demos():
-    """The files of the demos by name, in the order of the alphabet; a new file is one more."""
+    """The files of the demos by name; a new file that can be run is one more."""
     paths = sorted(HERE.glob("[a-z]*.py"))
-    return {path.stem: path for path in paths if path.stem != "tools"}
+    return {path.stem: path for path in paths if "\nif __name__ ==" in path.read_text("utf-8")}
 
 
 def first_line(path):

@@ -93,7 +93,6 @@ def new_figure(width, height):
 
 
 def save_picture(figure, path):
-    """Write a Figure to path, and say so; the same figure gives the same file."""
-    metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    figure.savefig(path, dpi=100, metadata=metadata[Path(path).suffix.lower()])
+    """Write a Figure to path, and say so."""
+    figure.savefig(path, dpi=100)
     print(f"saved {path}")

@@ -1,26 +1,30 @@
 """The demos: each runs as a script, with warnings as errors, and shows what its docstring promises.
 
-They run in processes of their own, as a user starts them, from the folder of the project.
+They run in processes of their own, as a user starts them, from the folder of the project. Here is
+what holds for all of them, and their list; test_demo_*.py hold what each one shows.
 """
 
+import argparse
+import functools
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = ["demos/digits.py", "demos/scalar.py"]
+import demos.__main__ as listing
+from demos import tools
 
-BROKEN_TANH = """
-import numpy as np
-from autograd import defvjp
-from demos import scalar
-defvjp(np.tanh, lambda g, y, x: g * (1 + y * y))
-scalar.main()
-"""
+ROOT = Path(__file__).resolve().parent.parent
+FILES = {path.stem: path.read_text("utf-8") for path in (ROOT / "demos").glob("[a-z]*.py")}
+DEMOS = sorted(name for name, text in FILES.items() if "\nif __name__ ==" in text)
+DRAWING = [name for name in DEMOS if "save_picture(" in FILES[name]]
+AT_ONCE = {"feedforward", "scalar"}  # so short that --quick would change nothing
+
+each_demo = pytest.mark.parametrize("name", DEMOS)
 
 
 def run(*arguments, status=0):
@@ -38,88 +42,173 @@ def percentages(text):
     return [float(number) for number in re.findall(r"([\d.]+)%", text)]
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_help_names_every_option(script):
-    text = run(script, "--help")
-    options = ["--seed"] + ["--epochs", "--hidden", "--quick"] * ("digits" in script)
+@functools.cache
+def plain(name, *options):
+    """What a demo prints where matplotlib is missing; run once for all tests that ask."""
+    hide = "import runpy, sys; sys.modules['matplotlib'] = None"
+    code = f"{hide}; runpy.run_path('demos/{name}.py', run_name='__main__')"
+    return run("-c", code, *options)
+
+
+# ---- what holds for all -----------------------------------------------------------------------
+
+
+@each_demo
+def test_help_names_the_options(name):
+    text = run(f"demos/{name}.py", "--help")
+    options = ["--seed"] + ["--quick"] * (name not in AT_ONCE) + ["--save"] * (name in DRAWING)
     assert [option for option in options if option not in text] == []
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_runs_as_a_module_too(script):
-    assert run("-m", script[:-3].replace("/", "."), "--help").startswith("usage:")
+@each_demo
+def test_runs_as_a_module_too(name):
+    assert run("-m", f"demos.{name}", "--help").startswith("usage:")
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_is_a_lesson_of_under_150_lines(script):
-    lines = (ROOT / script).read_text(encoding="utf-8").splitlines()
-    assert len(lines) < 150 and lines[0].startswith('"""')
+@each_demo
+def test_is_a_lesson_of_under_150_lines(name):
+    lines = FILES[name].splitlines()
+    assert len(lines) < 150 and lines[0].startswith('"""') and len(lines[0]) > 30
+    assert f"    python demos/{name}.py" in FILES[name]
 
 
-def test_digits_learns_in_five_epochs():
-    text = run("demos/digits.py", "--quick")
-    assert "1347 images to train on, 450 to test" in text
-    epochs = [line for line in text.splitlines() if re.match(r" +\d+  \d\.\d{4}", line)]
-    losses = [float(line.split()[1]) for line in epochs]
-    assert len(losses) == 5 and losses == sorted(losses, reverse=True)
-    (test_accuracy,) = percentages(text.split("test accuracy")[1])
-    assert test_accuracy > 92
-    assert percentages(epochs[-1])[1] == test_accuracy
+@each_demo
+def test_refuses_a_seed_below_0(name):
+    assert "--seed" in run(f"demos/{name}.py", "--seed", "-1", status=2)
 
 
-def test_digits_reads_97_percent_of_what_it_never_saw():
-    outputs = [run("demos/digits.py", "--seed", str(seed)) for seed in range(5)]
-    reached = [percentages(text.split("test accuracy")[1])[0] for text in outputs]
-    assert sum(reached) / 5 >= 97 and min(reached) >= 96
+@each_demo
+def test_is_in_the_readme_with_its_picture(name):
+    text = (ROOT / "demos/README.md").read_text(encoding="utf-8")
+    section = text.split(f"\n## {name}.py: ")[1].split("\n## ")[0]
+    assert f"python demos/{name}.py" in section and "Expected: " in section
+    assert (f"(pictures/{name}.png)" in section) == (name in DRAWING)
 
 
-def test_digits_draws_five_digits_with_their_predictions():
-    picture = run("demos/digits.py", "--quick").split("test accuracy")[1].splitlines()[2:]
-    assert len(picture) == 9
-    assert len(re.findall(r"\d, read as \d", picture[-1])) == 5
-    assert all(len(row) == 5 * 16 + 4 * 3 for row in picture[:8])
-    assert "@@" in "".join(picture[:8])
+@pytest.mark.parametrize("name", DRAWING)
+def test_the_picture_of_the_readme_is_a_small_png(name):
+    picture = (ROOT / f"demos/pictures/{name}.png").read_bytes()
+    assert picture[:8] == b"\x89PNG\r\n\x1a\n" and picture[12:16] == b"IHDR"
+    assert 300 <= int.from_bytes(picture[16:20], "big") <= 1200
+    assert len(picture) < 60_000
 
 
-def test_digits_is_fixed_by_its_seed():
-    first, again, other = (
-        run("demos/digits.py", "--epochs", "1", "--hidden", "16", "--seed", seed) for seed in "334"
+def test_every_data_set_is_attributed():
+    text = (ROOT / "demos/data/README.md").read_text(encoding="utf-8")
+    files = [path.name for path in (ROOT / "demos/data").glob("*.npz")]
+    assert len(files) >= 3 and [name for name in files if f"| {name} |" not in text] == []
+
+
+# ---- python -m demos --------------------------------------------------------------------------
+
+
+def test_the_list_has_a_line_for_each_demo():
+    lines = run("-m", "demos").splitlines()[: len(DEMOS)]
+    assert [line.split()[0] for line in lines] == DEMOS
+    for name, line in zip(DEMOS, lines):
+        assert f'"""{line.split(maxsplit=1)[1]}\n' in FILES[name]
+
+
+SKETCH = '''"""A demo that draws."""
+import sys
+from pathlib import Path
+
+if __name__ == "__main__" and sys.argv[1] == "--save":
+    Path(sys.argv[2]).write_text("save_picture(a line)")
+'''
+TALK = '''"""A demo that talks, and does not work."""
+if __name__ == 1 / 0:
+    pass
+'''
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A folder with two demos, of which one draws, and a file that is none."""
+    for name, text in {"sketch": SKETCH, "talk": TALK, "other": '"Shared."\n'}.items():
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(listing, "HERE", tmp_path)
+    monkeypatch.setattr(listing, "PICTURES", tmp_path / "pictures")
+    return tmp_path
+
+
+def test_a_new_demo_is_in_the_list_by_itself(house, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["demos"])
+    listing.main()
+    assert capsys.readouterr().out.startswith(
+        "sketch  A demo that draws.\ntalk    A demo that talks, and does not work.\n\n"
     )
-    assert first == again != other
 
 
-def test_digits_split_is_stratified():
-    code = """
-import numpy as np
-from demos import digits
-images, labels = digits.load()
-train, test = digits.stratified_split(labels, 450, np.random.default_rng(0))
-assert sorted([*train, *test]) == list(range(1797)) and len(test) == 450
-print(np.all(np.abs(np.bincount(labels[test]) - np.bincount(labels) * 450 / 1797) <= 1))
-"""
-    assert run("-c", code).strip() == "True"
+@pytest.mark.parametrize("names", [[], ["sketch"]])
+def test_pictures_are_made_by_the_demos_that_draw(house, monkeypatch, names):
+    monkeypatch.setattr(sys, "argv", ["demos", "--pictures", *names])
+    listing.main()
+    assert [path.name for path in (house / "pictures").iterdir()] == ["sketch.png"]
 
 
-@pytest.mark.parametrize("option", ["--epochs", "--hidden", "--batch-size"])
-def test_digits_refuses_nothing_to_do(option):
-    assert f"{option} must be at least 1" in run("demos/digits.py", option, "0", status=2)
+def test_pictures_of_what_does_not_draw_are_refused(house, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["demos", "--pictures", "talk"])
+    with pytest.raises(SystemExit):
+        listing.main()
+    assert "'talk'" in capsys.readouterr().err
 
 
-def test_scalar_prints_and_checks_every_number():
-    text = run("demos/scalar.py")
-    rows = [line.rsplit(maxsplit=3) for line in text.splitlines()[1:13]]
-    assert [row[0] for row in rows] == [
-        "x1", "x2", "w1", "w2", "b", "target", "w1 x1", "w2 x2", "n", "y", "y - target", "loss",
-    ]  # fmt: skip
-    assert all(float(gradient) == float(difference) for _, _, gradient, difference in rows)
-    assert text.endswith("loss 3.241797 before the step, 1.724069 after; all 17 checks passed\n")
+# ---- tools ------------------------------------------------------------------------------------
 
 
-def test_scalar_docstring_tells_what_it_prints():
-    last_line = run("demos/scalar.py").splitlines()[-1]
-    assert last_line in (ROOT / "demos/scalar.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    "kind, text, value",
+    [
+        ("natural", "0", 0),
+        ("natural", "-1", None),
+        ("natural", "1.5", None),
+        ("count", "7", 7),
+        ("count", "0", None),
+        ("count", "many", None),
+        ("positive", "0.5", 0.5),
+        ("positive", "0", None),
+        ("positive", "-1", None),
+        ("positive", "inf", None),
+        ("positive", "nan", None),
+        ("positive", "x", None),
+        ("target", "a.png", Path("a.png")),
+        ("target", "demos/a.SVG", Path("demos/a.SVG")),
+        ("target", "a.jpeg", None),
+        ("target", "no such folder/a.png", None),
+    ],
+)
+def test_options_take_what_makes_sense(kind, text, value, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    if value is not None:
+        assert getattr(tools, kind)(text) == value
+        return
+    with pytest.raises(argparse.ArgumentTypeError, match="must |no folder"):
+        getattr(tools, kind)(text)
 
 
-def test_scalar_fails_where_a_gradient_is_wrong():
-    text = run("-c", BROKEN_TANH, status=1)
-    assert "differs!" in text and "checks FAILED" in text
+@pytest.mark.parametrize(
+    "name, shapes",
+    [
+        ("digits", {"images": (1797, 8, 8), "labels": (1797,)}),
+        ("breast_cancer", {"features": (569, 30), "labels": (569,), "feature_names": (30,)}),
+        ("diabetes", {"features": (442, 10), "targets": (442,), "feature_names": (10,)}),
+    ],
+)
+def test_data_sets_have_their_shapes(name, shapes):
+    data = tools.load(name)
+    assert {key: data[key].shape for key in shapes} == shapes
+    assert all(np.isfinite(array).all() for array in data.values() if array.dtype.kind in "fu")
+
+
+@pytest.mark.parametrize(
+    "ending, start", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_pictures_are_saved_in_three_formats(tmp_path, ending, start, capsys):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    path = tmp_path / f"line.{ending}"
+    figure = tools.new_figure(2, 1)
+    figure.subplots().plot([1, 2])
+    tools.save_picture(figure, path)
+    assert capsys.readouterr().out == f"saved {path}\n"
+    assert path.read_bytes().startswith(start)
