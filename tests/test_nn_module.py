@@ -301,6 +301,33 @@ def test_train_and_eval_reach_every_module():
     assert not net.train(False).more[1].training
 
 
+class Asleep(Bag):
+    """Never trains, whatever the model around it does."""
+
+    def train(self, mode=True):
+        return super().train(False)
+
+
+def test_a_part_with_a_train_of_its_own_decides_for_all_below_it():
+    part = Asleep(inside=[nn.Tanh()])
+    model = nn.Sequential(part, nn.ReLU())
+    model.train()
+    assert model.training and model[1].training
+    assert not part.training and not part.inside[0].training
+    other = nn.Sequential(nn.ReLU(), nn.Tanh())
+    other.eval()
+    other[0].train = lambda mode=True: other[0]  # also where an instance has it
+    assert other.train().training and not other[0].training and other[1].training
+
+
+def test_train_follows_cycles_and_shared_parts_once():
+    shared = nn.ReLU()
+    a, b = Bag(shared=shared), Bag(shared=shared)
+    a.other, b.other = b, a
+    assert a.eval() is a
+    assert not any(m.training for m in (a, b, shared))
+
+
 def test_zero_grad_and_requires_grad():
     net = Net()
     net(np.ones(3)).sum().backward()
@@ -393,6 +420,72 @@ def test_sequential_is_a_list_of_layers():
     assert parameter_names(model) == ["0.weight", "0.bias", "2.weight", "2.bias"]
 
 
+def named(*names):
+    return [Bag(called=name) for name in names]
+
+
+def after(change):
+    """The names in a Sequential of a, b, c and d that was changed."""
+    model = nn.Sequential(*named(*"abcd"))
+    change(model)
+    return "".join(layer.called for layer in model)
+
+
+CHANGES = {
+    "insert in front": (lambda m: m.insert(0, Bag(called="x")), "xabcd"),
+    "insert before the last": (lambda m: m.insert(-1, Bag(called="x")), "abcxd"),
+    "insert at the end": (lambda m: m.insert(4, Bag(called="x")), "abcdx"),
+    "extend": (lambda m: m.extend(named("x", "y")), "abcdxy"),
+    "extend by itself": (lambda m: m.extend(m), "abcdabcd"),
+    "extend by a slice": (lambda m: m.extend(m[:1]), "abcda"),
+    "del": (lambda m: m.__delitem__(1), "acd"),
+    "del the last": (lambda m: m.__delitem__(-1), "abc"),
+    "del a slice": (lambda m: m.__delitem__(slice(2, None)), "ab"),
+    "pop": (lambda m: m.pop(), "abc"),
+    "pop the first": (lambda m: m.pop(0), "bcd"),
+    "replace the last": (lambda m: m.__setitem__(-1, Bag(called="x")), "abcx"),
+}
+
+
+@pytest.mark.parametrize("change, names", CHANGES.values(), ids=CHANGES)
+def test_sequential_changes_as_a_list_does(change, names):
+    assert after(change) == names
+
+
+def test_changes_that_return_something():
+    model = nn.Sequential(*named("a", "b"))
+    last = model[-1]
+    assert model.insert(0, nn.ReLU()) is model and model.extend([nn.Tanh()]) is model
+    assert model.pop(2) is last
+
+
+BEYOND = {
+    "get": (lambda m: m[4], "no layer 4 among 4 layers"),
+    "get from the end": (lambda m: m[-5], "no layer -5 among 4"),
+    "set": (lambda m: m.__setitem__(4, nn.ReLU()), "no layer 4 among 4"),
+    "del": (lambda m: m.__delitem__(7), "no layer 7 among 4"),
+    "pop": (lambda m: m.pop(4), "no layer 4 among 4"),
+    "insert": (lambda m: m.insert(5, nn.ReLU()), "no place 5 to insert at among 4"),
+}
+
+
+@pytest.mark.parametrize("call, message", BEYOND.values(), ids=BEYOND)
+def test_an_index_beyond_the_layers_is_named(call, message):
+    model = nn.Sequential(*named(*"abcd"))
+    with pytest.raises(IndexError, match=message):
+        call(model)
+    assert len(model) == 4
+
+
+def test_a_new_head_on_an_old_body():
+    model = nn.MLP([4, 8, 3])
+    model[-1] = nn.Linear(8, 2)
+    model[:-1].requires_grad_(False)
+    model(np.ones((5, 4))).sum().backward()
+    trained = [name for name, p in model.named_parameters() if p.grad is not None]
+    assert trained == ["2.weight", "2.bias"]
+
+
 def test_sequential_of_nothing_hands_its_input_on():
     x = Tensor([1.0])
     assert nn.Sequential()(x) is x
@@ -417,7 +510,13 @@ NO_LAYERS = {
 @pytest.mark.parametrize("wrong, message", NO_LAYERS.values(), ids=NO_LAYERS)
 def test_sequential_takes_modules_only(wrong, message):
     model = nn.Sequential(nn.ReLU())
-    for call in (lambda: nn.Sequential(wrong), lambda: model.append(wrong)):
+    for call in (
+        lambda: nn.Sequential(wrong),
+        lambda: model.append(wrong),
+        lambda: model.insert(0, wrong),
+        lambda: model.extend([nn.Tanh(), wrong]),
+        lambda: model.__setitem__(0, wrong),
+    ):
         with pytest.raises(TypeError, match=message):
             call()
     assert len(model) == 1
