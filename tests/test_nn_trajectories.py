@@ -3,6 +3,7 @@
 Every optimiser with each of its options x every loss; then schedulers, and layers with statistics.
 """
 
+import functools
 import inspect
 
 import numpy as np
@@ -82,7 +83,9 @@ OPTIMIZERS = {
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 4))
-BATCHES = [RNG.permutation(24)[:8] for _ in range(6)]
+# Of an odd length: an even number of L1's gradients, +-1, adds up to 0 or to what rounding leaves
+# of it, which Adagrad divides by its own size; there PyTorch differs from itself, too.
+BATCHES = [RNG.permutation(24)[:7] for _ in range(6)]
 LABELS = RNG.integers(0, 3, 24)
 NUMBERS = RNG.normal(size=(24, 3))
 SHARES = RNG.random((24, 3))
@@ -113,7 +116,9 @@ def one_thread():
 
 
 def network(lib, dtype, middle=(), last=()):
-    layers = [lib.Linear(4, 6, dtype=dtype)]
+    # A bias before a norm has no effect, and a gradient of mere rounding, which some optimisers
+    # divide by its own size.
+    layers = [lib.Linear(4, 6, bias=not middle, dtype=dtype)]
     if middle:
         layers.append(getattr(lib, middle[0])(middle[1], dtype=dtype))
     layers += [lib.Tanh(), lib.Linear(6, 3, dtype=dtype)]
@@ -125,9 +130,8 @@ def network(lib, dtype, middle=(), last=()):
 def pair(middle=(), last=()):
     """Our network and PyTorch's, with the same weights."""
     nn.manual_seed(0)
-    ours, theirs = network(nn, np.float64, middle, last), network(
-        torch.nn, torch.float64, middle, last
-    )  # fmt: skip
+    ours = network(nn, np.float64, middle, last)
+    theirs = network(torch.nn, torch.float64, middle, last)
     theirs.load_state_dict({k: torch.tensor(v) for k, v in ours.state_dict().items()}, strict=False)
     return ours, theirs
 
@@ -171,10 +175,7 @@ def compare(models, optimizer, loss, target, schedule=None, rtol=1e-9):
 @pytest.mark.parametrize("case", OPTIMIZERS)
 def test_training_curves_are_pytorchs(case, loss):
     last, target = LOSSES[loss]
-    rtol = 1e-8 if (OPTIMIZERS[case][0], loss) == ("Adagrad", "L1Loss") else 1e-9
-    found = compare(pair(last=last), OPTIMIZERS[case], loss, target, rtol=rtol)
-    rises = "maximize" in OPTIMIZERS[case][1]
-    assert (np.mean(found[-12:]) > np.mean(found[:12])) == rises
+    compare(pair(last=last), OPTIMIZERS[case], loss, target)
 
 
 OPTIMIZER_NAMES = [n for n in nn.optim.__all__ if isinstance(getattr(nn.optim, n), type)]
@@ -210,13 +211,17 @@ SCHEDULES = {
 }
 
 
+@functools.cache
+def plain_curve(case):
+    return compare(pair(), OPTIMIZERS[case], "CrossEntropyLoss", LABELS)
+
+
 @pytest.mark.parametrize("case", ["SGD momentum", "AdamW", "RMSprop centered"])
 @pytest.mark.parametrize("name", [n for n in lr_scheduler.__all__ if n != "LRScheduler"])
 def test_training_curves_under_a_schedule_are_pytorchs(name, case):
     schedule = name, SCHEDULES[name]
     found = compare(pair(), OPTIMIZERS[case], "CrossEntropyLoss", LABELS, schedule)
-    plain = compare(pair(), OPTIMIZERS[case], "CrossEntropyLoss", LABELS)
-    assert found != plain
+    assert found != plain_curve(case)
 
 
 # ---- layers with statistics -------------------------------------------------------------------
