@@ -109,13 +109,16 @@ def load(
 ) -> dict[str, np.ndarray]:
     """Read a file of arrays, as a dict of fresh arrays by name.
 
-    Args: path, ending in .npz or .safetensors, written by `save`, np.savez, PyTorch's safetensors,
-        ...; like, a Module or a dict of arrays that the file must fit: the same names and shapes,
-        and dtypes that `load_state_dict` would cast (float64 to float32, but no float to int). This
-        is checked before any array is read. The arrays come as they are in the file.
+    Args: path, ending in .npz or .safetensors, of `save` or any other program; like, a Module or a
+        dict of arrays that the file must fit: the same names and shapes, and dtypes that
+        `load_state_dict` would cast (float64 to float32, but no float to int). This is checked
+        before any array is read. The arrays come as they are in the file.
+    Any damage to a file that `save` wrote is found. In one of another program the structure is
+    checked, but a changed value cannot be seen; and without `like` its compressed entries may grow
+    to 100 times the file's size, or 16 MiB.
     Raises CheckpointError, naming file and entry, for any file that is damaged, hostile, of another
     kind or does not fit (all that does not is listed), and CheckpointNotFoundError where there is
-    none. Without `like`, compressed entries may grow to 100 times the file's size, or 16 MiB.
+    none. To take a part of a state: `model.load_state_dict(nn.load(path), strict=False)`.
 
     >>> import nn, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "model.npz")
@@ -824,8 +827,7 @@ def _member(archive: Any, info: Any) -> _Member:
         raise ValueError(f"version {version} of the .npy format is not for arrays of numbers")
     form = np.lib.format
     header = form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of headers that Python 2 wrote, or that are odd
+    with _quiet(head.getvalue()):
         shape, fortran, dtype = header(head, max_header_size=_NPY_HEADER)
     if dtype.kind not in "biuf":
         raise ValueError(f"it holds {dtype} values; only real numbers and bool are read")
@@ -835,6 +837,21 @@ def _member(archive: Any, info: Any) -> _Member:
     if claimed != info.file_size:
         raise ValueError(f"it claims to have {claimed:,} bytes, but has {info.file_size:,}")
     return _Member(info, dtype, shape, fortran, head.tell())
+
+
+@contextlib.contextmanager
+def _quiet(head: bytes) -> Iterator[None]:
+    """No warning for a header that Python 2 wrote, with 2L for 2, or that has odd backslashes.
+
+    Only for those: the filters of warnings are shared by all threads.
+    """
+    line = head.partition(b"\n")[0]
+    if b"L" not in line and b"\\" not in line:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _read_npy(archive: Any, member: _Member) -> np.ndarray:

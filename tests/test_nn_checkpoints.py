@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import tracemalloc
 import zipfile
 from collections import OrderedDict, namedtuple
@@ -375,9 +376,13 @@ def test_the_state_of_something_else_does_not_fit_a_model(tmp_path):
 # ---- damage -----------------------------------------------------------------------------------
 
 
+def small_model():
+    return nn.Linear(2, 1, bias=False)
+
+
 def small_checkpoint(path):
     nn.manual_seed(0)
-    nn.save_checkpoint(path, model=nn.Linear(2, 1), epoch=3)
+    nn.save_checkpoint(path, model=small_model(), epoch=3)
     return path.read_bytes()
 
 
@@ -398,7 +403,7 @@ def unread(path, damaged, model):
 @both
 def test_every_truncation_is_refused(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
-    content, model = small_checkpoint(path), nn.Linear(2, 1)
+    content, model = small_checkpoint(path), small_model()
     before = bits(model)
     answers = {n: unread(path, content[:n], model) for n in range(len(content))}
     assert {n: answer for n, answer in answers.items() if answer} == {}
@@ -408,7 +413,7 @@ def test_every_truncation_is_refused(tmp_path, suffix):
 @both
 def test_every_flipped_bit_is_refused(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
-    content, model = small_checkpoint(path), nn.Linear(2, 1)
+    content, model = small_checkpoint(path), small_model()
     before, wrong = bits(model), {}
     for place in range(8 * len(content)):
         damaged = bytearray(content)
@@ -441,7 +446,7 @@ def damages(content, count=300):
 @both
 def test_damage_of_other_kinds_is_refused(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
-    content, model = small_checkpoint(path), nn.Linear(2, 1)
+    content, model = small_checkpoint(path), small_model()
     before = bits(model)
     wrong = [
         (kind, answer)
@@ -548,6 +553,33 @@ def test_forged_notes_are_refused(tmp_path, suffix, change, words):
     with pytest.raises(nn.CheckpointError, match=words):
         nn.load_checkpoint(path, model=model)
     assert same((bits(model), get_state()), before)
+
+
+# ---- many at once -----------------------------------------------------------------------------
+
+
+@both
+def test_a_file_that_is_saved_again_and_again_can_be_read_meanwhile(tmp_path, suffix):
+    path, done, seen = tmp_path / f"a{suffix}", threading.Event(), []
+
+    def write(number):
+        nn.save(path, {f"a{k}": np.full(2000, number) for k in range(4)})
+
+    def read():
+        while not done.is_set():
+            numbers = {int(value) for array in nn.load(path).values() for value in set(array)}
+            seen.append(numbers)
+
+    write(0)
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(1, 60):
+        write(number)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert len(seen) > 5 and all(len(numbers) == 1 for numbers in seen)
 
 
 # ---- killed in the middle ---------------------------------------------------------------------

@@ -278,6 +278,15 @@ def test_the_library_reads_our_safetensors(tmp_path):
     assert set(back) == set(state) and all(same(back[name], state[name]) for name in state)
 
 
+def test_files_beyond_4_gigabytes_have_another_structure(tmp_path, monkeypatch):
+    """Here beyond 1,000 bytes: sizes and places then stand in records of their own."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+    state = {"a": np.arange(500.0), "b": np.arange(3), "c": np.arange(400)}
+    back = there_and_back(tmp_path / "a.npz", state)
+    assert b"PK\x06\x06" in (tmp_path / "a.npz").read_bytes()
+    assert all(same(back[name], state[name]) for name in state)
+
+
 # ---- paths ------------------------------------------------------------------------------------
 
 
