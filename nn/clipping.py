@@ -111,9 +111,10 @@ def _scaled(gradient: np.ndarray, share: Any) -> np.ndarray:
 
 def _nonfinite(trained: list[Tensor], norms: np.ndarray, norm: float) -> str:
     first = int(np.argmin(np.isfinite(norms)))
-    name = trained[first].name or f"number {first + 1} of those that have one"
+    found = trained[first]
     return (
-        f"clip_grad_norm_: the norm of the gradients is {norm}, first that of parameter {name}; "
+        f"clip_grad_norm_: the norm of the gradients is {norm}, first that of parameter "
+        f"{first + 1} of {len(trained)}, {found.name or 'one'} of shape {found.shape}; "
         "nothing was scaled. Run the step inside `with autograd.detect_anomaly():` to find where "
         "it arose"
     )

@@ -329,6 +329,9 @@ class MLP(Sequential):
     ) -> None:
         widths = _widths(sizes)
         fill = named_initializer(init, rng) if isinstance(init, str) else init
+        check_probability("MLP, dropout", dropout)
+        if len(widths) == 2:
+            _activation(activation)  # not used, but a wrong one is told
         layers: list[Module] = []
         for k, (width, next_width) in enumerate(zip(widths, widths[1:])):
             layers.append(_linear(width, next_width, bias, fill, dtype, rng))

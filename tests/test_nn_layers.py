@@ -888,6 +888,8 @@ WRONG_MLPS = {
     "one size": ((2,), {}, TypeError, "a list of widths, as .*got 2"),
     "size 0": (([2, 0, 1],), {}, ValueError, "sizes must be >= 1, got 2, 0, 1"),
     "float size": (([2, 3.5, 1],), {}, TypeError, r"sizes must be ints, got 2, 3\.5, 1"),
+    "activation nowhere": (([2, 1], "rleu"), {}, ValueError, "unknown activation 'rleu'"),
+    "dropout nowhere": (([2, 1],), {"dropout": 2}, ValueError, r"MLP, dropout: p, .*got 2"),
     "dropout": (([2, 3, 1],), {"dropout": 1.5}, ValueError, r"in \[0, 1\], got 1\.5"),
 }  # fmt: skip
 
