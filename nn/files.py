@@ -1,33 +1,35 @@
 """Files: the state of a model, and the checkpoint of a whole run, as .npz or .safetensors.
 
-Any program that reads these formats reads ours; nothing is ever pickled. Beside the arrays a file
-of ours holds notes (JSON), with the SHA-256 of every array, and a seal, the SHA-256 of everything
-else in the file, headers and notes. A .npz has the notes in an entry `__chalkgrad__` and the seal
-as the archive's comment; a .safetensors has both as the metadata `chalkgrad`. So no damage to a
-file of ours is read without an error. A file that another program wrote is checked in its
-structure; a value changed in it cannot be seen (.npz has a CRC-32 of each array, .safetensors has
-nothing).
+How they are written and read, and checked, is in formats; here is what is in them, and how it gets
+into models, optimisers and generators: everything, or nothing.
 
-May import: autograd, names, random, module.
+May import: autograd, formats, names, random, module.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import itertools
 import math
 import os
-import re
-import stat
-import struct
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from autograd import AutogradError, Tensor
+from autograd import Tensor
+from nn.formats import (
+    Arrays,
+    CheckpointError,
+    CheckpointNotFoundError,
+    Declared,
+    OpenFile,
+    as_path,
+    as_stored,
+    opened,
+    refusal,
+    write,
+)
 from nn.module import Module
 from nn.names import unknown
 from nn.random import get_state, set_state
@@ -37,40 +39,7 @@ __all__ = [
     "save_checkpoint",
 ]  # fmt: skip
 
-Arrays = dict[str, np.ndarray]
-Declared = dict[str, tuple[np.dtype, tuple[int, ...]]]
-
-_NOTES = "__chalkgrad__"  # the entry of a .npz that holds the notes
-_KEY = "chalkgrad"  # the metadata of a .safetensors that hold seal and notes
-_SEAL = "chalkgrad sha256 "  # and then 64 hexadecimal digits
-_VERSION = 1
-_CHUNK = 1 << 20  # bytes read, hashed or written at once
-_NPY_HEADER = 10_000  # bytes, at most; NumPy's own bound
-_SAFETENSORS_HEADER = 100_000_000  # bytes, at most; the library's own bound
-_EXPANSION = 100  # a compressed file may grow to so many times its size,
-_EXPANSION_FLOOR = 1 << 24  # or to so many bytes
 _DEPTH = 100  # of nested plain values
-
-
-class CheckpointError(AutogradError, ValueError):
-    """A file that cannot be trusted, does not fit, or could not be written; it names the file.
-
-    Whatever was to be changed (a model, the old file of that name) is as it was before.
-
-    >>> issubclass(CheckpointError, ValueError)
-    True
-    """
-
-
-class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
-    """There is no file of this name: a CheckpointError that is a FileNotFoundError, too.
-
-    >>> import nn
-    >>> try:
-    ...     epoch = nn.load_checkpoint("no-such-run.npz")["epoch"]
-    ... except FileNotFoundError:
-    ...     epoch = 0
-    """
 
 
 # ---- states of models -------------------------------------------------------------------------
@@ -86,14 +55,16 @@ def save(path: str | os.PathLike[str], state: Module | Mapping[str, Any]) -> Non
     Raises TypeError for what is not real numbers, ValueError for another suffix and for a name that
     could not be stored, CheckpointError where the file cannot be written.
 
-    >>> import nn, os, tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "model.npz")
+    >>> import nn, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = f"{folder.name}/model.npz"
     >>> model = nn.Linear(2, 3)
     >>> nn.save(path, model)
     >>> {name: array.shape for name, array in nn.load(path).items()}
     {'weight': (3, 2), 'bias': (3,)}
+    >>> folder.cleanup()
     """
-    name = _path("save", path)
+    name = as_path("save", path)
     if isinstance(state, Module):
         state = state.state_dict()
     if not isinstance(state, Mapping):
@@ -101,7 +72,7 @@ def save(path: str | os.PathLike[str], state: Module | Mapping[str, Any]) -> Non
             f"save takes a Module or a dict of arrays by name, got {type(state).__name__}; for "
             "optimisers, schedulers and whole runs use save_checkpoint(path, name=object, ...)"
         )
-    _write("save", name, {key: _stored("save", key, value) for key, value in state.items()}, {})
+    write("save", name, {key: as_stored("save", key, value) for key, value in state.items()}, {})
 
 
 def load(
@@ -120,15 +91,17 @@ def load(
     kind or does not fit (all that does not is listed), and CheckpointNotFoundError where there is
     none. To take a part of a state: `model.load_state_dict(nn.load(path), strict=False)`.
 
-    >>> import nn, os, tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "model.npz")
+    >>> import nn, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = f"{folder.name}/model.npz"
     >>> nn.save(path, nn.Linear(2, 3))
     >>> model = nn.Linear(2, 3)
     >>> model.load_state_dict(nn.load(path, like=model))
     Keys(missing_keys=[], unexpected_keys=[])
+    >>> folder.cleanup()
     """
     wanted = None if like is None else _declared("load", like)
-    with _opened("load", path) as file:
+    with opened("load", path) as file:
         if "parts" in file.notes:
             raise CheckpointError(
                 f"load: {file.path!r} is the checkpoint of a whole run; use "
@@ -171,13 +144,15 @@ def save_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
     ...         epoch += 1
     ...         nn.save_checkpoint(path, **parts, epoch=epoch)
     ...     return model.state_dict()
-    >>> folder = tempfile.mkdtemp()
-    >>> _ = nn.manual_seed(0); unbroken = run(f"{folder}/a.npz", 5)
-    >>> _ = nn.manual_seed(0); _ = run(f"{folder}/b.npz", 3); resumed = run(f"{folder}/b.npz", 5)
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> a, b = f"{folder.name}/a.npz", f"{folder.name}/b.npz"
+    >>> _ = nn.manual_seed(0); unbroken = run(a, 5)
+    >>> _ = nn.manual_seed(0); _ = run(b, 3); resumed = run(b, 5)
     >>> all(np.array_equal(resumed[name], unbroken[name]) for name in unbroken)
     True
+    >>> folder.cleanup()
     """
-    name = _path("save_checkpoint", path)
+    name = as_path("save_checkpoint", path)
     if not parts:
         raise ValueError("save_checkpoint: nothing to save; name the parts: model=model, ...")
     arrays: Arrays = {}
@@ -186,7 +161,7 @@ def save_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
         kind = _kind("save_checkpoint", key, part)
         trees[key] = [kind, _encoded(key, _state(kind, part), arrays)]
     notes = {"parts": trees, "random": _encoded("the library's generator", get_state(), arrays)}
-    _write("save_checkpoint", name, arrays, notes)
+    write("save_checkpoint", name, arrays, notes)
 
 
 def load_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> dict[str, Any]:
@@ -199,8 +174,9 @@ def load_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> dict[str, 
     Raises CheckpointError, naming the file, where it is damaged or of another kind, has no part of
     a given name, or a part does not take its state; CheckpointNotFoundError where there is none.
 
-    >>> import nn, os, tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "run.npz")
+    >>> import nn, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = f"{folder.name}/run.npz"
     >>> rng = np.random.default_rng(0)
     >>> nn.save_checkpoint(path, rng=rng, epoch=7, history={"loss": [0.5, 0.25]})
     >>> first = rng.random()
@@ -208,6 +184,7 @@ def load_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> dict[str, 
     {'epoch': 7, 'history': {'loss': [0.5, 0.25]}}
     >>> rng.random() == first
     True
+    >>> folder.cleanup()
     """
     for key, part in parts.items():
         if _kind("load_checkpoint", key, part) == "value":
@@ -215,7 +192,7 @@ def load_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> dict[str, 
                 f"load_checkpoint: {key} is a {type(part).__name__}, which cannot be changed in "
                 f"place; leave it out, and take it from the result: load_checkpoint(...)[{key!r}]"
             )
-    with _opened("load_checkpoint", path) as file:
+    with opened("load_checkpoint", path) as file:
         if "parts" not in file.notes:
             raise CheckpointError(
                 f"load_checkpoint: {file.path!r} holds arrays, but not the checkpoint of a run; "
@@ -252,7 +229,7 @@ def _state(kind: str, part: Any) -> Any:
     return part.state_dict() if kind == "object" else part
 
 
-def _check_part(file: _File, name: str, part: Any) -> None:
+def _check_part(file: OpenFile, name: str, part: Any) -> None:
     """That a part was saved, as the same kind of thing; and of a Module that the shapes fit."""
     where = f"load_checkpoint: {file.path!r}"
     saved = file.notes["parts"]
@@ -300,8 +277,7 @@ def _restore(path: str, parts: dict[str, Any], values: dict[str, Any], random: A
 
 def _snapshot(part: Any) -> Any:
     """The state of a part, of which nothing changes when the part does."""
-    state = _state(_kind("load_checkpoint", "a part", part), part)
-    return state if isinstance(part, Module) else copy.deepcopy(state)  # a Module's are copies
+    return copy.deepcopy(_state(_kind("load_checkpoint", "a part", part), part))
 
 
 def _put(part: Any, state: Any) -> None:
@@ -334,7 +310,7 @@ def _encoded(place: str, value: Any, arrays: Arrays, above: tuple[int, ...] = ()
         return float(value) if math.isfinite(value) else {"float": repr(float(value))}
     if isinstance(value, (np.ndarray, np.generic, Tensor)):
         name = _free_name(place, arrays)
-        arrays[name] = _stored("save_checkpoint", name, value, place)
+        arrays[name] = as_stored("save_checkpoint", name, value, place)
         return {"scalar" if isinstance(value, np.generic) else "array": name}
     if not isinstance(value, (list, tuple, Mapping)):
         raise TypeError(
@@ -357,7 +333,7 @@ def _encoded(place: str, value: Any, arrays: Arrays, above: tuple[int, ...] = ()
 
 def _free_name(place: str, arrays: Arrays) -> str:
     """What an array is called in the file: by its place, where that can be the name of an entry."""
-    if _refusal(place) is None and place not in arrays:
+    if refusal(place) is None and place not in arrays:
         return place
     return next(n for n in map("array/{}".format, itertools.count()) if n not in arrays)
 
@@ -387,69 +363,7 @@ def _decoded(tree: Any, arrays: Arrays) -> Any:
     return int(inside, 16) if tag == "int" else {"float": float}[tag](inside)
 
 
-# ---- what may be stored, and what fits --------------------------------------------------------
-
-
-def _path(caller: str, path: Any, error: type[ValueError] = ValueError) -> str:
-    """The path as a str; raises `error` for a suffix that is none of ours."""
-    text = os.fspath(path) if isinstance(path, os.PathLike) else path
-    if not isinstance(text, str):
-        raise TypeError(f"{caller}: the path must be a str or a Path, got {type(path).__name__}")
-    if _suffix(text) not in _FORMATS:
-        hint = ""
-        if _suffix(text) in (".pt", ".pth", ".pkl", ".bin"):
-            hint = " (in PyTorch: safetensors.torch.save_file(model.state_dict(), path))"
-        raise error(
-            f"{caller}: the name of the file must end in .npz or .safetensors, got {text!r}{hint}"
-        )
-    return text
-
-
-def _suffix(path: str) -> str:
-    return os.path.splitext(path)[1].lower()
-
-
-def _refusal(name: Any) -> str | None:
-    """Why something cannot be the name of an entry; None if it can."""
-    if not isinstance(name, str):
-        return f"is a {type(name).__name__}, not a str"
-    if not 1 <= len(name) <= 1000:
-        return "is empty" if not name else "has more than 1000 characters"
-    if name in (_NOTES, "__metadata__"):
-        return "has a meaning of its own in these files"
-    if not name.isprintable() or "\\" in name:
-        return "holds a backslash or a character that cannot be printed"
-    if name.startswith("/") or ".." in name.split("/"):
-        return "is a path that leads out of the file's folder when unpacked"
-    return None
-
-
-def _stored(caller: str, name: Any, value: Any, place: str | None = None) -> np.ndarray:
-    """The value as it is stored: a plain array in C order, of the machine's byte order."""
-    why = _refusal(name)
-    if why is not None:
-        shown = repr(name) if len(repr(name)) <= 80 else f"{repr(name)[:80]}..."
-        raise (ValueError if isinstance(name, str) else TypeError)(
-            f"{caller}: the name {shown} {why}; rename it"
-        )
-    try:
-        array = np.asarray(value.data if isinstance(value, Tensor) else value)
-    except ValueError as error:
-        raise TypeError(f"{caller}: {place or name} is no array: {error}") from error
-    if array.dtype.kind not in "biuf":
-        cure = ""
-        if array.dtype.kind == "O":
-            cure = "; nested states and other objects are for save_checkpoint"
-        raise TypeError(
-            f"{caller}: {place or name} holds {array.dtype.name} values; only real numbers and "
-            f"bool can be stored{cure}"
-        )
-    return np.asarray(array, _native(array.dtype), order="C")
-
-
-def _native(dtype: np.dtype) -> np.dtype:
-    """The plain dtype of the machine's byte order."""
-    return np.dtype(f"{dtype.kind}{dtype.itemsize}")
+# ---- what fits -------------------------------------------------------------------------------
 
 
 def _declared(caller: str, like: Any) -> Declared:
@@ -489,512 +403,3 @@ def _fit(where: str, found: Declared, wanted: Declared, what: str) -> None:
 def _listed(names: Any) -> str:
     names = list(map(str, names))
     return ", ".join(names[:20]) + (f", and {len(names) - 20} more" if len(names) > 20 else "")
-
-
-# ---- writing ----------------------------------------------------------------------------------
-
-
-def _write(caller: str, path: str, arrays: Arrays, notes: dict[str, Any]) -> None:
-    """Put a new file in the place of an old one, at once."""
-    write = _FORMATS[_suffix(path)].writer(caller)
-    try:
-        with _replacing(path) as file:
-            write(file, arrays, notes)
-    except OSError as error:
-        raise CheckpointError(
-            f"{caller}: {path!r} could not be written, and what was there is as it was: "
-            f"{error.strerror or error}"
-        ) from error
-    except ValueError as error:  # a format that cannot hold something, a path with a NUL
-        raise CheckpointError(f"{caller}: {path!r} could not be written: {error}") from error
-
-
-@contextlib.contextmanager
-def _replacing(path: str) -> Iterator[BinaryIO]:
-    """A temporary file that takes the place of `path` at the end, or is removed on an error."""
-    target = os.path.realpath(path)  # a link stays, and what it points to is replaced
-    mode = _old_mode(target)
-    folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        raise OSError(f"there is no folder {folder!r}; make it by os.makedirs")
-    temporary = os.path.join(folder, f".chalkgrad-{os.urandom(8).hex()}.tmp")
-    try:
-        with open(temporary, "x+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            with contextlib.suppress(OSError):  # of a file that another user owns
-                os.chmod(temporary, mode)
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(folder)
-
-
-def _old_mode(target: str) -> int | None:
-    """The permissions of the file to be replaced; OSError for what open(path, "w") would refuse."""
-    if not os.path.lexists(target):
-        return None
-    status = os.stat(target)
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError("there is something of this name that is not a file")
-    if not os.access(target, os.W_OK):
-        raise PermissionError("the file there is write-protected")
-    return stat.S_IMODE(status.st_mode)
-
-
-def _sync_folder(folder: str) -> None:
-    """Make the new name last over a power cut, where the system lets a folder be opened."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _bytes(array: np.ndarray) -> memoryview:
-    return array.reshape(-1).view(np.uint8).data
-
-
-def _chunks(view: memoryview) -> Iterator[memoryview]:
-    return (view[at : at + _CHUNK] for at in range(0, len(view), _CHUNK))
-
-
-def _sha256(view: memoryview) -> str:
-    import hashlib
-
-    return hashlib.sha256(view).hexdigest()
-
-
-def _notes_text(notes: dict[str, Any], digests: dict[str, str]) -> str:
-    import json
-
-    return json.dumps({"version": _VERSION, "sha256": digests, **notes}, separators=(",", ":"))
-
-
-def _sealed(file: BinaryIO, regions: list[tuple[int, int]], end: int) -> str:
-    """The seal: the SHA-256 of a file up to `end`, but for the regions where the arrays lie."""
-    import hashlib
-
-    digest, at = hashlib.sha256(), 0
-    for start, stop in [*sorted(regions), (end, end)]:
-        file.seek(at)
-        while at < start:
-            block = file.read(min(_CHUNK, start - at))
-            if not block:
-                raise EOFError("the file ends too early")
-            digest.update(block)
-            at += len(block)
-        at = max(at, stop)
-    return _SEAL + digest.hexdigest()
-
-
-# ---- reading ----------------------------------------------------------------------------------
-
-
-class _File(NamedTuple):
-    """An open file, whose structure has been checked."""
-
-    path: str
-    declared: Declared
-    notes: dict[str, Any]  # empty where another program wrote it
-    array: Callable[[str], np.ndarray]  # reads one
-    expanded: tuple[int, int] = (0, 0)  # bytes of all compressed arrays, and of the file
-
-    def read(self, bounded: bool = True) -> Arrays:
-        """All arrays; those of our own files by their SHA-256."""
-        claimed, size = self.expanded
-        if bounded and claimed > max(_EXPANSION * size, _EXPANSION_FLOOR):
-            raise CheckpointError(
-                f"{self.path!r}, of {size:,} bytes, claims to hold {claimed:,}; if that is right, "
-                "say what is expected: load(path, like=model)"
-            )
-        digests = self.notes.get("sha256")
-        arrays = {}
-        for name in self.declared if digests is None else digests:
-            with _telling(f"{self.path!r}, entry {name!r}"):
-                array = self.array(name)
-                if digests is not None and _sha256(_bytes(array)) != digests[name]:
-                    raise CheckpointError(
-                        f"{self.path!r}: {name!r} is damaged (its SHA-256 is not that of the array "
-                        "that was saved); use another copy of the file"
-                    )
-                arrays[name] = _checked(array)
-        return arrays
-
-
-def _checked(array: np.ndarray) -> np.ndarray:
-    """A fresh array of the machine's byte order, in C order."""
-    if array.dtype == bool and array.size and np.max(array.view(np.uint8)) > 1:
-        raise ValueError("a bool that is neither 0 nor 1")
-    return np.require(array, _native(array.dtype), ["C", "W"])
-
-
-@contextlib.contextmanager
-def _telling(what: str) -> Iterator[None]:
-    """Turn whatever a damaged file leads to into one CheckpointError."""
-    try:
-        yield
-    except CheckpointError:
-        raise
-    except FileNotFoundError as error:
-        raise CheckpointNotFoundError(f"{what}: there is no such file") from error
-    except OSError as error:
-        raise CheckpointError(f"{what} cannot be read: {error.strerror or error}") from error
-    except MemoryError as error:
-        raise CheckpointError(f"{what} does not fit into memory") from error
-    except ImportError:
-        raise
-    except Exception as error:
-        raise CheckpointError(
-            f"{what} is damaged, cut short, or not what its name says "
-            f"({type(error).__name__}: {error}); use another copy of the file"
-        ) from error
-
-
-@contextlib.contextmanager
-def _opened(caller: str, path: Any) -> Iterator[_File]:
-    text = _path(caller, path, CheckpointError)
-    reader = _FORMATS[_suffix(text)].reader
-    with _telling(f"{caller}: {text!r}"):
-        if not stat.S_ISREG(os.stat(text).st_mode):
-            raise CheckpointError(f"{caller}: {text!r} is not a file")
-        with reader(text) as file:
-            yield file
-
-
-def _parsed(text: str | bytes, names: set[str], path: str) -> dict[str, Any]:
-    """The notes of a file of ours; the names are those of the arrays that it holds."""
-    import json
-
-    notes = json.loads(text)
-    if notes["version"] != _VERSION:
-        raise CheckpointError(
-            f"{path!r} was written by a newer chalkgrad (its files have version "
-            f"{notes['version']}, this one reads {_VERSION}); update it"
-        )
-    if set(notes["sha256"]) != names:
-        raise ValueError("the notes name other arrays than there are")
-    return notes
-
-
-def _damaged(path: str) -> CheckpointError:
-    return CheckpointError(
-        f"{path!r} is damaged: the SHA-256 of its headers is not the one it was saved with; use "
-        "another copy of the file"
-    )
-
-
-# ---- .npz -------------------------------------------------------------------------------------
-
-
-class _Member(NamedTuple):
-    """One array of a .npz: where it lies, and what it claims to be."""
-
-    info: Any
-    dtype: np.dtype
-    shape: tuple[int, ...]
-    fortran: bool
-    header: int  # bytes before the values
-
-
-def _npz_writer(caller: str) -> Callable[[BinaryIO, Arrays, dict[str, Any]], None]:
-    return _write_npz
-
-
-def _write_npz(file: BinaryIO, arrays: Arrays, notes: dict[str, Any]) -> None:
-    """The arrays as np.savez stores them, then the notes; the seal is the comment at the end."""
-    import zipfile
-
-    with zipfile.ZipFile(file, "w") as archive:  # type: ignore[arg-type]
-        regions = [_add(archive, file, name, array) for name, array in arrays.items()]
-        digests = {name: _sha256(_bytes(array)) for name, array in arrays.items()}
-        text = _notes_text(notes, digests).encode("ascii")
-        _add(archive, file, _NOTES, np.frombuffer(text, np.uint8))
-        archive.comment = f"{_SEAL}{64 * '0'}".encode()
-    end = file.seek(-len(archive.comment), os.SEEK_END)
-    seal = _sealed(file, regions, end)
-    file.seek(end)
-    file.write(seal.encode())
-
-
-def _add(archive: Any, file: BinaryIO, name: str, array: np.ndarray) -> tuple[int, int]:
-    """Add one array; returns where in the file its values lie. Always the same bytes: no clock."""
-    import io
-    import zipfile
-
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    info = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
-    info.create_system, info.external_attr = 3, 0o644 << 16
-    info.file_size = len(header.getvalue()) + array.nbytes
-    with archive.open(info, "w") as stream:
-        stream.write(header.getvalue())
-        start = file.tell()
-        for chunk in _chunks(_bytes(array)):
-            stream.write(chunk)
-    return start, start + array.nbytes
-
-
-@contextlib.contextmanager
-def _read_npz(path: str) -> Iterator[_File]:
-    import zipfile
-
-    with open(path, "rb") as raw, zipfile.ZipFile(raw) as archive:
-        members = _members(path, raw, archive)
-        ours = _NOTES in members or archive.comment.startswith(_KEY.encode())
-        end = raw.seek(0, os.SEEK_END) - len(archive.comment)
-        raw.seek(end - 22)
-        if raw.read(4) != b"PK\x05\x06":
-            raise _damaged(path) if ours else ValueError("something follows the archive's end")
-        notes = _npz_notes(path, raw, archive, members) if ours else {}
-        grown = [m.info.file_size for m in members.values() if m.info.compress_type]
-        yield _File(
-            path,
-            {name: (member.dtype, member.shape) for name, member in members.items()},
-            notes,
-            lambda name: _read_npy(archive, members[name]),
-            (sum(grown), raw.seek(0, os.SEEK_END)),
-        )
-
-
-def _npz_notes(
-    path: str, raw: BinaryIO, archive: Any, members: dict[str, _Member]
-) -> dict[str, Any]:
-    """The notes of a file of ours, once the seal is found to be right."""
-    own = members.pop(_NOTES, None)
-    if own is None or any(member.info.compress_type for member in members.values()):
-        raise _damaged(path)
-    regions = [_region(raw, member) for member in members.values()]
-    end = raw.seek(0, os.SEEK_END) - len(archive.comment)
-    if archive.comment != _sealed(raw, regions, end).encode():
-        raise _damaged(path)
-    return _parsed(_read_npy(archive, own).tobytes(), set(members), path)
-
-
-def _region(raw: BinaryIO, member: _Member) -> tuple[int, int]:
-    """From where to where in the file the values of an entry lie that is not compressed."""
-    raw.seek(member.info.header_offset + 26)
-    start = member.info.header_offset + 30 + sum(struct.unpack("<HH", raw.read(4)))
-    return start + member.header, start + member.info.file_size
-
-
-def _members(path: str, raw: BinaryIO, archive: Any) -> dict[str, _Member]:
-    """All entries by name, each checked to be an array that is as long as it claims."""
-    members: dict[str, _Member] = {}
-    end = 0
-    for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
-        with _telling(f"{path!r}, entry {info.orig_filename[:200]!r}"):
-            name = info.filename[: -len(".npy")]
-            _check_entry(info, name)
-            if name in members:
-                raise ValueError("there are two entries of this name")
-            if info.header_offset < end:
-                raise ValueError("it overlaps with another entry")
-            end = info.header_offset + 30 + info.compress_size
-            members[name] = _member(archive, info)
-    if end > raw.seek(0, os.SEEK_END):
-        raise ValueError("the last entry reaches beyond the end of the file")
-    return members
-
-
-def _check_entry(info: Any, name: str) -> None:
-    if not info.filename.endswith(".npy") or info.filename != info.orig_filename:
-        raise ValueError("it is no array: names of arrays end in .npy")
-    why = None if name == _NOTES else _refusal(name)
-    if why is not None:
-        raise ValueError(f"its name {why}")
-    if info.flag_bits & 0x2041:
-        raise ValueError("it is encrypted")
-    if info.compress_type not in (0, 8):
-        raise ValueError("it is compressed by another method than NumPy's")
-    if info.compress_type == 0 and info.compress_size != info.file_size:
-        raise ValueError("it is not compressed, but claims two sizes")
-
-
-def _member(archive: Any, info: Any) -> _Member:
-    """Read the header of one entry, of which a few kilobytes are unpacked at most."""
-    import io
-
-    with archive.open(info) as stream:
-        head = io.BytesIO(stream.read(_NPY_HEADER))
-    version = np.lib.format.read_magic(head)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"version {version} of the .npy format is not for arrays of numbers")
-    form = np.lib.format
-    header = form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0
-    with _quiet(head.getvalue()):
-        shape, fortran, dtype = header(head, max_header_size=_NPY_HEADER)
-    if dtype.kind not in "biuf":
-        raise ValueError(f"it holds {dtype} values; only real numbers and bool are read")
-    if any(type(length) is not int or length < 0 for length in shape):
-        raise ValueError(f"it has the shape {shape}")
-    claimed = head.tell() + math.prod(shape) * dtype.itemsize
-    if claimed != info.file_size:
-        raise ValueError(f"it claims to have {claimed:,} bytes, but has {info.file_size:,}")
-    return _Member(info, dtype, shape, fortran, head.tell())
-
-
-@contextlib.contextmanager
-def _quiet(head: bytes) -> Iterator[None]:
-    """No warning for a header that Python 2 wrote, with 2L for 2, or that has odd backslashes.
-
-    Only for those: the filters of warnings are shared by all threads.
-    """
-    line = head.partition(b"\n")[0]
-    if b"L" not in line and b"\\" not in line:
-        yield
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _read_npy(archive: Any, member: _Member) -> np.ndarray:
-    """The array, straight into its place; zipfile checks the CRC-32 on the way."""
-    array = np.empty(math.prod(member.shape), member.dtype)
-    with archive.open(member.info) as stream:
-        stream.read(member.header)
-        for chunk in _chunks(_bytes(array)):
-            if stream.readinto(chunk) != len(chunk):
-                raise EOFError("it ends too early")
-        if stream.read(1):
-            raise ValueError("it is longer than it claims")
-    if member.fortran:
-        return array.reshape(member.shape[::-1]).T
-    return array.reshape(member.shape)
-
-
-# ---- .safetensors -----------------------------------------------------------------------------
-
-_SAFETENSORS_DTYPES = {
-    "BOOL": "b1", "U8": "u1", "I8": "i1", "U16": "u2", "I16": "i2", "U32": "u4", "I32": "i4",
-    "U64": "u8", "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8",
-}  # fmt: skip
-
-
-def _safetensors_writer(caller: str) -> Callable[[BinaryIO, Arrays, dict[str, Any]], None]:
-    _library(caller)
-    return _write_safetensors
-
-
-def _library(caller: str) -> Any:
-    """The library safetensors, or an ImportError that says how to get it."""
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            f"{caller}: .safetensors files need the library safetensors: "
-            'pip install "chalkgrad[safetensors]" (or use .npz, which needs nothing)'
-        ) from error
-    return safetensors
-
-
-def _write_safetensors(file: BinaryIO, arrays: Arrays, notes: dict[str, Any]) -> None:
-    """As the library writes it; then the seal is put into the metadata, over zeros."""
-    for name, array in arrays.items():
-        if array.dtype.str[1:] not in _SAFETENSORS_DTYPES.values():
-            raise ValueError(f"{name} holds {array.dtype}, which .safetensors has not; use .npz")
-    digests = {name: _sha256(_bytes(array)) for name, array in arrays.items()}
-    blank = _SEAL + 64 * "0"
-    metadata = {_KEY: f"{blank} {_notes_text(notes, digests)}"}
-    content = _library("save").numpy.save(arrays, metadata)
-    size = 8 + int.from_bytes(content[:8], "little")
-    if size > _SAFETENSORS_HEADER:
-        raise ValueError("its names and plain values are more than .safetensors can hold; use .npz")
-    header = content[:size]
-    file.write(header.replace(blank.encode(), _header_seal(header).encode(), 1))
-    file.write(memoryview(content)[size:])
-
-
-def _header_seal(header: bytes) -> str:
-    return _SEAL + _sha256(memoryview(header))
-
-
-@contextlib.contextmanager
-def _read_safetensors(path: str) -> Iterator[_File]:
-    with _opened_twice(path) as (header, file):
-        declared = {}
-        for name in file.keys():  # noqa: SIM118
-            with _telling(f"{path!r}, entry {name[:200]!r}"):
-                why = _refusal(name)
-                if why is not None:
-                    raise ValueError(f"its name {why}")
-                part = file.get_slice(name)
-                declared[name] = _numpy_dtype(part.get_dtype()), tuple(part.get_shape())
-        notes = _safetensors_notes(path, header, file.metadata() or {}, set(declared))
-        yield _File(path, declared, notes, file.get_tensor)
-
-
-@contextlib.contextmanager
-def _opened_twice(path: str) -> Iterator[tuple[bytes, Any]]:
-    """The header and the library's view of one and the same file, which may be replaced meanwhile
-    by another process that saves."""
-    library = _library("load")
-    while True:
-        with open(path, "rb") as raw:
-            header = _header(raw)
-            with library.safe_open(path, framework="numpy") as file:
-                if os.path.samestat(os.fstat(raw.fileno()), os.stat(path)):
-                    yield header, file
-                    return
-
-
-def _header(raw: BinaryIO) -> bytes:
-    """The header, with the eight bytes of its length before it; every name is in it once."""
-    import json
-
-    size = os.fstat(raw.fileno()).st_size
-    length = int.from_bytes(raw.read(8), "little")
-    if size < 8 or length > min(size - 8, _SAFETENSORS_HEADER):
-        raise ValueError("its header is longer than the file, or than 100 MB")
-    raw.seek(0)
-    header = raw.read(8 + length)
-    json.loads(header[8:], object_pairs_hook=_each_once)
-    return header
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = dict(pairs)
-    if len(names) != len(pairs):
-        raise ValueError("there are two entries of one name")
-    return names
-
-
-def _numpy_dtype(code: str) -> np.dtype:
-    if code not in _SAFETENSORS_DTYPES:
-        raise ValueError(
-            f"it holds {code} values, which NumPy has not; in PyTorch, convert the tensors by "
-            ".float() and save them again"
-        )
-    return np.dtype(_SAFETENSORS_DTYPES[code])
-
-
-def _safetensors_notes(
-    path: str, header: bytes, metadata: dict[str, str], names: set[str]
-) -> dict[str, Any]:
-    """The notes of a file of ours, once the seal is found to be right; else {}."""
-    if _KEY not in metadata and not any(text.startswith(_SEAL) for text in metadata.values()):
-        return {}
-    found = re.match(rf"({_SEAL}[0-9a-f]{{64}}) ", metadata.get(_KEY, ""))
-    if found is None:
-        raise _damaged(path)
-    blank = (_SEAL + 64 * "0").encode()
-    if found[1] != _header_seal(header.replace(found[1].encode(), blank, 1)):
-        raise _damaged(path)
-    return _parsed(metadata[_KEY][found.end() :], names, path)
-
-
-class _Format(NamedTuple):
-    writer: Callable[[str], Callable[[BinaryIO, Arrays, dict[str, Any]], None]]
-    reader: Callable[[str], contextlib.AbstractContextManager[_File]]
-
-
-_FORMATS = {
-    ".npz": _Format(_npz_writer, _read_npz),
-    ".safetensors": _Format(_safetensors_writer, _read_safetensors),
-}

@@ -38,7 +38,7 @@ OPTIONAL = {"graphviz", "matplotlib", "safetensors", "tqdm"}
 
 # Heavy standard modules that only some calls need, and where they may be imported inside functions.
 LAZY = {
-    "nn.files": {"hashlib", "io", "json", "tempfile", "zipfile"},
+    "nn.formats": {"hashlib", "io", "json", "zipfile"},
     "nn.names": {"difflib"},
     "nn.data": {"gzip"},
 }
