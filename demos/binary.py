@@ -64,6 +64,7 @@ def tumours():
 def learn_tumours(train, hidden, epochs):
     """Part 2: the trainer that has learned."""
     model = nn.Sequential(nn.Linear(30, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+    # More weights than tumours: weight decay keeps them small, and the border between both simple.
     optimizer = nn.optim.AdamW(model.parameters(), lr=0.003, weight_decay=1.0)
     trainer = nn.Trainer(model, optimizer, nn.BCEWithLogitsLoss(), metrics=["accuracy"])
     trainer.fit(*train, epochs=epochs, progress=10)

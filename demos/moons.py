@@ -54,7 +54,7 @@ def probabilities(model, columns=120, rows=90):
 
 def draw(snapshots, points, labels, path):
     """A panel for each snapshot (epoch, accuracy, grid), side by side."""
-    figure = tools.new_figure(2 * len(snapshots), 2)
+    figure = tools.new_figure(2 * len(snapshots), 1.75)
     if figure is None:
         return
     for axes, (epoch, right, grid) in zip(figure.subplots(1, len(snapshots)), snapshots):

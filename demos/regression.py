@@ -31,38 +31,50 @@ from demos import tools  # noqa: E402
 
 def linear_regression(x, y):
     """The least-squares plane through the points, as a function of x."""
-    with_ones = np.column_stack([x, np.ones(len(x))])  # the last coefficient is the intercept
-    coefficients = np.linalg.lstsq(with_ones, y, rcond=None)[0]
-    return lambda x: np.column_stack([x, np.ones(len(x))]) @ coefficients
+
+    def with_ones(x):  # their coefficient is the intercept
+        return np.column_stack([x, np.ones(len(x))])
+
+    coefficients = np.linalg.lstsq(with_ones(x), y, rcond=None)[0]
+    return lambda x: with_ones(x) @ coefficients
 
 
 def network(x, y, args):
-    """A trained network, as a function of x; and the epoch whose weights it has."""
+    """A network that has learned, as a function of x; and the epoch whose weights it has."""
     model = nn.Sequential(nn.Linear(x.shape[1], args.hidden), nn.ReLU(), nn.Linear(args.hidden, 1))
     optimizer = nn.optim.AdamW(model.parameters(), lr=0.003, weight_decay=args.weight_decay)
     stopping = nn.EarlyStopping("val_loss", patience=args.patience)
     trainer = nn.Trainer(model, optimizer, nn.MSELoss())
-    trainer.fit(
-        x, y, epochs=args.epochs, validation_split=0.2, callbacks=[stopping], progress=False
-    )
-    return trainer.predict, stopping.best_epoch
+    settings = {"epochs": args.epochs, "validation_split": 0.2, "progress": False}
+    trainer.fit(x, (y - y.mean()) / y.std(), callbacks=[stopping], **settings)
+    return lambda x: y.mean() + y.std() * trainer.predict(x), stopping.best_epoch
 
 
-def draw(measured, predicted, splits, path):
-    """Left, one split: predicted against measured. Right: R² of all splits, both."""
+def compare(x, y, args):
+    """Both on a new split: what they are, the epoch, and the parts (x, y) of the patients."""
+    x_train, x_test, y_train, y_test = nn.train_test_split(x, y)
+    x_train, x_test = nn.standardize(x_train, x_test)  # by mean and deviation of the training part
+    linear = linear_regression(x_train, y_train)
+    learned, epoch = network(x_train, y_train, args)
+    return (linear, learned), epoch, ((x_train, y_train), (x_test, y_test))
+
+
+def draw(first, scores, path):
+    """Left, the first split: predicted against measured. Right: R² held out, of every split."""
     figure = tools.new_figure(8, 3.6)
     if figure is None:
         return
     left, right = figure.subplots(1, 2)
     left.plot([20, 350], [20, 350], color=tools.GREY, label="perfect")
-    left.plot(measured, predicted["linear"], ".", color=tools.ORANGE, label="linear regression")
-    left.plot(measured, predicted["network"], ".", color=tools.BLUE, label="network")
+    models, _, (_, (x, y)) = first
+    names, colours = ("linear regression", "network"), (tools.ORANGE, tools.BLUE)
+    for k, (model, name, colour) in enumerate(zip(models, names, colours)):
+        left.plot(y, model(x), ".", color=colour, label=name)
+        places = np.arange(len(scores)) + 0.8 + 0.4 * k
+        right.bar(places, [score[2 * k + 1] for score in scores], 0.4, color=colour)
     left.set(title="patients held out, first split", xlabel="measured", ylabel="predicted")
     left.legend()
-    places = np.arange(1, len(splits) + 1)
-    right.bar(places - 0.2, [s["linear"] for s in splits], 0.4, color=tools.ORANGE)
-    right.bar(places + 0.2, [s["network"] for s in splits], 0.4, color=tools.BLUE)
-    right.set(title="R² on patients held out", xlabel="split", xticks=places)
+    right.set(title="R² on patients held out", xlabel="split", xticks=range(1, len(scores) + 1))
     tools.save_picture(figure, path)
 
 
@@ -71,40 +83,26 @@ def main():
     parser.add_argument("--splits", type=tools.count, help="(5, or 1 if --quick)")
     parser.add_argument("--epochs", type=tools.count, default=300, help="at most (300)")
     parser.add_argument("--hidden", type=tools.count, default=16, help="hidden units (16)")
-    parser.add_argument("--weight-decay", type=tools.positive, default=1.0, help="(1)")
+    parser.add_argument("--weight-decay", type=tools.not_negative, default=1.0, help="(1)")
     parser.add_argument("--patience", type=tools.count, default=20, help="epochs (20)")
     args = parser.parse_args()
     nn.manual_seed(args.seed)
 
     data = tools.load("diabetes")
     x, y = data["features"], data["targets"].reshape(-1, 1)  # a column, as the network's output
-    splits, first = [], None
+    first, scores = None, []
     print("         linear regression         network")
     print("split   training held out   training held out   of epoch")
     for split in range(1, (args.splits or (1 if args.quick else 5)) + 1):
-        x_train, x_test, y_train, y_test = nn.train_test_split(x, y, test_size=0.25)
-        mean, deviation = y_train.mean(), y_train.std()
-        x_train, x_test = nn.standardize(x_train, x_test)
-        line = linear_regression(x_train, y_train)
-        learned, epoch = network(x_train, (y_train - mean) / deviation, args)
+        models, epoch, parts = compared = compare(x, y, args)
+        first = first or compared
+        scores.append([nn.r2_score(model(a), b) for model in models for a, b in parts])
+        figures = "{:11.3f}{:9.3f}{:11.3f}{:9.3f}".format(*scores[-1])
+        print(f"{split:5}{figures}{epoch:11}", flush=True)
 
-        def predict(x, learned=learned, mean=mean, deviation=deviation):
-            return mean + deviation * learned(x)  # back from standardised numbers
-
-        scores = [
-            nn.r2_score(f(x), y)
-            for f in (line, predict)
-            for x, y in ((x_train, y_train), (x_test, y_test))
-        ]
-        print(
-            f"{split:5}" + "{:11.3f}{:9.3f}{:11.3f}{:9.3f}{:11}".format(*scores, epoch), flush=True
-        )
-        splits.append({"linear": scores[1], "network": scores[3]})
-        first = first or (y_test, {"linear": line(x_test), "network": predict(x_test)})
-
-    line, learned = (np.mean([split[name] for split in splits]) for name in ("linear", "network"))
-    print(f"R² held out, mean of {len(splits)}: linear {line:.3f}, network {learned:.3f}")
-    draw(*first, splits, args.save)
+    _, linear, _, learned = np.mean(scores, axis=0)
+    print(f"R² held out, mean of {len(scores)}: linear {linear:.3f}, network {learned:.3f}")
+    draw(first, scores, args.save)
 
 
 if __name__ == "__main__":

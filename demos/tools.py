@@ -49,12 +49,12 @@ def count(text):
 
 def positive(text):
     """For argparse's `type`: a number above 0, and not infinite."""
-    try:
-        if 0 < float(text) < math.inf:
-            return float(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
+    return _number(text, "above 0", lambda number: 0 < number < math.inf)
+
+
+def not_negative(text):
+    """For argparse's `type`: a number from 0 on, and not infinite."""
+    return _number(text, "from 0 on", lambda number: 0 <= number < math.inf)
 
 
 def target(text):
@@ -68,12 +68,16 @@ def target(text):
 
 
 def _whole(text, least):
+    return _number(text, f"from {least} on", lambda number: number >= least, int, "whole number")
+
+
+def _number(text, where, fits, kind=float, what="number"):
     try:
-        if int(text) >= least:
-            return int(text)
+        if fits(kind(text)):
+            return kind(text)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"must be a whole number from {least} on, not {text!r}")
+    raise argparse.ArgumentTypeError(f"must be a {what} {where}, not {text!r}")
 
 
 # ---- pictures -----------------------------------------------------------------------------------
