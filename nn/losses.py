@@ -46,7 +46,7 @@ class _Loss(Module):
 
 
 def _shown(value: Any) -> str:
-    return f"<{value.size} numbers>" if isinstance(value, np.ndarray) else repr(value)
+    return f"<shape {value.shape}>" if isinstance(value, np.ndarray) else repr(value)
 
 
 class MSELoss(_Loss):

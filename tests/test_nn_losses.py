@@ -1,4 +1,4 @@
-"""MSELoss and CrossEntropyLoss: every option at first and second order, and what they refuse.
+"""CrossEntropyLoss and NLLLoss: every option at first and second order, and what they refuse.
 
 Compared with PyTorch in float64 to 1e-10 where it is installed, with finite differences, and with
 formulas written out here.
@@ -11,8 +11,10 @@ import autograd
 import nn
 from autograd import Tensor, gradcheck, gradgradcheck
 from nn import functional
+from tests.compare import REDUCTIONS, assert_equals_pytorch, random, tensor
+from tests.test_nn_binary_losses import LOSSES as BINARY
+from tests.test_nn_distance_losses import LOSSES as DISTANCES
 
-REDUCTIONS = ["mean", "sum", "none"]
 WEIGHT = np.array([0.5, 2.0, 1.0, 0.25])  # of the four classes below
 SHAPES = {"rows": (5, 4), "one row": (4,), "an axis more": (3, 4, 2), "images": (2, 4, 3, 2)}
 OPTIONS = {
@@ -29,14 +31,6 @@ LABEL_OPTIONS = {
     "ignore and weight": {"ignore_index": 2, "weight": WEIGHT},
     "ignore, weight and smoothing": {"ignore_index": 2, "weight": WEIGHT, "label_smoothing": 0.2},
 }
-
-
-def random(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def tensor(*shape, seed=0):
-    return Tensor(random(*shape, seed=seed), requires_grad=True)
 
 
 def outer(shape):
@@ -57,82 +51,9 @@ def probabilities_for(shape, seed=1):
     return x / x.sum(axis=1 if len(shape) > 1 else 0, keepdims=True)
 
 
-def derivatives(lib, loss_function, inputs, probe):
-    """A loss, its gradients, and the gradients of a function of those."""
-    loss = loss_function(*inputs)
-    first = lib.grad((loss * loss + loss).sum(), inputs, create_graph=True)
-    second = lib.grad(sum((g * g * p).sum() for g, p in zip(first, probe)), inputs)
-    return [loss, *first, *second]
-
-
-def assert_equals_pytorch(torch, ours, theirs, arrays, constants=()):
-    """The same derivatives of two loss functions to 1e-10; constants are given after the arrays."""
-    probes = [random(*a.shape, seed=9) for a in arrays]
-    mine = derivatives(
-        autograd, lambda *x: ours(*x, *constants),
-        [Tensor(a, requires_grad=True) for a in arrays], probes,
-    )  # fmt: skip
-    reference = derivatives(
-        torch.autograd, lambda *x: theirs(*x, *map(torch.tensor, constants)),
-        [torch.tensor(a, requires_grad=True) for a in arrays], list(map(torch.tensor, probes)),
-    )  # fmt: skip
-    for a, b in zip(mine, reference):
-        assert a.shape == tuple(b.shape)
-        np.testing.assert_allclose(a.data, b.detach().numpy(), rtol=1e-10, atol=1e-12)
-
-
-# ---- MSELoss ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("shape", [(), (3,), (4, 2)], ids=str)
-def test_mse_agrees_with_pytorch(shape, reduction):
-    torch = pytest.importorskip("torch", reason="compares with PyTorch")
-    arrays = [random(*shape), random(*shape, seed=1)]
-    arrays = [np.asarray(a) for a in arrays]
-    ours, theirs = nn.MSELoss(reduction), torch.nn.MSELoss(reduction=reduction)
-    assert_equals_pytorch(torch, ours, theirs, arrays)
-
-
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-def test_mse_agrees_with_finite_differences(reduction):
-    inputs = [tensor(3, 2), tensor(3, 2, seed=1)]
-    assert gradcheck(nn.MSELoss(reduction), inputs)
-    assert gradgradcheck(nn.MSELoss(reduction), inputs)
-
-
-def test_mse_by_hand():
-    x = Tensor([1.0, 3.0, 5.0], requires_grad=True)
-    loss = nn.MSELoss()(x, [1.0, 1.0, 2.0])
-    loss.backward()
-    assert loss.item() == (0 + 4 + 9) / 3
-    np.testing.assert_allclose(x.grad, [0, 4 / 3, 2])
-
-
-def test_mse_of_nothing():
-    empty = Tensor(np.zeros((0, 2)), requires_grad=True)
-    assert np.isnan(nn.MSELoss()(empty, np.zeros((0, 2))).item())
-    assert nn.MSELoss("sum")(empty, np.zeros((0, 2))).item() == 0
-    assert nn.MSELoss("none")(empty, np.zeros((0, 2))).shape == (0, 2)
-
-
-MISFITS = {
-    "column and row": ((4, 1), (4,), r"\(4, 1\), the target \(4,\).*target\.reshape\(\(4, 1\)\)"),
-    "row and column": ((4,), (4, 1), r"\(4,\), the target \(4, 1\).*target\.reshape\(\(4,\)\)"),
-    "too few": ((4,), (3,), r"\(4,\), the target \(3,\).*one target for each element"),
-    "broadcastable": ((4, 2), (2,), r"\(4, 2\), the target \(2,\)"),
-    "number": ((4,), (), r"\(4,\), the target \(\)"),
-}
-
-
-@pytest.mark.parametrize("shape, target, message", MISFITS.values(), ids=MISFITS)
-def test_mse_never_broadcasts(shape, target, message):
-    x = tensor(*shape)
-    with pytest.raises(ValueError, match="mse_loss: the prediction has shape " + message):
-        nn.MSELoss()(x, np.zeros(target))
-    assert x.grad is None
-    nn.MSELoss()(x, np.zeros(shape)).backward()
-    assert x.grad.shape == shape
+def test_every_loss_has_a_case():
+    here = {"CrossEntropyLoss", "NLLLoss"}
+    assert here | set(DISTANCES) | set(BINARY) == set(nn.losses.__all__) <= set(nn.__all__)
 
 
 # ---- cross-entropy ----------------------------------------------------------------------------
@@ -340,7 +261,6 @@ def test_targets_of_the_wrong_kind_or_shape_raise(target, kind, message):
 
 
 SETTINGS = {
-    "reduction of MSELoss": (lambda: nn.MSELoss("avg"), r"MSELoss: reduction .*got 'avg'"),
     "reduction": (lambda: nn.CrossEntropyLoss(reduction="max"), r"one of .*got 'max'"),
     "smoothing": (lambda: nn.CrossEntropyLoss(label_smoothing=1.5), r"\[0, 1\], got 1\.5"),
     "weight": (
@@ -348,6 +268,13 @@ SETTINGS = {
         r"one entry for each of the 4 classes, got shape \(2,\)",
     ),
     "no classes": (lambda: nn.CrossEntropyLoss()(1.0, 0), r"need an axis of classes"),
+    "0 classes": (lambda: nn.CrossEntropyLoss()(np.zeros((2, 0)), [0, 1]), r"got \(2, 0\)"),
+    "no classes for nll": (lambda: nn.NLLLoss()(1.0, 0), r"nll_loss: log probabilities need an"),
+    "reduction of nll": (lambda: nn.NLLLoss(reduction="max"), r"NLLLoss: .*got 'max'"),
+    "weight of nll": (
+        lambda: functional.nll_loss(random(3, 4), [0, 1, 2], [1.0, 2.0]),
+        r"nll_loss: weight must have one entry for each of the 4 classes, got shape \(2,\)",
+    ),
 }
 
 
@@ -357,22 +284,107 @@ def test_wrong_settings_raise(make, message):
         make()
 
 
-def test_the_weight_is_a_buffer():
-    loss = nn.CrossEntropyLoss(weight=[1.0, 2.0])
-    assert list(loss.state_dict()) == ["weight"] and list(loss.parameters()) == []
+KINDS = {
+    "ignore_index": (lambda: nn.CrossEntropyLoss(ignore_index=None), r"integer, got NoneType"),
+    "ignore_index of nll": (lambda: nn.NLLLoss(ignore_index=1.0), r"NLLLoss: .*got float"),
+    "smoothing": (lambda: nn.CrossEntropyLoss(label_smoothing="0.1"), r"a number, got str"),
+    "weight": (lambda: nn.CrossEntropyLoss(["a"]), r"CrossEntropyLoss: cannot take the weight"),
+    "weight to train": (lambda: nn.NLLLoss(tensor(4)), r"weight is a constant.*detach"),
+}
+
+
+@pytest.mark.parametrize("make, message", KINDS.values(), ids=KINDS)
+def test_settings_of_the_wrong_kind_raise(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss, nn.NLLLoss], ids=lambda c: c.__name__)
+def test_the_weight_is_a_buffer(loss):
+    given = np.array([1.0, 2.0])
+    module = loss(weight=given)
+    given[:] = 9
+    assert module.state_dict()["weight"].tolist() == [1, 2] and list(module.parameters()) == []
+    assert "weight=<shape (2,)>, ignore_index=-100, reduction='mean'" in repr(module)
+    assert "weight=None" in repr(loss())
+
+
+@pytest.mark.parametrize("weight", [None, np.ones(3)], ids=["plain", "weight"])
+def test_the_mean_of_many_in_half_a_precision(weight):
+    logits = np.tile(np.array([20, 0, 0], np.float16), (70_000, 1))
+    with np.errstate(all="raise", under="ignore"):
+        assert functional.cross_entropy(logits, np.ones(70_000, int), weight).item() == 20
+        assert functional.nll_loss(-logits, np.zeros(70_000, int), weight).item() == 20
+
+
+# ---- NLLLoss ----------------------------------------------------------------------------------
+
+NLL_OPTIONS = {k: v for k, v in LABEL_OPTIONS.items() if "label_smoothing" not in v}
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("options", NLL_OPTIONS.values(), ids=NLL_OPTIONS)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_nll_agrees_with_pytorch(shape, options, reduction):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    labels = labels_for(shape, options.get("ignore_index", 1))
+    theirs = {k: torch.tensor(v) if k == "weight" else v for k, v in options.items()}
+    assert_equals_pytorch(
+        torch, nn.NLLLoss(**options, reduction=reduction),
+        torch.nn.NLLLoss(**theirs, reduction=reduction), [random(*shape)], [labels],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("options", NLL_OPTIONS.values(), ids=NLL_OPTIONS)
+def test_nll_of_log_softmax_is_cross_entropy(options, reduction):
+    x, labels = tensor(5, 4), labels_for((5, 4), options.get("ignore_index", 1))
+
+    def composed(x):
+        log_probabilities = functional.log_softmax(x)
+        return functional.nll_loss(log_probabilities, labels, **options, reduction=reduction)
+
+    expected = functional.cross_entropy(x, labels, **options, reduction=reduction)
+    np.testing.assert_allclose(composed(x).data, expected.data, rtol=1e-13)
+    assert gradcheck(composed, x)
+    assert gradgradcheck(composed, x)
+
+
+def test_nll_of_nothing():
+    x = tensor(0, 4)
+    assert functional.nll_loss(x, [], reduction="sum").item() == 0
+    assert functional.nll_loss(x, [], reduction="none").shape == (0,)
+    assert np.isnan(functional.nll_loss(x, []).item())
+    assert np.isnan(functional.nll_loss(random(2, 4), [-100, -100]).item())
+
+
+NLL_WRONG = {
+    "floats": ([0.0, 1.0], TypeError, r"labels must be integers, got float64"),
+    "probabilities": (np.ones((2, 4)) / 4, ValueError, r"need labels of shape \(2,\), got shape"),
+    "text": (["a", "b"], TypeError, r"must be integer labels, got <U1; number the classes"),
+    "a column": ([[0], [1]], ValueError, r"use labels\.reshape\(\(2,\)\)"),
+    "out of range": ([0, 4], ValueError, r"label 4 at position 1 is out of range"),
+    "negative": ([-1, 0], ValueError, r"label -1 at position 0 is out of range"),
+}
+
+
+@pytest.mark.parametrize("labels, kind, message", NLL_WRONG.values(), ids=NLL_WRONG)
+def test_nll_refuses(labels, kind, message):
+    with pytest.raises(kind, match="nll_loss: .*" + message):
+        nn.NLLLoss()(random(2, 4), labels)
 
 
 # ---- dtypes -----------------------------------------------------------------------------------
 
 FLOAT32 = {
-    "mse, float64 target": (nn.MSELoss(), np.zeros((3, 4))),
-    "mse, integer target": (nn.MSELoss(), np.zeros((3, 4), int)),
     "labels": (nn.CrossEntropyLoss(), [0, 1, 2]),
     "labels and weight": (nn.CrossEntropyLoss(weight=WEIGHT), [0, 1, 2]),
     "ignored labels": (nn.CrossEntropyLoss(weight=WEIGHT), [0, -100, 2]),
     "smoothed": (nn.CrossEntropyLoss(weight=WEIGHT, label_smoothing=0.1), [0, 1, 2]),
     "probabilities": (nn.CrossEntropyLoss(), probabilities_for((3, 4))),
     "no reduction": (nn.CrossEntropyLoss(reduction="none"), [0, -100, 2]),
+    "nll": (nn.NLLLoss(), [0, 1, 2]),
+    "nll, ignored labels": (nn.NLLLoss(weight=WEIGHT), [0, -100, 2]),
 }
 
 
@@ -381,7 +393,7 @@ FLOAT32 = {
 def test_the_predictions_dtype_stays(loss, target, dtype):
     x = Tensor(random(3, 4).astype(dtype), requires_grad=True)
     value = loss(x, target)
-    (first,) = autograd.grad(value.sum(), x, create_graph=True)
+    (first,) = autograd.grad(np.square(value).sum(), x, create_graph=True)
     (second,) = autograd.grad((first * first).sum(), x)
     assert value.dtype == first.dtype == second.dtype == dtype
 
