@@ -164,7 +164,7 @@ class BatchNorm1d(Module):
     new = (1 - momentum) old + momentum batch (momentum None: the plain average of all batches).
     After `eval()`, of the running statistics, which then stay as they are.
     Args: num_features C; eps, added to the variance; affine, False for no weight and bias;
-        track_running_stats, False to normalise by the batch always; dtype.
+        track_running_stats, False to normalise by the batch always; bias, False for none; dtype.
     Shapes: x (n, C) or (n, C, L), and the same the result. Raises ValueError for another width, and
     for one value a channel in training. Source: Ioffe and Szegedy, Batch Normalization, 2015;
     PyTorch's nn.BatchNorm1d.
@@ -183,13 +183,14 @@ class BatchNorm1d(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: Any = np.float32,
     ) -> None:
         (num_features,) = _sizes("BatchNorm1d", num_features)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = _constant(1, num_features, "weight", dtype) if affine else None
-        self.bias = _constant(0, num_features, "bias", dtype) if affine else None
+        self.bias = _constant(0, num_features, "bias", dtype) if affine and bias else None
         tracked = track_running_stats
         self.running_mean: Any = np.zeros(num_features, dtype) if tracked else None
         self.running_var: Any = np.ones(num_features, dtype) if tracked else None
@@ -230,7 +231,8 @@ class BatchNorm1d(Module):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
 
 

@@ -352,6 +352,7 @@ LAYERS = {
     "BatchNorm1d, plain average": (make("BatchNorm1d", 3, momentum=None), None, (5, 3)),
     "BatchNorm1d, momentum 0": (make("BatchNorm1d", 3, momentum=0.0), None, (5, 3)),
     "BatchNorm1d not affine": (make("BatchNorm1d", 3, affine=False), None, (5, 3)),
+    "BatchNorm1d without bias": (make("BatchNorm1d", 3, bias=False), None, (5, 3)),
     "BatchNorm1d without memory": (
         make("BatchNorm1d", 3, track_running_stats=False), None, (5, 3, 2),
     ),
@@ -563,6 +564,18 @@ def test_a_graph_recorded_in_evaluation_keeps_its_statistics():
     layer.train()(random(6, 2, seed=1) * 5 + 3)
     y.sum().backward()
     np.testing.assert_allclose(x.grad, np.full((4, 2), 1 / math.sqrt(1 + 1e-5)), rtol=1e-12)
+
+
+def test_pytorchs_statistics_are_loaded_and_gathered_on():
+    torch, layer, reference, x = both("BatchNorm1d, plain average")
+    for seed in range(3):
+        reference(torch.tensor(random(5, 3, seed=seed)))
+    layer.load_state_dict({name: value.numpy() for name, value in reference.state_dict().items()})
+    assert isinstance(layer.num_batches_tracked, np.ndarray) and layer.num_batches_tracked == 3
+    layer(x)
+    reference(torch.tensor(x))
+    for name, value in reference.state_dict().items():
+        np.testing.assert_allclose(layer.state_dict()[name], value.numpy(), rtol=1e-12)
 
 
 def test_statistics_are_also_gathered_without_a_graph():

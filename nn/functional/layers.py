@@ -89,11 +89,10 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return _fused_linear(x, weight, bias)
 
 
-# ---- normalisation -----------------------------------------------------------------------------
-
+# ---- normalisation ----------------------------------------------------------------------------
 # Batch and layer normalisation are one operation, over other axes: normal = (x - mean) / std, and
-# y = normal weight + bias. Numbers of elements are counted from shapes, so that nothing is empty
-# but the result of something empty.
+# y = normal weight + bias. Fused, with the gradient in closed form, it takes half the time of its
+# parts or less.
 
 
 class _Kept:
@@ -108,7 +107,7 @@ class _Kept:
 
 
 def _share(x: Any, axes: tuple[int, ...]) -> float:
-    """What one element counts in a mean over these axes."""
+    """What each element counts in a mean over these axes; of none, anything will do."""
     return 1 / max(1, math.prod(x.shape[axis] for axis in axes))
 
 
