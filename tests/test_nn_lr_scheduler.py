@@ -314,6 +314,19 @@ def test_the_state_is_of_plain_values(name, options):
     assert state["last_epoch"] == 0 and not {"optimizer", "lr_lambdas"} & set(state)
 
 
+def test_functions_are_not_in_the_state():
+    class Shaped(LRScheduler):
+        def __init__(self, optimizer, shape):
+            self.shape = shape
+            super().__init__(optimizer)
+
+        def rate(self, epoch, initial_lr):
+            return initial_lr * self.shape(epoch)
+
+    scheduler = Shaped(optimizer_of(OURS), lambda epoch: 0.5)
+    assert list(scheduler.state_dict()) == ["last_epoch", "base_lrs", "_last_lr"]
+
+
 def test_the_state_is_a_copy():
     optimizer = optimizer_of(OURS)
     scheduler = lr_scheduler.MultiStepLR(optimizer, [1, 2])

@@ -228,6 +228,12 @@ REFUSED = {
     "an array": (lambda o: o([P, np.ones(1)]), TypeError, r"parameter 1 must be a Tensor, got nd"),
     "one Tensor": (lambda o: o(P), TypeError, r"a list of Tensors, got one Tensor; write \w+\(\[p"),
     "the model": (lambda o: o(LAYER), TypeError, r"got Linear; write \w+\(model\.parameters\(\)\)"),
+    "a set": (lambda o: o({P, Q}), TypeError, "parameters need an order, got a set; give a list"),
+    "a set in a group": (lambda o: o([{"params": {P}}]), TypeError, "parameters need an order"),
+    "a group of nothing": (lambda o: o([{"lr": 0.1}]), TypeError, r'a group is a dict'),
+    "a list as a group": (lambda o: o([P]).add_param_group([Q]), TypeError, "a group is a dict"),
+    "mixed": (lambda o: o([P, {"params": [Q]}]), TypeError, "parameter 1 must be a Tensor, got"),
+    "no flag": (lambda o: o([P], maximize="yes"), TypeError, "maximize must be True or False, got"),
     "unknown setting": (lambda o: o([{"params": [P], "rate": 1}]), ValueError, r"setting 'rate'"),
 }  # fmt: skip
 
@@ -249,6 +255,15 @@ SPECIAL = {
     "negative momentum": (lambda: SGD([P], momentum=-1), r"momentum must be >= 0"),
     "beta of 1": (lambda: Adam([P], betas=(0.9, 1.0)), r"betas\[1\] must be .*below 1, got 1\.0"),
     "negative beta": (lambda: Adam([P], betas=(-0.1, 0.9)), r"betas\[0\]"),
+    "RMSprop's alpha": (lambda: RMSprop([P], alpha=1.5), r"alpha must be at most 1, got 1\.5"),
+    "negative alpha": (lambda: RMSprop([P], alpha=-0.1), r"alpha must be >= 0"),
+    "negative lr_decay": (lambda: Adagrad([P], lr_decay=-1), r"lr_decay must be >= 0"),
+    "negative start": (
+        lambda: Adagrad([P], initial_accumulator_value=-1), r"initial_accumulator_value must be >=",
+    ),
+    "AdamW that is not": (
+        lambda: AdamW([{"params": [P], "decoupled_weight_decay": False}]), "must be True; use Adam",
+    ),
     "negative eps": (lambda: Adam([P], eps=-1), r"eps must be >= 0"),
 }  # fmt: skip
 

@@ -114,7 +114,8 @@ class LRScheduler:
         vars(self).update({key: plain(value) for key, value in state_dict.items()})
 
     def _kept(self) -> list[str]:
-        return [key for key in vars(self) if key not in ("optimizer", "lr_lambdas")]
+        passed_over = ("optimizer", "lr_lambdas")
+        return [key for key, v in vars(self).items() if key not in passed_over and not callable(v)]
 
     def _complaints(self, state: Mapping[str, Any]) -> list[str]:
         """What does not fit about a saved state."""

@@ -259,7 +259,11 @@ class Optimizer:
         Raises as the constructor does; then nothing has changed.
         """
         name = type(self).__name__
+        if not isinstance(group, Mapping) or "params" not in group:
+            raise TypeError(f'{name}: a group is a dict {{"params": Tensors}}, got {group!r}')
         params = group["params"]
+        if isinstance(params, (set, frozenset)):
+            raise TypeError(f"{name}: parameters need an order, got a set; give a list")
         params = [params] if isinstance(params, Tensor) else list(params)
         if not params:
             raise ValueError(
@@ -304,9 +308,10 @@ class Optimizer:
             if hasattr(params, "parameters"):
                 cure = f"; write {name}(model.parameters())"
             raise TypeError(f"{name} takes a list of Tensors, got {type(params).__name__}{cure}")
-        params = list(params)
-        if params and all(isinstance(p, Mapping) for p in params):
-            return params
+        if not isinstance(params, (set, frozenset)):
+            params = list(params)
+            if params and all(isinstance(p, Mapping) for p in params):
+                return params
         return [{"params": params}]
 
     def __repr__(self) -> str:
