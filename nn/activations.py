@@ -16,7 +16,7 @@ from nn.functional.arguments import as_floats, as_tensor
 from nn.module import Module
 
 __all__ = [
-    "ELU", "GELU", "SELU", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "SiLU",
+    "ELU", "GELU", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "SELU", "SiLU",
     "Sigmoid", "Softmax", "Softplus", "Tanh",
 ]  # fmt: skip
 

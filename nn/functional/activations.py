@@ -1,4 +1,4 @@
-"""Activations as functions of any shape, applied to each element, and their rules.
+"""Activations as functions of inputs of any shape, and their rules.
 
 A Tensor gives a Tensor, an array or a list gives an array, of the same shape and dtype; integers
 become float64 (relu alone keeps them, as np.maximum does).
@@ -43,6 +43,9 @@ def _slopes(x: Any, below: float) -> Any:
     return (x > 0) * x.dtype.type(1 - below) + x.dtype.type(below)
 
 
+# ---- piecewise linear, and tanh ---------------------------------------------------------------
+
+
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent of each element: `np.tanh`.
 
@@ -50,9 +53,6 @@ def tanh(x: Any) -> Any:
     Tensor([0.])
     """
     return np.tanh(as_floats(x))
-
-
-# ---- piecewise linear -------------------------------------------------------------------------
 
 
 def _leaky_relu(x: Any, negative_slope: float) -> Any:

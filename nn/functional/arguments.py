@@ -17,7 +17,7 @@ import numpy as np
 from autograd import Tensor
 
 __all__ = [
-    "REDUCTIONS", "Kept", "as_constant", "as_floats", "as_input", "as_number", "as_tensor",
+    "Kept", "REDUCTIONS", "as_constant", "as_floats", "as_input", "as_number", "as_tensor",
     "check_ignore_index", "check_reduction", "check_smoothing", "paired", "reduced", "share_of",
     "values",
 ]  # fmt: skip

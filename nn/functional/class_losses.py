@@ -1,5 +1,6 @@
-"""Losses of predicted classes, and their rules: what logits or log probabilities cost, given the
-labels or the probabilities of the classes.
+"""Losses of predicted classes, and their rules.
+
+What logits or log probabilities cost, given the labels or the probabilities of the classes.
 
 May import: autograd, arguments.
 """

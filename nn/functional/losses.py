@@ -1,5 +1,6 @@
-"""Losses of each element alone, and their rules: what a prediction costs, given a target of the
-same shape.
+"""Losses of each element alone, and their rules.
+
+Prediction and target have the same shape.
 
 May import: autograd, arguments, activations.
 """
