@@ -886,7 +886,7 @@ HOSTILE_SAFETENSORS = {
     ),
     "unknown dtype": (raw_safetensors({"a": tensor("Q9")}, bytes(8)),),
     "bfloat16": (raw_safetensors({"a": tensor("BF16", (4,))}, bytes(8)), "'a'", "BF16", ".float()"),
-    "complex": (raw_safetensors({"a": tensor("C64", (1,))}, bytes(8)), "'a'"),
+    "complex": (raw_safetensors({"a": tensor("C64", (1,))}, bytes(8)),),
     "odd bool": (raw_safetensors({"a": tensor("BOOL", (8,))}, b"\2" * 8), "neither 0 nor 1"),
     "path upwards": (raw_safetensors({"../a": F}, bytes(8)), "'../a'", "leads out"),
     "without a name": (raw_safetensors({"": F}, bytes(8)), "is empty"),
