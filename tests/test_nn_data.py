@@ -313,6 +313,21 @@ def test_resumes_every_generator_of_numpy(kind):
     assert labels_of(first) == labels_of(second)
 
 
+@pytest.mark.parametrize("kind", ["PCG64", "MT19937", "Philox", "SFC64"])
+def test_resumes_from_a_file(kind, tmp_path):
+    def loader(seed):
+        bits = getattr(np.random, kind)(seed)
+        return DataLoader(X, Y, 3, True, rng=np.random.Generator(bits))
+
+    first, second = loader(1), loader(2)
+    going = iter(first)
+    next(going)
+    nn.save_checkpoint(tmp_path / "run.npz", loader=first)
+    nn.load_checkpoint(tmp_path / "run.npz", loader=second)
+    assert [y.tolist() for _, y in going] == labels_of(second)
+    assert labels_of(first) == labels_of(second)
+
+
 def test_a_state_is_a_copy_and_loads_twice():
     loader = DataLoader(X, Y, 3, True, rng=rng())
     going = iter(loader)
