@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def _probabilities_by_target(
 
 
 def _nll_loss(log_probabilities: Any, labels: Any, counts: Any, share: float, total: bool) -> Any:
-    losses = -log_probabilities[np.arange(len(labels)), labels]
+    losses = 0 - log_probabilities[np.arange(len(labels)), labels]  # a minus alone makes -0 of 0
     return reduced(losses if counts is None else losses * counts[:, 0], share, total)
 
 
@@ -137,27 +138,37 @@ def cross_entropy(
     check_smoothing(name, label_smoothing)
     logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
     target = _target(name, target)
-    if target.shape != logits.shape:
+    if target.shape == logits.shape:
+        return _against_probabilities(logits, axis, target, weight, reduction, label_smoothing)
+    compute = partial(_of_labels, weight, label_smoothing)
+    return _against_labels(name, compute, logits, axis, target, weight, ignore_index, reduction)
 
-        def compute(rows: Any, labels: Any, *options: Any) -> Any:
-            if not label_smoothing:
-                return _fused_cross_entropy(rows, labels, *options, Kept())
-            one_hot = _one_hot(labels, rows.shape, rows.dtype)
-            target = _smoothed(one_hot, weight, label_smoothing)
-            return _fused_probabilities(rows, target, *options[1:])
 
-        return _against_labels(name, compute, logits, axis, target, weight, ignore_index, reduction)
+def _of_labels(
+    weight: Any, label_smoothing: float, rows: Any, labels: Any, counts: Any, share: float,
+    total: bool,
+) -> Any:  # fmt: skip
+    if not label_smoothing:
+        return _fused_cross_entropy(rows, labels, counts, share, total, Kept())
+    one_hot = _one_hot(labels, rows.shape, rows.dtype)
+    return _fused_probabilities(rows, _smoothed(one_hot, weight, label_smoothing), share, total)
+
+
+def _against_probabilities(
+    logits: Any, axis: int, target: Any, weight: Any, reduction: str, label_smoothing: float
+) -> Any:
+    outer = _without(logits.shape, axis)
     if target.dtype.kind != "f":
         raise TypeError(
-            f"{name}: a target of the logits' shape {logits.shape} holds probabilities, which must "
-            f"be floats, got {target.dtype}; use target.astype(float), or give labels of shape "
-            f"{_without(logits.shape, axis)}"
+            f"cross_entropy: a target of the logits' shape {logits.shape} holds probabilities, "
+            f"which must be floats, got {target.dtype}; use target.astype(float), or give labels "
+            f"of shape {outer}"
         )
-    target = _smoothed(_as_rows(as_input(target, logits.dtype), axis), weight, label_smoothing)
-    rows = _as_rows(logits, axis)
+    rows, target = _as_rows(logits, axis), _as_rows(as_input(target, logits.dtype), axis)
+    target = _smoothed(target, weight, label_smoothing)
     share, total = share_of(reduction, len(rows)), reduction != "none"
     losses = _fused_probabilities(rows, target, share, total)
-    return losses if total else losses.reshape(_without(logits.shape, axis))
+    return losses if total else losses.reshape(outer)
 
 
 def nll_loss(

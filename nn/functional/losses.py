@@ -167,7 +167,7 @@ def _binary_cross_entropy(
     prediction: Any, target: Any, weight: Any, share: float, total: bool
 ) -> Any:
     right = target * _fused_log(prediction) + (1 - target) * _fused_log_rest(prediction)
-    return reduced(-_weighted(right, weight), share, total)
+    return reduced(0 - _weighted(right, weight), share, total)  # a minus alone makes -0 of 0
 
 
 def _binary_by_prediction(
