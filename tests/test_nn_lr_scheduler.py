@@ -175,6 +175,32 @@ def test_a_rate_changed_by_hand_goes_through_the_bottom():
     assert found[4:] == pytest.approx([scheduler.rate(5, 0.1), scheduler.rate(6, 0.1)])
 
 
+def test_a_rate_changed_by_hand_at_the_bottom(theirs):
+    found = []
+    for lib in (OURS, theirs):
+        optimizer = optimizer_of(lib)
+        scheduler = lib.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10, eta_min=0.01)
+        for epoch in range(10):
+            advance(optimizer, [scheduler], epoch)
+        assert optimizer.param_groups[0]["lr"] == 0.01
+        optimizer.param_groups[0]["lr"] = 0.05
+        found.append([advance(optimizer, [scheduler], epoch) for epoch in range(10, 18)])
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+def test_rates_are_of_the_start_that_the_scheduler_knows(theirs):
+    """A state of the optimiser from before the scheduler has no "initial_lr"."""
+    found = []
+    for lib in (OURS, theirs):
+        fresh, optimizer = optimizer_of(lib), optimizer_of(lib)
+        fresh.param_groups[0]["lr"] = 0.7
+        scheduler = lib.lr_scheduler.LambdaLR(optimizer, Down())
+        optimizer.load_state_dict(fresh.state_dict())
+        found.append([advance(optimizer, [scheduler], epoch) for epoch in range(5)])
+    np.testing.assert_allclose(*found, rtol=1e-12)
+    assert found[0][0] == [0.1 * 0.9, 0.03 * 0.9]
+
+
 def add_a_group(lib, optimizer, epoch):
     if epoch == 11:
         optimizer.add_param_group({"params": [lib.parameter()], "lr": 0.5})
