@@ -93,6 +93,14 @@ def test_huge_gradients_overflow_no_norm(norm_type):
         assert p.grad.dtype == dtype
 
 
+@pytest.mark.parametrize("norm_type", [1, 2, 3])
+def test_the_norm_of_float32_is_computed_in_float64(norm_type):
+    p = Tensor(np.zeros(1000, np.float32), requires_grad=True)
+    p.grad = np.random.default_rng(0).normal(size=1000)
+    exact = sum(abs(float(g)) ** norm_type for g in p.grad) ** (1 / norm_type)
+    assert nn.clip_grad_norm_(p, 1.0, norm_type) == pytest.approx(exact, rel=1e-13)
+
+
 def test_tiny_gradients_have_a_norm():
     p = Tensor([0.0, 0.0], requires_grad=True)
     p.grad = [3e-200, 4e-200]

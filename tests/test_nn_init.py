@@ -50,9 +50,9 @@ def truncated(mean, std, a, b):
 
 
 RELU = math.sqrt(2)
-# Name: (options, the lowest and highest value, mean, variance) for a weight (60, 40, 5): 40 * 5
-# numbers in, 60 * 5 out.
-FANS = (200, 300)
+# Name: (options, the lowest and highest value, mean, variance) for a weight (600, 40, 5): 40 * 5
+# numbers in, 600 * 5 out.
+FANS = (200, 3000)
 CASES = {
     "zeros_": [({}, (0, 0, 0, 0))],
     "ones_": [({}, (1, 1, 1, 0))],
@@ -79,13 +79,13 @@ CASES = {
     ],
     "kaiming_uniform_": [
         ({}, even(RELU * math.sqrt(3 / 200))),
-        ({"mode": "fan_out"}, even(RELU * math.sqrt(3 / 300))),
+        ({"mode": "fan_out"}, even(RELU * math.sqrt(3 / 3000))),
         ({"a": math.sqrt(5)}, even(1 / math.sqrt(200))),
         ({"nonlinearity": "tanh"}, even(5 / 3 * math.sqrt(3 / 200))),
     ],
     "kaiming_normal_": [
         ({}, normal(RELU / math.sqrt(200))),
-        ({"mode": "fan_out", "nonlinearity": "linear"}, normal(1 / math.sqrt(300))),
+        ({"mode": "fan_out", "nonlinearity": "linear"}, normal(1 / math.sqrt(3000))),
         ({"a": 0.2}, normal(math.sqrt(2 / 1.04 / 200))),
     ],
 }  # fmt: skip
@@ -102,7 +102,7 @@ def test_every_initialiser_has_a_case():
     assert set(CASES) == {name for name in init.__all__ if name.endswith("_")}
 
 
-def filled(name, options, dtype=np.float64, shape=(60, 40, 5), seed=0):
+def filled(name, options, dtype=np.float64, shape=(600, 40, 5), seed=0):
     weight = tensor(*shape, dtype=dtype)
     more = {"rng": rng(seed)} if name in DRAWN else {}
     assert getattr(init, name)(weight, **options, **more) is weight
