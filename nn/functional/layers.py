@@ -123,7 +123,7 @@ def _normalize(
     normal *= kept.scale
     kept.normal = normal
     if weight is None:
-        return normal.copy() if bias is None else normal + bias
+        return normal if bias is None else normal + bias
     if y.dtype != weight.dtype or bias is not None and y.dtype != bias.dtype:
         return normal * weight + (0 if bias is None else bias)
     np.multiply(normal, weight, out=y)  # the memory of the squares, which are done with
