@@ -258,6 +258,17 @@ def test_frozen_parts_run_as_in_evaluation():
     assert not np.array_equal(before["3.weight"], after["3.weight"])
 
 
+def test_a_part_in_evaluation_stays_so_but_a_whole_model_is_woken():
+    x, y = data()
+    seen = []
+    check = Every(lambda _, t: seen.append([module.training for module in t.model]))
+    for part in (slice(1, 2), slice(None)):
+        t = trainer(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+        (t.model if part == slice(None) else t.model[1]).eval()
+        t.fit(x, y, callbacks=[check], batch_size=40, progress=False)
+    assert seen == [[True, False, True], [True, True, True]]
+
+
 def test_modules_are_left_in_the_mode_they_had():
     x, y = data()
     t = trainer(nn.Linear(2, 4), nn.Dropout(0.5), nn.Linear(4, 2))

@@ -54,7 +54,8 @@ class Trainer:
         together.
     The loss of an epoch is the mean over its rows, its metrics are those of the predictions made
     while the model learned. Modules whose parameters are all frozen run as in evaluation, so that a
-    frozen BatchNorm1d keeps its statistics, as in Keras.
+    frozen BatchNorm1d keeps its statistics, as in Keras; so do parts that are in `eval()` while the
+    model is not.
 
     >>> import nn
     >>> _ = nn.manual_seed(0)
@@ -269,8 +270,9 @@ class Trainer:
                 function(self, *args)
 
     def _train(self) -> None:
-        """Modules train, but for those that are frozen."""
-        self.model.train()
+        """Modules train, but for those that are frozen, or that the user put into evaluation."""
+        if not self.model.training:
+            self.model.train()
         for module in self.model.modules():
             parameters = list(module.parameters())
             if parameters and not any(p.requires_grad for p in parameters):
