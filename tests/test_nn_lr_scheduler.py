@@ -188,6 +188,43 @@ def test_a_rate_changed_by_hand_at_the_bottom(theirs):
     np.testing.assert_allclose(*found, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "case", ["step, gamma", "milestones", "exponential", "linear", "cosine, eta_min"]
+)
+def test_a_group_that_starts_at_the_floor_goes_on_from_the_rate_set_by_hand(case, theirs):
+    """A frozen part has the rate 0, until it is woken."""
+    name, options = CASES[case]
+    found = []
+    for lib in (OURS, theirs):
+        optimizer = optimizer_of(lib)
+        optimizer.param_groups[1]["lr"] = options.get("eta_min", 0.0)
+        scheduler = getattr(lib.lr_scheduler, name)(optimizer, **options)
+        start = [advance(optimizer, [scheduler], epoch) for epoch in range(2)]
+        assert {row[1] for row in start} == {options.get("eta_min", 0.0)}
+        optimizer.param_groups[1]["lr"] = 0.2
+        found.append([advance(optimizer, [scheduler], epoch) for epoch in range(2, 6)])
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+def test_a_rate_that_rounding_leaves_below_0_is_0():
+    class Hair(lr_scheduler.LRScheduler):
+        def rate(self, epoch, initial_lr):
+            return -1e-18 if epoch else initial_lr
+
+    optimizer = optimizer_of(OURS)
+    scheduler = Hair(optimizer)
+    assert advance(optimizer, [scheduler], 0) == [0, 0]
+
+
+def test_a_rate_that_pytorchs_rounding_left_below_0_is_loaded_as_0():
+    """Of its LinearLR from 0.5 to 0, for instance."""
+    optimizer = optimizer_of(OURS)
+    state = optimizer.state_dict()
+    state["param_groups"][1]["lr"] = -2.2e-18
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[1]["lr"] == 0
+
+
 def test_rates_are_of_the_start_that_the_scheduler_knows(theirs):
     """A state of the optimiser from before the scheduler has no "initial_lr"."""
     found = []

@@ -21,7 +21,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from nn.optim.optimizer import Optimizer, plain
+from nn.optim.optimizer import Optimizer, plain, without_rounding
 
 __all__ = [
     "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
@@ -156,6 +156,7 @@ class LRScheduler:
             float(self.rate(epoch, first) if resumed else self._next(index, epoch, lr, first))
             for index, (lr, first) in enumerate(zip(rates, initial))
         ]
+        new = [without_rounding(lr) for lr in new]
         for index, lr in enumerate(new):
             if not lr >= 0:
                 raise ValueError(
@@ -169,13 +170,20 @@ class LRScheduler:
 
     def _next(self, index: int, epoch: int, lr: float, initial_lr: float) -> float:
         """The rate of one group at this epoch, after lr."""
-        before = self.rate(epoch - 1, initial_lr) if epoch else initial_lr
-        now = self.rate(epoch, initial_lr)
+        before, now = self._pair(epoch, initial_lr)
         if lr == before:
             return now
-        if before == self.floor:  # no proportion
-            return lr + now - before
+        change = now - before
+        if before == self.floor:  # the start of a group to be woken by hand: the proportion is
+            before, now = self._pair(epoch, self.floor + 1)  # that of any other start
+        if before == self.floor:  # the bottom of a wave: there is none
+            return lr + change
         return self.floor + (lr - self.floor) * (now - self.floor) / (before - self.floor)
+
+    def _pair(self, epoch: int, initial_lr: float) -> tuple[float, float]:
+        """The rates of the epoch before, and of this one."""
+        before = self.rate(epoch - 1, initial_lr) if epoch else initial_lr
+        return before, self.rate(epoch, initial_lr)
 
     def __repr__(self) -> str:
         hidden = ("base_lrs", "_last_lr")

@@ -17,7 +17,7 @@ import numpy as np
 from autograd import Tensor, enable_grad
 from nn.names import unknown
 
-__all__ = ["Optimizer", "plain"]
+__all__ = ["Optimizer", "plain", "without_rounding"]
 
 NUMBERS = (
     "lr", "momentum", "dampening", "weight_decay", "eps", "alpha", "lr_decay",
@@ -210,6 +210,8 @@ class Optimizer:
             if name not in self.defaults and name not in NOTES:
                 complaints.append(f"{title}: {unknown('setting', name, self.defaults)}")
         settings = {name: plain(value) for name, value in given.items()}
+        if "lr" in settings:
+            settings["lr"] = without_rounding(settings["lr"])
         for name, default in self.defaults.items():  # a JSON file knows no tuples
             if isinstance(default, tuple) and isinstance(settings.get(name), list):
                 settings[name] = tuple(settings[name])
@@ -383,3 +385,8 @@ def plain(setting: Any) -> Any:
         return type(setting)([plain(member) for member in setting])
     single = isinstance(setting, (np.generic, np.ndarray, Tensor)) and setting.size == 1
     return setting.item() if single else setting
+
+
+def without_rounding(lr: Any) -> Any:
+    """0 for a rate a hair below it, where schedules that fall to 0 may end; others as they are."""
+    return 0.0 if isinstance(lr, float) and -1e-12 < lr < 0 else lr
