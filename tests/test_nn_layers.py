@@ -421,6 +421,18 @@ def test_layers_agree_with_pytorch_at_first_and_second_order(case, training):
 
 
 @each_layer
+def test_second_derivatives_of_a_gradient_that_is_a_constant(case):
+    torch, layer, reference, x = both(case)
+    found = []
+    for lib, model, make in ((autograd, layer, Tensor), (torch.autograd, reference, torch.tensor)):
+        inputs = [make(x, requires_grad=True)]
+        y = model(inputs[0])
+        (slope,) = lib.grad(y, inputs, make(random(*y.shape, seed=5)), create_graph=True)
+        found.append(lib.grad((slope * slope).sum() + y.sum(), inputs)[0])
+    np.testing.assert_allclose(found[0].data, found[1].numpy(), atol=1e-9)
+
+
+@each_layer
 def test_state_follows_pytorchs_over_many_batches(case):
     torch, layer, reference, x = both(case)
     for step in range(5):

@@ -153,8 +153,8 @@ def _normalize_by_x(
     mean = np.add.reduce(g, axis=axes, keepdims=True) * share
     along = g * normal
     along = normal * (np.add.reduce(along, axis=axes, keepdims=True) * share)
-    g = g - mean
-    g -= along  # on arrays in place, for g is nobody else's by now
+    along += mean  # on arrays in place; on Tensors too, where g alone may be an array
+    g = g - along
     g *= scale
     return g
 
