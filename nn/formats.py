@@ -391,6 +391,8 @@ def _read_npz(path: str) -> Iterator[OpenFile]:
         raw.seek(end - 22)
         if raw.read(4) != b"PK\x05\x06":
             raise _damaged(path) if ours else ValueError("something follows the archive's end")
+        if min((member.info.header_offset for member in members.values()), default=end - 22):
+            raise ValueError("something precedes the first entry")
         notes = _npz_notes(path, raw, archive, members) if ours else {}
         grown = [m.info.file_size for m in members.values() if m.info.compress_type]
         yield OpenFile(

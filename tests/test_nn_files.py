@@ -745,6 +745,14 @@ def test_something_after_the_end_is_refused(tmp_path):
     refuses(path, "something follows")
 
 
+@pytest.mark.parametrize("entries", [["a.npy"], []], ids=["one", "none"])
+def test_something_before_the_first_entry_is_refused(tmp_path, entries):
+    path = zipped(tmp_path / "x.npz", *(member(name, npy()) for name in entries))
+    assert len(nn.load(path)) == len(entries)
+    path.write_bytes(b"more" + path.read_bytes())
+    refuses(path, "something precedes")
+
+
 @pytest.mark.parametrize("length", range(0, 250, 7))
 def test_a_truncated_file_of_numpy_is_refused(tmp_path, length):
     np.savez(tmp_path / "a.npz", a=np.ones(3))
