@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from autograd import Tensor
-from nn.random import generator
+from nn.random import generator, get_state, set_state
 
 __all__ = ["DataLoader", "load_idx", "standardize", "train_test_split"]
 
@@ -176,7 +176,7 @@ class DataLoader:
         return {
             "order": None if order is None else order.copy(),
             "position": self._newest.position,
-            "rng": None if self.rng is None else self.rng.bit_generator.state,
+            "rng": None if self.rng is None else get_state(self.rng),
             "rows": len(self.x),
             "batch_size": self.batch_size,
         }
@@ -194,7 +194,7 @@ class DataLoader:
         order, position = state["order"], int(state["position"])
         order = None if order is None else np.array(order, np.intp)
         if self.rng is not None:
-            self.rng.bit_generator.state = state["rng"]
+            set_state(state["rng"], self.rng)
         self._newest, self._older = _Place(order, position), None
         self._restored = order is not None or position > 0
 
@@ -279,9 +279,9 @@ def _rng_misfits(rng: np.random.Generator | None, state: Any) -> Iterator[str]:
         yield "the saved loader used the library's generator: leave rng out here"
     elif rng is not None:
         try:  # on another generator of the kind, so that nothing changes
-            type(rng.bit_generator)().state = saved
-        except (TypeError, ValueError, KeyError, OverflowError, IndexError) as error:
-            yield f"the saved state does not fit rng, a {type(rng.bit_generator).__name__}: {error}"
+            set_state(saved, np.random.Generator(type(rng.bit_generator)()))
+        except ValueError as error:
+            yield f"the saved state does not fit rng: {error}"
 
 
 # ---- splitting ----------------------------------------------------------------------------------
