@@ -58,6 +58,14 @@ def test_early_stopping_ends_and_takes_the_best_weights_back(figures, options, e
     assert_same(weights(t), seen.after[best])
 
 
+def test_the_best_weights_come_back_after_ctrl_c_in_the_next_epoch(capsys):
+    t, seen, stopping = trainer(), Weights(), nn.EarlyStopping("loss")
+    t.fit(X, Y, epochs=9, batch_size=20, callbacks=[seen, stopping, press_ctrl_c({5})])
+    assert t.epoch == stopping.best_epoch == 1
+    assert_same(weights(t), seen.after[1])
+    assert "the model has the weights of epoch 1 again" in capsys.readouterr().out
+
+
 def test_early_stopping_may_keep_the_last_weights():
     t, seen = trainer(), Weights()
     stopping = nn.EarlyStopping("odd", patience=1, mode="min", restore_best=False)
@@ -100,7 +108,8 @@ WRONG = {
     "negative delta": (lambda: nn.EarlyStopping(min_delta=-1), "min_delta must be >= 0, got -1"),
     "every 0": (lambda: nn.ModelCheckpoint("a.npz", every=0), "every must be .* >= 1, got 0"),
     "unknown field": (lambda: nn.ModelCheckpoint("{step}.npz"), "'{step}.npz' asks for .*epoch"),
-    "unknown suffix": (lambda: nn.ModelCheckpoint("run.pt"), "npz"),
+    "unknown suffix": (lambda: nn.ModelCheckpoint("run.pt"), "must end in .npz"),
+    "no folder": (lambda: nn.ModelCheckpoint("runs/a.npz"), "no folder 'runs' for 'runs/a.npz'"),
 }
 
 
@@ -195,6 +204,27 @@ def test_a_run_ended_by_ctrl_c_goes_on_in_the_middle_of_its_epoch(tmp_path):
     again = rich_trainer(seed=7)
     history = again.fit(X, Y, **OPTIONS, callbacks=[nn.ModelCheckpoint(path)], resume_from=path)
     assert not history.interrupted
+    assert_same_run(again, whole)
+
+
+def test_a_keyboard_interrupt_in_the_middle_of_a_step_leaves_the_last_whole_checkpoint(tmp_path):
+    path = tmp_path / "run.npz"
+    whole = rich_trainer()
+    whole.fit(X, Y, **OPTIONS)
+    part = rich_trainer()
+    forward, steps = type(part.model).forward, []
+
+    def interrupted(model, x):  # as where another handler of Ctrl-C raises
+        steps.append(model.training)
+        if sum(steps) == 5:
+            raise KeyboardInterrupt
+        return forward(model, x)
+
+    part.model.__class__ = type("Torn", (type(part.model),), {"forward": interrupted})
+    options = {**OPTIONS, "callbacks": [nn.ModelCheckpoint(path)]}
+    assert part.fit(X, Y, **options).interrupted and part.epoch == 1
+    again = rich_trainer(seed=7)
+    again.fit(X, Y, **options, resume_from=path)
     assert_same_run(again, whole)
 
 
@@ -384,6 +414,12 @@ def test_a_bar_on_a_terminal(monkeypatch):
     trainer().fit(X, Y, epochs=2)
     assert "epoch 2/2" in sys.stderr.getvalue() and "batch" in sys.stderr.getvalue()
     assert sys.stdout.getvalue().count("epoch") == 2
+
+
+@pytest.mark.parametrize("stream", [None, object()], ids=["none", "no isatty"])
+def test_streams_that_are_none(stream, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert type(progress.reporter(True)) is progress.Lines
 
 
 def test_without_tqdm_a_terminal_gets_lines_and_a_wish_for_a_bar_the_cure(monkeypatch, capsys):

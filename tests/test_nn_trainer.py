@@ -10,6 +10,7 @@ import pytest
 import autograd
 import nn
 from autograd import Tensor
+from nn.optim.lr_scheduler import StepLR
 
 
 def data(rows=40, seed=0):
@@ -316,6 +317,31 @@ def test_a_keyboard_interrupt_from_elsewhere_ends_cleanly_too():
     assert trainer().fit(x, y, callbacks=[Every(interrupt)], progress=False).interrupted
 
 
+def test_fit_turns_gradients_on_where_they_are_off():
+    t, u = trainer(), trainer()
+    nn.manual_seed(3)
+    with autograd.no_grad():
+        t.fit(X, Y, progress=False)
+        assert not autograd.is_grad_enabled()
+    nn.manual_seed(3)
+    u.fit(X, Y, progress=False)
+    assert_same(weights(t), weights(u))
+
+
+def test_no_epoch_begins_after_stop():
+    begun = []
+
+    class Stop(nn.Callback):
+        def on_epoch_begin(self, trainer):
+            begun.append(trainer.epoch)
+
+        def on_epoch_end(self, trainer, logs):
+            trainer.stop()
+
+    trainer().fit(X, Y, epochs=3, callbacks=[Stop()], progress=False)
+    assert begun == [0]
+
+
 def test_training_works_outside_of_the_main_thread():
     x, y = data()
     histories = []
@@ -357,6 +383,15 @@ def test_a_loss_that_is_nan_at_finite_weights_blames_the_loss():
 X, Y = data()
 BAD_X = X.copy()
 BAD_X[7, 1] = np.nan
+
+
+def late_label(row):
+    """Data with a wrong label late in it."""
+    x, y = data(100)
+    y[row] = 5
+    return x, y
+
+
 REFUSED = {
     "no epochs": (lambda t: t.fit(X, Y, epochs=0), ValueError, "a whole number >= 1, got 0"),
     "half an epoch": (lambda t: t.fit(X, Y, epochs=0.5), ValueError, "got 0.5"),
@@ -367,6 +402,9 @@ REFUSED = {
     "too wide": (lambda t: t.fit(X[:, :1], Y), ValueError, "width 2.*got width 1"),
     "float labels": (lambda t: t.fit(X, Y / 2), TypeError, "labels must be integers"),
     "unknown label": (lambda t: t.fit(X, Y + 1), ValueError, "out of range"),
+    "unknown label in row 90": (
+        lambda t: t.fit(*late_label(90)), ValueError, "label 5 .* out of range",
+    ),
     "names as labels": (lambda t: t.fit(X, np.where(Y, "a", "b")), TypeError, "np.unique"),
     "nan": (lambda t: t.fit(BAD_X, Y), ValueError, r"x holds nan at \[7, 1\]"),
     "nan in the validation": (
@@ -396,6 +434,12 @@ REFUSED = {
         lambda t: t.fit(X, Y, callbacks=[nn.EarlyStopping]), TypeError, "the class EarlyStopping",
     ),
     "evaluate without targets": (lambda t: t.evaluate(X), ValueError, r"evaluate\(x, y\)"),
+    "evaluate no rows at a time": (
+        lambda t: t.evaluate(X, Y, batch_size=0), ValueError, "at least 1, got 0",
+    ),
+    "a loader and a batch size": (
+        lambda t: t.predict(nn.DataLoader(X), batch_size=3), ValueError, "its batch size itself",
+    ),
     "predict too wide": (lambda t: t.predict(X[:, :1]), ValueError, "width 2"),
 }  # fmt: skip
 
@@ -432,6 +476,27 @@ MADE_WRONG = {
     "unknown metric": (
         lambda: nn.Trainer(MODEL, SGD, LOSS, ["acuracy"]), ValueError, "did you mean 'accuracy'",
     ),
+    "two metrics of one name": (
+        lambda: nn.Trainer(MODEL, SGD, LOSS, [lambda p, t: 1, lambda p, t: 2]), ValueError,
+        "two metrics are called '<lambda>'",
+    ),
+    "a metric of a taken name": (
+        lambda: nn.Trainer(MODEL, SGD, LOSS, {"lr": nn.accuracy}), TypeError, "not called .*'lr'",
+    ),
+    "a metric without a name": (
+        lambda: nn.Trainer(MODEL, SGD, LOSS, {1: nn.accuracy}), TypeError, "got 1: ",
+    ),
+    "a number for metrics": (lambda: nn.Trainer(MODEL, SGD, LOSS, 3), TypeError, "'int': 3"),
+    "text as clip_norm": (
+        lambda: nn.Trainer(MODEL, SGD, LOSS, clip_norm="1"), ValueError, "a number > 0 .* got '1'",
+    ),
+    "a scheduler's class": (
+        lambda: nn.Trainer(MODEL, SGD, LOSS, scheduler=StepLR), TypeError, "the class StepLR",
+    ),
+    "a scheduler of another optimiser": (
+        lambda: nn.Trainer(MODEL, SGD, LOSS, scheduler=StepLR(nn.optim.SGD(MODEL.parameters()), 1)),
+        ValueError, "of another optimizer.*StepLR",
+    ),
     "a number as metric": (lambda: nn.Trainer(MODEL, SGD, LOSS, [3]), TypeError, "3"),
     "a metric called loss": (
         lambda: nn.Trainer(MODEL, SGD, LOSS, {"loss": nn.accuracy}), TypeError, "'loss'",
@@ -464,8 +529,10 @@ def test_an_optimizer_made_before_the_head_was_replaced_is_refused():
 @pytest.mark.parametrize(
     "metric, got",
     [(nn.confusion_matrix, "an array of shape"), (lambda p, t: None, "NoneType"),
-     (lambda p, t: "good", "str")],
-    ids=["matrix", "none", "text"],
+     (lambda p, t: "good", "str"), (lambda p, t: np.complex128(1), "complex128"),
+     (lambda p, t: np.array("good"), "ndarray"), (lambda p, t: [[1], [1, 2]], "list"),
+     (lambda p, t: 10**400, "int")],
+    ids=["matrix", "none", "text", "complex", "array of text", "ragged", "huge"],
 )  # fmt: skip
 def test_a_metric_that_gives_no_number_is_refused_before_training(metric, got):
     t = trainer(metrics={"odd": metric})

@@ -5,6 +5,7 @@ May import: autograd, functional, losses, metrics, training.callbacks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -19,8 +20,11 @@ from nn.training.callbacks import Callback
 
 __all__ = [
     "check_finite", "check_kind", "check_loss", "check_parameters", "check_scalar",
-    "checked_callbacks", "is_ours", "listens_to_batches", "named_metrics", "number", "split",
+    "check_scheduler", "checked_callbacks", "is_ours", "listens_to_batches", "named_metrics",
+    "number", "some_rows", "split",
 ]  # fmt: skip
+
+_TAKEN = ("loss", "lr", "epoch")  # names of other figures
 
 
 def _told(value: Any) -> str:
@@ -42,6 +46,21 @@ def check_loss(loss: Any) -> None:
         )
     if getattr(loss, "reduction", "mean") == "none":
         raise ValueError('Trainer: the loss must be one number: use reduction="mean", not "none"')
+
+
+def check_scheduler(scheduler: Any, optimizer: Any) -> None:
+    if scheduler is None:
+        return
+    if isinstance(scheduler, type) or not hasattr(scheduler, "step"):
+        raise TypeError(
+            f"Trainer: scheduler must have a method step, got {_told(scheduler)}; for example "
+            "nn.optim.lr_scheduler.StepLR(optimizer, 10)"
+        )
+    if getattr(scheduler, "optimizer", optimizer) is not optimizer:
+        raise ValueError(
+            "Trainer: the scheduler moves the rates of another optimizer; make both of the same: "
+            f"{type(scheduler).__name__}(optimizer, ...)"
+        )
 
 
 def check_scalar(loss: Any) -> None:
@@ -99,6 +118,13 @@ def check_parameters(
                 )
 
 
+def some_rows(target: np.ndarray, count: int) -> np.ndarray:
+    """Numbers of rows: the first, and where the target is lowest and highest, and maybe wrong."""
+    width = max(1, math.prod(target.shape[1:]))
+    extremes = (target.argmin() // width, target.argmax() // width) if target.size else ()
+    return np.unique([*range(min(count - 2, len(target))), *extremes])
+
+
 def split(rows: int, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers to hold out, and the rest: the same for as many rows, whatever the seed."""
     count = round(rows * share)
@@ -112,17 +138,20 @@ def split(rows: int, share: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def named_metrics(metrics: Any, loss: Any) -> dict[str, Callable[[Any, Any], Any]]:
-    if isinstance(metrics, str) or callable(metrics):
-        metrics = [metrics]
-    if not isinstance(metrics, Mapping):
-        metrics = {_metric_name(metric): metric for metric in metrics}
-    found = {}
-    for name, metric in metrics.items():
+    if isinstance(metrics, str) or callable(metrics) or not isinstance(metrics, Iterable):
+        metrics = [] if metrics is None else [metrics]
+    named = metrics.items() if isinstance(metrics, Mapping) else map(_with_name, metrics)
+    found: dict[str, Callable[[Any, Any], Any]] = {}
+    for name, metric in named:
         function = known_metrics.by_name(metric) if isinstance(metric, str) else metric
-        if not callable(function) or name == "loss":
+        if not callable(function) or not isinstance(name, str) or name in _TAKEN:
             raise TypeError(
                 "Trainer: a metric is a name or a function of (prediction, target), not called "
-                f"'loss'; got {name!r}: {metric!r}"
+                f"{', '.join(map(repr, _TAKEN))}; got {name!r}: {metric!r}"
+            )
+        if name in found:
+            raise ValueError(
+                f"Trainer: two metrics are called {name!r}; name them: metrics={{name: function}}"
             )
         logits = isinstance(loss, BCEWithLogitsLoss) or loss is binary_cross_entropy_with_logits
         if function is known_metrics.accuracy and logits:
@@ -136,18 +165,19 @@ def is_ours(metric: Any) -> bool:
     return getattr(getattr(metric, "func", metric), "__module__", "") == known_metrics.__name__
 
 
-def _metric_name(metric: Any) -> str:
+def _with_name(metric: Any) -> tuple[str, Any]:
     if isinstance(metric, str):
-        return metric
-    return getattr(metric, "__name__", type(metric).__name__)
+        return metric, metric
+    return getattr(metric, "__name__", type(metric).__name__), metric
 
 
 def number(name: str, value: Any) -> float:
     value = value.data if isinstance(value, Tensor) else value
-    if np.ndim(value) == 0 and not isinstance(value, (str, bytes)) and value is not None:
-        try:
+    shape = np.shape(value) if hasattr(value, "shape") else ()
+    try:
+        if not (shape or isinstance(value, (str, bytes)) or np.iscomplexobj(value)):
             return float(value)
-        except TypeError:
-            pass
-    got = f"an array of shape {np.shape(value)}" if np.ndim(value) else type(value).__name__
+    except (TypeError, ValueError, OverflowError):
+        pass
+    got = f"an array of shape {shape}" if shape else type(value).__name__
     raise TypeError(f"the metric {name!r} must give one number, got {got}")

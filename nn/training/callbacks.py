@@ -1,6 +1,6 @@
 """What may happen between the epochs of a training run: early stopping, checkpoints, your own.
 
-May import: files.
+May import: files, formats.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from nn.files import save_checkpoint
+from nn.files import CheckpointError, save_checkpoint
+from nn.formats import as_path
 
 __all__ = ["Callback", "EarlyStopping", "ModelCheckpoint"]
 
@@ -41,7 +42,10 @@ class Callback:
         """After each epoch, with its figures."""
 
     def on_checkpoint(self, trainer: Any, logs: Mapping[str, float]) -> None:
-        """After all `on_epoch_end` (and, with no figures, after Ctrl-C): the moment to save."""
+        """After all `on_epoch_end` (and, with no figures, after Ctrl-C): the moment to save.
+
+        Not where another handler of Ctrl-C raised KeyboardInterrupt in the middle of a step.
+        """
 
     def on_train_end(self, trainer: Any) -> None:
         """After the last epoch, also where Ctrl-C ended it; not after an error."""
@@ -154,9 +158,10 @@ class EarlyStopping(Callback):
         found = f"its best, {self.best:.4f}, was in epoch {self.best_epoch}"
         if self.stopped:
             trainer.say(f"stopped early: {monitor} has not got better for {epochs}; {found}")
-        if self.best_state is not None and self.best_epoch != trainer.epoch:
+        if self.best_state is not None:  # also in the middle of the epoch after the best
             trainer.model.load_state_dict(self.best_state)
-            trainer.say(f"the model has the weights of epoch {self.best_epoch} again")
+            if self.best_epoch != trainer.epoch or trainer.history.interrupted:
+                trainer.say(f"the model has the weights of epoch {self.best_epoch} again")
 
     def state_dict(self) -> dict[str, Any]:
         """Where it stands: the best so far, its weights, the epochs waited."""
@@ -197,8 +202,16 @@ class ModelCheckpoint(Callback):
     ) -> None:
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ValueError(f"ModelCheckpoint: every must be a whole number >= 1, got {every!r}")
-        self.path, self.every = os.fspath(path), every
+        self.path, self.every = as_path("ModelCheckpoint", path), every
         self._watch = None if monitor is None else _Watch(type(self).__name__, monitor, mode)
+
+    def on_train_begin(self, trainer: Any) -> None:
+        folder = os.path.dirname(self.path) or "."
+        if "{" not in folder and not os.path.isdir(folder):  # now, and not after a long epoch
+            raise CheckpointError(
+                f"ModelCheckpoint: there is no folder {folder!r} for {self.path!r}; make it by "
+                "os.makedirs"
+            )
 
     def on_checkpoint(self, trainer: Any, logs: Mapping[str, float]) -> None:
         if self._watch is not None:

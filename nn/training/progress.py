@@ -119,7 +119,8 @@ def reporter(progress: bool | int | str) -> Silent:
 
 def _watched() -> bool:
     """Whether somebody looks on: a terminal, or a notebook."""
-    return "ipykernel" in sys.modules or (sys.stdout.isatty() and sys.stderr.isatty())
+    streams = (sys.stdout, sys.stderr)  # None in a program without a console
+    return "ipykernel" in sys.modules or all(hasattr(s, "isatty") and s.isatty() for s in streams)
 
 
 def _tqdm() -> Any:

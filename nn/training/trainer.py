@@ -11,11 +11,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from autograd import Tensor, no_grad
+from autograd import Tensor, enable_grad, no_grad
 from nn.clipping import clip_grad_norm_
 from nn.data import DataLoader
 from nn.files import load_checkpoint
@@ -29,11 +30,13 @@ from nn.training.arguments import (
     check_loss,
     check_parameters,
     check_scalar,
+    check_scheduler,
     checked_callbacks,
     is_ours,
     listens_to_batches,
     named_metrics,
     number,
+    some_rows,
     split,
 )
 from nn.training.history import History
@@ -41,6 +44,7 @@ from nn.training.progress import Silent, reporter
 
 __all__ = ["Trainer"]
 
+JUDGED = 1024  # rows that are computed at a time where nothing is learned
 REHEARSED = 64  # rows that go through model, loss and metrics before anything is trained
 
 
@@ -81,13 +85,9 @@ class Trainer:
         check_kind("model", model, Module, "nn.Sequential(...)")
         check_kind("optimizer", optimizer, Optimizer, "nn.optim.Adam(model.parameters())")
         check_loss(loss)
-        if scheduler is not None and not hasattr(scheduler, "step"):
-            raise TypeError(
-                f"Trainer: scheduler must have a method step, got {type(scheduler).__name__}; for "
-                "example nn.optim.lr_scheduler.StepLR(optimizer, 10)"
-            )
-        if clip_norm is not None and not clip_norm > 0:
-            raise ValueError(f"Trainer: clip_norm must be > 0 or None, got {clip_norm}")
+        check_scheduler(scheduler, optimizer)
+        if clip_norm is not None and not (isinstance(clip_norm, Real) and clip_norm > 0):
+            raise ValueError(f"Trainer: clip_norm must be a number > 0 or None, got {clip_norm!r}")
         self.model, self.optimizer, self.loss, self.scheduler = model, optimizer, loss, scheduler
         self.metrics = named_metrics(metrics, loss)
         self.clip_norm = clip_norm
@@ -147,7 +147,7 @@ class Trainer:
         if self._resumed is not None:
             _restore_callbacks(callbacks, self._resumed["callbacks"])
         self._resumed = None
-        with self._modes(self._train), _Interrupts() as interrupts:
+        with self._modes(self._train), enable_grad(), _Interrupts() as interrupts:
             try:
                 self._run(self._first + int(epochs), validation, interrupts)
             finally:
@@ -164,8 +164,9 @@ class Trainer:
         self._reporter.say(text)
 
     def _run(self, last: int, validation: DataLoader | None, interrupts: _Interrupts) -> None:
+        torn = False
         try:
-            while self.epoch < last and not interrupts.asked:
+            while self.epoch < last and not (interrupts.asked or self._stop):
                 self._call("on_epoch_begin")
                 if self._stop or not self._epoch(last, interrupts):
                     break
@@ -177,12 +178,14 @@ class Trainer:
                 self._reporter.end(logs)
                 self._call("on_epoch_end", logs)
                 self._call("on_checkpoint", logs)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # of another handler, in the middle of anything
             if interrupts.asked:  # for the second time: at once
                 raise
-            interrupts.asked = True
+            interrupts.asked = torn = True
         if interrupts.asked and self.epoch < last:
             self._interrupted()
+            if not torn:  # half a step would not go on bit for bit
+                self._call("on_checkpoint", {})
         self._call("on_train_end")
 
     def _epoch(self, last: int, interrupts: _Interrupts) -> bool:
@@ -261,7 +264,6 @@ class Trainer:
             f"interrupted in epoch {self.epoch + 1}, after batch {self._running.batches} of "
             f"{len(self._loader or ())}; the model keeps what it learned"
         )
-        self._call("on_checkpoint", {})
 
     def _call(self, method: str, *args: Any) -> None:
         for callback in self._callbacks:
@@ -304,7 +306,7 @@ class Trainer:
         >>> trainer.evaluate([[1.0], [2.0]], [[1.0], [3.0]])
         {'loss': 2.0}
         """
-        loader = self._loaded("evaluate", x, y, batch_size or 1024)
+        loader = self._loaded("evaluate", x, y, batch_size)
         if loader.y is None:
             raise ValueError("evaluate needs targets: evaluate(x, y)")
         with self._modes(self.model.eval), no_grad():
@@ -320,7 +322,7 @@ class Trainer:
         Args: x, an array with a row for each sample, or a DataLoader; batch_size, how many rows to
             compute at a time.
         """
-        loader = self._loaded("predict", x, None, batch_size or 1024)
+        loader = self._loaded("predict", x, None, batch_size)
         batches = (batch if loader.y is None else batch[0] for batch in loader)
         with self._modes(self.model.eval), no_grad():
             return np.concatenate([self._predicted(batch) for batch in batches])
@@ -340,19 +342,23 @@ class Trainer:
 
     # ---- the data -----------------------------------------------------------------------------
 
-    def _loaded(self, name: str, x: Any, y: Any, batch_size: int) -> DataLoader:
+    def _loaded(self, name: str, x: Any, y: Any, batch_size: int | None = None) -> DataLoader:
         if isinstance(x, DataLoader):
-            if y is not None:
-                raise ValueError(f"{name}: a DataLoader holds its targets itself; leave y out")
+            if y is not None or batch_size is not None:
+                raise ValueError(
+                    f"{name}: a DataLoader holds its targets and its batch size itself; leave out "
+                    "y and batch_size"
+                )
             return x
         loader = DataLoader(x, y)
-        return DataLoader(self._cast(loader.x), loader.y, batch_size=min(batch_size, len(loader.x)))
+        rows, size = len(loader.x), JUDGED if batch_size is None else batch_size
+        return DataLoader(self._cast(loader.x), loader.y, batch_size=min(size, rows))
 
     def _data(
         self, x: Any, y: Any, batch_size: int | None, share: float, given: Any, shuffle: bool
     ) -> tuple[DataLoader, DataLoader | None]:
         """Loaders of the training and of the validation rows, checked."""
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share < 1:
+        if isinstance(share, bool) or not isinstance(share, Real) or not 0 <= share < 1:
             raise ValueError(
                 "fit: validation_split is the share of the rows to hold back, at least 0 and below "
                 f"1, got {share!r}"
@@ -378,7 +384,7 @@ class Trainer:
         x, y = self._cast(train.x), train.y
         if share:
             held_out, rest = split(len(x), share)
-            validation = self._loaded("fit", x[held_out], y[held_out], 1024)
+            validation = self._loaded("fit", x[held_out], y[held_out])
             x, y = x[rest], y[rest]
         return DataLoader(x, y, batch_size, shuffle=shuffle), validation
 
@@ -390,7 +396,7 @@ class Trainer:
                     f"{type(given).__name__}"
                 )
             x, y = given
-            given = self._loaded("fit", x, y, 1024)
+            given = self._loaded("fit", x, y)
         if given.y is None:
             raise ValueError("fit: validation_data needs targets: (x, y)")
         check_finite("x of the validation data", given.x)
@@ -405,7 +411,8 @@ class Trainer:
     def _rehearse(self, loader: DataLoader) -> None:
         """Send a few rows through everything, so that what does not fit changes nothing."""
         assert loader.y is not None
-        x, y = loader.x[:REHEARSED].copy(), loader.y[:REHEARSED]
+        rows = some_rows(loader.y, REHEARSED)
+        x, y = loader.x[rows], loader.y[rows]
         state = generator().bit_generator.state
         try:
             x = x if loader.transform is None else loader.transform(x)
@@ -418,7 +425,7 @@ class Trainer:
             try:
                 number(name, metric(prediction, y))
             except ValueError:  # it may want more rows than these, or more kinds of them
-                if len(y) == REHEARSED and is_ours(metric):
+                if len(loader.y) >= REHEARSED and is_ours(metric):
                     raise
 
     def _check_parameters(self) -> None:
