@@ -424,10 +424,13 @@ def test_layers_agree_with_pytorch_at_first_and_second_order(case, training):
 def test_second_derivatives_of_a_gradient_that_is_a_constant(case):
     torch, layer, reference, x = both(case)
     found = []
-    for lib, model, make in ((autograd, layer, Tensor), (torch.autograd, reference, torch.tensor)):
-        inputs = [make(x, requires_grad=True)]
+    for lib, model, tensor, constant in (
+        (autograd, layer, Tensor, np.array),
+        (torch.autograd, reference, torch.tensor, torch.tensor),
+    ):
+        inputs = [tensor(x, requires_grad=True)]
         y = model(inputs[0])
-        (slope,) = lib.grad(y, inputs, make(random(*y.shape, seed=5)), create_graph=True)
+        (slope,) = lib.grad(y, inputs, constant(random(*y.shape, seed=5)), create_graph=True)
         found.append(lib.grad((slope * slope).sum() + y.sum(), inputs)[0])
     np.testing.assert_allclose(found[0].data, found[1].numpy(), atol=1e-9)
 
