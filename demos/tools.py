@@ -20,6 +20,12 @@ def load(name):
         return {key: file[key] for key in file.files}
 
 
+def digits():
+    """The digits: images (1797, 64), float32 from -1 to 1, and labels (1797,) from 0 to 9."""
+    data = load("digits")
+    return (data["images"].reshape(-1, 64) / 8 - 1).astype(np.float32), data["labels"]
+
+
 # ---- options ------------------------------------------------------------------------------------
 
 
