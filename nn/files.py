@@ -335,7 +335,7 @@ def _free_name(place: str, arrays: Arrays) -> str:
     """What an array is called in the file: by its place, where that can be the name of an entry."""
     if refusal(place) is None and place not in arrays:
         return place
-    return next(n for n in map("array/{}".format, itertools.count()) if n not in arrays)
+    return next(n for n in map("array/{}".format, itertools.count(len(arrays))) if n not in arrays)
 
 
 def _encoded_key(place: str, key: Any) -> Any:
