@@ -3,7 +3,7 @@
 A weight is (fan_out, fan_in): a layer makes fan_out numbers of fan_in numbers. What is called
 xavier here goes by Glorot elsewhere, and kaiming by He.
 
-May import: autograd, names, random.
+May import: autograd, names, random, functional.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
+from nn.functional.arguments import as_number
 from nn.names import unknown
 from nn.random import generator
 
@@ -69,8 +70,9 @@ def uniform_(
     >>> uniform_(Tensor([0.0, 0.0]), 2, 3).shape
     (2,)
     """
+    a, b = as_number("uniform_", "a", a), as_number("uniform_", "b", b)
     if not a <= b:
-        raise ValueError(f"uniform_: the bounds must have a <= b, got a={a}, b={b}")
+        raise ValueError(f"uniform_: the bounds must have a <= b, got a={a:g}, b={b:g}")
     return _tensor("uniform_", tensor).assign_(generator(rng).uniform(a, b, tensor.shape))
 
 
@@ -84,8 +86,7 @@ def normal_(
     >>> bool(np.std(normal_(Tensor(np.zeros(10_000)), std=2)).round() == 2)
     True
     """
-    if not std >= 0:
-        raise ValueError(f"normal_: std must be >= 0, got {std}")
+    mean, std = as_number("normal_", "mean", mean), as_number("normal_", "std", std, least=0)
     return _tensor("normal_", tensor).assign_(generator(rng).normal(mean, std, tensor.shape))
 
 
@@ -107,9 +108,14 @@ def trunc_normal_(
     >>> bool(np.max(abs(trunc_normal_(Tensor(np.zeros(1000))))) <= 2)
     True
     """
+    name = "trunc_normal_"
+    mean, std = as_number(name, "mean", mean), as_number(name, "std", std)
+    a, b = (as_number(name, *bound, finite=False) for bound in (("a", a), ("b", b)))
     if not (std > 0 and a <= b):
-        raise ValueError(f"trunc_normal_: needs std > 0 and a <= b, got std={std}, a={a}, b={b}")
-    shape = _tensor("trunc_normal_", tensor).shape
+        raise ValueError(
+            f"trunc_normal_: needs std > 0 and a <= b, got std={std:g}, a={a:g}, b={b:g}"
+        )
+    shape = _tensor(name, tensor).shape
     drawn = _truncated((a - mean) / std, (b - mean) / std, math.prod(shape), generator(rng))
     return tensor.assign_(np.clip(mean + std * drawn, a, b).reshape(shape))
 
@@ -145,7 +151,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     1.6666666666666667
     """
     if nonlinearity == "leaky_relu":
-        slope = 0.01 if param is None else param
+        slope = 0.01 if param is None else as_number("calculate_gain", "param", param)
         return math.sqrt(2 / (1 + slope * slope))
     if nonlinearity not in _GAINS:
         known = unknown("nonlinearity", nonlinearity, [*_GAINS, "leaky_relu"])

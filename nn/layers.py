@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd import Tensor
 from nn import activations, functional
-from nn.functional.arguments import as_input
+from nn.functional.arguments import as_input, as_number
 from nn.functional.layers import as_shape, batch_normalized, check_probability
 from nn.init import named_initializer, uniform_
 from nn.module import Module, Sequential
@@ -186,8 +186,11 @@ class BatchNorm1d(Module):
         bias: bool = True,
         dtype: Any = np.float32,
     ) -> None:
-        (num_features,) = _sizes("BatchNorm1d", num_features)
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        name = "BatchNorm1d"
+        (num_features,) = _sizes(name, num_features)
+        self.num_features = num_features
+        self.eps = as_number(name, "eps", eps, least=0)
+        self.momentum = None if momentum is None else _share(name, "momentum", momentum)
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = _constant(1, num_features, "weight", dtype) if affine else None
         self.bias = _constant(0, num_features, "bias", dtype) if affine and bias else None
@@ -259,7 +262,8 @@ class LayerNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         self.normalized_shape = as_shape(normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.eps = as_number("LayerNorm", "eps", eps, least=0)
+        self.elementwise_affine = elementwise_affine
         affine, shape = elementwise_affine, self.normalized_shape
         self.weight = _constant(1, shape, "weight", dtype) if affine else None
         self.bias = _constant(0, shape, "bias", dtype) if affine and bias else None
@@ -278,6 +282,12 @@ class LayerNorm(Module):
             f"{self.normalized_shape}, eps={self.eps}, "
             f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
         )
+
+
+def _share(name: str, option: str, value: Any) -> float:
+    if as_number(name, option, value) <= 1 and value >= 0:
+        return float(value)
+    raise ValueError(f"{name}: {option} must be in [0, 1], got {value}")
 
 
 def _constant(value: float, shape: Any, name: str, dtype: Any) -> Tensor:
@@ -330,6 +340,10 @@ class MLP(Sequential):
         rng: np.random.Generator | None = None,
     ) -> None:
         widths = _widths(sizes)
+        if not (init is None or isinstance(init, str) or callable(init)):
+            raise TypeError(
+                f"MLP: init must be a name or a function that fills a Tensor, got {init!r}"
+            )
         fill = named_initializer(init, rng) if isinstance(init, str) else init
         check_probability("MLP, dropout", dropout)
         if len(widths) == 2:

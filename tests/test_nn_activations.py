@@ -24,7 +24,15 @@ inf, nan = np.inf, np.nan
 CASES = {
     "ELU": (functional.elu, [{}, {"alpha": 2.0}, {"alpha": 0.0}]),
     "GELU": (functional.gelu, [{}, {"approximate": "tanh"}]),
-    "Hardtanh": (functional.hardtanh, [{}, {"min_val": -0.25, "max_val": 2.0}]),
+    "Hardtanh": (
+        functional.hardtanh,
+        [
+            {},
+            {"min_val": -0.25, "max_val": 2.0},
+            {"min_val": -inf},
+            {"min_val": -2.0, "max_val": inf},
+        ],
+    ),
     "LeakyReLU": (
         functional.leaky_relu,
         [{}, *({"negative_slope": slope} for slope in (0.0, 0.3, 1.0, 3.0, -0.5))],

@@ -666,12 +666,19 @@ WRONG_ARGUMENTS = {
     "Dropout above 1": (lambda: nn.Dropout(1.5), ValueError, r"in \[0, 1\], got 1\.5"),
     "Dropout below 0": (lambda: nn.Dropout(-0.1), ValueError, r"in \[0, 1\], got -0\.1"),
     "Dropout of nan": (lambda: nn.Dropout(math.nan), ValueError, r"in \[0, 1\], got nan"),
-    "Dropout with a seed": (
-        lambda: nn.Dropout(rng=3),
-        TypeError,
-        "numpy.random.Generator, got int",
+    "Dropout of text": (lambda: nn.Dropout("0.5"), TypeError, "p must be a number, got str"),
+    "BatchNorm1d, eps": (lambda: nn.BatchNorm1d(3, -1), ValueError, "eps .* at least 0, got -1"),
+    "BatchNorm1d, momentum": (
+        lambda: nn.BatchNorm1d(3, momentum=2), ValueError, r"momentum must be in \[0, 1\], got 2",
     ),
-}
+    "BatchNorm1d, kind of momentum": (
+        lambda: nn.BatchNorm1d(3, momentum="a"), TypeError, "momentum must be a number, got str",
+    ),
+    "LayerNorm, eps": (lambda: nn.LayerNorm(3, "a"), TypeError, "eps must be a number, got str"),
+    "Dropout with a seed": (
+        lambda: nn.Dropout(rng=3), TypeError, "numpy.random.Generator, got int",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("call, kind, message", WRONG_ARGUMENTS.values(), ids=WRONG_ARGUMENTS)
@@ -910,6 +917,7 @@ WRONG_MLPS = {
         ([2, 3, 1],), {"init": "glorot_uniforn"}, ValueError,
         "unknown initialiser 'glorot_uniforn'; did you mean 'glorot_uniform'",
     ),
+    "kind of initialiser": (([2, 1],), {"init": 3}, TypeError, "init must be a name or a .*got 3"),
     "kind of activation": (([2, 3, 1], 3), {}, TypeError, "function of x, got int"),
     "makes no Module": (([2, 3, 1], dict), {}, TypeError, "must make a Module, got {}"),
     "too few sizes": (([2],), {}, ValueError, r"input and output at least.*got \[2\]"),

@@ -63,7 +63,8 @@ def as_number(
     if not isinstance(value, Real):
         raise TypeError(f"{name}: {option} must be a number, got {type(value).__name__}")
     number = float(value)
-    if number > above and number >= least and (math.isfinite(number) or not finite):
+    beyond = number > above or above == -math.inf  # -inf is a number, too
+    if beyond and number >= least and (math.isfinite(number) or not finite):
         return number
     bounds = {f" above {above:g}": above > -math.inf, f" of at least {least:g}": least > -math.inf}
     raise ValueError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from numbers import Real
 from operator import index
 from typing import Any
 
@@ -314,7 +315,9 @@ def _along_channels(array: Any, x: Any) -> Any:
 
 
 def check_probability(name: str, p: float) -> float:
-    """p as a float; raises ValueError beyond [0, 1]."""
+    """p as a float; raises ValueError beyond [0, 1], TypeError for what is no number."""
+    if not isinstance(p, Real):
+        raise TypeError(f"{name}: p must be a number, got {type(p).__name__}")
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: p, the probability of a zero, must be in [0, 1], got {p}")
     return float(p)
