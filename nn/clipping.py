@@ -83,7 +83,10 @@ def _with_gradients(name: str, parameters: Any) -> list[Tensor]:
     given = list({id(p): p for p in parameters}.values())
     for parameter in given:
         if not isinstance(parameter, Tensor):
-            raise TypeError(f"{name}: parameters must be Tensors, got {type(parameter).__name__}")
+            raise TypeError(
+                f"{name}: parameters must be Tensors, got {type(parameter).__name__}; give it "
+                "model.parameters()"
+            )
     if not given:
         raise ValueError(
             f"{name}: there are no parameters; a generator that was gone through before is empty: "

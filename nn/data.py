@@ -13,6 +13,7 @@ import operator
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from numbers import Real
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -40,8 +41,10 @@ def _rows(what: str, data: Any) -> Any:
     try:
         array = np.asarray(data)
     except ValueError:
+        pair = isinstance(data, tuple) and len(data) == 2
         raise ValueError(
             f"{what} holds lists of unequal lengths; every row must have as many values"
+            + "; give x and y as two arguments, not as one tuple" * pair
         ) from None
     if not array.ndim:
         got = "one number" if array.dtype.kind in "biuf" else type(data).__name__
@@ -60,8 +63,8 @@ def _numbers(what: str, data: Any) -> Any:
 
 
 def _first(array: Any) -> str:
-    """The first value, as an error shows it."""
-    value = repr(array.flat[0])
+    """The first value that is no real number (or else the first), as an error shows it."""
+    value = repr(next((v for v in array.flat if not isinstance(v, Real)), array.flat[0]))
     return value if len(value) <= 40 else value[:37] + "..."
 
 

@@ -103,9 +103,11 @@ def load(
     wanted = None if like is None else _declared("load", like)
     with opened("load", path) as file:
         if "parts" in file.notes:
+            parts = file.notes["parts"]
             raise CheckpointError(
                 f"load: {file.path!r} is the checkpoint of a whole run; use "
-                f"load_checkpoint(path, name=object, ...). It holds: {_listed(file.notes['parts'])}"
+                f"load_checkpoint(path, name=object, ...). It holds: {_listed(parts)}"
+                f"{_weights(parts)}"
             )
         if wanted is not None:
             _fit(f"load: {file.path!r}", file.declared, wanted, type(like).__name__)
@@ -229,12 +231,18 @@ def _state(kind: str, part: Any) -> Any:
     return part.state_dict() if kind == "object" else part
 
 
+def _weights(parts: Any) -> str:
+    """Where the weights are in the checkpoint of a Trainer, which ModelCheckpoint writes."""
+    return '. The weights alone: load_checkpoint(path)["trainer"]["model"]' * ("trainer" in parts)
+
+
 def _check_part(file: OpenFile, name: str, part: Any) -> None:
     """That a part was saved, as the same kind of thing; and of a Module that the shapes fit."""
     where = f"load_checkpoint: {file.path!r}"
     saved = file.notes["parts"]
     if name not in saved:
-        raise CheckpointError(f"{where}: {unknown('part', name, saved)}")
+        hint = _weights(saved) if isinstance(part, Module) else ""
+        raise CheckpointError(f"{where}: {unknown('part', name, saved)}{hint}")
     kind, tree = saved[name]
     if kind != _kind("load_checkpoint", name, part):
         raise CheckpointError(

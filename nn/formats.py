@@ -74,7 +74,10 @@ def as_path(caller: str, path: Any, error: type[ValueError] = ValueError) -> str
     """The path as a str; raises `error` for a suffix that is none of ours."""
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str):
-        raise TypeError(f"{caller}: the path must be a str or a Path, got {type(path).__name__}")
+        raise TypeError(
+            f"{caller}: the path must be a str or a Path, and comes first; got "
+            f"{type(path).__name__}"
+        )
     if _suffix(text) not in _FORMATS:
         hint = ""
         if _suffix(text) in (".pt", ".pth", ".pkl", ".bin"):
@@ -147,6 +150,8 @@ def write(caller: str, path: str, arrays: Arrays, notes: dict[str, Any]) -> None
             f"{error.strerror or error}"
         ) from error
     except ValueError as error:  # a format that cannot hold something, a path with a NUL
+        if isinstance(error.__context__, KeyboardInterrupt):  # after which zipfile cannot close
+            raise error.__context__ from None
         raise CheckpointError(f"{caller}: {path!r} could not be written: {error}") from error
 
 

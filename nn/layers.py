@@ -81,9 +81,12 @@ class Linear(Module):
     def _wrong_width(self, shape: tuple[int, ...]) -> str:
         width = f"width {shape[-1]}, in an input" if shape else "a single number, an input"
         flat = len(shape) > 2 and math.prod(shape[1:]) == self.in_features
+        column = len(shape) == 1 and self.in_features == 1
         return (
             f"{self}: expected an input of width {self.in_features} (the length of its last axis), "
-            f"got {width} of shape {shape}" + ("; flatten it: x.reshape(len(x), -1)" * flat)
+            f"got {width} of shape {shape}"
+            + "; flatten it: x.reshape(len(x), -1)" * flat
+            + "; make it a column, a row a sample: x.reshape(-1, 1)" * column
         )
 
     def extra_repr(self) -> str:

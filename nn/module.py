@@ -373,6 +373,8 @@ def _layer(layer: Any) -> Module:
         cure = "; unpack it: Sequential(*layers)"
     elif isinstance(layer, type):
         cure = f"; make one: {layer.__name__}()"
+    elif isinstance(layer, str) or callable(layer):
+        cure = "; activations are Modules, too: nn.ReLU()"
     raise TypeError(f"Sequential takes Modules, got {type(layer).__name__}{cure}")
 
 

@@ -29,7 +29,12 @@ def manual_seed(seed: int) -> np.random.Generator:
     True
     """
     global _default
-    _default = np.random.default_rng(seed)
+    try:
+        _default = np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"manual_seed: the seed must be a whole number from 0 on, got {seed!r}"
+        ) from None
     return _default
 
 

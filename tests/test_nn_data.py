@@ -180,7 +180,7 @@ REFUSED = {
     "a generator": (lambda: DataLoader(i for i in X), TypeError, "got generator"),
     "a dict": (lambda: DataLoader({"x": 1}), TypeError, "got dict"),
     "names": (lambda: DataLoader(X[:2], ["a", "b"]), TypeError, "np.unique.*return_inverse"),
-    "objects": (lambda: DataLoader([[1, None]]), TypeError, "x must hold numbers, got object: 1"),
+    "objects": (lambda: DataLoader([[1, None]]), TypeError, "x must hold numbers, got object: N"),
     "complex": (lambda: DataLoader([1j]), TypeError, "x must hold numbers, got complex128: "),
     "dates": (lambda: DataLoader(np.array(["2020-01-01"], "M8")), TypeError, "got datetime64"),
     "masked": (lambda: DataLoader(np.ma.array([1, 2], mask=[0, 1])), TypeError, "filled"),

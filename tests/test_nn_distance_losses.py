@@ -169,8 +169,8 @@ def test_integer_predictions_become_float64():
 # ---- what is refused --------------------------------------------------------------------------
 
 MISFITS = {
-    "column and row": ((4, 1), (4,), r"\(4, 1\), the target \(4,\).*target\.reshape\(\(4, 1\)\)"),
-    "row and column": ((4,), (4, 1), r"\(4,\), the target \(4, 1\).*target\.reshape\(\(4,\)\)"),
+    "column and row": ((4, 1), (4,), r"\(4, 1\), the target \(4,\).*target\.reshape\(-1, 1\)"),
+    "row and column": ((4,), (4, 1), r"\(4,\), the target \(4, 1\).*target\.reshape\(-1\)"),
     "too few": ((4,), (3,), r"\(4,\), the target \(3,\).*one target for each element"),
     "broadcastable": ((4, 2), (2,), r"\(4, 2\), the target \(2,\)"),
     "number": ((4,), (), r"\(4,\), the target \(\)"),

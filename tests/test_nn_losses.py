@@ -243,7 +243,7 @@ WRONG = {
     "text": (["a", "b", "c"], TypeError, r"integer labels or probabilities, got <U1"),
     "too few": ([0, 1], ValueError, r"logits of shape \(3, 4\) need labels of shape \(3,\), or .*"
                                     r"probabilities of shape \(3, 4\), got shape \(2,\)"),
-    "a column": ([[0], [1], [2]], ValueError, r"got shape \(3, 1\); use labels\.reshape\(\(3,\)\)"),
+    "a column": ([[0], [1], [2]], ValueError, r"got shape \(3, 1\); use labels\.reshape\(-1\)"),
     "a number": (1, ValueError, r"got shape \(\)"),
     "too few probabilities": (np.ones((3, 3)), ValueError, r"got shape \(3, 3\)"),
     "one-hot integers": (np.eye(4, dtype=int)[:3], TypeError, r"must be floats, got int64.*astype"),
@@ -286,6 +286,10 @@ def test_wrong_settings_raise(make, message):
 
 KINDS = {
     "ignore_index": (lambda: nn.CrossEntropyLoss(ignore_index=None), r"integer, got NoneType"),
+    "data instead of options": (
+        lambda: nn.CrossEntropyLoss([[0.0, 1.0]], [1]),
+        r"call: CrossEntropyLoss\(\)\(prediction",
+    ),
     "ignore_index of nll": (lambda: nn.NLLLoss(ignore_index=1.0), r"NLLLoss: .*got float"),
     "smoothing": (lambda: nn.CrossEntropyLoss(label_smoothing="0.1"), r"a number, got str"),
     "weight": (lambda: nn.CrossEntropyLoss(["a"]), r"CrossEntropyLoss: cannot take the weight"),
@@ -362,7 +366,7 @@ NLL_WRONG = {
     "floats": ([0.0, 1.0], TypeError, r"labels must be integers, got float64"),
     "probabilities": (np.ones((2, 4)) / 4, ValueError, r"need labels of shape \(2,\), got shape"),
     "text": (["a", "b"], TypeError, r"must be integer labels, got <U1; number the classes"),
-    "a column": ([[0], [1]], ValueError, r"use labels\.reshape\(\(2,\)\)"),
+    "a column": ([[0], [1]], ValueError, r"use labels\.reshape\(-1\)"),
     "out of range": ([0, 4], ValueError, r"label 4 at position 1 is out of range"),
     "negative": ([-1, 0], ValueError, r"label -1 at position 0 is out of range"),
 }

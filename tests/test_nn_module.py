@@ -503,7 +503,9 @@ def test_a_subclass_of_sequential_keeps_attributes_of_its_own():
 NO_LAYERS = {
     "list": ([nn.ReLU()], r"got list; unpack it: Sequential\(\*layers\)"),
     "class": (nn.ReLU, r"got type; make one: ReLU\(\)"),
-    "function": (np.tanh, r"Sequential takes Modules, got ufunc"),
+    "function": (np.tanh, r"Sequential takes Modules, got ufunc; activations are Modules, too"),
+    "name": ("relu", r"got str; activations are Modules, too: nn.ReLU\(\)"),
+    "number": (3, r"Sequential takes Modules, got int$"),
 }
 
 

@@ -228,6 +228,9 @@ REFUSED = {
     "an array": (lambda o: o([P, np.ones(1)]), TypeError, r"parameter 1 must be a Tensor, got nd"),
     "one Tensor": (lambda o: o(P), TypeError, r"a list of Tensors, got one Tensor; write \w+\(\[p"),
     "the model": (lambda o: o(LAYER), TypeError, r"got Linear; write \w+\(model\.parameters\(\)\)"),
+    "a model of layers": (
+        lambda o: o(nn.Sequential(LAYER)), TypeError, r"got Sequ.*; write \w+\(model\.parameters",
+    ),
     "a set": (lambda o: o({P, Q}), TypeError, "parameters need an order, got a set; give a list"),
     "a set in a group": (lambda o: o([{"params": {P}}]), TypeError, "parameters need an order"),
     "a group of nothing": (lambda o: o([{"lr": 0.1}]), TypeError, r'a group is a dict'),

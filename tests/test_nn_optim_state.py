@@ -325,7 +325,7 @@ BAD = {
     "flag": (setting(amsgrad="no"), ["amsgrad must be True or False, got 'no'"]),
     "initial_lr": (setting(initial_lr=-1), ["initial_lr must be >= 0, got -1"]),
     "unknown setting": (
-        setting(momentun=0.9), ["group 0: unknown setting 'momentun'; Known: amsgrad, betas"],
+        setting(momentun=0.9), ["group 0: unknown setting 'momentun'. Known: amsgrad, betas"],
     ),
     "missing setting": (
         lambda s: s["param_groups"][1].pop("eps"), ["group 1: missing settings eps"],

@@ -406,11 +406,18 @@ REFUSED = {
         lambda t: t.fit(*late_label(90)), ValueError, "label 5 .* out of range",
     ),
     "names as labels": (lambda t: t.fit(X, np.where(Y, "a", "b")), TypeError, "np.unique"),
-    "nan": (lambda t: t.fit(BAD_X, Y), ValueError, r"x holds nan at \[7, 1\]"),
+    "nan": (lambda t: t.fit(BAD_X, Y), ValueError, r"x holds nan at \[7, 1\] .*; .* fill them"),
+    "inf": (
+        lambda t: t.fit(np.where(X > 0, np.inf, X), Y), ValueError, "inf at .* values; .* out$",
+    ),
+    "a column of labels": (lambda t: t.fit(X, Y[:, None]), ValueError, r"labels.reshape\(-1\)"),
+    "a run of another kind": (
+        lambda t: t.fit(X, Y, resume_from="run.pt"), ValueError, "resume_from: .* end in .npz",
+    ),
     "nan in the validation": (
         lambda t: t.fit(X, Y, validation_data=(BAD_X, Y)), ValueError, "x of the validation data",
     ),
-    "all held out": (lambda t: t.fit(X, Y, validation_split=1), ValueError, "below 1, got 1"),
+    "all held out": (lambda t: t.fit(X, Y, validation_split=1), ValueError, "below 1 .*, got 1"),
     "none held out": (
         lambda t: t.fit(X, Y, validation_split=0.001), ValueError, "holds out 0 and leaves 40",
     ),
@@ -431,7 +438,8 @@ REFUSED = {
     "unknown progress": (lambda t: t.fit(X, Y, progress="loud"), ValueError, "'loud'"),
     "no callback": (lambda t: t.fit(X, Y, callbacks=[print]), TypeError, "on_epoch_end.*print"),
     "a callback's class": (
-        lambda t: t.fit(X, Y, callbacks=[nn.EarlyStopping]), TypeError, "the class EarlyStopping",
+        lambda t: t.fit(X, Y, callbacks=[nn.EarlyStopping]), TypeError,
+        r"the class EarlyStopping; make one of it: EarlyStopping\(\.\.\.\)",
     ),
     "evaluate without targets": (lambda t: t.evaluate(X), ValueError, r"evaluate\(x, y\)"),
     "evaluate no rows at a time": (
@@ -463,7 +471,7 @@ MODEL = nn.Linear(2, 2)
 SGD = nn.optim.SGD(MODEL.parameters())
 LOSS = nn.CrossEntropyLoss()
 MADE_WRONG = {
-    "no model": (lambda: nn.Trainer(np.tanh, SGD, LOSS), TypeError, "model must be of Module"),
+    "no model": (lambda: nn.Trainer(np.tanh, SGD, LOSS), TypeError, "model must be a Module"),
     "an optimiser's name": (lambda: nn.Trainer(MODEL, "adam", LOSS), TypeError, r"nn\.optim\.Adam"),
     "an optimiser's class": (
         lambda: nn.Trainer(MODEL, nn.optim.SGD, LOSS), TypeError, "got the class SGD",
@@ -484,9 +492,9 @@ MADE_WRONG = {
         lambda: nn.Trainer(MODEL, SGD, LOSS, {"lr": nn.accuracy}), TypeError, "not called .*'lr'",
     ),
     "a metric without a name": (
-        lambda: nn.Trainer(MODEL, SGD, LOSS, {1: nn.accuracy}), TypeError, "got 1: ",
+        lambda: nn.Trainer(MODEL, SGD, LOSS, {1: nn.accuracy}), TypeError, "called 1$",
     ),
-    "a number for metrics": (lambda: nn.Trainer(MODEL, SGD, LOSS, 3), TypeError, "'int': 3"),
+    "a number for metrics": (lambda: nn.Trainer(MODEL, SGD, LOSS, 3), TypeError, "got 3, called"),
     "text as clip_norm": (
         lambda: nn.Trainer(MODEL, SGD, LOSS, clip_norm="1"), ValueError, "a number > 0 .* got '1'",
     ),
@@ -548,6 +556,11 @@ def test_a_loss_with_many_numbers_is_refused():
         t.fit(X, Y, progress=False)
 
 
+def test_a_single_sample_is_told_to_be_a_row():
+    with pytest.raises(ValueError, match=r"shape \(2,\), .*an axis of rows before it: x\[None\]"):
+        trainer(nn.Linear(2, 3)).predict(X[0])
+
+
 def test_a_model_that_mixes_rows_is_refused():
     class Mean(nn.Module):
         def __init__(self):
@@ -558,5 +571,5 @@ def test_a_model_that_mixes_rows_is_refused():
 
     model = Mean()
     t = nn.Trainer(model, nn.optim.SGD(model.parameters()), LOSS)
-    with pytest.raises(ValueError, match=r"a row for each row .* 40 rows it gave the shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"a row for each row .* 40 rows, .* the shape \(2,\)"):
         t.predict(X)

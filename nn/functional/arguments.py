@@ -17,9 +17,9 @@ import numpy as np
 from autograd import Tensor
 
 __all__ = [
-    "Kept", "REDUCTIONS", "as_constant", "as_floats", "as_input", "as_number", "as_tensor",
-    "check_ignore_index", "check_reduction", "check_smoothing", "paired", "reduced", "share_of",
-    "values",
+    "Kept", "REDUCTIONS", "any_rows", "as_constant", "as_floats", "as_input", "as_number",
+    "as_tensor", "check_ignore_index", "check_reduction", "check_smoothing", "paired", "reduced",
+    "share_of", "values",
 ]  # fmt: skip
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -89,7 +89,10 @@ class Kept:
 
 
 def check_reduction(name: str, reduction: str) -> None:
-    """Raise ValueError for an unknown reduction."""
+    """Raise ValueError for an unknown reduction, TypeError for what is no name."""
+    if not isinstance(reduction, str):
+        got = type(reduction).__name__
+        raise TypeError(f"{name}: reduction must be a str, got {got}{_later(name)}")
     if reduction not in REDUCTIONS:
         raise ValueError(f"{name}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
 
@@ -105,7 +108,13 @@ def check_ignore_index(name: str, ignore_index: int) -> None:
     if not isinstance(ignore_index, Integral):
         raise TypeError(
             f"{name}: ignore_index must be an integer, got {type(ignore_index).__name__}"
+            + _later(name)
         )
+
+
+def _later(name: str) -> str:
+    """What to say where a Module, made of options, may have been given the data."""
+    return f"; the data come in a second call: {name}()(prediction, target)" * (name[-4:] == "Loss")
 
 
 def as_constant(name: str, option: str, value: Any, dtype: Any = None) -> Any:
@@ -114,7 +123,9 @@ def as_constant(name: str, option: str, value: Any, dtype: Any = None) -> Any:
         return None
     tensor = as_tensor(name, option, value)
     if tensor.requires_grad:
-        raise TypeError(f"{name}: {option} is a constant, without a gradient; use its .detach()")
+        raise TypeError(
+            f"{name}: {option} is a constant, without a gradient; use its .detach(){_later(name)}"
+        )
     return np.array(tensor.data, dtype or (tensor.dtype if tensor.dtype.kind == "f" else float))
 
 
@@ -130,11 +141,16 @@ def paired(name: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:
         return prediction, target
     cure = "give one target for each element of the prediction"
     if prediction.size == target.size:
-        cure = f"reshape the target: target.reshape({prediction.shape})"
+        cure = f"reshape the target: target.reshape({any_rows(prediction.shape)})"
     raise ValueError(
         f"{name}: the prediction has shape {prediction.shape}, the target {target.shape}; "
         f"they must be the same; {cure}"
     )
+
+
+def any_rows(shape: tuple[int, ...]) -> str:
+    """What to write into reshape() for this shape, with however many rows: "-1, 1"."""
+    return ", ".join(map(str, (-1, *shape[1:]))) if shape else "()"
 
 
 def share_of(reduction: str, count: Any) -> float:

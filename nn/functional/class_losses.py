@@ -17,6 +17,7 @@ import numpy as np
 from autograd import Tensor, log_softmax, primitive, softmax
 from nn.functional.arguments import (
     Kept,
+    any_rows,
     as_constant,
     as_floats,
     as_input,
@@ -248,7 +249,8 @@ def _check_labels(name: str, labels: Any, shape: tuple[int, ...], axis: int) -> 
         raise ValueError(
             f"{name}: {_PREDICTIONS[name]} of shape {shape} need labels of shape {outer}{other}, "
             f"got shape {labels.shape}"
-            + (f"; use labels.reshape({outer})" if labels.size == math.prod(outer) else "")
+            + f"; use labels.reshape({any_rows(outer)})" * (labels.size == math.prod(outer))
+            + "; the prediction comes first, then the labels" * (labels.ndim > len(shape))
         )
     if labels.dtype.kind not in "iu" and labels.size:
         raise TypeError(
@@ -272,6 +274,8 @@ def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:
     raise ValueError(
         f"{name}: label {labels[place]}{at} is out of range: with {classes} classes labels go from "
         f"0 to {classes - 1} (and ignore_index, {ignore_index}, is passed over)"
+        + "; with one output, use binary_cross_entropy_with_logits instead"
+        * (classes == 1)
     )
 
 

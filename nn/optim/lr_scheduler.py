@@ -231,7 +231,8 @@ class MultiStepLR(LRScheduler):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
-        self.milestones, self.gamma = list(milestones), gamma
+        listed = list(milestones) if isinstance(milestones, Iterable) else milestones
+        self.milestones, self.gamma = listed, gamma
         super().__init__(optimizer, last_epoch)
 
     def check(self) -> None:

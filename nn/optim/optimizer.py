@@ -292,7 +292,8 @@ class Optimizer:
         name = type(self).__name__
         if not isinstance(parameter, Tensor):
             raise TypeError(
-                f"{name}: parameter {position} must be a Tensor, got {type(parameter).__name__}"
+                f"{name}: parameter {position} must be a Tensor, got {type(parameter).__name__}; "
+                f"give it the parameters of a model: {name}(model.parameters())"
             )
         if not parameter.is_leaf:
             raise ValueError(
@@ -305,10 +306,9 @@ class Optimizer:
         name = type(self).__name__
         if isinstance(params, Tensor):
             raise TypeError(f"{name} takes a list of Tensors, got one Tensor; write {name}([p])")
-        if not isinstance(params, Iterable):
-            cure = ""
-            if hasattr(params, "parameters"):
-                cure = f"; write {name}(model.parameters())"
+        of_module = hasattr(params, "parameters")  # a Sequential is iterable, too
+        if of_module or not isinstance(params, Iterable):
+            cure = f"; write {name}(model.parameters())" * of_module
             raise TypeError(f"{name} takes a list of Tensors, got {type(params).__name__}{cure}")
         if not isinstance(params, (set, frozenset)):
             params = list(params)

@@ -33,8 +33,10 @@ def _told(value: Any) -> str:
 
 def check_kind(name: str, value: Any, kind: type, example: str) -> None:
     if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
         raise TypeError(
-            f"Trainer: {name} must be of {kind.__name__}, such as {example}; got {_told(value)}"
+            f"Trainer: {name} must be {article} {kind.__name__}, such as {example}; "
+            f"got {_told(value)}"
         )
 
 
@@ -74,10 +76,12 @@ def check_scalar(loss: Any) -> None:
 def check_finite(name: str, array: np.ndarray) -> None:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        others = np.count_nonzero(~np.isfinite(array)) - 1
         raise ValueError(
-            f"fit: {name} holds {array[place]} at {list(place)} (row, ...), and "
-            f"{np.count_nonzero(~np.isfinite(array)) - 1} more; take such rows out, or fill them: "
-            "np.nan_to_num"
+            f"fit: {name} holds {array[place]} at {list(place)} (the row comes first)"
+            + f", and {others:,} more such values" * bool(others)
+            + "; leave such rows out"
+            + ", or fill them: np.nan_to_num makes each nan a 0" * bool(np.isnan(array[place]))
         )
 
 
@@ -85,10 +89,12 @@ def checked_callbacks(callbacks: Any) -> list[Any]:
     methods = [name for name in vars(Callback) if name.startswith("on_")]
     listed = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     for callback in listed:
-        if isinstance(callback, type) or not any(hasattr(callback, name) for name in methods):
+        is_class = isinstance(callback, type)
+        if is_class or not any(hasattr(callback, name) for name in methods):
             raise TypeError(
                 f"fit: a callback is an object with some of the methods {', '.join(methods)}; "
                 f"got {_told(callback)}"
+                + (f"; make one of it: {callback.__name__}(...)" if is_class else "")
             )
     return listed
 
@@ -146,8 +152,9 @@ def named_metrics(metrics: Any, loss: Any) -> dict[str, Callable[[Any, Any], Any
         function = known_metrics.by_name(metric) if isinstance(metric, str) else metric
         if not callable(function) or not isinstance(name, str) or name in _TAKEN:
             raise TypeError(
-                "Trainer: a metric is a name or a function of (prediction, target), not called "
-                f"{', '.join(map(repr, _TAKEN))}; got {name!r}: {metric!r}"
+                'Trainer: a metric is a name such as "accuracy", or a function of (prediction, '
+                f"target) that is not called {', '.join(map(repr, _TAKEN))}; got "
+                f"{metric!r}, called {name!r}"
             )
         if name in found:
             raise ValueError(
@@ -180,4 +187,6 @@ def number(name: str, value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         pass
     got = f"an array of shape {shape}" if shape else type(value).__name__
-    raise TypeError(f"the metric {name!r} must give one number, got {got}")
+    raise TypeError(
+        f"Trainer: the metric {name!r} must give one number, got {got}; take the mean of it"
+    )

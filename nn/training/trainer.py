@@ -20,6 +20,7 @@ from autograd import Tensor, enable_grad, no_grad
 from nn.clipping import clip_grad_norm_
 from nn.data import DataLoader
 from nn.files import load_checkpoint
+from nn.formats import as_path
 from nn.module import Module
 from nn.optim import Optimizer
 from nn.optim.lr_scheduler import ReduceLROnPlateau
@@ -135,6 +136,8 @@ class Trainer:
         if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 1:
             raise ValueError(f"fit: epochs must be a whole number >= 1, got {epochs!r}")
         show = reporter(progress)
+        if resume_from is not None:
+            as_path("fit: resume_from", resume_from)
         train, validation = self._data(x, y, batch_size, validation_split, validation_data, shuffle)
         self._check_parameters()
         self._rehearse(train)
@@ -331,9 +334,10 @@ class Trainer:
         prediction = self.model(x)
         array = prediction.data if isinstance(prediction, Tensor) else np.asarray(prediction)
         if array.shape[:1] != (len(x),):
+            one = "; a single sample wants an axis of rows before it: x[None]" * (np.ndim(x) == 1)
             raise ValueError(
-                f"the model must give a row for each row it gets: for {len(x)} rows it gave the "
-                f"shape {array.shape}"
+                f"the model must give a row for each row it gets: for {len(x)} rows, shape "
+                f"{np.shape(x)}, it gave the shape {array.shape}{one}"
             )
         return array
 
@@ -361,7 +365,7 @@ class Trainer:
         if isinstance(share, bool) or not isinstance(share, Real) or not 0 <= share < 1:
             raise ValueError(
                 "fit: validation_split is the share of the rows to hold back, at least 0 and below "
-                f"1, got {share!r}"
+                f"1 (0.2 for 20%), got {share!r}"
             )
         if share and given is not None:
             raise ValueError("fit: give validation_split or validation_data, not both")
@@ -419,6 +423,13 @@ class Trainer:
             with self._modes(self.model.eval), no_grad():
                 prediction = self._predicted(x)
                 check_scalar(self.loss(Tensor(prediction), y))
+        except Exception as error:
+            if hasattr(error, "add_note"):  # from Python 3.11 on
+                error.add_note(
+                    f"fit tried {len(rows)} rows of the data before its first step; nothing has "
+                    "changed"
+                )
+            raise
         finally:
             generator().bit_generator.state = state
         for name, metric in self.metrics.items():
@@ -436,8 +447,12 @@ class Trainer:
         bad = [n for n, p in self.model.named_parameters() if not np.all(np.isfinite(p.data))]
         weights = (
             f"The weights were so already: {', '.join(bad)}. The steps before were too large: try "
-            "a smaller learning rate, or clip_norm=1.0"
-            if bad else "The weights are still finite: the loss or a layer cannot take these values"
+            "a smaller learning rate, inputs and targets of a usual size (nn.standardize), or "
+            "clip_norm=1.0"
+            if bad else
+            "The weights are still finite: either they have grown too large (try a smaller "
+            "learning rate, or nn.standardize for inputs and targets), or the loss or a layer "
+            "cannot take these values"
         )  # fmt: skip
         return (
             f"fit: the loss is {value} in epoch {self.epoch + 1}, batch "
