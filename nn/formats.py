@@ -355,12 +355,17 @@ def _write_npz(file: BinaryIO, arrays: Arrays, notes: dict[str, Any]) -> None:
     """The arrays as np.savez stores them, then the notes; the seal is the comment at the end."""
     import zipfile
 
-    with zipfile.ZipFile(file, "w") as archive:  # type: ignore[arg-type]
+    archive = zipfile.ZipFile(file, "w")  # type: ignore[arg-type]
+    try:
         regions = [_add(archive, file, name, array) for name, array in arrays.items()]
         digests = {name: _sha256(_bytes(array)) for name, array in arrays.items()}
         text = _notes_text(notes, digests).encode("ascii")
         _add(archive, file, _NOTES, np.frombuffer(text, np.uint8))
         archive.comment = f"{_SEAL}{64 * '0'}".encode()
+        archive.close()
+    except BaseException:  # which an attempt to close would hide, by an error of its own
+        archive.fp = None
+        raise
     end = file.seek(-len(archive.comment), os.SEEK_END)
     seal = _sealed(file, regions, end)
     file.seek(end)

@@ -4,6 +4,7 @@ Damage to our own files, bit by bit, and checkpoints of whole runs are in test_n
 """
 
 import builtins
+import contextlib
 import io
 import json
 import os
@@ -470,6 +471,21 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
     assert path.read_bytes() == old and os.listdir(tmp_path) == [path.name]
     if seen is nn.CheckpointError:
         assert "what was there is as it was: No space left on device" in str(caught.value)
+
+
+def test_ctrl_c_within_zipfile_stays_ctrl_c(tmp_path, monkeypatch):
+    opened, streams = zipfile.ZipFile.open, []
+
+    def interrupted(*arguments):
+        streams.append(opened(*arguments))  # left open, so that the archive cannot be closed
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        nn.save(tmp_path / "a.npz", {"a": np.ones(2)})
+    assert len(streams) == 1 and not os.listdir(tmp_path)
+    with contextlib.suppress(AttributeError):  # it has no file any more
+        streams[0].close()
 
 
 @both
