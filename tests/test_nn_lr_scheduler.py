@@ -283,6 +283,17 @@ def test_several_schedulers_of_one_optimiser_are_chained_as_in_pytorch(names, th
     assert_same(rates(OURS, cases), rates(theirs, cases))
 
 
+def test_a_wave_that_is_damped_to_below_its_floor_stays_above_0(theirs):
+    """Where PyTorch's rates become negative."""
+    cases = [
+        ("ExponentialLR", {"gamma": 0.9}),
+        ("CosineAnnealingLR", {"T_max": 20, "eta_min": 0.05}),
+    ]
+    found, expected = (np.array(rates(lib, cases))[:, 0] for lib in (OURS, theirs))
+    np.testing.assert_allclose(found[:22], expected[:22], rtol=1e-12)
+    assert expected.min() < -0.4 and 0.015 < found[22:].min() and found[22:].max() < 0.051
+
+
 @pytest.mark.parametrize("case", [c for c in CASES if not c.startswith("plateau")])
 def test_a_second_scheduler_goes_on_from_the_rate_there_is(case, theirs):
     found = []
