@@ -392,6 +392,11 @@ def late_label(row):
     return x, y
 
 
+class Misspelled(nn.Callback):
+    def on_train_batch_end(self, trainer):
+        """As Keras calls it."""
+
+
 REFUSED = {
     "no epochs": (lambda t: t.fit(X, Y, epochs=0), ValueError, "a whole number >= 1, got 0"),
     "half an epoch": (lambda t: t.fit(X, Y, epochs=0.5), ValueError, "got 0.5"),
@@ -437,6 +442,10 @@ REFUSED = {
     "a loader without targets": (lambda t: t.fit(nn.DataLoader(X)), ValueError, "needs targets"),
     "unknown progress": (lambda t: t.fit(X, Y, progress="loud"), ValueError, "'loud'"),
     "no callback": (lambda t: t.fit(X, Y, callbacks=[print]), TypeError, "on_epoch_end.*print"),
+    "a callback's misspelled method": (
+        lambda t: t.fit(X, Y, callbacks=[Misspelled()]), TypeError,
+        "unknown method of a callback, in Misspelled: 'on_train_batch_end'; did you mean",
+    ),
     "a callback's class": (
         lambda t: t.fit(X, Y, callbacks=[nn.EarlyStopping]), TypeError,
         r"the class EarlyStopping; make one of it: EarlyStopping\(\.\.\.\)",

@@ -1,6 +1,6 @@
 """What `Trainer` checks before it changes anything, and how it reads its arguments.
 
-May import: autograd, functional, losses, metrics, training.callbacks.
+May import: autograd, names, functional, losses, metrics, training.callbacks.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from autograd import Tensor
 from nn import metrics as known_metrics
 from nn.functional import binary_cross_entropy_with_logits
 from nn.losses import BCEWithLogitsLoss
+from nn.names import unknown
 from nn.training.callbacks import Callback
 
 __all__ = [
@@ -66,10 +67,15 @@ def check_scheduler(scheduler: Any, optimizer: Any) -> None:
 
 
 def check_scalar(loss: Any) -> None:
-    if not isinstance(loss, Tensor) or loss.shape != ():
-        what = f"shape {loss.shape}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+    if not isinstance(loss, Tensor):
         raise ValueError(
-            f"fit: the loss must be a Tensor with one number, got {what}; take the mean of it"
+            f"fit: the loss must be a Tensor with one number, got {type(loss).__name__}; return "
+            "what was computed of the prediction, without float(), .item() or .data on the way"
+        )
+    if loss.shape != ():
+        raise ValueError(
+            f"fit: the loss must be a Tensor with one number, got shape {loss.shape}; take the "
+            "mean of it"
         )
 
 
@@ -96,6 +102,10 @@ def checked_callbacks(callbacks: Any) -> list[Any]:
                 f"got {_told(callback)}"
                 + (f"; make one of it: {callback.__name__}(...)" if is_class else "")
             )
+        for name in dir(callback):  # a name misspelled, or Keras', would never be called
+            if name.startswith("on_") and name not in methods:
+                what = f"method of a callback, in {type(callback).__name__}:"
+                raise TypeError(f"fit: {unknown(what, name, methods)}")
     return listed
 
 
