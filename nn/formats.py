@@ -150,8 +150,6 @@ def write(caller: str, path: str, arrays: Arrays, notes: dict[str, Any]) -> None
             f"{error.strerror or error}"
         ) from error
     except ValueError as error:  # a format that cannot hold something, a path with a NUL
-        if isinstance(error.__context__, KeyboardInterrupt):  # after which zipfile cannot close
-            raise error.__context__ from None
         raise CheckpointError(f"{caller}: {path!r} could not be written: {error}") from error
 
 
