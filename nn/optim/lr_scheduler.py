@@ -176,9 +176,10 @@ class LRScheduler:
         change = now - before
         if before == self.floor:  # the start of a group to be woken by hand: the proportion is
             before, now = self._pair(epoch, self.floor + 1)  # that of any other start
-        if before == self.floor or lr < self.floor < before < now:
-            return lr + change  # the bottom of a wave, or lr lies below: there is no proportion
-        return self.floor + (lr - self.floor) * (now - self.floor) / (before - self.floor)
+        if before == self.floor:  # the bottom of a wave: there is none
+            return lr + change
+        new = self.floor + (lr - self.floor) * (now - self.floor) / (before - self.floor)
+        return new if new >= 0 else lr * now / before  # it was changed to below the floor
 
     def _pair(self, epoch: int, initial_lr: float) -> tuple[float, float]:
         """The rates of the epoch before, and of this one."""
