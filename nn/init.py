@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -298,3 +298,12 @@ def named_initializer(
     if found is None:
         raise ValueError(unknown("initialiser", name, _NAMED))
     return found if found in (zeros_, ones_) else lambda tensor: found(tensor, rng=rng)
+
+
+if not TYPE_CHECKING:  # for which a module with __getattr__ would have every name
+
+    def __getattr__(name: str) -> Any:
+        """Raise AttributeError; for a name of Glorot's or He's, with ours."""
+        found = _NAMED.get(name.removesuffix("_"))
+        hint = f"; it is nn.init.{found.__name__} here" if found else ""
+        raise AttributeError(f"module 'nn.init' has no attribute {name!r}{hint}")

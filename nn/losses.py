@@ -106,6 +106,8 @@ class SmoothL1Loss(_Loss):
 class BCELoss(_Loss):
     """Binary cross-entropy of probabilities; see `nn.functional.binary_cross_entropy`.
 
+    Put a Sigmoid before it, or better use BCEWithLogitsLoss without one.
+
     >>> BCELoss()(Tensor([0.5, 0.5]), [0, 1])
     Tensor(0.69314718)
     """
@@ -120,6 +122,8 @@ class BCELoss(_Loss):
 class BCEWithLogitsLoss(_Loss):
     """Binary cross-entropy of logits; see `nn.functional.binary_cross_entropy_with_logits`.
 
+    Put no Sigmoid before it: it makes the probabilities itself, and safely.
+
     >>> BCEWithLogitsLoss()(Tensor([0.0, 1000.0]), [0, 1])
     Tensor(0.34657359)
     """
@@ -133,8 +137,10 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class CrossEntropyLoss(_Loss):
-    """-log of the probability that softmax(logits) gives to the target; see
-    `nn.functional.cross_entropy`.
+    """-log of the probability that softmax(logits) gives to the target.
+
+    It takes logits, so put no Softmax before it, and integer labels (n,), or probabilities. Options
+    and errors are those of `nn.functional.cross_entropy`.
 
     >>> CrossEntropyLoss()(Tensor([[0.0, 0.0], [0.0, 0.0]]), [0, 1])
     Tensor(0.69314718)
@@ -161,6 +167,8 @@ class CrossEntropyLoss(_Loss):
 
 class NLLLoss(_Loss):
     """-log of the probability of the label, from log probabilities; see `nn.functional.nll_loss`.
+
+    Put a LogSoftmax before it, or use CrossEntropyLoss without one.
 
     >>> NLLLoss()(np.log([[0.5, 0.5], [0.5, 0.5]]), [0, 1])
     Tensor(0.69314718)

@@ -223,6 +223,20 @@ def test_an_unknown_name_is_told_the_nearest(name):
         init.named_initializer(name)
 
 
+OTHER_NAMES = {"glorot_uniform_": "xavier_uniform_", "he_normal": "kaiming_normal_"}
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_names_of_glorot_and_he_lead_to_ours(name):
+    with pytest.raises(AttributeError, match=f"'{name}'; .* nn.init.{OTHER_NAMES[name]}"):
+        getattr(init, name)
+
+
+def test_a_name_that_nobody_has_is_missing():
+    with pytest.raises(AttributeError, match="module 'nn.init' has no attribute 'lecun_normal_'$"):
+        _ = init.lecun_normal_
+
+
 # ---- what is refused --------------------------------------------------------------------------
 
 WRONG = {
