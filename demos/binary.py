@@ -2,8 +2,8 @@
 
 1. The smallest task: 0 -> 0 and 1 -> 1, by a network of 1 input, 2 hidden units and 1 output, which
    a sigmoid makes a probability p. The loss is the binary cross-entropy: -log p where the answer is
-   1, -log(1 - p) where it is 0. Adam takes 1,000 steps, in the loop that everyone knows. Expected:
-   a loss of about 0.003 at the end, and predictions of about 0.003 and 0.997.
+   1, -log(1 - p) where it is 0. Adam takes 1,000 steps, in a loop that is written out. Expected: a
+   loss of about 0.003 at the end, and predictions of about 0.003 and 0.997.
 2. Real data: 569 tumours by 30 measurements each, malignant or benign (Wisconsin, 1993). A quarter
    is held out, both kinds in proportion. The measurements are standardised: mean 0 and standard
    deviation 1 in the training part. The network gives a logit, and the loss makes the probability

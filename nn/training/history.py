@@ -53,7 +53,8 @@ class History:
         return f"History({len(self)} epoch{'s' * (len(self) != 1)}{': ' * bool(last)}{last})"
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the curves, training and validation together; returns matplotlib's Figure.
+        """Draw the curves, training and validation together, three figures in a row; returns
+        matplotlib's Figure.
 
         Args: path, a file to save the picture in (.png, .svg, .pdf). Without one, a notebook shows
             the Figure, and a script shows it by `matplotlib.pyplot.show()`.
@@ -70,11 +71,11 @@ class History:
         names = [
             n for n in self.history if n.removeprefix("val_") == n or n[4:] not in self.history
         ]
-        figure, axes = pyplot.subplots(
-            1, len(names), figsize=(4.2 * len(names), 3.2), squeeze=False, layout="constrained"
-        )
-        for axis, name in zip(axes[0], names):
-            self._draw(axis, name)
+        columns = min(len(names), 3)
+        rows = -(-len(names) // columns)
+        figure = pyplot.figure(figsize=(4.2 * columns, 3.2 * rows), layout="constrained")
+        for place, name in enumerate(names, 1):
+            self._draw(figure.add_subplot(rows, columns, place), name)
         if path is not None:
             figure.savefig(path, dpi=120)
             pyplot.close(figure)
@@ -89,5 +90,5 @@ class History:
             axis.plot(epochs, self.history[f"val_{name}"], marker=marker, label="validation")
             axis.legend()
         axis.set(title=name.replace("_", " "), xlabel="epoch")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.grid(alpha=0.3)
