@@ -362,6 +362,18 @@ def test_history_plots_itself(tmp_path):
     assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_pictures_of_many_figures_have_rows():
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="draws")
+    history = nn.History()
+    history.append(dict.fromkeys(["loss", "val_loss", "a", "b", "c", "lr"], 0.5))
+    figure = history.plot()
+    assert [axis.get_subplotspec().get_geometry()[:2] for axis in figure.axes] == [(2, 3)] * 5
+    low, high = figure.axes[0].get_xlim()
+    ticks = figure.axes[0].xaxis.get_majorticklocs()
+    assert [t for t in ticks if low <= t <= high] == [1], "the ticks of one epoch"
+    pyplot.close(figure)
+
+
 def test_without_matplotlib_history_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     history = nn.History()

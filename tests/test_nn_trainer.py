@@ -440,6 +440,9 @@ REFUSED = {
         lambda t: t.fit(nn.DataLoader(X, Y), Y), ValueError, "holds its targets",
     ),
     "a loader without targets": (lambda t: t.fit(nn.DataLoader(X)), ValueError, "needs targets"),
+    "resumed from no checkpoint": (
+        lambda t: t.fit(X, Y, resume_from="run.pt"), ValueError, "must end in .npz",
+    ),
     "unknown progress": (lambda t: t.fit(X, Y, progress="loud"), ValueError, "'loud'"),
     "no callback": (lambda t: t.fit(X, Y, callbacks=[print]), TypeError, "on_epoch_end.*print"),
     "a callback's misspelled method": (

@@ -19,7 +19,7 @@ import numpy as np
 from autograd import Tensor, enable_grad, no_grad
 from nn.clipping import clip_grad_norm_
 from nn.data import DataLoader
-from nn.files import load_checkpoint
+from nn.files import CheckpointNotFoundError, load_checkpoint
 from nn.formats import as_path
 from nn.module import Module
 from nn.optim import Optimizer
@@ -243,16 +243,18 @@ class Trainer:
 
     def _take_place(self, train: DataLoader, path: Any) -> None:
         """Go on where a saved run was: in its data, its open epoch and its number of epochs."""
-        if path is not None and os.path.exists(path):
+        if path is not None:
             self._incoming, resumed = train, self._resumed
             try:  # with the loader, so that data that do not fit undo the loading, too
                 load_checkpoint(path, trainer=self)
+                return
+            except CheckpointNotFoundError:
+                pass  # the first time
             except BaseException:
                 self._resumed = resumed
                 raise
             finally:
                 self._incoming = None
-            return
         self._first = self.epoch
         if self._resumed is None:
             self._running = _Running()
