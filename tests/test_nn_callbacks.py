@@ -462,6 +462,19 @@ def test_the_bar_is_closed_after_an_error(monkeypatch):
     assert shown[0].bar is None
 
 
+def test_nothing_is_said_after_an_error(capsys):
+    class Broken(nn.Callback):
+        def on_train_begin(self, trainer):
+            trainer.say("begun")
+            raise RuntimeError("broken")
+
+    t = trainer()
+    with pytest.raises(RuntimeError):
+        t.fit(X, Y, callbacks=[Broken()])
+    t.say("more")
+    assert capsys.readouterr().out == "begun\n"
+
+
 def test_small_figures_keep_their_digits():
     lines = progress.Lines()
     lines.start(1, 1, 1)

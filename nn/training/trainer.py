@@ -146,16 +146,16 @@ class Trainer:
         self._take_place(train, resume_from)
         self._loader, self._callbacks, self._reporter = train, callbacks, show
         self._stop = self.history.interrupted = False
-        self._call("on_train_begin")
-        if self._resumed is not None:
-            _restore_callbacks(callbacks, self._resumed["callbacks"])
-        self._resumed = None
-        with self._modes(self._train), enable_grad(), _Interrupts() as interrupts:
-            try:
+        try:
+            self._call("on_train_begin")
+            if self._resumed is not None:
+                _restore_callbacks(callbacks, self._resumed["callbacks"])
+            self._resumed = None
+            with self._modes(self._train), enable_grad(), _Interrupts() as interrupts:
                 self._run(self._first + int(epochs), validation, interrupts)
-            finally:
-                show.close()
-                self._reporter = Silent()
+        finally:
+            show.close()
+            self._reporter = Silent()
         return self.history
 
     def stop(self) -> None:
