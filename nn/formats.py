@@ -140,10 +140,9 @@ def _native(dtype: np.dtype) -> np.dtype:
 
 def write(caller: str, path: str, arrays: Arrays, notes: dict[str, Any]) -> None:
     """Put a new file in the place of an old one, at once."""
-    writer = _FORMATS[_suffix(path)].writer(caller)
     try:
         with _replacing(path) as file:
-            writer(file, arrays, notes)
+            _FORMATS[_suffix(path)].writer(caller, file, arrays, notes)
     except OSError as error:
         raise CheckpointError(
             f"{caller}: {path!r} could not be written, and what was there is as it was: "
@@ -345,11 +344,7 @@ class _Member(NamedTuple):
     header: int  # bytes before the values
 
 
-def _npz_writer(caller: str) -> Callable[[BinaryIO, Arrays, dict[str, Any]], None]:
-    return _write_npz
-
-
-def _write_npz(file: BinaryIO, arrays: Arrays, notes: dict[str, Any]) -> None:
+def _write_npz(caller: str, file: BinaryIO, arrays: Arrays, notes: dict[str, Any]) -> None:
     """The arrays as np.savez stores them, then the notes; the seal is the comment at the end."""
     import zipfile
 
@@ -528,11 +523,6 @@ _SAFETENSORS_DTYPES = {
 }  # fmt: skip
 
 
-def _safetensors_writer(caller: str) -> Callable[[BinaryIO, Arrays, dict[str, Any]], None]:
-    _library(caller)
-    return _write_safetensors
-
-
 def _library(caller: str) -> Any:
     """The library safetensors, or an ImportError that says how to get it."""
     try:
@@ -545,15 +535,16 @@ def _library(caller: str) -> Any:
     return safetensors
 
 
-def _write_safetensors(file: BinaryIO, arrays: Arrays, notes: dict[str, Any]) -> None:
+def _write_safetensors(caller: str, file: BinaryIO, arrays: Arrays, notes: dict[str, Any]) -> None:
     """As the library writes it; then the seal is put into the metadata, over zeros."""
+    library = _library(caller)
     for name, array in arrays.items():
         if array.dtype.str[1:] not in _SAFETENSORS_DTYPES.values():
             raise ValueError(f"{name} holds {array.dtype}, which .safetensors has not; use .npz")
     digests = {name: _sha256(_bytes(array)) for name, array in arrays.items()}
     blank = _SEAL + 64 * "0"
     metadata = {_KEY: f"{blank} {_notes_text(notes, digests)}"}
-    content = _library("save").numpy.save(arrays, metadata)
+    content = library.numpy.save(arrays, metadata)
     size = 8 + int.from_bytes(content[:8], "little")
     if size > _SAFETENSORS_HEADER:
         raise ValueError("its names and plain values are more than .safetensors can hold; use .npz")
@@ -641,11 +632,11 @@ def _safetensors_notes(
 
 
 class _Format(NamedTuple):
-    writer: Callable[[str], Callable[[BinaryIO, Arrays, dict[str, Any]], None]]
+    writer: Callable[[str, BinaryIO, Arrays, dict[str, Any]], None]
     reader: Callable[[str], contextlib.AbstractContextManager[OpenFile]]
 
 
 _FORMATS = {
-    ".npz": _Format(_npz_writer, _read_npz),
-    ".safetensors": _Format(_safetensors_writer, _read_safetensors),
+    ".npz": _Format(_write_npz, _read_npz),
+    ".safetensors": _Format(_write_safetensors, _read_safetensors),
 }
