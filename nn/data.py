@@ -88,7 +88,8 @@ class DataLoader:
 
     Args: x and y, one row a sample; batch_size, 32 if left out (or all rows if there are fewer);
         shuffle, a new order each epoch, from rng or the library's generator; drop_last, to leave
-        out a last batch that is smaller; transform(x_batch), to change or augment each batch.
+        out a last batch that is smaller; transform(x_batch), to change or augment each batch
+        (`rng = nn.manual_seed(seed)` is the library's generator, which checkpoints save).
     Batches are copies. `len()` is the number of batches of an epoch. Several loops at once go
     through the data independently of each other.
     Raises ValueError for unequal lengths, no rows, a batch_size below 1 or above the rows;

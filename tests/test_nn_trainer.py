@@ -357,7 +357,7 @@ def test_a_loss_that_is_nan_stops_before_its_step():
     x, y = data()
     t = trainer(lr=1e38)
     snapshots = []
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError) as error:
+    with pytest.raises(FloatingPointError) as error:  # and no warning of NumPy's before
         t.fit(x, y, epochs=5, batch_size=10, progress=False,
               callbacks=[Every(lambda *_: snapshots.append(weights(t)))])  # fmt: skip
     assert f"in epoch 1, batch {len(snapshots) + 1} of 4" in str(error.value)
@@ -477,6 +477,27 @@ def test_what_does_not_fit_is_refused_before_anything_changes(call, kind, messag
     nn.manual_seed(4)
     assert np.array_equal(after, nn.init.uniform_(Tensor(np.zeros(3))).data), "generator unused"
     assert all(module.training for module in t.model.modules())
+
+
+@pytest.mark.parametrize("rows, batch_size", [(33, 32), (33, 1), (9, 4)])
+def test_a_batch_of_one_row_that_a_layer_cannot_train_on_is_found_before(rows, batch_size):
+    x, y = data(rows)
+    t = trainer(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    before = weights(t)
+    with pytest.raises(ValueError, match="one value a channel.*drop_last"):
+        t.fit(x, y, batch_size=batch_size, progress=False)
+    assert_same(weights(t), before)
+    t.fit(nn.DataLoader(x, y, 8, drop_last=True), progress=False)
+    assert t.epoch == 1
+
+
+def test_a_run_that_is_done_says_so(tmp_path, capsys):
+    path = tmp_path / "run.npz"
+    for _ in range(2):
+        t = trainer()
+        t.fit(X, Y, epochs=2, callbacks=[nn.ModelCheckpoint(path)], resume_from=path)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "nothing left to train: 2 of 2 epochs are done"
 
 
 MODEL = nn.Linear(2, 2)

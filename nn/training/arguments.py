@@ -21,8 +21,8 @@ from nn.training.callbacks import Callback
 
 __all__ = [
     "check_finite", "check_kind", "check_loss", "check_parameters", "check_scalar",
-    "check_scheduler", "checked_callbacks", "is_ours", "listens_to_batches", "named_metrics",
-    "number", "some_rows", "split",
+    "check_scheduler", "checked_callbacks", "ends_with_one_row", "is_ours", "listens_to_batches",
+    "named_metrics", "number", "some_rows", "split",
 ]  # fmt: skip
 
 _TAKEN = ("loss", "lr", "epoch")  # names of other figures
@@ -139,6 +139,12 @@ def some_rows(target: np.ndarray, count: int) -> np.ndarray:
     width = max(1, math.prod(target.shape[1:]))
     extremes = (target.argmin() // width, target.argmax() // width) if target.size else ()
     return np.unique([*range(min(count - 2, len(target))), *extremes])
+
+
+def ends_with_one_row(loader: Any) -> bool:
+    """Whether some batch of a DataLoader has one row only."""
+    rest = len(loader.x) % loader.batch_size
+    return loader.batch_size == 1 or (rest == 1 and not loader.drop_last)
 
 
 def split(rows: int, share: float) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ May import: autograd, and all other parts of nn.
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import signal
@@ -33,6 +34,7 @@ from nn.training.arguments import (
     check_scalar,
     check_scheduler,
     checked_callbacks,
+    ends_with_one_row,
     is_ours,
     listens_to_batches,
     named_metrics,
@@ -140,7 +142,7 @@ class Trainer:
             as_path("fit: resume_from", resume_from)
         train, validation = self._data(x, y, batch_size, validation_split, validation_data, shuffle)
         self._check_parameters()
-        self._rehearse(train)
+        self._rehearse(train, trained=True)
         if validation is not None:
             self._rehearse(validation)
         self._take_place(train, resume_from)
@@ -151,8 +153,13 @@ class Trainer:
             if self._resumed is not None:
                 _restore_callbacks(callbacks, self._resumed["callbacks"])
             self._resumed = None
-            with self._modes(self._train), enable_grad(), _Interrupts() as interrupts:
-                self._run(self._first + int(epochs), validation, interrupts)
+            last = self._first + int(epochs)
+            if self.epoch >= last:
+                self.say(f"nothing left to train: {self.epoch} of {last} epochs are done")
+            # NumPy's warnings of overflow are left to the test of the loss, which says where.
+            quiet = np.errstate(over="ignore", invalid="ignore")
+            with self._modes(self._train), enable_grad(), quiet, _Interrupts() as interrupts:
+                self._run(last, validation, interrupts)
         finally:
             show.close()
             self._reporter = Silent()
@@ -414,7 +421,7 @@ class Trainer:
         dtype = next((p.dtype for p in self.model.parameters() if p.dtype.kind == "f"), x.dtype)
         return x.astype(dtype, copy=False) if x.dtype.kind == "f" else x
 
-    def _rehearse(self, loader: DataLoader) -> None:
+    def _rehearse(self, loader: DataLoader, trained: bool = False) -> None:
         """Send a few rows through everything, so that what does not fit changes nothing."""
         assert loader.y is not None
         rows = some_rows(loader.y, REHEARSED)
@@ -425,6 +432,9 @@ class Trainer:
             with self._modes(self.model.eval), no_grad():
                 prediction = self._predicted(x)
                 check_scalar(self.loss(Tensor(prediction), y))
+            if trained and ends_with_one_row(loader):
+                with no_grad():  # BatchNorm1d cannot train on it; a copy keeps its statistics
+                    copy.deepcopy(self.model).train()(x[:1])
         except Exception as error:
             if hasattr(error, "add_note"):  # from Python 3.11 on
                 error.add_note(
