@@ -1,0 +1,194 @@
+"""JAX: whole steps compiled by jit, with donated buffers, on trees of arrays or on one vector.
+
+May import: work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tests.benchmarks.work import (
+    BETA1,
+    BETA2,
+    DIGITS_BATCH,
+    EPSILON,
+    RATE,
+    STILL,
+    Work,
+    compared,
+    digits,
+    element_data,
+    network_data,
+    sample,
+    vectors,
+)
+
+name, version = "JAX jit", jax.__version__
+
+
+def _loss(weights: list[Any], x: Any, labels: Any) -> Any:
+    for i in range(0, len(weights), 2):
+        x = x @ weights[i].T + weights[i + 1]
+        x = jnp.maximum(x, 0) if i + 2 < len(weights) else x
+    return _cross_entropy(x, labels)
+
+
+def _cross_entropy(x: Any, labels: Any) -> Any:
+    chosen = jnp.take_along_axis(x, labels[:, None], axis=1)[:, 0]
+    return jnp.mean(jax.nn.logsumexp(x, axis=1) - chosen)
+
+
+def _adam(state: Any, gradients: Any, rate: Any) -> Any:
+    weights, firsts, seconds, steps = state
+    steps = steps + 1
+    tree = jax.tree_util.tree_map
+    firsts = tree(lambda m, g: BETA1 * m + (1 - BETA1) * g, firsts, gradients)
+    seconds = tree(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, seconds, gradients)
+    by1, by2 = 1 - BETA1**steps, 1 - BETA2**steps
+
+    def moved(w: Any, m: Any, v: Any) -> Any:
+        return w - rate * (m / by1) / (jnp.sqrt(v / by2) + EPSILON)
+
+    return tree(moved, weights, firsts, seconds), firsts, seconds, steps
+
+
+def _start(weights: Any) -> Any:
+    zeros = lambda: jax.tree_util.tree_map(jnp.zeros_like, weights)  # noqa: E731
+    return weights, zeros(), zeros(), jnp.float32(0)
+
+
+def _split(vector: Any, like: list[Any]) -> list[Any]:
+    ends = np.cumsum([w.size for w in like])
+    return [vector[e - w.size : e].reshape(w.shape) for e, w in zip(ends, like)]
+
+
+class _Steps:
+    """The state of a network, and one compiled step."""
+
+    def __init__(self, weights: list[Any], flat: bool) -> None:
+        self.like, self.flat = weights, flat
+        vector = jnp.asarray(np.concatenate([w.ravel() for w in weights]))
+        self.state = _start(vector if flat else [jnp.array(w) for w in weights])
+        self.rate = jnp.float32(RATE)
+        loss_of = (lambda v, x, labels: _loss(_split(v, weights), x, labels)) if flat else _loss
+
+        @partial(jax.jit, donate_argnums=0)
+        def step(state: Any, x: Any, labels: Any, rate: Any) -> Any:
+            loss, gradients = jax.value_and_grad(loss_of)(state[0], x, labels)
+            return loss, _adam(state, gradients, rate)
+
+        self.compiled = step
+
+    def __call__(self, x: Any, labels: Any) -> Any:
+        loss, self.state = self.compiled(self.state, x, labels, self.rate)
+        return loss
+
+    def weights(self) -> list[Any]:
+        found = _split(self.state[0], self.like) if self.flat else self.state[0]
+        return [np.asarray(w) for w in found]
+
+
+def step(network: str, batch: int, flat: bool = False, compare: bool = True) -> Work:
+    x, labels, weights = network_data(network, batch)
+    x, labels = jnp.asarray(x), jnp.asarray(labels)
+    steps = _Steps(weights, flat)
+    check = compared(lambda: float(steps(x, labels)), steps.weights) if compare else []
+    steps.rate = jnp.float32(STILL)
+
+    def once() -> None:
+        steps(x, labels)
+
+    return Work(once, wait=lambda: jax.block_until_ready(steps.state), check=check)
+
+
+def epoch(flat: bool = False) -> Work:
+    """Rows are picked by NumPy, which is faster than one more compiled call."""
+    x, labels, weights = digits()
+    steps, random = _Steps(weights, flat), np.random.default_rng(0)
+
+    def once() -> float:
+        order, losses = random.permutation(len(x)), []
+        for start in range(0, len(x), DIGITS_BATCH):
+            rows = order[start : start + DIGITS_BATCH]
+            losses.append((steps(x[rows], labels[rows]), len(rows)))
+        return sum(float(loss) * rows for loss, rows in losses) / len(x)
+
+    check = [once() for _ in range(3)]
+    steps.rate = jnp.float32(STILL)
+
+    def silent() -> None:
+        once()
+
+    return Work(silent, check=check)
+
+
+def optimizer(algorithm: str, arrays: int, elements: int) -> Work | None:
+    if algorithm != "Adam":
+        return None
+    parameters, gradients = ([jnp.asarray(a) for a in part] for part in vectors(arrays, elements))
+    state, rate = _start(parameters), jnp.float32(RATE)
+    compiled = jax.jit(_adam, donate_argnums=0)
+
+    def once() -> None:
+        nonlocal state
+        state = compiled(state, gradients, rate)
+
+    for _ in range(5):
+        once()
+    check = sample([np.asarray(w) for w in state[0]])
+    return Work(once, wait=lambda: jax.block_until_ready(state), check=check)
+
+
+def _mean(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda x, target: jnp.mean(function(x, target))
+
+
+def _huber(x: Any, target: Any) -> Any:
+    distance = jnp.abs(x - target)
+    return jnp.where(distance < 1, distance * distance / 2, distance - 0.5)
+
+
+ACTIVATIONS: dict[str, Any] = {
+    "ReLU": jax.nn.relu, "LeakyReLU": jax.nn.leaky_relu, "Tanh": jnp.tanh, "SELU": jax.nn.selu,
+    "Sigmoid": jax.nn.sigmoid, "SiLU": jax.nn.silu, "Softplus": jax.nn.softplus,
+    "ELU": jax.nn.elu, "GELU": partial(jax.nn.gelu, approximate=False),
+    "Hardtanh": jax.nn.hard_tanh, "LogSigmoid": jax.nn.log_sigmoid, "Softmax": jax.nn.softmax,
+    "LogSoftmax": jax.nn.log_softmax,
+}  # fmt: skip
+LOSSES: dict[str, Any] = {
+    "MSELoss": _mean(lambda x, target: (x - target) ** 2),
+    "L1Loss": _mean(lambda x, target: jnp.abs(x - target)),
+    "HuberLoss": _mean(_huber), "SmoothL1Loss": _mean(_huber),
+    "BCEWithLogitsLoss": _mean(lambda x, target: jax.nn.softplus(x) - x * target),
+    "CrossEntropyLoss": _cross_entropy,
+}  # fmt: skip
+
+
+def element(function: str, shape: list[int], target: str) -> Work | None:
+    run = (LOSSES if target else ACTIVATIONS).get(function)
+    if run is None:
+        return None
+    x, other = (jnp.asarray(a) for a in element_data(shape, target))
+    if target:
+        compiled = jax.jit(jax.value_and_grad(run))
+    else:
+        compiled = jax.jit(lambda x, g: [(y, back(g)[0]) for y, back in [jax.vjp(run, x)]][0])
+    last = compiled(x, other)
+    check = sample([np.asarray(a) for a in last])
+
+    def once() -> None:
+        nonlocal last
+        last = compiled(x, other)
+
+    return Work(once, wait=lambda: jax.block_until_ready(last), check=check)
+
+
+work: dict[str, Callable[..., Work | None]] = {
+    "step": step, "epoch": epoch, "optimizer": optimizer, "element": element,
+}  # fmt: skip

@@ -1,0 +1,154 @@
+"""This library, as a user writes it.
+
+May import: work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import autograd
+import nn
+from tests.benchmarks.work import (
+    DIGITS_BATCH,
+    RATE,
+    STILL,
+    Phases,
+    Work,
+    compared,
+    digits,
+    element_data,
+    graph_work,
+    network_data,
+    now,
+    ones,
+    polynomial,
+    sample,
+    value,
+    vectors,
+)
+
+name, version = "ours", ""
+
+
+def leaf(value: Any) -> Any:
+    return autograd.Tensor(value, requires_grad=True)
+
+
+def second(kind: str, operations: int = 40) -> Work:
+    """Gradient with its graph, and gradient of the gradient, per operation of the forward."""
+    start, function = value(kind), polynomial(operations)
+    x, one = leaf(start), ones(start)
+
+    def once() -> Phases:
+        begin = now()
+        (slope,) = autograd.grad(function(x), x, one, create_graph=True)
+        autograd.grad(slope, x, one)
+        return {"both": (now() - begin) / operations}
+
+    return Work(once)
+
+
+def _network(weights: list[Any]) -> tuple[Any, Any, Any]:
+    layers: list[Any] = []
+    for w, b in zip(weights[::2], weights[1::2]):
+        linear = nn.Linear(w.shape[1], w.shape[0])
+        linear.weight.data, linear.bias.data = w.copy(), b.copy()
+        layers += [linear, nn.ReLU()]
+    model = nn.Sequential(*layers[:-1])
+    return model, nn.optim.Adam(model.parameters(), lr=RATE), nn.CrossEntropyLoss()
+
+
+def step(network: str, batch: int, compare: bool = True) -> Work:
+    x, labels, weights = network_data(network, batch)
+    model, optimizer, loss_of = _network(weights)
+
+    def once() -> Any:
+        optimizer.zero_grad()
+        loss = loss_of(model(x), labels)
+        loss.backward(retain_graph=False)
+        optimizer.step()
+        return loss
+
+    data = lambda: [p.data for p in model.parameters()]  # noqa: E731
+    check = compared(lambda: once().item(), data) if compare else []
+    optimizer.param_groups[0]["lr"] = STILL
+
+    def silent() -> None:
+        once()
+
+    return Work(silent, check=check)
+
+
+def epoch(trainer: bool = False) -> Work:
+    """An epoch of the digits: through `Trainer.fit`, or the loop that the README shows."""
+    x, labels, weights = digits()
+    model, optimizer, loss_of = _network(weights)
+    random = np.random.default_rng(0)
+    loader = nn.DataLoader(x, labels, batch_size=DIGITS_BATCH, shuffle=True, rng=random)
+    fitted = nn.Trainer(model, optimizer, loss_of)
+
+    def once() -> float:
+        if trainer:
+            return fitted.fit(loader, progress=False)["loss"][-1]
+        total = 0.0
+        for x_batch, y_batch in loader:
+            optimizer.zero_grad()
+            loss = loss_of(model(x_batch), y_batch)
+            loss.backward(retain_graph=False)
+            optimizer.step()
+            total += loss.item() * len(x_batch)
+        return total / len(x)
+
+    check = [once() for _ in range(3)]
+    optimizer.param_groups[0]["lr"] = STILL
+
+    def silent() -> None:
+        once()
+
+    return Work(silent, check=check)
+
+
+def optimizer(algorithm: str, arrays: int, elements: int) -> Work:
+    parameters, gradients = vectors(arrays, elements)
+    leaves = [leaf(p) for p in parameters]
+    for p, g in zip(leaves, gradients):
+        p.grad = g
+    kind, _, momentum = algorithm.partition(" ")
+    options = {"momentum": 0.9} if momentum else {}
+    if kind == "Adagrad":
+        options["eps"] = 1e-8
+    update = getattr(nn.optim, kind)(leaves, lr=RATE, **options)
+    for _ in range(5):
+        update.step()
+    return Work(update.step, check=sample([p.data for p in leaves]))
+
+
+def element(function: str, shape: list[int], target: str) -> Work:
+    """One activation or loss, forward and backward."""
+    module = getattr(nn, function)(*([1] if "oftmax" in function else []))
+    array, other = element_data(shape, target)
+    x = leaf(array)
+
+    def once() -> Any:
+        y = module(x, other) if target else module(x)
+        y.backward(None if target else other)
+        return y
+
+    y = once()
+    check = sample([y.data, x.grad])
+
+    def silent() -> None:
+        x.grad = None
+        once()
+
+    return Work(silent, check=check)
+
+
+work: dict[str, Callable[..., Work]] = {
+    **graph_work(leaf),
+    "second": second, "step": step, "epoch": epoch, "optimizer": optimizer, "element": element,
+}  # fmt: skip

@@ -1,0 +1,161 @@
+"""PyTorch, eager, each optimiser in its three ways: default (a loop), foreach and fused.
+
+May import: work.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from tests.benchmarks.work import (
+    DIGITS_BATCH,
+    RATE,
+    STILL,
+    Phases,
+    Work,
+    compared,
+    digits,
+    element_data,
+    graph_work,
+    network_data,
+    now,
+    ones,
+    polynomial,
+    sample,
+    value,
+    vectors,
+)
+
+name, version = "PyTorch", torch.__version__
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+def leaf(value: Any) -> Any:
+    return torch.tensor(value, dtype=torch.float64, requires_grad=True)
+
+
+def second(kind: str, operations: int = 40) -> Work:
+    start, function = value(kind), polynomial(operations)
+    x, one = leaf(start), ones(start)
+    one = None if one is None else torch.from_numpy(one)
+
+    def once() -> Phases:
+        begin = now()
+        (slope,) = torch.autograd.grad(function(x), x, one, create_graph=True)
+        torch.autograd.grad(slope, x, one)
+        return {"both": (now() - begin) / operations}
+
+    return Work(once)
+
+
+def _ways(way: str) -> dict[str, bool]:
+    return {} if way == "default" else {way: True}
+
+
+def _network(weights: list[Any], way: str) -> tuple[Any, Any, Any]:
+    layers: list[Any] = []
+    for w, b in zip(weights[::2], weights[1::2]):
+        linear = torch.nn.Linear(w.shape[1], w.shape[0])
+        linear.weight.data, linear.bias.data = torch.tensor(w), torch.tensor(b)
+        layers += [linear, torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers[:-1])
+    optimizer = torch.optim.Adam(model.parameters(), lr=RATE, **_ways(way))
+    return model, optimizer, torch.nn.CrossEntropyLoss()
+
+
+def step(network: str, batch: int, way: str = "default", compare: bool = True) -> Work:
+    x, labels, weights = network_data(network, batch)
+    x, labels = torch.from_numpy(x), torch.from_numpy(labels)
+    model, optimizer, loss_of = _network(weights, way)
+
+    def once() -> Any:
+        optimizer.zero_grad()
+        loss = loss_of(model(x), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    data = lambda: [p.detach().numpy() for p in model.parameters()]  # noqa: E731
+    check = compared(lambda: once().item(), data) if compare else []
+    optimizer.param_groups[0]["lr"] = STILL
+
+    def silent() -> None:
+        once()
+
+    return Work(silent, check=check)
+
+
+def epoch(way: str = "default") -> Work:
+    """The loop, with rows picked out by hand, which is faster than PyTorch's DataLoader."""
+    x, labels, weights = digits()
+    x, labels = torch.from_numpy(x), torch.from_numpy(labels)
+    model, optimizer, loss_of = _network(weights, way)
+    random = np.random.default_rng(0)
+
+    def once() -> float:
+        order, total = torch.from_numpy(random.permutation(len(x))), 0.0
+        for start in range(0, len(x), DIGITS_BATCH):
+            rows = order[start : start + DIGITS_BATCH]
+            optimizer.zero_grad()
+            loss = loss_of(model(x[rows]), labels[rows])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(rows)
+        return total / len(x)
+
+    check = [once() for _ in range(3)]
+    optimizer.param_groups[0]["lr"] = STILL
+
+    def silent() -> None:
+        once()
+
+    return Work(silent, check=check)
+
+
+def optimizer(algorithm: str, arrays: int, elements: int, way: str = "default") -> Work:
+    parameters, gradients = vectors(arrays, elements)
+    leaves = [torch.tensor(p, requires_grad=True) for p in parameters]
+    for p, g in zip(leaves, gradients):
+        p.grad = torch.tensor(g)
+    kind, _, momentum = algorithm.partition(" ")
+    options: dict[str, Any] = {"momentum": 0.9} if momentum else {}
+    if kind == "Adagrad":
+        options["eps"] = 1e-8
+    update = getattr(torch.optim, kind)(leaves, lr=RATE, **options, **_ways(way))
+    for _ in range(5):
+        update.step()
+
+    def silent() -> None:
+        update.step()
+
+    return Work(silent, check=sample([p.detach().numpy() for p in leaves]))
+
+
+def element(function: str, shape: list[int], target: str) -> Work:
+    module = getattr(torch.nn, function)(*([1] if "oftmax" in function else []))
+    x, other = (torch.from_numpy(a) for a in element_data(shape, target))
+    x.requires_grad_()
+
+    def once() -> Any:
+        y = module(x, other) if target else module(x)
+        y.backward(None if target else other)
+        return y
+
+    check = sample([once().detach().numpy(), x.grad.numpy()])
+
+    def silent() -> None:
+        x.grad = None
+        once()
+
+    return Work(silent, check=check)
+
+
+work: dict[str, Callable[..., Work]] = {
+    **graph_work(leaf, torch.from_numpy),
+    "second": second, "step": step, "epoch": epoch, "optimizer": optimizer, "element": element,
+}  # fmt: skip

@@ -1,0 +1,72 @@
+"""What is measured once in a fresh process: memory of a training step, and long chains.
+
+May import: nothing of this project.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+MEGABYTE = 1e6
+STEPS = 300
+
+
+def memory(step: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, float]:
+    """Resident megabytes above the import: the peak of three steps, and what 300 more add to it.
+
+    "after a small step" is the same above a step of a tiny network, which loads what a library
+    loads when it is first used.
+    """
+    imported, small = resident(), step("2-2-2", 4, compare=False)
+    small.once()
+    small.wait()
+    begun = resident()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: not that of the import
+    work = step(compare=False, **arguments)
+    for _ in range(3):
+        work.once()
+        work.wait()
+    peak = resident("VmHWM")
+    for _ in range(STEPS):
+        work.once()
+        work.wait()
+    growth = resident("VmHWM") - peak
+    return {"peak": peak - imported, "after a small step": peak - begun, "growth": growth}
+
+
+def resident(which: str = "VmRSS") -> float:
+    """Megabytes in memory, now or ("VmHWM") at most so far; Linux only."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    kilobytes = next(line.split()[1] for line in lines if line.startswith(which))
+    return int(kilobytes) * 1024 / MEGABYTE
+
+
+def long_chain(leaf: Any, operations: int, collect: bool, memory: bool) -> dict[str, float]:
+    """A chain of scalars: forward, backward, release; or the peak of memory instead."""
+    x, b, a = leaf(0.5), leaf(1.0), leaf(0.1)
+    if memory:
+        tracemalloc = importlib.import_module("tracemalloc")
+        tracemalloc.start()
+    if not collect:
+        gc.disable()
+    now = time.perf_counter_ns
+    begin = now()
+    y = x
+    for _ in range(operations // 2):
+        y = y * b
+        y = y + a
+    built = now()
+    y.backward()
+    swept = now()
+    del y
+    released = now()
+    if memory:
+        return {"memory": tracemalloc.get_traced_memory()[1] / operations}
+    spans = {"forward": built - begin, "backward": swept - built, "release": released - swept}
+    spans["both"] = released - begin
+    return {phase: span / operations for phase, span in spans.items()}
