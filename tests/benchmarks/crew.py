@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 
 from tests.benchmarks.cases import MODULES, Case, Entrant
 from tests.benchmarks.worker import Failed, Worker
@@ -26,6 +27,7 @@ class Crew:
         self.pythons = {name: pythons.get(name) or sys.executable for name in MODULES}
         self.versions = {name: self._version(name) for name in DISTRIBUTIONS}
         self.workers: dict[tuple[str, int], Worker] = {}
+        self._imported: set[str] = set()
         self._cache = tempfile.TemporaryDirectory()
 
     def _version(self, name: str) -> str:
@@ -80,8 +82,11 @@ class Crew:
             # Bytecode is cached, in a folder of its own, as it is after any installation by pip.
             settings["PYTHONPYCACHEPREFIX"] = self._cache.name
         command = [sys.executable, "-c", code]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=settings)
-        return float(done.stdout)
+        run = partial(subprocess.run, stdout=subprocess.PIPE, text=True, check=True, env=settings)
+        if names not in self._imported:
+            self._imported.add(names)
+            run(command)  # once for nothing
+        return float(run(command).stdout)
 
     def forget(self) -> None:
         """Let all processes drop what they prepared."""

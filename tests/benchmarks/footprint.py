@@ -22,12 +22,12 @@ def memory(step: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, flo
     "after a small step" is the same above a step of a tiny network, which loads what a library
     loads when it is first used.
     """
-    imported, small = resident(), step("2-2-2", 4, compare=False)
+    imported, small = resident(), step("2-2-2", 4, compare=0)
     small.once()
     small.wait()
     begun = resident()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: not that of the import
-    work = step(compare=False, **arguments)
+    work = step(compare=0, **arguments)
     for _ in range(3):
         work.once()
         work.wait()

@@ -126,9 +126,12 @@ def sample(arrays: list[Any]) -> list[float]:
     return [float(n) for n in flat[:: max(1, len(flat) // 100)]]
 
 
-def compared(step: Callable[[], float], weights: Callable[[], list[Any]]) -> list[float]:
-    """The losses of the first steps, and some of the weights after them."""
-    return [step() for _ in range(COMPARED_STEPS)] + sample(weights())
+def compared(
+    step: Callable[[], float], weights: Callable[[], list[Any]], steps: int
+) -> list[float]:
+    """The losses of the first steps, and some of the weights after all of COMPARED_STEPS."""
+    losses = [step() for _ in range(steps)]
+    return losses + sample(weights()) if steps == COMPARED_STEPS else losses
 
 
 # ---- graphs of small operations, for whoever has operators ------------------------------------

@@ -95,12 +95,13 @@ def prepare(work: dict[str, Any], request: dict[str, Any]) -> tuple[Any, dict[st
     made = work[request["kind"]](**request["arguments"])
     if made is None:
         return None, {"none": True}
-    made.once()  # once for nothing: lazy imports
-    made.wait()
-    start = time.perf_counter_ns()
-    made.once()
-    made.wait()
-    return made, {"check": made.check, "took": time.perf_counter_ns() - start}
+    took = []
+    for _ in range(4):  # the first time for nothing: lazy imports
+        start = time.perf_counter_ns()
+        made.once()
+        made.wait()
+        took.append(time.perf_counter_ns() - start)
+    return made, {"check": made.check, "took": min(took)}
 
 
 def answer(module: Any, request: dict[str, Any], works: dict[str, Any]) -> dict[str, Any]:

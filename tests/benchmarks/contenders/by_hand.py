@@ -16,6 +16,7 @@ import numpy as np
 from tests.benchmarks.work import (
     BETA1,
     BETA2,
+    COMPARED_STEPS,
     DIGITS_BATCH,
     EPSILON,
     RATE,
@@ -183,11 +184,11 @@ def _views(vector: Any, weights: list[Any]) -> list[Any]:
     return [vector[end - w.size : end].reshape(w.shape) for end, w in zip(ends, weights)]
 
 
-def step(network: str, batch: int, compare: bool = True) -> Work:
+def step(network: str, batch: int, compare: int = COMPARED_STEPS) -> Work:
     x, labels, weights = network_data(network, batch)
     net = Network(weights, batch)
     once = lambda: net.step(x, labels)  # noqa: E731
-    check = compared(once, lambda: _views(net.vector, weights)) if compare else []
+    check = compared(once, lambda: _views(net.vector, weights), compare)
     net.update.rate = STILL
     return Work(lambda: once() and None, check=check)
 

@@ -20,6 +20,7 @@ import numpy as np  # noqa: E402
 from autograd import elementwise_grad, value_and_grad  # noqa: E402
 from tests.benchmarks.contenders.by_hand import Updates  # noqa: E402
 from tests.benchmarks.work import (  # noqa: E402
+    COMPARED_STEPS,
     RATE,
     STILL,
     Phases,
@@ -54,7 +55,7 @@ def _loss(weights: list[Any], x: Any, places: Any) -> Any:
     return anp.mean(anp.log(anp.sum(anp.exp(x), axis=1)) - x[places])
 
 
-def step(network: str, batch: int, compare: bool = True) -> Work:
+def step(network: str, batch: int, compare: int = COMPARED_STEPS) -> Work:
     """It differentiates; the optimiser is the hand-written one, array by array."""
     x, labels, weights = network_data(network, batch)
     places, differentiated = (np.arange(batch), labels), value_and_grad(_loss)
@@ -67,7 +68,7 @@ def step(network: str, batch: int, compare: bool = True) -> Work:
             update.adam()
         return loss
 
-    check = compared(lambda: float(once()), lambda: weights) if compare else []
+    check = compared(lambda: float(once()), lambda: weights, compare)
     for update in updates:
         update.rate = STILL
 

@@ -16,6 +16,7 @@ import numpy as np
 from tests.benchmarks.work import (
     BETA1,
     BETA2,
+    COMPARED_STEPS,
     DIGITS_BATCH,
     EPSILON,
     RATE,
@@ -94,11 +95,11 @@ class _Steps:
         return [np.asarray(w) for w in found]
 
 
-def step(network: str, batch: int, flat: bool = False, compare: bool = True) -> Work:
+def step(network: str, batch: int, flat: bool = False, compare: int = COMPARED_STEPS) -> Work:
     x, labels, weights = network_data(network, batch)
     x, labels = jnp.asarray(x), jnp.asarray(labels)
     steps = _Steps(weights, flat)
-    check = compared(lambda: float(steps(x, labels)), steps.weights) if compare else []
+    check = compared(lambda: float(steps(x, labels)), steps.weights, compare)
     steps.rate = jnp.float32(STILL)
 
     def once() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import autograd
 import nn
 from tests.benchmarks.work import (
+    COMPARED_STEPS,
     DIGITS_BATCH,
     RATE,
     STILL,
@@ -62,7 +63,7 @@ def _network(weights: list[Any]) -> tuple[Any, Any, Any]:
     return model, nn.optim.Adam(model.parameters(), lr=RATE), nn.CrossEntropyLoss()
 
 
-def step(network: str, batch: int, compare: bool = True) -> Work:
+def step(network: str, batch: int, compare: int = COMPARED_STEPS) -> Work:
     x, labels, weights = network_data(network, batch)
     model, optimizer, loss_of = _network(weights)
 
@@ -74,7 +75,7 @@ def step(network: str, batch: int, compare: bool = True) -> Work:
         return loss
 
     data = lambda: [p.data for p in model.parameters()]  # noqa: E731
-    check = compared(lambda: once().item(), data) if compare else []
+    check = compared(lambda: once().item(), data, compare)
     optimizer.param_groups[0]["lr"] = STILL
 
     def silent() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from tests.benchmarks.work import (
+    COMPARED_STEPS,
     DIGITS_BATCH,
     RATE,
     STILL,
@@ -68,7 +69,7 @@ def _network(weights: list[Any], way: str) -> tuple[Any, Any, Any]:
     return model, optimizer, torch.nn.CrossEntropyLoss()
 
 
-def step(network: str, batch: int, way: str = "default", compare: bool = True) -> Work:
+def step(network: str, batch: int, way: str = "default", compare: int = COMPARED_STEPS) -> Work:
     x, labels, weights = network_data(network, batch)
     x, labels = torch.from_numpy(x), torch.from_numpy(labels)
     model, optimizer, loss_of = _network(weights, way)
@@ -81,7 +82,7 @@ def step(network: str, batch: int, way: str = "default", compare: bool = True) -
         return loss
 
     data = lambda: [p.detach().numpy() for p in model.parameters()]  # noqa: E731
-    check = compared(lambda: once().item(), data) if compare else []
+    check = compared(lambda: once().item(), data, compare)
     optimizer.param_groups[0]["lr"] = STILL
 
     def silent() -> None:
