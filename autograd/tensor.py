@@ -228,6 +228,15 @@ class Tensor(Node):
 
     @data.setter
     def data(self, value: Any) -> None:
+        old = self._value  # the way of optimisers, a third of the time of all the questions below
+        if (
+            value.__class__ is np.ndarray is old.__class__
+            and value.dtype is old.dtype
+            and value.shape == old.shape
+            and self._inputs == ()
+        ):
+            self._value, self._op, self._birth = value, None, next_birth()
+            return
         array = _as_data(value, None, ".data")
         self._rebind(array if array.ndim or array is value else array[()])
 

@@ -41,7 +41,7 @@ FLOORS: list[set[str]] = [
     {"nn.init", "nn.module"},
     {"nn.activations", "nn.files", "nn.losses"},
     {"nn.layers"},
-    {"nn.optim.algorithms", "nn.optim.lr_scheduler", "nn.optim.optimizer"},
+    {"nn.optim.algorithms", "nn.optim.joined", "nn.optim.lr_scheduler", "nn.optim.optimizer"},
     {"nn.optim"},
     {f"nn.training.{part}" for part in (
         "arguments", "callbacks", "history", "progress", "trainer"

@@ -32,6 +32,8 @@ class SGD(Optimizer):
     Tensor([0.5], requires_grad=True)
     """
 
+    elementwise = True
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -94,6 +96,8 @@ class Adam(Optimizer):
     Tensor([0.75], requires_grad=True)
     """
 
+    elementwise = True
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -124,14 +128,23 @@ class Adam(Optimizer):
                 value = value * (1 - lr * settings["weight_decay"])
             else:
                 g = g + settings["weight_decay"] * value
-        m, v, step = state["exp_avg"], state["exp_avg_sq"], state["step"] + 1
-        m = m + (g - m) * (1 - beta1)
-        v = v * beta2 + g * g * (1 - beta2)
-        state.update(step=step, exp_avg=m, exp_avg_sq=v)
+        step, m, v = state["step"] + 1, state["exp_avg"], state["exp_avg_sq"]
+        # Into arrays that are new anyway: m + (g - m) (1 - beta1), v beta2 + g g (1 - beta2).
+        change, square = g - m, g * g
+        change *= 1 - beta1
+        change += m
+        square *= 1 - beta2
+        square += v * beta2
+        m, v = state["exp_avg"], state["exp_avg_sq"] = change, square
+        state["step"] = step
         if settings["amsgrad"]:
             v = state["max_exp_avg_sq"] = np.maximum(state.get("max_exp_avg_sq", v), v)
-        root = np.sqrt(v) / (1 - beta2**step) ** 0.5 + settings["eps"]
-        return value - lr / (1 - beta1**step) * (m / root)
+        root = np.sqrt(v)
+        root /= (1 - beta2**step) ** 0.5
+        root += settings["eps"]
+        move = m / root
+        move *= lr / (1 - beta1**step)
+        return value - move
 
 
 class AdamW(Adam):
@@ -190,6 +203,8 @@ class RMSprop(Optimizer):
     >>> p
     Tensor([0.5], requires_grad=True)
     """
+
+    elementwise = True
 
     def __init__(
         self,
@@ -252,6 +267,8 @@ class Adagrad(Optimizer):
     >>> p
     Tensor([0.75], requires_grad=True)
     """
+
+    elementwise = True
 
     def __init__(
         self,

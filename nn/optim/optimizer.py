@@ -3,7 +3,7 @@
 Steps follow PyTorch's order of operations. A step gives each parameter a new array rather than
 writing into the old one, so a graph recorded before the step keeps the values it used.
 
-May import: autograd, names.
+May import: autograd, names, joined.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from autograd import Tensor, enable_grad
 from nn.names import unknown
+from nn.optim.joined import Joined, kind
 
 __all__ = ["Optimizer", "plain", "without_rounding"]
 
@@ -56,10 +57,27 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self._state: dict[Tensor, dict[str, Any]] = {}
+        self._joined: list[Joined] = []  # what is stepped together, and the state of it
+        self._trained: list[int] = []  # the parameters that they were made of
+        owner = next(kind for kind in type(self).__mro__ if "update" in vars(kind))
+        self._flat = vars(owner).get("elementwise", False)
         self.check(defaults)
         for group in self._groups(params):
             self.add_param_group(group)
+
+    # Whether `update` treats every element by itself, and so may be given several parameters end to
+    # end in one flat array. To be said by the very class that writes `update`.
+    elementwise = False
+
+    @property
+    def state(self) -> dict[Tensor, dict[str, Any]]:
+        """What is kept of each parameter between steps: {parameter: {name: array or number}}."""
+        for joined in self._joined:
+            if joined.stepped and joined.state:
+                self._state.update(zip(joined.parameters, joined.states()))
+        self._joined, self._trained = [], []
+        return self._state
 
     def initial(self, value: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The state of one parameter before its first step: what `update` needs to find there."""
@@ -103,25 +121,48 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        settings = [
+            {name: plain(value) for name, value in group.items() if name != "params"}
+            for group in self.param_groups
+        ]
+        gradients = [[p.grad for p in group["params"]] for group in self.param_groups]
+        self._join(gradients, settings)
         changes = []  # all are computed before the first is made: an error changes nothing
-        for group in self.param_groups:
-            settings = {name: plain(value) for name, value in group.items() if name != "params"}
-            for parameter in group["params"]:
-                gradient = parameter.grad
-                if gradient is not None:
-                    value, kept = parameter.data, self.state.get(parameter)
-                    state = self.initial(value, settings) if kept is None else kept.copy()
-                    new = self.update(value, gradient, state, settings)
-                    if new.__class__ is not np.ndarray or new.dtype is not value.dtype:
-                        new = self._as_array(new, value)
-                    if new.shape != value.shape:
-                        raise ValueError(self._wrong_shape(new, value, gradient))
-                    changes.append((parameter, new, state))
-        for parameter, new, state in changes:
-            parameter.data = new
-            if state:
-                self.state[parameter] = state
+        for joined in self._joined:
+            value, gradient = joined.value, joined.gradient(gradients[joined.group])
+            state = joined.state.copy()
+            new = self.update(value, gradient, state, settings[joined.group])
+            if new.__class__ is not np.ndarray or new.dtype is not value.dtype:
+                new = self._as_array(new, value)
+            if new.shape != value.shape:
+                raise ValueError(self._wrong_shape(new, value, gradient))
+            changes.append((new, state))
+        for joined, change in zip(self._joined, changes):
+            joined.take(*change)
         return loss
+
+    def _join(self, gradients: list[list[Any]], settings: list[dict[str, Any]]) -> None:
+        """Find out what can be stepped together, unless it is the same as in the step before."""
+        trained = [
+            0 if gradient is None else id(parameter)
+            for group, found in zip(self.param_groups, gradients)
+            for parameter, gradient in zip(group["params"], found)
+        ]
+        if trained == self._trained and all(joined.intact() for joined in self._joined):
+            return
+        state = self.state
+        kinds: dict[Any, list[Any]] = {}
+        for number, group in enumerate(self.param_groups):
+            for place, parameter in enumerate(group["params"]):
+                if gradients[number][place] is None:
+                    continue
+                kept = state.get(parameter)
+                if kept is None:
+                    kept = self.initial(parameter.data, settings[number])
+                alike = (kind(parameter, kept) if self._flat else None) or place
+                kinds.setdefault((number, alike), []).append((place, parameter, kept))
+        self._joined = [Joined(number, found, self._flat) for (number, _), found in kinds.items()]
+        self._trained = trained
 
     def _as_array(self, new: Any, value: Any) -> np.ndarray:
         """A step must not change the dtype: float32 / np.sqrt(2) is float64."""
@@ -138,6 +179,9 @@ class Optimizer:
             f"gradient of shape {gradient.shape}, has shape {new.shape}; the shape must stay"
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_state": self.state, "_joined": [], "_trained": []}
+
     # ---- state --------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
@@ -153,15 +197,16 @@ class Optimizer:
         {'state': {}, 'param_groups': [{'lr': 0.1, 'params': [0]}]}
         """
         numbers: dict[Tensor, int] = {}
+        kept = self.state
         groups = []
         for group in self.param_groups:
             settings = {k: plain(value) for k, value in group.items() if k != "params"}
             indices = [numbers.setdefault(p, len(numbers)) for p in group["params"]]
             groups.append({**settings, "params": indices})
         state = {
-            index: {name: _copied(value) for name, value in self.state[parameter].items()}
+            index: {name: _copied(value) for name, value in kept[parameter].items()}
             for parameter, index in numbers.items()
-            if parameter in self.state
+            if parameter in kept
         }
         return {"state": state, "param_groups": groups}
 
@@ -193,7 +238,8 @@ class Optimizer:
                 f"load_state_dict: the state does not fit {type(self).__name__}; nothing was "
                 "changed:" + "".join(f"\n    {complaint}" for complaint in complaints)
             )
-        self.param_groups, self.state = groups, states
+        self.param_groups, self._state = groups, states
+        self._joined, self._trained = [], []
 
     def _settings_from(
         self, title: str, saved: Mapping[str, Any], complaints: list[str]

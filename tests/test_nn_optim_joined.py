@@ -1,0 +1,231 @@
+"""Small parameters are stepped together, end to end in flat arrays: nobody can tell from outside.
+
+What a step gives is compared, bit for bit, with steps of one parameter at a time.
+"""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import nn
+from autograd import Tensor
+from nn.optim import joined
+from nn.optim.algorithms import __all__ as ALL
+
+OPTIONS = {
+    "SGD": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+    "Adam": {"lr": 0.01, "amsgrad": True, "weight_decay": 0.01},
+    "AdamW": {"lr": 0.01, "maximize": True},
+    "RMSprop": {"lr": 0.01, "momentum": 0.5, "centered": True},
+    "Adagrad": {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.1},
+}
+SHAPES = [(3, 4), (4,), (), (0,), (200, 200), (1, 1, 5), (2, 3)]  # one is above joined.LARGE
+
+each = pytest.mark.parametrize("name", OPTIONS)
+
+
+def parameters(seed=0, dtypes=(np.float32,)):
+    rng = np.random.default_rng(seed)
+    return [
+        Tensor(rng.normal(size=shape).astype(dtypes[i % len(dtypes)]), requires_grad=True)
+        for i, shape in enumerate(SHAPES)
+    ]
+
+
+def alone(name):
+    """The same optimiser, but one parameter at a time, in its own shape."""
+    kind = getattr(nn.optim, name)
+    return type(name, (kind,), {"update": lambda self, *args: kind.update(self, *args)})
+
+
+def give_gradients(params, step, without=()):
+    rng = np.random.default_rng(100 + step)
+    for i, p in enumerate(params):
+        gradient = rng.normal(size=p.shape).astype(p.dtype)
+        p.grad = None if i in without else gradient
+
+
+def bits(params, optimizer):
+    states = [optimizer.state.get(p, {}) for p in params]
+    flat = [{k: np.asarray(v).tobytes() for k, v in state.items()} for state in states]
+    return [p.data.tobytes() for p in params], flat
+
+
+def test_every_optimizer_is_here_and_says_that_it_is_elementwise():
+    assert sorted(OPTIONS) == sorted(ALL)
+    assert all(getattr(nn.optim, name).elementwise for name in ALL)
+    assert max(np.prod(shape) for shape in SHAPES) > joined.LARGE
+
+
+SCRIPTS = {  # which gradients miss in each step
+    "always all": [(), (), (), ()],
+    "one comes later": [(1,), (1,), (), ()],
+    "some pause": [(), (0, 4), (), (5,), ()],
+    "none at first": [range(7), (), ()],
+}
+
+
+@each
+@pytest.mark.parametrize("missing", SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.parametrize("dtypes", [(np.float32,), (np.float64, np.float32)], ids=["one", "two"])
+def test_together_is_one_by_one_bit_for_bit(name, missing, dtypes):
+    ours, theirs = parameters(dtypes=dtypes), parameters(dtypes=dtypes)
+    together = getattr(nn.optim, name)(ours, **OPTIONS[name])
+    one_by_one = alone(name)(theirs, **OPTIONS[name])
+    for step, without in enumerate(missing):
+        for params, optimizer in ((ours, together), (theirs, one_by_one)):
+            give_gradients(params, step, without)
+            optimizer.step()
+    assert bits(ours, together) == bits(theirs, one_by_one)
+    assert [p.shape for p in ours] == SHAPES
+
+
+@each
+def test_groups_keep_their_settings(name):
+    results = []
+    for kind in (getattr(nn.optim, name), alone(name)):
+        params = parameters()
+        groups = [{"params": params[:3]}, {"params": params[3:], "lr": 0.5}]
+        optimizer = kind(groups, **OPTIONS[name])
+        for step in range(3):
+            give_gradients(params, step)
+            optimizer.param_groups[0]["lr"] = 0.1 / (step + 1)
+            optimizer.step()
+        results.append(bits(params, optimizer))
+    assert results[0] == results[1]
+
+
+def changed_by(action):
+    """Two steps of Adam with something between them, together and one by one."""
+    results = []
+    for kind in (nn.optim.Adam, alone("Adam")):
+        params = parameters()
+        optimizer = kind(params, lr=0.1)
+        for step in range(3):
+            give_gradients(params, step)
+            optimizer.step()
+            if step == 1:
+                params, optimizer = action(params, optimizer) or (params, optimizer)
+        results.append(bits(params, optimizer))
+    return results
+
+
+def assign(params, optimizer):
+    params[0].assign_(np.ones((3, 4)))
+
+
+def write(params, optimizer):
+    params[1].data[...] = 7.0
+
+
+def widen(params, optimizer):
+    params[0].data = params[0].data.astype(np.float64)
+
+
+def clear(params, optimizer):
+    optimizer.state.clear()
+
+
+def write_into_state(params, optimizer):
+    optimizer.state[params[0]]["exp_avg"][...] = 1.0
+    optimizer.state[params[1]] = {**optimizer.state[params[1]], "step": 90}
+
+
+def look(params, optimizer):
+    assert len(optimizer.state) == len(SHAPES) and len(optimizer.state_dict()["state"]) == 7
+
+
+def reload(params, optimizer):
+    optimizer.load_state_dict(optimizer.state_dict())
+
+
+def deep(params, optimizer):
+    return copy.deepcopy((params, optimizer))
+
+
+def pickled(params, optimizer):
+    if type(optimizer) is nn.optim.Adam:  # the other's class is made here
+        return pickle.loads(pickle.dumps((params, optimizer)))
+
+
+def exchange(params, optimizer):
+    new = Tensor(np.full((3, 4), 2, np.float32), requires_grad=True)
+    new.grad = np.ones((3, 4), np.float32)
+    params[0] = optimizer.param_groups[0]["params"][0] = new
+
+
+ACTIONS = [assign, write, widen, clear, write_into_state, look, reload, deep, pickled, exchange]
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
+def test_what_happens_between_two_steps_counts(action):
+    together, one_by_one = changed_by(action)
+    assert together == one_by_one
+
+
+def test_an_update_written_anew_gets_one_parameter_at_a_time():
+    """Nobody has said of it that it is elementwise: this one is not."""
+
+    class Normalized(nn.optim.SGD):
+        def update(self, value, gradient, state, settings):
+            seen.append(gradient.shape)
+            return value - gradient / max(np.linalg.norm(gradient), 1)
+
+    seen = []
+    params = parameters()
+    optimizer = Normalized(params)
+    give_gradients(params, 0)
+    optimizer.step()
+    assert seen == SHAPES
+
+
+def test_parameters_share_no_memory_with_each_other_nor_with_what_was():
+    params = parameters()
+    before = [p.data for p in params]
+    kept = [array.copy() for array in before]
+    optimizer = nn.optim.SGD(params, lr=0.1, momentum=0.9)
+    for step in range(2):
+        give_gradients(params, step)
+        optimizer.step()
+    arrays = [p.data for p in params] + [p.grad for p in params]
+    arrays += [state["momentum_buffer"] for state in optimizer.state.values()] + before
+    for i, a in enumerate(arrays):
+        assert not any(np.shares_memory(a, b) for b in arrays[:i])
+    assert all(np.array_equal(a, b) for a, b in zip(before, kept))
+
+
+def test_a_step_that_fails_leaves_all_states_as_they_were():
+    class Failing(nn.optim.Adam):
+        elementwise = True
+
+        def update(self, value, gradient, state, settings):
+            new = super().update(value, gradient, state, settings)
+            if value.size > joined.LARGE and broken:
+                raise ArithmeticError("on purpose")
+            return new
+
+    broken = False
+    params = parameters()
+    optimizer = Failing(params)
+    give_gradients(params, 0)
+    optimizer.step()
+    before = bits(params, optimizer)
+    broken = True
+    with pytest.raises(ArithmeticError, match="on purpose"):
+        optimizer.step()
+    assert bits(params, optimizer) == before
+
+
+@pytest.mark.parametrize("kind", [nn.optim.SGD, alone("SGD")], ids=["together", "one by one"])
+def test_values_given_between_two_steps_are_stepped_from(kind):
+    p, q = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
+    optimizer = kind([p, q], lr=1.0)
+    for values in ([8.0, 9.0], [0.0, 0.0]):
+        p.grad, q.grad = [1.0, 1.0], [1.0]
+        optimizer.step()
+        p.assign_(values)
+    p.grad, q.grad = [1.0, 1.0], [1.0]
+    optimizer.step()
+    assert (p.data.tolist(), q.data.tolist()) == ([-1.0, -1.0], [0.0])
