@@ -18,10 +18,11 @@ import numpy as np
 from tests.benchmarks.cases import Case, Entrant, all_cases
 from tests.benchmarks.crew import Crew, header_of
 from tests.benchmarks.report import Results, Samples, conclude, header, plot, show
+from tests.benchmarks.work import RATE
 from tests.benchmarks.worker import Failed
 
 TURN = 5e6  # ns: long enough that everybody's code and data are in the caches
-TOLERANCE = 1e-4
+TOLERANCE, ROUNDING = 1e-4, 1e-5  # of losses and results, of weights in the median
 
 
 def prepared(case: Case, crew: Crew) -> dict[Entrant, int]:
@@ -46,14 +47,23 @@ def prepared(case: Case, crew: Crew) -> dict[Entrant, int]:
     return times
 
 
-def check_equal(case: Case, checks: dict[str, list[float]]) -> None:
-    """All who gave numbers gave the same: losses, weights or results."""
-    told = {name: numbers for name, numbers in checks.items() if numbers}
-    for name, numbers in told.items():
+def check_equal(case: Case, checks: dict[str, dict[str, list[float]]]) -> None:
+    """All did the same: the losses or results are equal, and the weights are to rounding."""
+    told = {name: check for name, check in checks.items() if check["numbers"]}
+    for name, check in told.items():
         first = next(iter(told))
-        if not np.allclose(numbers, told[first], rtol=TOLERANCE, atol=TOLERANCE):
-            worst = np.max(np.abs(np.subtract(numbers, told[first])))
-            raise AssertionError(f"{case.name}: {name} and {first} differ by {worst:.2g}")
+        numbers, weights = (
+            np.abs(np.subtract(check[part], told[first][part])) for part in ("numbers", "weights")
+        )
+        allowed = TOLERANCE * (1 + np.abs(told[first]["numbers"]))
+        wrong = np.any(numbers > allowed)
+        if weights.size:
+            wrong = wrong or np.median(weights) > ROUNDING or np.max(weights) > RATE
+        if wrong or not np.all(np.isfinite(numbers)):
+            raise AssertionError(
+                f"{case.name}: {name} and {first} do not do the same: numbers differ by up to "
+                f"{np.max(numbers):.2g}, weights by up to {np.max(weights, initial=0):.2g}"
+            )
 
 
 def measure(case: Case, crew: Crew, rounds: int) -> Samples:

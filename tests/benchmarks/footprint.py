@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 MEGABYTE = 1e6
-STEPS = 300
+SETTLING, STEPS = 100, 300
 
 
 def memory(step: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, float]:
-    """Resident megabytes above the import: the peak of three steps, and what 300 more add to it.
+    """Resident megabytes above the import: the peak of three steps, and what 300 more add to the
+    peak once 100 have settled how memory is cut up.
 
     "after a small step" is the same above a step of a tiny network, which loads what a library
     loads when it is first used.
@@ -28,15 +29,15 @@ def memory(step: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, flo
     begun = resident()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: not that of the import
     work = step(compare=0, **arguments)
-    for _ in range(3):
+    peak, settled, end = (_after(work, steps) for steps in (3, SETTLING, STEPS))
+    return {"peak": peak - imported, "after a small step": peak - begun, "growth": end - settled}
+
+
+def _after(work: Any, steps: int) -> float:
+    for _ in range(steps):
         work.once()
         work.wait()
-    peak = resident("VmHWM")
-    for _ in range(STEPS):
-        work.once()
-        work.wait()
-    growth = resident("VmHWM") - peak
-    return {"peak": peak - imported, "after a small step": peak - begun, "growth": growth}
+    return resident("VmHWM")
 
 
 def resident(which: str = "VmRSS") -> float:

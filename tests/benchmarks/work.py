@@ -28,17 +28,28 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 @dataclass
+class Compared:
+    """What shows that contenders do the same: numbers that agree to 1e-4 (losses, results), and
+    weights that agree to rounding. Where a gradient is nearly 0, rounding chooses the direction in
+    which Adam moves a weight: so the median of the differences counts, and all stay within a step.
+    """
+
+    numbers: list[float] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+
+
+@dataclass
 class Work:
     """`once` does the work; it returns nanoseconds by phase where it takes the time itself.
 
     `wait` returns when all is computed (for libraries that compute later), `operations` is what a
-    figure is divided by, and `check` are numbers that all contenders must agree on.
+    figure is divided by, and `check` is what all contenders must agree on.
     """
 
     once: Callable[[], Phases | None]
     operations: int = 1
     wait: Callable[[], Any] = lambda: None
-    check: list[float] = field(default_factory=list)
+    check: Compared = field(default_factory=Compared)
 
 
 def turn(work: Work, times: int) -> Phases:
@@ -126,12 +137,15 @@ def sample(arrays: list[Any]) -> list[float]:
     return [float(n) for n in flat[:: max(1, len(flat) // 100)]]
 
 
-def compared(
-    step: Callable[[], float], weights: Callable[[], list[Any]], steps: int
-) -> list[float]:
-    """The losses of the first steps, and some of the weights after all of COMPARED_STEPS."""
+def result(arrays: list[Any]) -> Compared:
+    """Some elements of results that must agree."""
+    return Compared(sample(arrays))
+
+
+def compared(step: Callable[[], float], weights: Callable[[], list[Any]], steps: int) -> Compared:
+    """The losses of the first steps; and, after all of COMPARED_STEPS, some of the weights."""
     losses = [step() for _ in range(steps)]
-    return losses + sample(weights()) if steps == COMPARED_STEPS else losses
+    return Compared(losses, sample(weights()) if steps == COMPARED_STEPS else [])
 
 
 # ---- graphs of small operations, for whoever has operators ------------------------------------

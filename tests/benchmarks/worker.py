@@ -1,6 +1,6 @@
 """A contender's own process, both ends of its pipe: a JSON request a line, a JSON answer a line.
 
-    {"prepare": key, "kind": ..., "arguments": {...}}   {"check": numbers, "took": ns a turn}
+    {"prepare": key, "kind": ..., "arguments": {...}}   {"check": {...}, "took": ns a turn}
     {"run": key, "times": n}                            {"both": ns, ...} by phase
     {"forget": true}                                    {}
 
@@ -101,7 +101,7 @@ def prepare(work: dict[str, Any], request: dict[str, Any]) -> tuple[Any, dict[st
         made.once()
         made.wait()
         took.append(time.perf_counter_ns() - start)
-    return made, {"check": made.check, "took": min(took)}
+    return made, {"check": vars(made.check), "took": min(took)}
 
 
 def answer(module: Any, request: dict[str, Any], works: dict[str, Any]) -> dict[str, Any]:

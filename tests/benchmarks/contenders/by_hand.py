@@ -21,6 +21,7 @@ from tests.benchmarks.work import (
     EPSILON,
     RATE,
     STILL,
+    Compared,
     Phases,
     Work,
     compared,
@@ -28,7 +29,7 @@ from tests.benchmarks.work import (
     element_data,
     network_data,
     now,
-    sample,
+    result,
     timed,
     value,
     vectors,
@@ -110,7 +111,7 @@ def optimizer(algorithm: str, arrays: int, elements: int) -> Work:
     step = getattr(Updates(parameters, gradients, RATE), METHODS[algorithm])
     for _ in range(5):
         step()
-    return Work(step, check=sample([parameters]))
+    return Work(step, check=result([parameters]))
 
 
 # ---- training steps ---------------------------------------------------------------------------
@@ -209,7 +210,7 @@ def epoch() -> Work:
             )
         return total / len(x)
 
-    check = [once() for _ in range(3)]
+    check = Compared([once() for _ in range(3)])
     net.update.rate = STILL
     return Work(lambda: once() and None, check=check)
 
@@ -318,7 +319,7 @@ def element(function: str, shape: list[int], target: str) -> Work | None:
     if run is None:
         return None
     x, other = element_data(shape, target)
-    return Work(lambda: run(x, other) and None, check=sample(list(run(x, other))))
+    return Work(lambda: run(x, other) and None, check=result(list(run(x, other))))
 
 
 # ---- small operations -------------------------------------------------------------------------

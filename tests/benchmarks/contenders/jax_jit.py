@@ -21,12 +21,13 @@ from tests.benchmarks.work import (
     EPSILON,
     RATE,
     STILL,
+    Compared,
     Work,
     compared,
     digits,
     element_data,
     network_data,
-    sample,
+    result,
     vectors,
 )
 
@@ -120,7 +121,7 @@ def epoch(flat: bool = False) -> Work:
             losses.append((steps(x[rows], labels[rows]), len(rows)))
         return sum(float(loss) * rows for loss, rows in losses) / len(x)
 
-    check = [once() for _ in range(3)]
+    check = Compared([once() for _ in range(3)])
     steps.rate = jnp.float32(STILL)
 
     def silent() -> None:
@@ -142,7 +143,7 @@ def optimizer(algorithm: str, arrays: int, elements: int) -> Work | None:
 
     for _ in range(5):
         once()
-    check = sample([np.asarray(w) for w in state[0]])
+    check = result([np.asarray(w) for w in state[0]])
     return Work(once, wait=lambda: jax.block_until_ready(state), check=check)
 
 
@@ -181,7 +182,7 @@ def element(function: str, shape: list[int], target: str) -> Work | None:
     else:
         compiled = jax.jit(lambda x, g: [(y, back(g)[0]) for y, back in [jax.vjp(run, x)]][0])
     last = compiled(x, other)
-    check = sample([np.asarray(a) for a in last])
+    check = result([np.asarray(a) for a in last])
 
     def once() -> None:
         nonlocal last

@@ -17,6 +17,7 @@ from tests.benchmarks.work import (
     DIGITS_BATCH,
     RATE,
     STILL,
+    Compared,
     Phases,
     Work,
     compared,
@@ -27,7 +28,7 @@ from tests.benchmarks.work import (
     now,
     ones,
     polynomial,
-    sample,
+    result,
     value,
     vectors,
 )
@@ -104,7 +105,7 @@ def epoch(trainer: bool = False) -> Work:
             total += loss.item() * len(x_batch)
         return total / len(x)
 
-    check = [once() for _ in range(3)]
+    check = Compared([once() for _ in range(3)])
     optimizer.param_groups[0]["lr"] = STILL
 
     def silent() -> None:
@@ -125,7 +126,7 @@ def optimizer(algorithm: str, arrays: int, elements: int) -> Work:
     update = getattr(nn.optim, kind)(leaves, lr=RATE, **options)
     for _ in range(5):
         update.step()
-    return Work(update.step, check=sample([p.data for p in leaves]))
+    return Work(update.step, check=result([p.data for p in leaves]))
 
 
 def element(function: str, shape: list[int], target: str) -> Work:
@@ -140,7 +141,7 @@ def element(function: str, shape: list[int], target: str) -> Work:
         return y
 
     y = once()
-    check = sample([y.data, x.grad])
+    check = result([y.data, x.grad])
 
     def silent() -> None:
         x.grad = None

@@ -17,6 +17,7 @@ from tests.benchmarks.work import (
     DIGITS_BATCH,
     RATE,
     STILL,
+    Compared,
     Phases,
     Work,
     compared,
@@ -27,7 +28,7 @@ from tests.benchmarks.work import (
     now,
     ones,
     polynomial,
-    sample,
+    result,
     value,
     vectors,
 )
@@ -109,7 +110,7 @@ def epoch(way: str = "default") -> Work:
             total += loss.item() * len(rows)
         return total / len(x)
 
-    check = [once() for _ in range(3)]
+    check = Compared([once() for _ in range(3)])
     optimizer.param_groups[0]["lr"] = STILL
 
     def silent() -> None:
@@ -134,7 +135,7 @@ def optimizer(algorithm: str, arrays: int, elements: int, way: str = "default") 
     def silent() -> None:
         update.step()
 
-    return Work(silent, check=sample([p.detach().numpy() for p in leaves]))
+    return Work(silent, check=result([p.detach().numpy() for p in leaves]))
 
 
 def element(function: str, shape: list[int], target: str) -> Work:
@@ -147,7 +148,7 @@ def element(function: str, shape: list[int], target: str) -> Work:
         y.backward(None if target else other)
         return y
 
-    check = sample([once().detach().numpy(), x.grad.numpy()])
+    check = result([once().detach().numpy(), x.grad.numpy()])
 
     def silent() -> None:
         x.grad = None
