@@ -202,7 +202,14 @@ def _walk(
                         new = rule(g, y, *args, **kwargs)
                     else:
                         new = watch(node, rule, g, y, args, kwargs)
-                    new = fitted(new, parent, node)
+                    value = parent._value
+                    if (
+                        new.__class__ is not array
+                        or value.__class__ is not array
+                        or new.shape != value.shape
+                        or new.dtype is not value.dtype
+                    ):
+                        new = fitted(new, parent, node)
                     before = get(parent)
                     pending[parent] = new if before is None else before + new
             if not retain_graph:
@@ -236,7 +243,9 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
     if not hasattr(contribution, "dtype"):
         contribution = _number(contribution, node)
     shape, given = value.shape, contribution.shape
-    if given != shape:
+    if given[1:] == shape and shape:  # one axis more, as of a bias beside a batch: quickly
+        contribution = np.add.reduce(contribution, axis=0)
+    elif given != shape:
         extra = len(given) - len(shape)
         fits = extra >= 0 and all(n in (1, m) for n, m in zip(shape, given[extra:]))
         if not fits:

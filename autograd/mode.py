@@ -286,6 +286,13 @@ class scope(ModeChange):
         set_mode(last[1] if last is not None and last[0] is mode else self._change(mode))
         return self
 
+    def __exit__(self, *error: Any) -> None:
+        mode = current_mode()
+        if mode.by == id(self) and mode.around is not None:  # the usual case, quickly
+            set_mode(mode.around)
+        else:
+            super().__exit__(*error)
+
     def _change(self, mode: Mode) -> Mode:
         name = self.name
         if hasattr(name, "within"):

@@ -67,6 +67,8 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             if argument._requires_grad and mode.grad:
                 parent = argument
             argument = argument._value
+        elif argument.__class__ is np.ndarray:
+            pass
         elif argument.__class__ in (list, tuple) and _any_tensor(argument):
             like, parent, argument = _members(argument, operation, mode)
         elif argument.__class__ in (list, tuple):
@@ -103,7 +105,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
         parents = None  # no gradient flows through integers
     if parents is not None and len(parents) > 1:
         for position, (parent, rule) in enumerate(zip(parents, operation.rules)):
-            if parent is None and rule is not None:
+            if parent is None and rule is not None and raw[position] is not None:
                 raw[position] = _floating(raw[position], data)
     node = result(like, data, operation, parents, tuple(raw), kwargs, mode)
     return _checked(node, raw) if mode.anomaly else node
@@ -426,6 +428,8 @@ def _user_line() -> str:
 
 def _any_tensor(arguments: Any) -> bool:
     for argument in arguments:
+        if argument.__class__ is np.ndarray:
+            continue
         if isinstance(argument, Node):
             return True
         if argument.__class__ in (list, tuple) and any(isinstance(a, Node) for a in argument):
