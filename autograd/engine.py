@@ -244,7 +244,7 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
         contribution = _number(contribution, node)
     shape, given = value.shape, contribution.shape
     if given[1:] == shape and shape:  # one axis more, as of a bias beside a batch: quickly
-        contribution = np.add.reduce(contribution, axis=0)
+        contribution = _sum_of_rows(contribution)
     elif given != shape:
         extra = len(given) - len(shape)
         fits = extra >= 0 and all(n in (1, m) for n, m in zip(shape, given[extra:]))
@@ -269,6 +269,15 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
             )
         contribution = contribution.astype(value.dtype)
     return contribution
+
+
+def _sum_of_rows(g: Any) -> Any:
+    """The sum over the first axis; by BLAS, where it can, in half the time of np.add.reduce."""
+    if g.__class__ is not np.ndarray or g.ndim != 2 or g.dtype.char not in "fd":
+        return np.add.reduce(g, axis=0)
+    ones = np.empty(len(g), g.dtype)
+    ones.fill(1)  # (np.ones takes three times as long)
+    return np.dot(ones, g)
 
 
 class Deferred:

@@ -286,12 +286,23 @@ class scope(ModeChange):
         set_mode(last[1] if last is not None and last[0] is mode else self._change(mode))
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        mode = current_mode()
-        if mode.by == id(self) and mode.around is not None:  # the usual case, quickly
-            set_mode(mode.around)
-        else:
-            super().__exit__(*error)
+    def run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """function(*args, **kwargs) inside: the same as with a `with` around it, but quicker.
+
+        >>> from autograd import Tensor
+        >>> scope("square").run(lambda x: x * x, [Tensor(3.0, requires_grad=True)], {}).scope
+        'square'
+        """
+        mode, last = current_mode(), self._last
+        inside = last[1] if last is not None and last[0] is mode else self._change(mode)
+        set_mode(inside)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            if current_mode() is inside:
+                set_mode(mode)
+            else:  # a generator has ended out of order
+                self.__exit__(None, None, None)
 
     def _change(self, mode: Mode) -> Mode:
         name = self.name

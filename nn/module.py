@@ -58,8 +58,7 @@ class Module:
         """forward(...), recorded in a scope that has the module's name."""
         if self._scope is None:
             self._scope = scope(_Place(self))
-        with self._scope:
-            return self.forward(*args, **kwargs)
+        return self._scope.run(self.forward, args, kwargs)
 
     # ---- what it holds ------------------------------------------------------------------------
 

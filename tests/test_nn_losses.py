@@ -415,3 +415,16 @@ def test_the_predictions_dtype_stays(loss, target, dtype):
 def test_targets_that_are_no_labels(target, kind, fragment):
     with pytest.raises(kind, match=fragment):
         nn.CrossEntropyLoss()(Tensor(np.zeros((2, 3))), target)
+
+
+def test_labels_find_their_logits_in_any_memory_layout():
+    logits, labels = random(5, 4), np.array([3, 0, 2, 1, 3], np.int8)
+    layouts = [logits, np.asfortranarray(logits), np.repeat(logits, 2, axis=1)[:, ::2]]
+    results = []
+    for array in layouts:
+        x = Tensor(array, requires_grad=True)
+        functional.cross_entropy(x, labels).backward()
+        results.append(x.grad)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = (p - np.eye(4)[labels]) / 5
+    assert all(np.allclose(g, expected, rtol=0, atol=1e-15) for g in results)

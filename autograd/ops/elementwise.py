@@ -133,7 +133,7 @@ def gate(x: Any, mask: Any) -> Any:
     product = x * mask
     # A product with 0 is 0 but for inf and nan. The sum of squares, one fast call, tells of them;
     # where it only overflows, np.where gives the same answer later.
-    return product if np.isfinite(np.vdot(product, product)) else np.where(mask, x, 0)
+    return product if math.isfinite(np.vdot(product, product)) else np.where(mask, x, 0)
 
 
 gate = primitive(gate, lambda g, y, x, mask: gate(g, mask), formula="g where the mask holds")
@@ -328,8 +328,8 @@ def relu(x: Any) -> Any:
     if isinstance(x, np.floating):  # one number: the ufunc would take ten times as long
         return type(x)(0) if x <= 0 else x
     x = np.asarray(x)
-    # An array as the other operand takes a quarter of the time that the number 0 takes.
-    return np.maximum(x, np.zeros((1,) * x.ndim, x.dtype))
+    # An array of zeros as the other operand takes half the time that the number 0 takes.
+    return np.maximum(x, np.zeros(x.shape, x.dtype))
 
 
 def floating(x: Any) -> Any:

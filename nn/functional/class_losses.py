@@ -40,14 +40,16 @@ __all__ = ["cross_entropy", "nll_loss"]
 def _cross_entropy(
     logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: Kept
 ) -> Any:
-    rows = np.arange(len(labels))
-    slope = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
-    at_label = slope[rows, labels]
+    slope = np.subtract(logits, np.maximum.reduce(logits, axis=1, keepdims=True), order="C")
+    flat = slope.reshape(-1)  # a view; an index into it takes half the time of [rows, labels]
+    place = np.arange(0, slope.size, slope.shape[1])
+    place += labels
+    at_label = flat.take(place)
     np.exp(slope, out=slope)
     sums = np.add.reduce(slope, axis=1, keepdims=True)
     losses = np.log(sums) - at_label[:, None]
     slope /= sums
-    slope[rows, labels] -= 1  # softmax(logits) - one_hot(labels)
+    flat[place] -= 1  # softmax(logits) - one_hot(labels)
     if counts is not None:
         losses *= counts
         slope *= counts
@@ -262,10 +264,9 @@ def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:
     """Which labels count (None: all of them); raises for one that is out of range."""
     if not labels.size:
         return None
-    # (the methods min and max take three times as long)
-    within = (
-        np.minimum.reduce(labels, axis=None) >= 0 and np.maximum.reduce(labels, axis=None) < classes
-    )
+    # Read without a sign, a negative label is a large one: one question for both ends.
+    unsigned = labels.view(f"u{labels.itemsize}") if labels.dtype.kind == "i" else labels
+    within = np.maximum.reduce(unsigned, axis=None) < classes
     if within and not 0 <= ignore_index < classes:
         return None
     keep = labels != ignore_index
