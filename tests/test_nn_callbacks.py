@@ -479,3 +479,9 @@ def test_small_figures_keep_their_digits():
     lines = progress.Lines()
     lines.start(1, 1, 1)
     assert "loss 1.234e-05  zero 0.0000" in lines.line({"loss": 1.234e-5, "zero": 0.0})
+
+
+def test_a_name_made_of_figures_has_nan_for_them_in_the_middle_of_an_epoch(tmp_path):
+    checkpoint = nn.ModelCheckpoint(tmp_path / "run-{epoch}-{val_loss:.1f}.npz")
+    trainer().fit(X, Y, epochs=3, progress=False, callbacks=[checkpoint, press_ctrl_c({1})])
+    assert os.listdir(tmp_path) == ["run-0-nan.npz"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import string
 from collections.abc import Mapping
 from typing import Any
 
@@ -224,9 +223,9 @@ class ModelCheckpoint(Callback):
     def _named(self, epoch: int, logs: Mapping[str, float]) -> str:
         known = {"epoch": epoch, **logs}
         if not logs:  # in the middle of an epoch, which has no figures yet
-            known = dict.fromkeys(_fields(self.path), math.nan) | known
+            known = _Unnamed(known)
         try:
-            return self.path.format(**known)
+            return self.path.format_map(known)
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError(
                 f"ModelCheckpoint: the path {self.path!r} asks for what an epoch has not "
@@ -243,5 +242,8 @@ class ModelCheckpoint(Callback):
             self._watch.best = state["best"]
 
 
-def _fields(path: str) -> list[str]:
-    return [name for _, name, _, _ in string.Formatter().parse(path) if name]
+class _Unnamed(dict[str, Any]):
+    """Names that have no figure yet are nan."""
+
+    def __missing__(self, name: str) -> float:
+        return math.nan
