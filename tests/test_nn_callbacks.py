@@ -9,7 +9,15 @@ import pytest
 
 import nn
 from nn.training import progress
-from tests.test_nn_trainer import Every, assert_same, data, press_ctrl_c, trainer, weights
+from tests.test_nn_trainer import (  # noqa: F401 (a fixture)
+    Every,
+    assert_same,
+    data,
+    press_ctrl_c,
+    trainer,
+    usual_ctrl_c,
+    weights,
+)
 
 X, Y = data(60)
 

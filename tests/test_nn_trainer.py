@@ -36,6 +36,14 @@ def assert_same(a, b):
     assert all(np.array_equal(a[name], b[name]) for name in a)
 
 
+@pytest.fixture(autouse=True)
+def usual_ctrl_c():
+    """As in a terminal; a job in the background is born with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Every(nn.Callback):
     """Calls a function after each batch."""
 
