@@ -193,7 +193,7 @@ class BatchNorm1d(Module):
         (num_features,) = _sizes(name, num_features)
         self.num_features = num_features
         self.eps = as_number(name, "eps", eps, least=0)
-        self.momentum = None if momentum is None else _share(name, "momentum", momentum)
+        self.momentum = None if momentum is None else _fraction(name, "momentum", momentum)
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = _constant(1, num_features, "weight", dtype) if affine else None
         self.bias = _constant(0, num_features, "bias", dtype) if affine and bias else None
@@ -287,7 +287,8 @@ class LayerNorm(Module):
         )
 
 
-def _share(name: str, option: str, value: Any) -> float:
+def _fraction(name: str, option: str, value: Any) -> float:
+    """An option from 0 to 1, as a float."""
     if as_number(name, option, value) <= 1 and value >= 0:
         return float(value)
     raise ValueError(f"{name}: {option} must be in [0, 1], got {value}")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd import Tensor, no_grad
-from nn.random import generator
+from nn.random import generator, get_state, set_state
 
 __all__ = ["Row", "Summary", "summarize"]
 
@@ -164,7 +164,7 @@ def _as_it_was(model: Any, modules: list[Any]) -> Iterator[None]:
     buffers = [(buffer, buffer.copy()) for buffer in model.buffers()]
     held = [v for _, before in attributes for v in before.values()]
     generators = [generator(), *(v for v in held if isinstance(v, np.random.Generator))]
-    states = [(g.bit_generator, g.bit_generator.state) for g in generators]
+    states = [(get_state(g), g) for g in generators]
     try:
         yield
     finally:
@@ -174,8 +174,8 @@ def _as_it_was(model: Any, modules: list[Any]) -> Iterator[None]:
         for buffer, values in buffers:
             if not np.array_equal(buffer, values, equal_nan=buffer.dtype.kind == "f"):
                 buffer[...] = values  # the forward wrote into it
-        for bits, state in states:
-            bits.state = state
+        for state, rng in states:
+            set_state(state, rng)
 
 
 # ---- the table --------------------------------------------------------------------------------

@@ -229,3 +229,22 @@ def test_values_given_between_two_steps_are_stepped_from(kind):
     p.grad, q.grad = [1.0, 1.0], [1.0]
     optimizer.step()
     assert (p.data.tolist(), q.data.tolist()) == ([-1.0, -1.0], [0.0])
+
+
+def test_a_state_that_cannot_be_laid_end_to_end_keeps_its_parameter_alone():
+    class Listing(nn.optim.Optimizer):
+        elementwise = True
+
+        def initial(self, value, settings):
+            return {"sizes": []}
+
+        def update(self, value, gradient, state, settings):
+            state["sizes"] = [*state["sizes"], value.size]
+            return value - gradient
+
+    params = parameters()
+    optimizer = Listing(params, {"lr": 0.1})
+    for step in range(2):
+        give_gradients(params, step)
+        optimizer.step()
+    assert [optimizer.state[p]["sizes"] for p in params] == [[p.size] * 2 for p in params]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, primitive
-from nn.functional.arguments import values
+from nn.functional.arguments import as_floats, values
 from nn.random import generator
 
 __all__ = [
@@ -26,15 +26,6 @@ __all__ = [
 def _operand(x: Any) -> Any:
     """A Tensor or an array as it is, anything else as an array."""
     return x if isinstance(x, Tensor) else np.asarray(x)
-
-
-def _floating(x: Any) -> Any:
-    """A Tensor or an array of floats; integers become float64, other kinds raise TypeError."""
-    if not isinstance(x, (Tensor, np.ndarray)):
-        x = Tensor(x).data
-    if x.dtype.kind == "f":
-        return x
-    return Tensor(x).data.astype(np.float64)
 
 
 # ---- linear -----------------------------------------------------------------------------------
@@ -211,7 +202,7 @@ def layer_norm(
             [-1.,  1.]])
     """
     shape = as_shape(normalized_shape)
-    x = _floating(x)
+    x = as_floats(x)
     if x.shape[-len(shape) :] != shape:
         raise ValueError(
             f"layer_norm: the last axes of x must be normalized_shape, {shape}, but x has shape "
@@ -296,7 +287,7 @@ def batch_normalized(
 
 
 def _with_channels(x: Any) -> Any:
-    x = _floating(x)
+    x = as_floats(x)
     if x.ndim < 2:
         raise ValueError(
             f"batch_norm: x must be (n, C) or (n, C, L) with C channels, got shape {x.shape}"
@@ -340,7 +331,7 @@ def dropout(
     p = check_probability("dropout", p)
     if not training or p == 0:
         return x
-    x = _floating(x)
+    x = as_floats(x)
     if p == 1:
         return np.where(False, x, 0)  # a product would give nan for an infinity
     mask = generator(rng).random(x.shape, dtype=np.float32) >= p

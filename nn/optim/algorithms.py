@@ -15,6 +15,12 @@ from nn.optim.optimizer import Optimizer
 __all__ = ["Adagrad", "Adam", "AdamW", "RMSprop", "SGD"]
 
 
+def downhill(value: Any, gradient: Any, maximize: bool, decay: float) -> Any:
+    """The gradient of what is to get smaller: turned round to climb, plus decay times the value."""
+    g = -gradient if maximize else gradient
+    return g + decay * value if decay else g
+
+
 class SGD(Optimizer):
     """Stochastic gradient descent: p - lr g, and with momentum p - lr b.
 
@@ -61,9 +67,7 @@ class SGD(Optimizer):
     def update(
         self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
     ) -> Any:
-        g = -gradient if settings["maximize"] else gradient
-        if settings["weight_decay"]:
-            g = g + settings["weight_decay"] * value
+        g = downhill(value, gradient, settings["maximize"], settings["weight_decay"])
         momentum = settings["momentum"]
         if momentum:
             buffer = state.get("momentum_buffer")
@@ -122,12 +126,10 @@ class Adam(Optimizer):
         self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
     ) -> Any:
         lr, (beta1, beta2) = settings["lr"], settings["betas"]
-        g = -gradient if settings["maximize"] else gradient
-        if settings["weight_decay"]:
-            if settings["decoupled_weight_decay"]:
-                value = value * (1 - lr * settings["weight_decay"])
-            else:
-                g = g + settings["weight_decay"] * value
+        maximize, decay = settings["maximize"], settings["weight_decay"]
+        if decay and settings["decoupled_weight_decay"]:
+            value, decay = value * (1 - lr * decay), 0.0
+        g = downhill(value, gradient, maximize, decay)
         step, m, v = state["step"] + 1, state["exp_avg"], state["exp_avg_sq"]
         # Into arrays that are new anyway: m + (g - m) (1 - beta1), v beta2 + g g (1 - beta2).
         change, square = g - m, g * g
@@ -234,9 +236,7 @@ class RMSprop(Optimizer):
     def update(
         self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
     ) -> Any:
-        g = -gradient if settings["maximize"] else gradient
-        if settings["weight_decay"]:
-            g = g + settings["weight_decay"] * value
+        g = downhill(value, gradient, settings["maximize"], settings["weight_decay"])
         alpha, momentum = settings["alpha"], settings["momentum"]
         v = state["square_avg"] * alpha + g * g * (1 - alpha)
         state.update(step=state["step"] + 1, square_avg=v)
@@ -293,9 +293,7 @@ class Adagrad(Optimizer):
     def update(
         self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
     ) -> Any:
-        g = -gradient if settings["maximize"] else gradient
-        if settings["weight_decay"]:
-            g = g + settings["weight_decay"] * value
+        g = downhill(value, gradient, settings["maximize"], settings["weight_decay"])
         rate = settings["lr"] / (1 + state["step"] * settings["lr_decay"])
         total = state["sum"] + g * g
         state.update(step=state["step"] + 1, sum=total)

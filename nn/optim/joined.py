@@ -1,7 +1,8 @@
 """Parameters that an optimiser steps as one: small arrays are laid end to end in a flat one.
 
 A step is a dozen NumPy calls, and a call on a small array costs about a microsecond whatever its
-size. Joined, six small arrays cost as much as one; a network of 2-16-16-2 trains a third faster.
+size. Joined, six small arrays cost little more than one: Adam's step on a network of 2-16-16-2
+takes less than half the time.
 
 May import: autograd.
 """
@@ -88,9 +89,12 @@ def kind(parameter: Tensor, state: dict[str, Any]) -> Any:
     """What must be equal for two parameters to be joined; None if it is to stay alone."""
     if parameter.size > LARGE:
         return None
-    numbers = []
+    entries = []
     for name, entry in state.items():
-        if is_array(entry) and entry.shape != parameter.shape:
+        if is_array(entry) and entry.shape == parameter.shape:
+            entries.append((name, str(entry.dtype)))
+        elif isinstance(entry, (int, float, str, type(None))):
+            entries.append((name, entry))
+        else:  # a list, say, that each parameter has for itself
             return None
-        numbers.append((name, str(entry.dtype) if is_array(entry) else entry))
-    return str(parameter.dtype), tuple(numbers)
+    return str(parameter.dtype), tuple(entries)

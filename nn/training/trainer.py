@@ -25,7 +25,7 @@ from nn.formats import as_path
 from nn.module import Module
 from nn.optim import Optimizer
 from nn.optim.lr_scheduler import ReduceLROnPlateau
-from nn.random import generator
+from nn.random import get_state, set_state
 from nn.training.arguments import (
     check_finite,
     check_kind,
@@ -426,7 +426,7 @@ class Trainer:
         assert loader.y is not None
         rows = some_rows(loader.y, REHEARSED)
         x, y = loader.x[rows], loader.y[rows]
-        state = generator().bit_generator.state
+        state = get_state()
         try:
             x = x if loader.transform is None else loader.transform(x)
             with self._modes(self.model.eval), no_grad():
@@ -443,7 +443,7 @@ class Trainer:
                 )
             raise
         finally:
-            generator().bit_generator.state = state
+            set_state(state)
         for name, metric in self.metrics.items():
             try:
                 number(name, metric(prediction, y))
