@@ -89,7 +89,7 @@ def kind(parameter: Tensor, state: dict[str, Any]) -> Any:
     """What must be equal for two parameters to be joined; None if it is to stay alone."""
     if parameter.size > LARGE:
         return None
-    entries = []
+    entries: list[Any] = []
     for name, entry in state.items():
         if is_array(entry) and entry.shape == parameter.shape:
             entries.append((name, str(entry.dtype)))
