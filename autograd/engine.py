@@ -129,23 +129,20 @@ def sweep(
     if create_graph and not mode.grad:
         set_mode(mode.but(grad=True))
     try:
-        with np.errstate(all="ignore"):  # the reverse sweep is silent: 0/0 at a kink is no news
-            _walk(order, pending, kept, inputs, mode, create_graph, retain_graph)
-            for leaf, g in pending.items():
-                g = g.total() if g.__class__ is Deferred else g
-                kept[leaf] = g if leaf._hooks is None else leaf._hooks.run(leaf, g)
+        _walk(order, pending, kept, inputs, mode, create_graph, retain_graph)
     finally:
         if current_mode() is not mode:
             set_mode(mode)
     return kept
 
 
+@np.errstate(all="ignore")  # the reverse sweep is silent: 0/0 at a kink is no news
 def _walk(
     order: list[Any], pending: dict[Any, Any], kept: dict[Any, Any], inputs: list[Any] | None,
     mode: Any, create_graph: bool, retain_graph: bool,
 ) -> None:  # fmt: skip
     """From the youngest node to the oldest: when its turn comes its gradient is complete, and its
-    rules hand it on to its inputs. At the end only leaves are pending."""
+    rules hand it on to its inputs. At the end only leaves are pending, and are kept."""
     wanted = None if inputs is None else leading_to(inputs, order)
     targets = set(inputs or ())
     watch = _watch(mode) if mode.anomaly or mode.profile else None
@@ -194,14 +191,16 @@ def _walk(
                     before = get(right)
                     pending[right] = new if before is None else before + new
             else:
-                kwargs = node._kwargs or {}
+                kwargs = node._kwargs
                 for parent, rule in zip(node._inputs, node._op.rules):
                     if parent is None or (wanted is not None and parent not in wanted):
                         continue
-                    if watch is None:
-                        new = rule(g, y, *args, **kwargs)
+                    if watch is not None:
+                        new = watch(node, rule, g, y, args, kwargs or {})
+                    elif kwargs is None:
+                        new = rule(g, y, *args)
                     else:
-                        new = watch(node, rule, g, y, args, kwargs)
+                        new = rule(g, y, *args, **kwargs)
                     value = parent._value
                     if (
                         new.__class__ is not array
@@ -217,6 +216,9 @@ def _walk(
     except Exception as error:
         _note(error, node)
         raise
+    for leaf, g in pending.items():
+        g = g.total() if g.__class__ is Deferred else g
+        kept[leaf] = g if leaf._hooks is None else leaf._hooks.run(leaf, g)
 
 
 def fitted(contribution: Any, parent: Any, node: Any) -> Any:
@@ -277,7 +279,7 @@ def _sum_of_rows(g: Any) -> Any:
         return np.add.reduce(g, axis=0)
     ones = np.empty(len(g), g.dtype)
     ones.fill(1)  # (np.ones takes three times as long)
-    return np.dot(ones, g)
+    return ones.dot(g)
 
 
 class Deferred:

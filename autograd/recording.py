@@ -23,6 +23,9 @@ from autograd.rules import Function, Operation, Signature, compositions, operati
 
 __all__ = ["nondifferentiable", "primitive"]
 
+_array = np.ndarray  # a name of its own is looked up in half the time
+_AS_THEY_ARE = frozenset([_array, float, int, bool, type(None)])  # what most arguments are
+
 
 def result(
     like: Node, data: Any, operation: Any, inputs: Any, args: Any, kwargs: Any, mode: Mode
@@ -56,35 +59,39 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
     signature = operation.signature
     if kwargs or len(args) > signature.out:
         args, kwargs = _bound(operation, args, kwargs or {})
+    rules = operation.rules
+    count = len(rules)
     raw: list[Any] = []
-    inputs: list[Any] = []
-    recorded = False
+    inputs: list[Any] = []  # as long as the rules, or as the arguments if these are fewer
+    recorded = constants = False
     like: Any = None
-    for argument in args:
+    for position, argument in enumerate(args):
         parent = None
         if isinstance(argument, Node):
             like = argument
             if argument._requires_grad and mode.grad:
                 parent = argument
             argument = argument._value
-        elif argument.__class__ is np.ndarray:
+        elif argument.__class__ in _AS_THEY_ARE:
             pass
         elif argument.__class__ in (list, tuple) and _any_tensor(argument):
             like, parent, argument = _members(argument, operation, mode)
         elif argument.__class__ in (list, tuple):
-            argument = _as_operand(argument, operation, len(inputs))
-        elif isinstance(argument, np.ndarray) and argument.__class__ is not np.ndarray:
+            argument = _as_operand(argument, operation, position)
+        elif isinstance(argument, _array):
             argument = plain_array(argument, operation.name)
+        raw.append(argument)
         if parent is not None:
-            position = len(inputs)
-            if position >= len(operation.rules) or operation.rules[position] is None:
+            if position >= count or rules[position] is None:
                 raise TypeError(
                     f"{operation.name}: argument {position + 1} has no derivative, but a Tensor "
                     "that requires a gradient was given; use its .detach()"
                 )
             recorded = True
-        raw.append(argument)
-        inputs.append(parent)
+            inputs.append(parent)
+        elif position < count:
+            constants = constants or argument is not None
+            inputs.append(None)
     if kwargs and _any_tensor(kwargs.values()):
         kwargs = _without_gradient(operation, kwargs)
     try:
@@ -94,20 +101,31 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             data = mode.profile.forward(operation, mode.scope, raw, kwargs or {})
     except Exception as error:
         raise restated(operation.name, raw, error) from None
-    parents: Any = tuple(inputs[: len(operation.rules)]) if recorded else None
-    if isinstance(data, (tuple, list)):
-        return _several(like, data, operation, parents, raw, kwargs, mode)
-    if not hasattr(data, "dtype"):
-        data = np.asarray(data)
+    parents: Any = tuple(inputs) if recorded else None
+    if data.__class__ is not _array:
+        if isinstance(data, (tuple, list)):
+            return _several(like, data, operation, parents, raw, kwargs, mode)
+        if not hasattr(data, "dtype"):
+            data = np.asarray(data)
     if data.dtype.kind != "f":
         if data.dtype.kind not in "iub":
             raise TypeError(not_real(operation.name, data.dtype))
         parents = None  # no gradient flows through integers
-    if parents is not None and len(parents) > 1:
-        for position, (parent, rule) in enumerate(zip(parents, operation.rules)):
+    if constants and parents is not None:
+        for position, (parent, rule) in enumerate(zip(parents, rules)):
             if parent is None and rule is not None and raw[position] is not None:
                 raw[position] = _floating(raw[position], data)
-    node = result(like, data, operation, parents, tuple(raw), kwargs, mode)
+    node = like._new()  # as in `result`, but for the call
+    node._value = data
+    node._op = operation
+    node._scope = mode.scope
+    node._hooks = None
+    node._kwargs = kwargs or None
+    if parents is None:
+        node._requires_grad, node._inputs, node._args, node._birth = False, (), (), 0
+    else:
+        node._requires_grad, node._inputs, node._args = True, parents, tuple(raw)
+        node._birth = next_birth()
     return _checked(node, raw) if mode.anomaly else node
 
 
@@ -161,6 +179,8 @@ def primitive(
 
     @wraps(forward)
     def function(*args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], Node):  # the usual call, quickly
+            return apply(operation, args, kwargs)
         if _any_tensor(args) or (kwargs and _any_tensor(kwargs.values())):
             return apply(operation, args, kwargs)
         return forward(*args, **kwargs)

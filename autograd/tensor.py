@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -458,10 +459,6 @@ class Tensor(Node):
     def _as_arguments(self) -> tuple[Any, tuple[Any, ...]]:
         return as_arguments(self)
 
-    @staticmethod
-    def _new() -> Tensor:
-        return new_object(Tensor)
-
     # ---- leaving and copying ------------------------------------------------------------------
 
     def numpy(self) -> Any:
@@ -770,6 +767,10 @@ class Tensor(Node):
         return call(func, *args, **kwargs)
 
 
+# An empty Tensor for a new result. Not a method, whose call would cost as much again.
+Tensor._new = partial(new_object, Tensor)  # type: ignore[method-assign]
+
+
 def _plain_index(index: Any) -> Any:
     """An index with Tensors replaced by their values, and lists by arrays."""
     if isinstance(index, tuple):
@@ -821,7 +822,7 @@ def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
                     else ""
                 )
             )
-        return data.dtype.type(1) if data.__class__ is not np.ndarray else np.ones_like(data)
+        return np.ones_like(data) if data.__class__ is np.ndarray else data.__class__(1)
     if isinstance(gradient, Tensor):
         value = gradient._value
     else:

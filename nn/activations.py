@@ -53,7 +53,8 @@ def activation(name: str, function: Callable[..., Any]) -> type[_Activation]:
         vars(self).update(given)
 
     def forward(self: _Activation, x: Any) -> Tensor:
-        x = as_floats(as_tensor(name, "input", x))
+        if x.__class__ is not Tensor or x.dtype.kind != "f":
+            x = as_floats(as_tensor(name, "input", x))
         if not defaults:
             return function(x)
         return function(x, **{option: getattr(self, option) for option in defaults})

@@ -130,7 +130,11 @@ def gate(x: Any, mask: Any) -> Any:
     """x where the mask holds, 0 elsewhere, in a tenth of the time that np.where takes."""
     if isinstance(x, np.floating):
         return x if mask else type(x)(0)
-    product = x * mask
+    if mask.shape == x.shape:  # in the mask's own floats, which is quicker than x * mask
+        product = mask.astype(x.dtype)
+        product *= x
+    else:
+        product = x * mask
     # A product with 0 is 0 but for inf and nan. The sum of squares, one fast call, tells of them;
     # where it only overflows, np.where gives the same answer later.
     return product if math.isfinite(np.vdot(product, product)) else np.where(mask, x, 0)

@@ -40,21 +40,30 @@ __all__ = ["cross_entropy", "nll_loss"]
 def _cross_entropy(
     logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: Kept
 ) -> Any:
-    slope = np.subtract(logits, np.maximum.reduce(logits, axis=1, keepdims=True), order="C")
+    # Few classes are laid along the first axis: NumPy is slow at many short rows. The loss takes two
+    # thirds of the time at 100 rows of 2, half of it at 1,000 rows of 10.
+    rows, classes = logits.shape
+    few = classes <= 32
+    slope = logits.T.copy() if few else logits.copy()
+    axis = 0 if few else 1
+    slope -= np.maximum.reduce(slope, axis=axis, keepdims=True)
     flat = slope.reshape(-1)  # a view; an index into it takes half the time of [rows, labels]
-    place = np.arange(0, slope.size, slope.shape[1])
-    place += labels
+    place = np.arange(rows)
+    place += labels * rows if few else place * (classes - 1) + labels
     at_label = flat.take(place)
     np.exp(slope, out=slope)
-    sums = np.add.reduce(slope, axis=1, keepdims=True)
-    losses = np.log(sums) - at_label[:, None]
+    sums = np.add.reduce(slope, axis=axis, keepdims=True)
     slope /= sums
     flat[place] -= 1  # softmax(logits) - one_hot(labels)
+    losses = np.log(sums, out=sums).reshape(-1)
+    losses -= at_label
+    if few:
+        slope = slope.T
     if counts is not None:
-        losses *= counts
+        losses *= counts[:, 0]
         slope *= counts
     kept.value = slope
-    return reduced(losses[:, 0], share, total)
+    return reduced(losses, share, total)
 
 
 def _cross_entropy_rule(
@@ -139,12 +148,29 @@ def cross_entropy(
     """
     name = "cross_entropy"
     check_smoothing(name, label_smoothing)
+    if weight is None and not label_smoothing and _rows_and_labels(logits, target):
+        check_reduction(name, reduction)
+        check_ignore_index(name, ignore_index)
+        if _counted(name, target, logits.shape[1], ignore_index) is None:  # every row counts
+            share = share_of(reduction, len(target))
+            return _fused_cross_entropy(logits, target, None, share, reduction != "none", Kept())
     logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
     target = _target(name, target)
     if target.shape == logits.shape:
         return _against_probabilities(logits, axis, target, weight, reduction, label_smoothing)
     compute = partial(_of_labels, weight, label_smoothing)
     return _against_labels(name, compute, logits, axis, target, weight, ignore_index, reduction)
+
+
+def _rows_and_labels(logits: Any, target: Any) -> bool:
+    """Whether this is the usual case, which needs few questions: half the time of a small loss."""
+    if logits.__class__ is not Tensor or target.__class__ is not np.ndarray:
+        return False
+    shape = logits.shape
+    return (
+        len(shape) == 2 and target.shape == shape[:1] and shape[1] > 0
+        and target.dtype == np.intp and logits.dtype.kind == "f"
+    )  # fmt: skip
 
 
 def _of_labels(
@@ -260,13 +286,16 @@ def _check_labels(name: str, labels: Any, shape: tuple[int, ...], axis: int) -> 
         )
 
 
+_UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+
+
 def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:
     """Which labels count (None: all of them); raises for one that is out of range."""
     if not labels.size:
         return None
     # Read without a sign, a negative label is a large one: one question for both ends.
-    unsigned = labels.view(f"u{labels.itemsize}") if labels.dtype.kind == "i" else labels
-    within = np.maximum.reduce(unsigned, axis=None) < classes
+    unsigned = labels.view(_UNSIGNED[labels.itemsize])
+    within = int(np.maximum.reduce(unsigned, axis=None)) < classes
     if within and not 0 <= ignore_index < classes:
         return None
     keep = labels != ignore_index

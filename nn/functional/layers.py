@@ -31,10 +31,26 @@ def _operand(x: Any) -> Any:
 # ---- linear -----------------------------------------------------------------------------------
 
 
+def _product(a: Any, b: Any) -> Any:
+    """a @ b; of two matrices by np.dot, half a microsecond less each time."""
+    return np.dot(a, b) if a.ndim == 2 else np.matmul(a, b)
+
+
 def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    y = np.matmul(x, weight.T)
+    # Asked here of the plain arrays, whose shapes cost a third of the time of the Tensors'.
+    if weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: x of shape {x.shape} and weight of shape {weight.shape} do not fit: the last "
+            "axis of x must be as long as that of weight, which is (out, in)"
+        )
+    y = _product(x, weight.T)
     if bias is None:
         return y
+    if bias.shape != weight.shape[:1]:
+        raise ValueError(
+            f"linear: bias has shape {bias.shape}, but weight {weight.shape} has "
+            f"{weight.shape[0]} outputs; bias must have shape {weight.shape[:1]}"
+        )
     if y.dtype != bias.dtype:
         return y + bias
     y += bias  # y is nobody else's
@@ -46,12 +62,12 @@ def _linear_by_weight(g: Any, y: Any, x: Any, weight: Any, bias: Any = None) -> 
     if x.ndim != 2:
         rows = math.prod(x.shape[:-1])
         g, x = g.reshape((rows, weight.shape[0])), x.reshape((rows, weight.shape[1]))
-    return g.T @ x
+    return np.dot(g.T, x)
 
 
 _fused_linear = primitive(
     _linear,
-    lambda g, y, x, weight, bias=None: g @ weight,
+    lambda g, y, x, weight, bias=None: _product(g, weight),
     _linear_by_weight,
     lambda g, y, x, weight, bias=None: g,
     formula="g W, gᵀ x, g",
@@ -66,18 +82,12 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     >>> linear(Tensor([1.0, 2.0]), Tensor([[1.0, 1.0], [0.0, 10.0]]), Tensor([0.0, 1.0]))
     Tensor([ 3., 21.])
     """
-    x, weight = _operand(x), _operand(weight)
-    bias = None if bias is None else _operand(bias)
-    if not x.ndim or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"linear: x of shape {x.shape} and weight of shape {weight.shape} do not fit: the last "
-            "axis of x must be as long as that of weight, which is (out, in)"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(
-            f"linear: bias has shape {bias.shape}, but weight {weight.shape} has "
-            f"{weight.shape[0]} outputs; bias must have shape {weight.shape[:1]}"
-        )
+    if x.__class__ is not Tensor:
+        x = _operand(x)
+    if weight.__class__ is not Tensor:
+        weight = _operand(weight)
+    if bias is not None and bias.__class__ is not Tensor:
+        bias = _operand(bias)
     return _fused_linear(x, weight, bias)
 
 

@@ -48,7 +48,7 @@ class Joined:
             return arrays[0]
         if len(arrays) == 1:
             return arrays[0].reshape(-1)
-        return np.concatenate([array.reshape(-1) for array in arrays])
+        return np.concatenate(arrays, axis=None)
 
     def parts(self, laid: Any) -> list[Any]:
         """The other way: views of the parameters' shapes."""
@@ -60,7 +60,10 @@ class Joined:
 
     def intact(self) -> bool:
         """Whether nobody has given a parameter another array since."""
-        return all(p.data is view for p, view in zip(self.parameters, self.views))
+        for parameter, view in zip(self.parameters, self.views):
+            if parameter.data is not view:
+                return False
+        return True
 
     def take(self, value: Any, state: dict[str, Any]) -> None:
         """New values and a new state."""

@@ -31,6 +31,9 @@ PYTORCHS = ("foreach", "capturable", "differentiable", "fused", "param_names")
 NEWER = ("decoupled_weight_decay",)  # not in the states of PyTorch's older versions
 
 
+_PLAIN = frozenset([float, int, bool])  # settings that `plain` would leave as they are
+
+
 class Optimizer:
     """Base of the optimisers: groups of parameters with their settings, and the state of each.
 
@@ -122,7 +125,11 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         settings = [
-            {name: plain(value) for name, value in group.items() if name != "params"}
+            {
+                name: value if value.__class__ in _PLAIN else plain(value)
+                for name, value in group.items()
+                if name != "params"
+            }
             for group in self.param_groups
         ]
         gradients = [[p.grad for p in group["params"]] for group in self.param_groups]
