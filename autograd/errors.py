@@ -84,7 +84,7 @@ def restated(name: str, arguments: Any, error: Exception) -> Exception:
     kind = next((k for k in RESTATED if isinstance(error, k)), None)
     if kind is None or str(error).startswith("np."):  # a composition's own words
         return error
-    if str(error).startswith(f"{name}: ") and "core dimension" not in str(error):
+    if str(error).startswith(f"{name}: ") and "Input operand" not in str(error):
         return error  # an operation's own; NumPy's of a matmul begin so as well
     if name == "getitem":
         name = "indexing"

@@ -52,7 +52,9 @@ class Joined:
 
     def parts(self, laid: Any) -> list[Any]:
         """The other way: views of the parameters' shapes."""
-        return [laid[cut].reshape(shape) for cut, shape in self.cuts] if self.flat else [laid]
+        if not self.flat:
+            return [laid]
+        return [laid[cut].reshape(s) if len(s) != 1 else laid[cut] for cut, s in self.cuts]
 
     def gradient(self, gradients: list[Any]) -> Any:
         """The gradients of these, of those of all parameters in the group."""

@@ -31,9 +31,6 @@ PYTORCHS = ("foreach", "capturable", "differentiable", "fused", "param_names")
 NEWER = ("decoupled_weight_decay",)  # not in the states of PyTorch's older versions
 
 
-_PLAIN = frozenset([float, int, bool])  # settings that `plain` would leave as they are
-
-
 class Optimizer:
     """Base of the optimisers: groups of parameters with their settings, and the state of each.
 
@@ -124,14 +121,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        settings = [
-            {
-                name: value if value.__class__ in _PLAIN else plain(value)
-                for name, value in group.items()
-                if name != "params"
-            }
-            for group in self.param_groups
-        ]
+        settings = [_settings(group) for group in self.param_groups]
         gradients = [[p.grad for p in group["params"]] for group in self.param_groups]
         self._join(gradients, settings)
         changes = []  # all are computed before the first is made: an error changes nothing
@@ -428,6 +418,19 @@ def _number(title: str, setting: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{title} must be a number, got {setting!r}")
     return value
+
+
+_PLAIN = frozenset([float, int, bool])  # what `plain` leaves as it is
+
+
+def _settings(group: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a group in plain numbers."""
+    settings = group.copy()
+    del settings["params"]
+    for name, value in group.items():
+        if value.__class__ not in _PLAIN and name in settings:
+            settings[name] = plain(value)
+    return settings
 
 
 def plain(setting: Any) -> Any:
