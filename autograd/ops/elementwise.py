@@ -364,7 +364,16 @@ def softplus(x: Any) -> Any:
     Tensor([6.93147181e-01, 1.00000000e+03, 0.00000000e+00])
     """
     x = floating(x)
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
+    z = np.absolute(x)
+    z *= -1
+    z = np.exp(z)
+    # log(1 + z) is log(u) + (z - (u - 1))/u with u = 1 + z rounded, to 2 units in the last place;
+    # np.log1p takes three times as long in single precision.
+    u = z + 1
+    z -= u - 1
+    z /= u
+    z += np.log(u)
+    return z + np.maximum(x, np.zeros(x.shape, x.dtype))
 
 
 def log_sigmoid(x: Any) -> Any:

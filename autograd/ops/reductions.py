@@ -171,9 +171,10 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     Tensor([0., 0., 1.])
     """
     x = floating(x)
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    e = np.exp(x - top)
-    return e / np.sum(e, axis=axis, keepdims=True)
+    e = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+    np.exp(e, out=e)
+    e /= np.add.reduce(e, axis=axis, keepdims=True)
+    return e
 
 
 def log_softmax(x: Any, axis: Any = -1) -> Any:
@@ -185,9 +186,10 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     Tensor([-1000.,     0.])
     """
     x = floating(x)
-    shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
     with np.errstate(divide="ignore"):  # an empty axis: log(0), for no element
-        return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+        y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
+    return y
 
 
 def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
@@ -197,8 +199,11 @@ def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = Fa
 
 
 def _softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
-    y = np.where(np.isnan(y) & (x == -np.inf), 0, y)  # a row of nothing has no gradient
-    return y * (g - np.sum(g * y, axis=axis, keepdims=True))
+    total = np.sum(g * y, axis=axis, keepdims=True)
+    if np.isnan(total).any():  # perhaps a row of nothing, which has no gradient
+        y = np.where(np.isnan(y) & (x == -np.inf), 0, y)
+        total = np.sum(g * y, axis=axis, keepdims=True)
+    return y * (g - total)
 
 
 def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
