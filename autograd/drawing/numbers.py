@@ -17,15 +17,14 @@ from autograd.drawing.data import Node
 
 __all__: list[str] = []
 
-_ENTRIES = 6  # an array of so many entries is written out,
-_LETTERS = 28  # if it takes no more characters than these
 _PLAIN = 1e6  # numbers below are written without an exponent
 
 
-def short(value: Any, digits: int = 4) -> str:
+def short(value: Any, digits: int = 4, letters: int = 28) -> str:
     """One number, or a small array, in a few characters; of a larger array its shape.
 
-    `digits` is how many significant digits a number keeps.
+    `digits` is how many significant digits a number keeps, `letters` how many characters an array
+    may take.
 
     >>> short(2.5), short(-0.000012), short(1 / 3), short(float("nan"))
     ('2.5', '-1.2e-05', '0.3333', 'nan')
@@ -35,9 +34,9 @@ def short(value: Any, digits: int = 4) -> str:
     array = np.asarray(value)
     if array.ndim == 0:
         return _number(array.item(), digits)
-    if 0 < array.size <= _ENTRIES:
+    if 0 < array.size <= letters // 2:
         text = _nested(array.tolist(), digits)
-        if len(text) <= _LETTERS:
+        if len(text) <= letters:
             return text
     return str(array.shape)
 

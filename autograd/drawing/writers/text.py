@@ -1,0 +1,219 @@
+"""A graph as a tree for terminals: the output at the top, below every result what it is made of.
+
+A value that is used more than once is written out where it is met first, and referred to by its
+id afterwards; what comes back along each of its uses stands beside the use.
+
+May import: drawing.data, numbers, symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from autograd.drawing.data import Edge, GraphData, Node
+from autograd.drawing.numbers import alarms, short, summary
+
+__all__: list[str] = []
+
+_LEVELS = 10  # a branch that is deeper goes on in a section of its own, at the left margin
+
+
+def text(data: GraphData, width: int = 100) -> str:
+    """The graph as a Unicode tree of at most `width` columns, with values and gradients.
+
+    Raises ValueError for a width below 40.
+
+    >>> from autograd.drawing.data import Edge, GraphData, Node
+    >>> a = Node("n0", "input", name="a", value=3.0, gradient=6.0, state="computed")
+    >>> y = Node("n1", "output", "multiply", value=9.0, gradient=1.0, state="computed")
+    >>> uses = [Edge("n0", "n1", k, contribution=3.0) for k in range(2)]
+    >>> print(text(GraphData((a, y), tuple(uses))))                    # y = a * a
+                value  gradient  this use adds
+    multiply    9      1
+    ├─ a (n0)   3      6         3
+    └─ ↑ a (n0)                  3
+    """
+    if width < 40:
+        raise ValueError(f"to_text: the width must be at least 40 columns, got {width}")
+    rows = list(_rows(data))
+    lines = _table([_header(), *(_cells(row, data, width) for row in rows)], width)
+    for note in data.notes:
+        lines += _wrapped(clean(note), width)
+    return "\n".join(lines) + "\n"
+
+
+# ---- the tree -----------------------------------------------------------------------------------
+
+
+class _Row(NamedTuple):
+    """One line of the tree: a node, the use that leads to it, and how it is shown there."""
+
+    node: Node
+    use: Edge | None  # None at the head of a section
+    branch: str  # "│  ├─ "
+    mark: str  # "↑": written out above, "↓": below, "": here
+    has_id: bool  # carries its id, for it is referred to
+    shared: bool  # used more than once, so that its gradient is a sum
+
+
+def _rows(data: GraphData) -> Iterator[_Row]:
+    """Every line in its order. Nothing recurses: each section is walked with a stack."""
+    nodes = {node.id: node for node in data.nodes}
+    uses: dict[str, list[Edge]] = {node.id: [] for node in data.nodes}
+    count = dict.fromkeys(nodes, 0)
+    for edge in data.edges:
+        uses[edge.target].append(edge)
+        count[edge.source] += 1
+    for edges in uses.values():
+        edges.sort(key=lambda edge: edge.position)
+    written: set[str] = set()
+    for root in _roots(data, count):
+        later = [root] if root not in written else []
+        pending = {root}
+        for head in later:  # grows while it is walked
+            yield from _section(head, later, pending, nodes, uses, count, written)
+
+
+def _roots(data: GraphData, count: dict[str, int]) -> list[str]:
+    """The outputs, last first; then whatever they do not lead to, so that nothing is left out."""
+    backwards = [node.id for node in reversed(data.nodes)]
+    return [i for i in backwards if not count[i]] + [i for i in backwards if count[i]]
+
+
+def _section(
+    head: str, later: list[str], pending: set[str], nodes: dict[str, Node],
+    uses: dict[str, list[Edge]], count: dict[str, int], written: set[str],
+) -> Iterator[_Row]:  # fmt: skip
+    """The tree below one node; what lies too deep waits in `later` for a section of its own."""
+    stack: list[tuple[str, Edge | None, str, str, int]] = [(head, None, "", "", 0)]
+    while stack:
+        name, use, branch, below, depth = stack.pop()
+        mark = "↑" if name in written else ""
+        if not mark and uses[name] and depth and (depth == _LEVELS or name in pending):
+            mark = "↓"
+            if name not in pending:
+                pending.add(name)
+                later.append(name)
+        has_id = count[name] > 1 or mark == "↓" or (use is None and count[name] > 0)
+        yield _Row(nodes[name], use, branch, mark, has_id, count[name] > 1)
+        if mark:
+            continue
+        written.add(name)
+        for edge in reversed(uses[name]):
+            last = edge is uses[name][-1]
+            stack.append(
+                (edge.source, edge, below + ("└─ " if last else "├─ "),
+                 below + ("   " if last else "│  "), depth + 1)
+            )  # fmt: skip
+
+
+# ---- the columns --------------------------------------------------------------------------------
+
+
+def _header() -> list[str]:
+    return ["", "value", "gradient", "this use adds", "shape", "in", ""]
+
+
+def _cells(row: _Row, data: GraphData, width: int) -> list[str]:
+    """The columns of a line; those that are empty in every line are left out later."""
+    node = row.node
+    label = row.branch + _label(row)
+    adds = ""
+    if data.grads and row.use is not None and row.use.contribution is not None and row.shared:
+        adds = _number(row.use.contribution, data)
+    if row.mark:
+        return [label, "", "", adds, "", "", ""]
+    value = "" if node.value is None or data.values is False else _number(node.value, data)
+    gradient = _gradient(node, data) if data.grads else ""
+    warning = "; ".join(alarms(node))
+    inside = ".".join(clean(name) for name in node.scope)
+    return [label, value, gradient, adds, _shape(node), inside, warning and f"⚠ {warning}"]
+
+
+def _label(row: _Row) -> str:
+    node = row.node
+    told = title(node)
+    if row.has_id:
+        told = f"{told} ({node.id})"
+    return f"{row.mark} {told}" if row.mark else told
+
+
+def title(node: Node, letters: int = 40) -> str:
+    """What a node is called: "w", "loss: mean(axis=0)", "0: Linear, 272 parameters"."""
+    if node.kind == "constant" and node.name is None and not node.shape and node.value is not None:
+        return short(node.value)
+    made = clean(node.operation or "", letters)
+    if node.settings and node.kind != "module":
+        settings = ", ".join(f"{key}={value}" for key, value in node.settings.items())
+        made = clean(f"{made}({settings})", letters)
+    named = f"{clean(node.name, letters)}: {made}" if node.name and made else ""
+    told = named or (clean(node.name, letters) if node.name else made or node.kind)
+    return f"{told}, {node.parameters:,} parameters" if node.parameters else told
+
+
+def _number(value: object, data: GraphData) -> str:
+    """A value in a column: written out where it is small, else a line about it."""
+    if data.values is False:
+        return "yes"
+    told = short(value, letters=60 if data.values is True else 28)
+    return summary(value) if told.startswith("(") else told
+
+
+def _gradient(node: Node, data: GraphData) -> str:
+    """The gradient; where there is none, why: "not computed", "constant" or "freed"."""
+    if node.state == "computed" and node.gradient is not None:
+        return _number(node.gradient, data)
+    return node.state
+
+
+def _shape(node: Node) -> str:
+    shape = str(node.shape) if node.shape else ""
+    return shape if node.dtype == "float64" else f"{shape} {node.dtype}".lstrip()
+
+
+# ---- lines --------------------------------------------------------------------------------------
+
+
+def clean(told: object, letters: int = 40) -> str:
+    """A name in one line of printable characters, shortened in its middle."""
+    name = str(told)
+    if len(name) > letters:
+        half = letters // 2
+        name = f"{name[: letters - half - 1]}…{name[-half:]}"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def _table(rows: list[list[str]], width: int) -> list[str]:
+    """Rows of columns as lines: each column as wide as its widest cell, empty columns left out."""
+    kept = [k for k in range(len(rows[0])) if k == 0 or any(row[k] for row in rows[1:])]
+    widths = {k: max(columns(row[k]) for row in rows) for k in kept}
+    lines = []
+    for row in rows:
+        cells = [row[k] + " " * (widths[k] - columns(row[k])) for k in kept]
+        lines.append(_cut("  ".join(cells).rstrip(), width))
+    return lines
+
+
+def columns(told: str) -> int:
+    """How many columns of a terminal a text takes: Chinese letters two, accents none."""
+    if told.isascii():
+        return len(told)
+    import unicodedata  # here, for few texts need it
+
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in told)
+    return len(told) + wide - sum(unicodedata.combining(c) > 0 for c in told)
+
+
+def _cut(line: str, width: int) -> str:
+    if columns(line) <= width:
+        return line
+    while columns(line) >= width:
+        line = line[: -max(1, (columns(line) - width) // 2)]
+    return f"{line}…"
+
+
+def _wrapped(note: str, width: int) -> list[str]:
+    import textwrap  # here, for only few drawings have notes
+
+    return textwrap.wrap(f"Note: {note}", width, subsequent_indent="      ")
