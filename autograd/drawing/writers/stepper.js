@@ -1,0 +1,476 @@
+// Shows the steps of a graph: what is lit in the picture, what is said, the table of gradients.
+// It reads the JSON of the page and writes text only, never markup.
+"use strict";
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const data = JSON.parse($("data").textContent);
+  const {steps, nodes, edges, views} = data;
+  const place = new Map(nodes.map((node, k) => [node.id, k])); // of a node in the list
+  const stage = $("stage");
+  const pictures = [stage.querySelector("svg")];
+  for (const other of document.querySelectorAll("template")) {
+    pictures.push(other.content.firstElementChild);
+  }
+  const state = {step: 0, view: 0, picked: null, zoom: 0};
+  let timer = 0;
+
+  // ---- what is known at which step ------------------------------------------------------------
+
+  const reached = nodes.map(() => Infinity); // the step at which its value appears
+  const growth = nodes.map(() => []); // the additions to its gradient, with their steps
+  const handed = edges.map(() => Infinity); // the step at which a gradient flows along it
+  const leaving = nodes.map(() => Infinity); // the step at which its gradient is handed on
+  steps.forEach((step, k) => {
+    if (step.phase === "forward") for (const id of step.nodes) reached[place.get(id)] = k;
+    for (const one of step.additions) {
+      growth[place.get(one.node)].push({step: k, after: one.after});
+      if (one.edge >= 0) {
+        handed[one.edge] = k;
+        leaving[place.get(edges[one.edge][1])] = k;
+      }
+    }
+  });
+  const turn = steps.findIndex((step) => step.phase === "backward"); // where the way back begins
+
+  // What is known of a node's gradient after a step: text, and whether that is all of it.
+  function gradient(k, step) {
+    const node = nodes[k], all = growth[k];
+    const come = all.filter((one) => one.step <= step);
+    if (come.length) {
+      const text = come[come.length - 1].after, done = come.length === all.length;
+      return {text, kind: done ? "done" : "partial",
+              note: done ? "" : `so far, ${come.length} of ${all.length} uses`};
+    }
+    if (node.state === "constant" || node.state === "freed") return {text: node.state, kind: "none"};
+    return {text: all.length ? "not computed yet" : "not computed", kind: "none"};
+  }
+
+  // ---- small tools ----------------------------------------------------------------------------
+
+  function make(tag, text = "", kind = "") {
+    const element = document.createElement(tag);
+    if (text !== "") element.textContent = text;
+    if (kind) element.className = kind;
+    return element;
+  }
+
+  function add(parent, ...children) {
+    parent.append(...children);
+    return parent;
+  }
+
+  function named(id) {
+    const node = data.folded[id] || nodes[place.get(id)];
+    return node ? node.label : id;
+  }
+
+  const slope = (id) => `∂${data.output}/∂${named(id)}`;
+
+  function told(node) { // "multiply ×", "input", "module Linear"
+    const sign = node.sign && node.sign !== node.operation ? ` ${node.sign}` : "";
+    if (node.kind === "module") return `module ${node.operation}`;
+    return node.operation ? node.operation + sign : node.kind;
+  }
+
+  // ---- the words of a step --------------------------------------------------------------------
+
+  function addition(one) {
+    const item = make("li");
+    const formula = make("p", "", "formula");
+    add(formula, `${slope(one.node)} += `, make("b", one.plus));
+    const sums = make("p", "", "sum");
+    add(sums, make("span", one.before), " → ", make("b", one.after));
+    if (one.edge >= 0) {
+      add(item, formula, make("p", one.symbols, "symbols"), make("p", one.numbers, "numbers"), sums);
+      const axes = edges[one.edge][4];
+      if (axes.length) {
+        add(item, make("p", `Summed over axis ${axes.join(", ")}, which broadcasting had stretched.`));
+      }
+    } else {
+      add(item, formula, sums);
+    }
+    return item;
+  }
+
+  function say(step, k) {
+    const said = $("said");
+    const phase = step.phase === "forward" ? "Forward" : "Backward";
+    said.replaceChildren(
+      make("p", `${phase} · step ${k + 1} of ${steps.length}`, `phase ${step.phase}`),
+      make("h2", step.title),
+    );
+    if (step.symbols) add(said, make("p", step.symbols, "formula"));
+    if (step.numbers) add(said, make("p", step.numbers, "numbers"));
+    if (step.reason) add(said, make("p", step.reason, "quiet"));
+    if (step.additions.length) add(said, add(make("ul"), ...step.additions.map(addition)));
+  }
+
+  function listAll() {
+    const rows = steps.map((step, k) => {
+      const row = make("tr");
+      const numbers = step.additions.map(
+        (one) => `${slope(one.node)} += ${one.numbers || one.plus}: ${one.before} → ${one.after}`);
+      const happens = [step.title, step.symbols, ...step.additions.map((one) => one.symbols)];
+      add(row, make("th", String(k + 1)), make("td", happens.filter(Boolean).join("\n")),
+          make("td", [step.numbers, ...numbers].filter(Boolean).join("\n")));
+      row.firstChild.scope = "row";
+      return row;
+    });
+    $("all").querySelector("tbody").replaceChildren(...rows);
+  }
+
+  // ---- the table of gradients -----------------------------------------------------------------
+
+  const cells = [];
+
+  function listNodes() {
+    const body = $("gradients").querySelector("tbody");
+    $("of").textContent = `∂${data.output}/∂node`;
+    nodes.forEach((node) => {
+      const row = make("tr"), head = make("th"), pick = make("button", node.label, "link");
+      pick.type = "button";
+      pick.addEventListener("click", () => choose(node.id));
+      head.scope = "row";
+      if (node.operation) add(head, pick, " ", make("span", told(node), "quiet"));
+      else add(head, pick);
+      const value = make("td"), slope = make("td");
+      body.append(add(row, head, value, slope));
+      cells.push({row, value, slope, shown: "", known: ""});
+    });
+  }
+
+  function fill(step, k) {
+    cells.forEach((cell, n) => {
+      const shown = reached[n] <= k && nodes[n].value ? nodes[n].value.short : "";
+      if (shown !== cell.shown) cell.value.textContent = cell.shown = shown;
+      const {text, kind, note} = gradient(n, k);
+      const known = `${text} ${note || ""}`;
+      if (known !== cell.known) {
+        cell.slope.replaceChildren(text);
+        if (note) add(cell.slope, " ", make("span", note, "quiet"));
+        cell.slope.className = kind;
+        cell.known = known;
+      }
+      const now = step.nodes.includes(nodes[n].id);
+      const grows = step.additions.some((one) => one.node === nodes[n].id);
+      cell.row.className = now ? "now" : grows ? "grows" : "";
+    });
+    const first = cells.find((cell) => cell.row.className);
+    if (first) reveal(first.row.closest(".rows"), first.row);
+  }
+
+  // ---- the picture ----------------------------------------------------------------------------
+
+  let boxes = new Map(), lines = new Map(); // of the picture: elements by id, and by edge
+
+  const boxOf = (id) => views[state.view].boxes[id] || id;
+
+  function show(view) {
+    state.view = view;
+    const picture = pictures[view];
+    stage.replaceChildren(picture);
+    boxes = new Map();
+    lines = new Map();
+    for (const box of picture.querySelectorAll("[data-node]")) {
+      boxes.set(box.dataset.node, {element: box, members: []});
+    }
+    for (const line of picture.querySelectorAll("[data-edge]")) {
+      const k = Number(line.dataset.edge);
+      if (!lines.has(k)) lines.set(k, {elements: [], members: []});
+      lines.get(k).elements.push(line);
+    }
+    nodes.forEach((node, k) => {
+      const box = boxes.get(boxOf(node.id));
+      if (box) box.members.push(k);
+    });
+    views[view].edges.forEach((line, k) => {
+      if (lines.has(line)) lines.get(line).members.push(k);
+    });
+    for (const [id, box] of boxes) prepare(id, box.element);
+    $("depth").selectedIndex = view;
+    size();
+    colours();
+  }
+
+  function prepare(id, element) {
+    const node = data.folded[id] || nodes[place.get(id)];
+    element.setAttribute("tabindex", "0");
+    element.setAttribute("role", "button");
+    if (!node) return;
+    const value = node.value ? `, value ${node.value.short}` : "";
+    element.setAttribute("aria-label", `${node.label}, ${told(node)}${value}`);
+  }
+
+  function light(step, k) {
+    const now = new Set(step.nodes.map(boxOf));
+    const grows = new Set(step.additions.map((one) => boxOf(one.node)));
+    const flows = new Set(step.additions.map((one) => one.edge));
+    const forward = step.phase === "forward";
+    for (const [id, {element, members}] of boxes) {
+      const marks = element.classList;
+      marks.toggle("now", now.has(id));
+      marks.toggle("grows", grows.has(id) && !now.has(id));
+      marks.toggle("waiting", members.some((n) => reached[n] > k));
+      marks.toggle("ungraded", members.every((n) => !growth[n].some((one) => one.step <= k)));
+      marks.toggle("partial", members.some((n) => gradient(n, k).kind === "partial"));
+    }
+    for (const {elements, members} of lines.values()) {
+      const lit = members.some((n) => flows.has(n) ||
+        (forward && step.nodes.includes(edges[n][1])));
+      for (const element of elements) {
+        const marks = element.classList;
+        marks.toggle("flows", lit);
+        marks.toggle("waiting", members.some((n) => reached[place.get(edges[n][1])] > k));
+        marks.toggle("unhanded", members.every((n) => handed[n] > k));
+      }
+    }
+    const first = boxes.get([...now][0]);
+    if (first) reveal(stage, first.element);
+  }
+
+  // Scroll inside a box, never the page, until the element is seen.
+  function reveal(around, element) {
+    const outer = around.getBoundingClientRect(), inner = element.getBoundingClientRect();
+    if (inner.left < outer.left || inner.right > outer.right) {
+      around.scrollLeft += (inner.left + inner.right - outer.left - outer.right) / 2;
+    }
+    if (inner.top < outer.top || inner.bottom > outer.bottom) {
+      around.scrollTop += (inner.top + inner.bottom - outer.top - outer.bottom) / 2;
+    }
+  }
+
+  function size() {
+    const picture = pictures[state.view];
+    const natural = picture.viewBox.baseVal.width || picture.clientWidth;
+    const room = stage.clientWidth - 2;
+    const fit = Math.min(1, Math.max(room / natural, 0.6)); // never too small to read
+    picture.style.width = `${Math.round(natural * fit * 1.25 ** state.zoom)}px`;
+    picture.style.height = "auto";
+  }
+
+  // The media rules of every style sheet follow what was chosen instead of the system.
+  function colours() {
+    const chosen = $("theme").value;
+    document.documentElement.dataset.theme = chosen;
+    for (const sheet of document.styleSheets) {
+      for (const rule of sheet.cssRules) {
+        if (!(rule instanceof CSSMediaRule)) continue;
+        rule.asked = rule.asked || rule.media.mediaText;
+        if (!rule.asked.includes("prefers-color-scheme: dark")) continue;
+        const forced = chosen === "dark" ? "screen" : "not all";
+        rule.media.mediaText = chosen === "auto" ? rule.asked : forced;
+      }
+    }
+  }
+
+  // ---- details of a node ----------------------------------------------------------------------
+
+  function entries(value) {
+    if (!value) return make("p", "not kept", "quiet");
+    if (!value.rows) return make("p", value.about ? `${value.short}; ${value.about}` : value.short);
+    const table = make("table", "", "entries");
+    for (const row of value.rows) {
+      add(table, add(make("tr"), ...row.map((entry) => make("td", entry))));
+    }
+    return add(make("div", "", "rows"), table);
+  }
+
+  function choose(id) {
+    state.picked = id;
+    describe();
+    mark();
+  }
+
+  function mark() {
+    const members = new Set(boxes.has(state.picked) ? boxes.get(state.picked).members : []);
+    if (place.has(state.picked)) members.add(place.get(state.picked));
+    const box = state.picked && boxOf(state.picked);
+    for (const [id, {element}] of boxes) {
+      element.classList.toggle("picked", id === box);
+      element.classList.remove("use");
+    }
+    for (const {elements, members: inside} of lines.values()) {
+      const used = inside.some((n) => members.has(place.get(edges[n][0])));
+      for (const element of elements) element.classList.toggle("use", used);
+      if (!used) continue;
+      for (const n of inside) {
+        const target = boxes.get(boxOf(edges[n][1]));
+        if (target && boxOf(edges[n][1]) !== box) target.element.classList.add("use");
+      }
+    }
+  }
+
+  function facts(node) {
+    const list = make("dl");
+    const rows = [
+      ["kind", node.kind === "output" ? `${told(node)}, the output` : told(node)],
+      ["shape", node.shape === "()" ? "() a number" : node.shape],
+      ["dtype", node.dtype],
+      ["module", node.scope],
+      ["settings", node.settings],
+      ["rule", node.formula],
+      ["parameters", node.parameters],
+      ["nodes inside", node.inside],
+    ];
+    for (const [name, text] of rows) if (text) add(list, make("dt", name), make("dd", String(text)));
+    return list;
+  }
+
+  function uses(id) {
+    const list = make("ul");
+    const k = place.get(id);
+    edges.forEach(([source, target, slot, given], n) => {
+      if (source !== id) return;
+      const what = nodes[place.get(target)];
+      const known = handed[n] <= state.step ? `hands in ${given}` : given ? "hands in later" : "";
+      add(list, make("li", `${what.label}, ${told(what)}, as ${slot}${known && ": "}${known}`));
+    });
+    if (list.children.length) return [make("h3", "Uses"), list];
+    return k === undefined ? [] : [make("p", "Nothing uses it.", "quiet")];
+  }
+
+  function jumps(k) {
+    const row = make("p", "", "jumps");
+    const goals = [["its forward step", reached[k]], ["its backward step", leaving[k]]];
+    for (const [text, goal] of goals) {
+      if (!Number.isFinite(goal)) continue;
+      const button = make("button", `Go to ${text}`);
+      button.type = "button";
+      button.addEventListener("click", () => go(goal));
+      add(row, button);
+    }
+    return row;
+  }
+
+  function describe() {
+    const id = state.picked;
+    const k = place.get(id), node = data.folded[id] || nodes[k];
+    if (!node) return;
+    const box = $("details");
+    box.replaceChildren(make("h2", node.label), facts(node));
+    for (const alarm of node.alarms || []) add(box, make("p", alarm, "alarm"));
+    add(box, make("h3", "Value"), entries(node.value), make("h3", `Gradient, ${slope(id)}`));
+    const known = k === undefined ? {kind: "done"} : gradient(k, state.step);
+    if (known.kind === "done" && node.gradient) add(box, entries(node.gradient));
+    else add(box, make("p", `${known.text || node.state} ${known.note || ""}`));
+    add(box, ...uses(id));
+    if (k !== undefined) add(box, jumps(k));
+  }
+
+  // ---- going from step to step ----------------------------------------------------------------
+
+  function go(k) {
+    state.step = Math.max(0, Math.min(steps.length - 1, Math.round(k) || 0));
+    const step = steps[state.step];
+    if (!step) return;
+    $("slider").value = state.step;
+    $("slider").setAttribute("aria-valuetext", `${state.step + 1}: ${step.title}`);
+    $("where").textContent = `${state.step + 1} / ${steps.length}`;
+    for (const id of ["first", "back"]) $(id).setAttribute("aria-disabled", state.step === 0);
+    for (const id of ["next", "last"]) {
+      $(id).setAttribute("aria-disabled", state.step === steps.length - 1);
+    }
+    document.body.dataset.step = state.step;
+    document.body.dataset.phase = step.phase;
+    say(step, state.step);
+    fill(step, state.step);
+    light(step, state.step);
+    if (state.picked) describe();
+    remember();
+  }
+
+  function remember() { // the address of the page names the step, to be shared
+    const parts = [`step=${state.step + 1}`];
+    if (state.view) parts.push(`depth=${state.view}`);
+    try {
+      history.replaceState(null, "", `#${parts.join("&")}`);
+    } catch { /* inside a frame without an address, or too often */ }
+  }
+
+  function recall() {
+    const asked = new URLSearchParams(location.hash.slice(1));
+    const view = Number(asked.get("depth"));
+    if (views[view] && view !== state.view) show(view);
+    if (["light", "dark"].includes(asked.get("colours"))) {
+      $("theme").value = asked.get("colours");
+      colours();
+    }
+    go(Number(asked.get("step") || 1) - 1);
+  }
+
+  function play(on) {
+    clearInterval(timer);
+    timer = 0;
+    if (on && state.step === steps.length - 1) go(0);
+    if (on) {
+      timer = setInterval(() => {
+        go(state.step + 1);
+        if (state.step === steps.length - 1) play(false);
+      }, 1500);
+    }
+    document.body.classList.toggle("playing", on);
+    $("play").querySelector("span").textContent = on ? "Pause" : "Play";
+    $("said").setAttribute("aria-live", on ? "off" : "polite"); // nobody can listen so fast
+  }
+
+  const actions = {
+    first: () => go(0), back: () => go(state.step - 1), next: () => go(state.step + 1),
+    last: () => go(steps.length - 1), play: () => play(!timer),
+  };
+  const keys = {ArrowLeft: "back", ArrowRight: "next", Home: "first", End: "last", " ": "play"};
+
+  function pressed(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+    const on = event.target instanceof Element ? event.target : document.body;
+    if (on.closest("input, select, textarea")) return; // they have these keys themselves
+    const node = on.closest("[data-node]");
+    if (node && (event.key === "Enter" || event.key === " ")) {
+      event.preventDefault();
+      choose(node.dataset.node);
+      return;
+    }
+    if (event.key === " " && on.closest("button, summary")) return;
+    const action = keys[event.key];
+    if (!action) return;
+    event.preventDefault();
+    if (action !== "play") play(false);
+    actions[action]();
+  }
+
+  function start() {
+    listNodes();
+    listAll();
+    $("slider").max = Math.max(0, steps.length - 1);
+    $("folding").hidden = views.length < 2;
+    for (const [id, action] of Object.entries(actions)) {
+      $(id).addEventListener("click", () => {
+        if (id !== "play") play(false);
+        action();
+      });
+    }
+    $("slider").addEventListener("input", () => { play(false); go(Number($("slider").value)); });
+    $("depth").addEventListener("change", () => {
+      show($("depth").selectedIndex);
+      go(state.step);
+      mark();
+    });
+    $("theme").addEventListener("change", colours);
+    for (const [id, change] of [["smaller", -1], ["larger", 1], ["fit", 0]]) {
+      $(id).addEventListener("click", () => {
+        state.zoom = change ? state.zoom + change : 0;
+        size();
+      });
+    }
+    stage.addEventListener("click", (event) => {
+      const node = event.target.closest("[data-node]");
+      if (node) choose(node.dataset.node);
+    });
+    document.addEventListener("keydown", pressed);
+    window.addEventListener("hashchange", recall);
+    window.addEventListener("resize", size);
+    show(0);
+    recall();
+  }
+
+  start();
+})();
