@@ -3,7 +3,7 @@
 A value that is used more than once is written out where it is met first, and referred to by its
 id afterwards; what comes back along each of its uses stands beside the use.
 
-May import: drawing.data, numbers, symbols.
+May import: drawing.data, numbers, writers.labels.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.numbers import alarms, short, summary
+from autograd.drawing.numbers import alarms
+from autograd.drawing.writers.labels import clean, contribution, gradient, shape, title, value
 
 __all__: list[str] = []
 
@@ -29,17 +30,17 @@ def text(data: GraphData, width: int = 100) -> str:
     >>> y = Node("n1", "output", "multiply", value=9.0, gradient=1.0, state="computed")
     >>> uses = [Edge("n0", "n1", k, contribution=3.0) for k in range(2)]
     >>> print(text(GraphData((a, y), tuple(uses))))                    # y = a * a
-                value  gradient  this use adds
-    multiply    9      1
-    ├─ a (n0)   3      6         3
-    └─ ↑ a (n0)                  3
+                 value  gradient  this use adds
+    ×            9      1
+    ├─ a (n0)    3      6         3
+    └─ ↑ a (n0)                   3
     """
     if width < 40:
         raise ValueError(f"to_text: the width must be at least 40 columns, got {width}")
     rows = list(_rows(data))
-    lines = _table([_header(), *(_cells(row, data, width) for row in rows)], width)
+    lines = _table([_header(), *(_cells(row, data) for row in rows)], width)
     for note in data.notes:
-        lines += _wrapped(clean(note), width)
+        lines += _wrapped(clean(note, 10_000), width)
     return "\n".join(lines) + "\n"
 
 
@@ -53,7 +54,7 @@ class _Row(NamedTuple):
     use: Edge | None  # None at the head of a section
     branch: str  # "│  ├─ "
     mark: str  # "↑": written out above, "↓": below, "": here
-    has_id: bool  # carries its id, for it is referred to
+    named: bool  # carries its id, for it is referred to
     shared: bool  # used more than once, so that its gradient is a sum
 
 
@@ -95,8 +96,8 @@ def _section(
             if name not in pending:
                 pending.add(name)
                 later.append(name)
-        has_id = count[name] > 1 or mark == "↓" or (use is None and count[name] > 0)
-        yield _Row(nodes[name], use, branch, mark, has_id, count[name] > 1)
+        named = count[name] > 1 or mark == "↓" or (use is None and count[name] > 0)
+        yield _Row(nodes[name], use, branch, mark, named, count[name] > 1)
         if mark:
             continue
         written.add(name)
@@ -115,73 +116,28 @@ def _header() -> list[str]:
     return ["", "value", "gradient", "this use adds", "shape", "in", ""]
 
 
-def _cells(row: _Row, data: GraphData, width: int) -> list[str]:
+def _cells(row: _Row, data: GraphData) -> list[str]:
     """The columns of a line; those that are empty in every line are left out later."""
     node = row.node
-    label = row.branch + _label(row)
-    adds = ""
-    if data.grads and row.use is not None and row.use.contribution is not None and row.shared:
-        adds = _number(row.use.contribution, data)
+    adds = contribution(row.use, data) if row.use is not None and row.shared else ""
     if row.mark:
-        return [label, "", "", adds, "", "", ""]
-    value = "" if node.value is None or data.values is False else _number(node.value, data)
-    gradient = _gradient(node, data) if data.grads else ""
+        return [row.branch + _label(row), "", "", adds, "", "", ""]
     warning = "; ".join(alarms(node))
-    inside = ".".join(clean(name) for name in node.scope)
-    return [label, value, gradient, adds, _shape(node), inside, warning and f"⚠ {warning}"]
+    return [
+        row.branch + _label(row), value(node, data), gradient(node, data), adds, shape(node),
+        clean(".".join(node.scope)), f"⚠ {warning}" if warning else "",
+    ]  # fmt: skip
 
 
 def _label(row: _Row) -> str:
     node = row.node
     told = title(node)
-    if row.has_id:
+    if row.named:
         told = f"{told} ({node.id})"
     return f"{row.mark} {told}" if row.mark else told
 
 
-def title(node: Node, letters: int = 40) -> str:
-    """What a node is called: "w", "loss: mean(axis=0)", "0: Linear, 272 parameters"."""
-    if node.kind == "constant" and node.name is None and not node.shape and node.value is not None:
-        return short(node.value)
-    made = clean(node.operation or "", letters)
-    if node.settings and node.kind != "module":
-        settings = ", ".join(f"{key}={value}" for key, value in node.settings.items())
-        made = clean(f"{made}({settings})", letters)
-    named = f"{clean(node.name, letters)}: {made}" if node.name and made else ""
-    told = named or (clean(node.name, letters) if node.name else made or node.kind)
-    return f"{told}, {node.parameters:,} parameters" if node.parameters else told
-
-
-def _number(value: object, data: GraphData) -> str:
-    """A value in a column: written out where it is small, else a line about it."""
-    if data.values is False:
-        return "yes"
-    told = short(value, letters=60 if data.values is True else 28)
-    return summary(value) if told.startswith("(") else told
-
-
-def _gradient(node: Node, data: GraphData) -> str:
-    """The gradient; where there is none, why: "not computed", "constant" or "freed"."""
-    if node.state == "computed" and node.gradient is not None:
-        return _number(node.gradient, data)
-    return node.state
-
-
-def _shape(node: Node) -> str:
-    shape = str(node.shape) if node.shape else ""
-    return shape if node.dtype == "float64" else f"{shape} {node.dtype}".lstrip()
-
-
 # ---- lines --------------------------------------------------------------------------------------
-
-
-def clean(told: object, letters: int = 40) -> str:
-    """A name in one line of printable characters, shortened in its middle."""
-    name = str(told)
-    if len(name) > letters:
-        half = letters // 2
-        name = f"{name[: letters - half - 1]}…{name[-half:]}"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def _table(rows: list[list[str]], width: int) -> list[str]:
