@@ -18,8 +18,9 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 FUNCTIONS = {
-    "cos", "cosh", "det", "diag", "exp", "floor", "log", "log_softmax", "mean", "sigmoid", "sign",
-    "sin", "sinh", "softmax", "sum", "trunc", "clip", "inv", "Φ", "√", "∛",
+    "cos", "cosh", "det", "diag", "exp", "floor", "log", "log_softmax", "mean", "normal_density",
+    "sigmoid", "sign", "sin", "sinc_derivative", "sinh", "softmax", "sum", "trunc", "clip", "inv",
+    "Φ", "√", "∛",
 }  # fmt: skip
 # Words that may follow a product; everything from there on is prose.
 _WORDS = {

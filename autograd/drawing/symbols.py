@@ -47,6 +47,7 @@ REWRITTEN: dict[str, tuple[str, ...]] = {
         "g where the condition holds", "g where the condition fails"),
     "each its part of g": ("its part of g",),
     "each its layer of g": ("its layer of g",),
+    "each its places of g": ("g at its places",),
     "g summed over the new axes": ("g",),
     "2 g d and -2 g d, d = prediction - target": (
         "2 g (prediction - target) share", "-2 g (prediction - target) share"),
