@@ -70,12 +70,18 @@ def steps(data: GraphData) -> list[Step]:
 
 
 def label(node: Node) -> str:
-    """How a step calls a node: its name, or its id.
+    """How a step calls a node: its name, or its id; a constant number is itself.
 
     >>> label(Node("n0", "input", name="w")), label(Node("n7", "operation", "add"))
     ('w', 'n7')
     """
-    return node.name or node.id
+    if node.name:
+        return cleaned(node.name)
+    return short(node.value) if _is_number(node) else node.id
+
+
+def _is_number(node: Node) -> bool:
+    return node.kind == "constant" and node.shape == () and node.value is not None
 
 
 def amount(value: Any) -> str:
@@ -94,6 +100,15 @@ def outputs(data: GraphData) -> tuple[Node, ...]:
     """The nodes that the backward pass starts at: what was asked for."""
     asked = tuple(node for node in data.nodes if node.kind == "output")
     return asked or data.nodes[-1:]
+
+
+def output_name(data: GraphData) -> str:
+    """How formulas call what is differentiated: its name, or "L"."""
+    named = {node.name for node in data.nodes}
+    asked = outputs(data)
+    if len(asked) == 1 and asked[0].name:
+        return cleaned(asked[0].name)
+    return "output" if "L" in named else "L"
 
 
 def incoming(data: GraphData) -> dict[str, list[int]]:
@@ -127,7 +142,8 @@ def _given(data: GraphData, given: tuple[str, ...]) -> str:
         if node.id in given and node.kind in count:
             count[node.kind] += 1
     parts = [f"{n} {kind}{'s' if n != 1 else ''}" for kind, n in count.items() if n]
-    return "The forward pass starts from " + (" and ".join(parts) or "nothing") + "."
+    listed = " and ".join(", ".join(parts).rsplit(", ", 1))
+    return f"The forward pass starts from {listed}." if parts else "They are where all begins."
 
 
 def _computed(node: Node, inputs: list[Node]) -> Step:
@@ -138,7 +154,8 @@ def _computed(node: Node, inputs: list[Node]) -> Step:
         return Step("forward", (node.id,), title, f"{node.operation}({names})",
                     amount(node.value), inside)  # fmt: skip
     symbols = _written(node, [label(one) for one in inputs])
-    numbers = f"{_written(node, [amount(one.value) for one in inputs])} = {amount(node.value)}"
+    known = ["?" if one.value is None else short(one.value) for one in inputs]
+    numbers = f"{_written(node, known)} = {amount(node.value)}"
     return Step("forward", (node.id,), title, symbols, numbers,
                 "Its inputs are known, so its turn has come.")  # fmt: skip
 
@@ -183,13 +200,14 @@ def _backward(data: GraphData) -> list[Step]:
     nodes = {node.id: node for node in data.nodes}
     edges = incoming(data)
     uses = _uses(data)
-    told = [_seed(data, seeds)]
+    output = output_name(data)
+    told = [_seed(data, seeds, output)]
     sums: dict[str, Any] = {one.node: one.after for one in told[0].additions}
     for node in reversed(data.nodes):
         places = [place for place in edges[node.id] if data.edges[place].contribution is not None]
         if places:
             inputs = [nodes[data.edges[place].source] for place in edges[node.id]]
-            told.append(_handed_on(node, inputs, places, data.edges, sums, uses[node.id]))
+            told.append(_handed_on(node, inputs, places, data.edges, sums, uses[node.id], output))
     ends = tuple(n.id for n in data.nodes if n.id in sums and not edges[n.id])
     told.append(Step("backward", ends, "Done", reason="Every gradient is complete."))
     return told
@@ -203,31 +221,39 @@ def _uses(data: GraphData) -> dict[str, int]:
     return count
 
 
-def _seed(data: GraphData, seeds: list[Node]) -> Step:
+def _seed(data: GraphData, seeds: list[Node], output: str) -> Step:
     """The first step: the gradient of each output with respect to itself."""
     handed: dict[str, Any] = {}
     for edge in data.edges:
         if edge.contribution is not None:
             handed[edge.source] = _sum(handed.get(edge.source), edge.contribution)
-    additions = []
-    for node in seeds:
-        seed = node.gradient
-        if node.id in handed:  # an output that other outputs use: what no use has handed in
-            seed = _sum(seed, -np.asarray(handed[node.id]))
-        ones = np.ones_like(seed)
-        seed = ones if np.allclose(seed, ones) else seed
-        additions.append(Addition(-1, node.id, None, seed, seed,
-                                  f"∂{label(node)}/∂{label(node)} = 1", amount(seed)))  # fmt: skip
+    given = {node.id: _given_gradient(node, handed.get(node.id)) for node in seeds}
+    additions = tuple(
+        Addition(-1, name, None, seed, seed, f"∂{output}/∂{output} = 1", amount(seed))
+        for name, seed in given.items()
+    )
     reason = "The gradient of the output with respect to itself is 1."
-    if any(np.size(node.gradient) != 1 for node in seeds):
-        reason = "What is differentiated is the sum of the output: 1 for every element."
-    return Step("backward", tuple(node.id for node in seeds), "Seed", reason=reason,
-                additions=tuple(additions))  # fmt: skip
+    if any(np.any(np.not_equal(seed, 1)) for seed in given.values()):
+        reason = "This gradient was given for the output; the rest is multiplied by it."
+    elif len(seeds) > 1 or np.size(seeds[0].gradient) != 1:
+        what = "outputs" if len(seeds) > 1 else "output"
+        reason = f"What is differentiated is the sum of the {what}: 1 for every element."
+    return Step("backward", tuple(given), "Seed", reason=reason, additions=additions)
+
+
+def _given_gradient(node: Node, handed: Any) -> Any:
+    """What the pass starts with at an output: its gradient but for what its uses hand in."""
+    ones = np.ones_like(node.gradient)
+    if handed is None:
+        return node.gradient
+    with np.errstate(all="ignore"):
+        rest = np.subtract(node.gradient, handed)
+    return rest if np.isfinite(rest).all() and not np.allclose(rest, ones) else ones
 
 
 def _handed_on(
     node: Node, inputs: list[Node], places: list[int], edges: tuple[Edge, ...],
-    sums: dict[str, Any], uses: int,
+    sums: dict[str, Any], uses: int, output: str,
 ) -> Step:  # fmt: skip
     """One operation's step: it adds to the gradient of each input. Updates the running sums."""
     additions = []
@@ -235,8 +261,12 @@ def _handed_on(
         edge = edges[place]
         before, after = sums.get(edge.source), _sum(sums.get(edge.source), edge.contribution)
         sums[edge.source] = after
-        said = _rule(node, edge, inputs)
-        additions.append(Addition(place, edge.source, before, edge.contribution, after, *said))
+        symbols, numbers = _rule(node, edge, inputs)
+        if symbols.startswith("∂L/"):  # the rule does not know the output's name
+            symbols = f"∂{output}/{symbols[3:]}"
+        additions.append(
+            Addition(place, edge.source, before, edge.contribution, after, symbols, numbers)
+        )
     return Step("backward", (node.id,), f"Back through {label(node)}: {node.operation}",
                 reason=_why_now(uses), additions=tuple(additions))  # fmt: skip
 
@@ -245,18 +275,22 @@ def _rule(node: Node, edge: Edge, inputs: list[Node]) -> tuple[str, str]:
     if node.kind == "module":
         flows = f"{edge.members} uses" if edge.members > 1 else "one use"
         return f"through {label(node)}, by {flows} inside", amount(edge.contribution)
-    return rule(node, edge, inputs)[:2]
+    called = [n if n.name or _is_number(n) else n._replace(name=n.id) for n in inputs]
+    return rule(node, edge, called)[:2]
 
 
 def _why_now(uses: int) -> str:
     if not uses:
         return "It is the output, its gradient is the seed."
     which = {1: "its only use has", 2: "both of its uses have"}.get(uses, f"all {uses} uses have")
-    return f"Its gradient is complete: {which} handed in."
+    return f"Its gradient is complete: {which} handed in {'its' if uses == 1 else 'their'} share."
 
 
 def _sum(before: Any, contribution: Any) -> Any:
-    return contribution if before is None else np.add(before, contribution)
+    if before is None:
+        return contribution
+    with np.errstate(all="ignore"):
+        return np.add(before, contribution)
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from autograd.drawing.data import Edge, GraphData, Node
 from autograd.drawing.folding import fold
 from autograd.drawing.numbers import alarms, short, statistics, summary
-from autograd.drawing.steps import Step, amount, label, outputs, settings_text, steps
+from autograd.drawing.steps import Step, amount, label, output_name, outputs, settings_text, steps
 from autograd.drawing.symbols import sign
 from autograd.drawing.writers.svg import svg
 
@@ -127,7 +127,7 @@ def _standing_for(view: GraphData) -> dict[str, str]:
     return {one: node.id for node in view.nodes for one in (node.members or (node.id,))}
 
 
-def _view(view: GraphData, whole: GraphData) -> dict[str, Any]:
+def _view(view: GraphData, whole: GraphData, most: int) -> dict[str, Any]:
     """Where the nodes and the edges of the whole graph are in this picture."""
     box = _standing_for(view)
     places: dict[tuple[str, str], list[int]] = {}
@@ -140,7 +140,11 @@ def _view(view: GraphData, whole: GraphData) -> dict[str, Any]:
         drawn = places.get(ends, [-1])
         edges.append(drawn[min(met.get(ends, 0), len(drawn) - 1)])
         met[ends] = met.get(ends, 0) + 1
-    return {"boxes": {one: place for one, place in box.items() if one != place}, "edges": edges}
+    return {
+        "boxes": {one: place for one, place in box.items() if one != place},
+        "edges": edges,
+        "folded": {node.id: _node(node, most) for node in view.nodes if node.members},
+    }
 
 
 # ---- what the script reads --------------------------------------------------------------------
@@ -149,14 +153,11 @@ def _view(view: GraphData, whole: GraphData) -> dict[str, Any]:
 def _content(whole: GraphData, views: list[GraphData]) -> dict[str, Any]:
     most = min(MOST_ENTRIES, max(4, ENTRIES_OF_ALL // max(1, len(whole.nodes))))
     return {
-        "output": label(outputs(whole)[0]) if whole.nodes else "",
+        "output": output_name(whole),
         "nodes": [_node(node, most) for node in whole.nodes],
         "edges": [_edge(edge) for edge in whole.edges],
         "steps": [_step(step) for step in steps(whole)],
-        "views": [_view(view, whole) for view in views],
-        "folded": {
-            node.id: _node(node, most) for view in views for node in view.nodes if node.members
-        },
+        "views": [_view(view, whole, most) for view in views],
     }
 
 

@@ -60,9 +60,11 @@
   }
 
   function named(id) {
-    const node = data.folded[id] || nodes[place.get(id)];
+    const node = about(id);
     return node ? node.label : id;
   }
+
+  const about = (id) => views[state.view].folded[id] || nodes[place.get(id)];
 
   const slope = (id) => `∂${data.output}/∂${named(id)}`;
 
@@ -168,6 +170,7 @@
   function show(view) {
     state.view = view;
     const picture = pictures[view];
+    picture.setAttribute("role", "group"); // an image would hide its nodes from screen readers
     stage.replaceChildren(picture);
     boxes = new Map();
     lines = new Map();
@@ -193,7 +196,7 @@
   }
 
   function prepare(id, element) {
-    const node = data.folded[id] || nodes[place.get(id)];
+    const node = about(id);
     element.setAttribute("tabindex", "0");
     element.setAttribute("role", "button");
     if (!node) return;
@@ -248,17 +251,20 @@
     picture.style.height = "auto";
   }
 
-  // The media rules of every style sheet follow what was chosen instead of the system.
+  // The rules for dark pages, of every style sheet, follow what was chosen instead of the system.
+  const dark = {
+    auto: "screen and (prefers-color-scheme: dark)",
+    dark: "screen and (min-width: 0.5px)",
+    light: "not all and (min-width: 0.5px)",
+  };
+
   function colours() {
-    const chosen = $("theme").value;
-    document.documentElement.dataset.theme = chosen;
+    const ours = (text) => text.includes("prefers-color-scheme: dark") || text.includes("0.5px");
     for (const sheet of document.styleSheets) {
       for (const rule of sheet.cssRules) {
-        if (!(rule instanceof CSSMediaRule)) continue;
-        rule.asked = rule.asked || rule.media.mediaText;
-        if (!rule.asked.includes("prefers-color-scheme: dark")) continue;
-        const forced = chosen === "dark" ? "screen" : "not all";
-        rule.media.mediaText = chosen === "auto" ? rule.asked : forced;
+        if (rule instanceof CSSMediaRule && ours(rule.media.mediaText)) {
+          rule.media.mediaText = dark[$("theme").value];
+        }
       }
     }
   }
@@ -318,15 +324,16 @@
 
   function uses(id) {
     const list = make("ul");
-    const k = place.get(id);
+    const own = boxes.has(id) && boxOf(id) === id ? boxes.get(id).members : [place.get(id)];
+    const inside = new Set(own.map((n) => nodes[n].id));
     edges.forEach(([source, target, slot, given], n) => {
-      if (source !== id) return;
+      if (!inside.has(source) || inside.has(target)) return;
       const what = nodes[place.get(target)];
       const known = handed[n] <= state.step ? `hands in ${given}` : given ? "hands in later" : "";
       add(list, make("li", `${what.label}, ${told(what)}, as ${slot}${known && ": "}${known}`));
     });
     if (list.children.length) return [make("h3", "Uses"), list];
-    return k === undefined ? [] : [make("p", "Nothing uses it.", "quiet")];
+    return [make("p", "Nothing uses it.", "quiet")];
   }
 
   function jumps(k) {
@@ -344,7 +351,7 @@
 
   function describe() {
     const id = state.picked;
-    const k = place.get(id), node = data.folded[id] || nodes[k];
+    const node = about(id), k = node && node.inside ? undefined : place.get(id);
     if (!node) return;
     const box = $("details");
     box.replaceChildren(make("h2", node.label), facts(node));
@@ -468,6 +475,7 @@
     document.addEventListener("keydown", pressed);
     window.addEventListener("hashchange", recall);
     window.addEventListener("resize", size);
+    window.addEventListener("beforeprint", () => { $("all").open = true; });
     show(0);
     recall();
   }
