@@ -104,6 +104,14 @@ def shared(data: GraphData) -> set[str]:
     return {name for name, uses in count.items() if uses > 1}
 
 
+def ids(data: GraphData) -> dict[str, str]:
+    """The ids as every language takes them: a plain one as it is, any other by its number."""
+    return {
+        node.id: node.id if node.id[:1] == "n" and node.id[1:].isdecimal() else f"node{k}"
+        for k, node in enumerate(data.nodes)
+    }
+
+
 def nested(data: GraphData) -> Iterator[tuple[str, int, Group | None, list[Node]]]:
     """("open", k, group, its own nodes) and ("close", k, group, []) for the k-th group.
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from autograd.drawing.data import GraphData, Node
-from autograd.drawing.writers.labels import COLOURS, clean, contribution, lines, nested, shared
+from autograd.drawing.writers.labels import COLOURS, clean, contribution, ids, lines, nested, shared
 
 __all__: list[str] = []
 
@@ -55,7 +55,7 @@ def mermaid(data: GraphData) -> str:
 
 def _boxes(data: GraphData) -> Iterator[str]:
     """Every node, inside the subgraphs that it belongs to."""
-    names = _names(data)
+    names = ids(data)
     indent = "  "
     for action, k, group, own in nested(data):
         if action == "close":
@@ -72,7 +72,7 @@ def _boxes(data: GraphData) -> Iterator[str]:
 
 
 def _arrows(data: GraphData) -> Iterator[str]:
-    names, sums = _names(data), shared(data)
+    names, sums = ids(data), shared(data)
     for edge in data.edges:
         adds = contribution(edge, data) if edge.source in sums else ""
         label = f'|"adds {coded(adds)}"|' if adds else ""
@@ -88,14 +88,6 @@ def _classes(data: GraphData) -> Iterator[str]:
 
 def _class(node: Node) -> str:
     return node.kind if node.kind in COLOURS else "operation"
-
-
-def _names(data: GraphData) -> dict[str, str]:
-    """The ids as Mermaid takes them: a plain one as it is, any other by its number."""
-    return {
-        node.id: node.id if re.fullmatch(r"n\d+", node.id) else f"node{k}"
-        for k, node in enumerate(data.nodes)
-    }
 
 
 def coded(told: str) -> str:

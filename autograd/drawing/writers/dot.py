@@ -1,0 +1,107 @@
+r"""A graph in the DOT language, for Graphviz: groups as clusters, colours by kind.
+
+Labels are plain strings, never HTML. Graphviz reads two languages inside a string: backslashes
+(`\n` is a line's end, `\N` the node's name) and entities of HTML (`&amp;`); both are escaped.
+
+May import: drawing.data, look, writers.labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autograd.drawing.data import GraphData, Node
+from autograd.drawing.writers.labels import (
+    COLOURS,
+    clean,
+    contribution,
+    ids,
+    lines,
+    nested,
+    shared,
+)
+
+__all__: list[str] = []
+
+_SHAPES = {"input": "ellipse", "parameter": "ellipse", "constant": "plain"}
+_FONT = 'fontname="Helvetica,Arial,sans-serif"'
+
+
+def dot(data: GraphData) -> str:
+    """The graph in the DOT language; `dot -Tsvg` draws it.
+
+    >>> from autograd.drawing.data import Edge, GraphData, Node
+    >>> x = Node("n0", "input", name="x", value=3.0, gradient=2.0, state="computed")
+    >>> y = Node("n1", "output", "sin", value=0.1411, gradient=1.0, state="computed")
+    >>> print(dot(GraphData((x, y), (Edge("n0", "n1"),))))             # doctest: +ELLIPSIS
+    digraph {
+      rankdir=LR
+      ...
+      n0 -> n1
+    }
+    """
+    head = [
+        f"  rankdir={data.direction}",
+        f'  graph [{_FONT} fontsize=11 style="rounded" color="#888888" bgcolor="white"'
+        f" labeljust=l nodesep=0.25 ranksep=0.4{_caption(data)}]",
+        f'  node [{_FONT} fontsize=11 shape=box style="rounded,filled"'
+        ' margin="0.12,0.06" height=0]',
+        f'  edge [{_FONT} fontsize=9 color="#666666" fontcolor="#444444" arrowsize=0.7]',
+    ]
+    return "\n".join(["digraph {", *head, *_boxes(data), *_arrows(data), "}"]) + "\n"
+
+
+def _boxes(data: GraphData) -> Iterator[str]:
+    """Every node, inside the clusters that it belongs to."""
+    names = ids(data)
+    indent = "  "
+    for action, k, group, own in nested(data):
+        if action == "close":
+            indent = indent[2:]
+            yield f"{indent}}}"
+            continue
+        if group is not None:
+            yield f"{indent}subgraph cluster_{k} {{"
+            indent += "  "
+            yield f"{indent}label={quoted(clean(group.title))}"
+        for node in own:
+            yield f"{indent}{names[node.id]} [{_attributes(node, data)}]"
+
+
+def _attributes(node: Node, data: GraphData) -> str:
+    """Label, shape and colours; a double border for what was asked for."""
+    fill, line, ink = COLOURS.get(node.kind, COLOURS["operation"])
+    told = [
+        f"label={quoted(*lines(node, data))}",
+        f'fillcolor="{fill}"', f'color="{line}"', f'fontcolor="{ink}"',
+    ]  # fmt: skip
+    if node.kind in _SHAPES:
+        told.append(f"shape={_SHAPES[node.kind]}")
+    if node.kind in ("output", "module"):
+        told.append("peripheries=2")
+    return " ".join(told)
+
+
+def _arrows(data: GraphData) -> Iterator[str]:
+    names, sums = ids(data), shared(data)
+    for edge in data.edges:
+        adds = contribution(edge, data) if edge.source in sums else ""
+        label = f" [label={quoted(f'adds {adds}')}]" if adds else ""
+        yield f"  {names[edge.source]} -> {names[edge.target]}{label}"
+
+
+def _caption(data: GraphData) -> str:
+    """The notes, as a line below the picture."""
+    return f" label={quoted(*(clean(note, 120) for note in data.notes))}" if data.notes else ""
+
+
+def quoted(*told: str) -> str:
+    r"""Lines as one string of DOT, in which they mean nothing but themselves.
+
+    >>> print(quoted('a "b" <c>', "N & back\\slash"))
+    "a \"b\" <c>\nN &amp; back\\slash"
+    """
+    escaped = (
+        line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in told
+    )
+    return '"' + "\\n".join(escaped) + '"'
