@@ -1,0 +1,152 @@
+"""What stands on the card of a node: its lines, and how large the card is.
+
+A card tells the sign of the operation, the name, shape and dtype, the value and its gradient; an
+array beyond a few numbers as statistics over a strip of colours.
+
+May import: drawing.data, drawing.look, drawing.numbers, drawing.symbols.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.drawing.data import GraphData, Node
+from autograd.drawing.look import shortened, text_width
+from autograd.drawing.numbers import alarms, short, statistics, strip, summary
+from autograd.drawing.symbols import sign
+
+__all__: list[str] = []
+
+TITLE, TEXT = 14.0, 11.0  # sizes of letters
+SIDE, TOP = 10.0, 8.0  # from the border of a card to its texts
+LINE, HEAT = 15.0, 7.0  # heights
+CELL = 6.0  # the width of a strip's cell
+GAP = 10.0  # between a label and its text
+WIDEST = 190.0  # of a text; longer ones lose their middle
+NARROWEST = 52.0
+
+
+class Line(NamedTuple):
+    """A line of a card: a text on the left, one on the right, or a strip of colours."""
+
+    left: str = ""
+    right: str = ""
+    style: str = ""  # "title", "quiet" or ""; "alarm" for what should stand out
+    cells: tuple[float, ...] = ()
+
+
+class Card(NamedTuple):
+    """All lines of a node, with the card's size."""
+
+    lines: tuple[Line, ...]
+    width: float
+    height: float
+
+
+def card(node: Node, data: GraphData, ends: int) -> Card:
+    """The card of a node; `ends`, how many edges begin or end there on one side."""
+    lines = (_title(node), *_shape(node), *_value(node, data), *_gradient(node, data),
+             *(Line(left=f"! {alarm}", style="alarm") for alarm in _alarms(node)))  # fmt: skip
+    lines = tuple(_fitted(line) for line in lines)
+    width = max(NARROWEST, *(_width(line) + 2 * SIDE for line in lines))
+    height = 2 * TOP + sum(line_height(line) for line in lines) + 2
+    room = (ends - 1) * (6 if ends > 12 else 14) + 20
+    if data.direction == "TB":
+        width = max(width, room)
+    else:
+        height = max(height, room)
+    return Card(lines, float(round(width)), float(round(height)))
+
+
+def line_height(line: Line) -> float:
+    """How much of the card's height a line takes."""
+    return HEAT + 3 if line.cells else LINE + (3 if line.style == "title" else 0)
+
+
+def _title(node: Node) -> Line:
+    """The sign of an operation, or a leaf's name."""
+    if node.kind == "module":
+        return Line(node.name or node.operation or node.id, style="title")
+    if node.operation is None:
+        return Line(node.name or _unnamed(node), style="title")
+    return Line(sign(node.operation), node.name or "", style="title")
+
+
+def _unnamed(node: Node) -> str:
+    """A constant is called by its number; other leaves by their id."""
+    return "constant" if node.kind == "constant" else node.id
+
+
+def _shape(node: Node) -> list[Line]:
+    lines = []
+    if node.kind == "module":
+        if node.operation and node.operation not in (node.name or ""):
+            lines.append(Line(node.operation, style="quiet"))
+        many = len(node.members)
+        lines.append(Line(f"{many} node{'s' if many != 1 else ''}", style="quiet"))
+        if node.parameters:
+            lines.append(Line(f"{node.parameters:,} parameters", style="quiet"))
+    if node.shape:
+        shape = "×".join(map(str, node.shape))
+        lines.append(Line(f"{shape} · {node.dtype}", style="quiet"))
+    return lines
+
+
+def _value(node: Node, data: GraphData) -> list[Line]:
+    if data.values is False:
+        return []
+    if node.value is None:
+        known = node.kind == "module"
+        return [] if known else [Line("value", "freed" if node.state == "freed" else "not kept",
+                                      "quiet")]  # fmt: skip
+    return _numbers("value", node.value, data)
+
+
+def _gradient(node: Node, data: GraphData) -> list[Line]:
+    if not data.grads or node.kind == "module" and node.gradient is None:
+        return []
+    if node.gradient is None:
+        return [Line("grad", "freed" if node.state == "freed" else node.state, "quiet")]
+    if data.values is False and np.ndim(node.gradient):
+        return []
+    return _numbers("grad", node.gradient, data)
+
+
+def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
+    """A few numbers as they are, more of them as statistics and a strip."""
+    array = np.asarray(value)
+    known = short(array)
+    if not array.ndim or known.startswith("["):
+        return [Line(label, known)]
+    if data.values is True and array.size <= 32:
+        return [Line(label, short(array, digits=3, letters=200))]
+    lines = [Line(label, summary(array))]
+    if array.dtype.kind in "fiu" and array.size:
+        first = statistics(array)
+        if first.min != first.max or first.nan or first.inf:
+            lines.append(Line(cells=tuple(round(v * 8) / 8 for v in strip(array))))
+    return lines
+
+
+def _alarms(node: Node) -> list[str]:
+    """What stands out; not nan and inf of a single number, which its line shows already."""
+    return [a for a in alarms(node) if node.shape or not a.startswith(("nan in", "inf in"))]
+
+
+def _fitted(line: Line) -> Line:
+    bold = line.style == "title"
+    size = TITLE if bold else TEXT
+    if not line.right:
+        return line._replace(left=shortened(line.left, WIDEST, size, bold))
+    room = WIDEST - text_width(line.left, size, bold) - GAP
+    return line._replace(right=shortened(line.right, max(40.0, room), size if not bold else TEXT))
+
+
+def _width(line: Line) -> float:
+    if line.cells:
+        return len(line.cells) * CELL
+    bold = line.style == "title"
+    left = text_width(line.left, TITLE if bold else TEXT, bold)
+    return left + (GAP + text_width(line.right, TEXT, bold) if line.right else 0)
