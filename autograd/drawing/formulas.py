@@ -86,13 +86,14 @@ def local(part: str) -> str:
 
 
 def _bare(part: str) -> str:
-    """Without parentheses around the whole."""
+    """Without parentheses around the whole, or around all before a comma."""
     depth, found = 0, tokens(part)
     for i, token in enumerate(found):
         depth += (token == "(") - (token == ")")
-        if depth == 0 and i < len(found) - 1:
-            return part
-    return part[1:-1] if part[:1] == "(" else part
+        if depth == 0:
+            whole = i > 0 and found[i + 1 : i + 2] in ([], [","])
+            return "".join(found[1:i] + found[i + 1 :]) if whole else part
+    return part
 
 
 def _factor_after(found: list[str], i: int) -> bool:
@@ -123,7 +124,12 @@ def is_prose(part: str) -> bool:
     """
     found = tokens(part)
     words = {token for token in found if token.isidentifier()}
-    return bool(words & _WORDS) or "," in found or "the" in words
+    depth = 0
+    for token in found:
+        depth += (token == "(") - (token == ")")
+        if token == "," and depth == 0:
+            return True
+    return bool(words & _WORDS) or "the" in words
 
 
 def letters(part: str) -> set[str]:
@@ -176,7 +182,7 @@ def latex(part: str, names: Mapping[str, str]) -> str:
     result: list[str] = []
     until = -1  # the token at which what stands under a root, or in an exponent, ends
     for i, token in enumerate(found):
-        text = names.get(token) or _symbol(token, prose)
+        text = names.get(token) or _symbol(token, prose, found[i + 1 : i + 2] == ["("])
         if token.isspace() and _multiplies(found, i) and not prose:
             text = r"\,"
         result.append(text)
@@ -199,7 +205,7 @@ def _end(found: list[str], i: int) -> int:
     return len(found) - 1
 
 
-def _symbol(token: str, prose: bool) -> str:
+def _symbol(token: str, prose: bool, called: bool) -> str:
     """One token that is no value's name, as LaTeX."""
     known = {"√": r"\sqrt", "∛": r"\sqrt[3]", "π": r"\pi", "Φ": r"\Phi", "->": r"\to", "≥": r"\ge",
              ">=": r"\ge", "<=": r"\le", "·": r"\cdot ", "∞": r"\infty", "<": r"\lt ",
@@ -211,7 +217,7 @@ def _symbol(token: str, prose: bool) -> str:
     if token.isspace():
         return r"\ " if prose else " "
     if len(token) > 1 and token.isidentifier() and token not in ("x1", "x2", "gv", "gu"):
-        kind = r"\operatorname" if token in FUNCTIONS else r"\text"
+        kind = r"\operatorname" if called or token in FUNCTIONS else r"\text"
         return kind + "{" + escaped(token) + "}"
     if token in ("x1", "x2"):
         return f"x_{token[1]}"

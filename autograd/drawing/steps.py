@@ -4,7 +4,7 @@ Nothing is computed but running sums: what the steps show was recorded. The forw
 step for each operation, in the order of the drawing, and the backward pass one for each operation
 that hands a gradient on, in the opposite order, with every `+=` into its inputs.
 
-May import: drawing.data, drawing.numbers, drawing.symbols.
+May import: drawing.data, drawing.notation, drawing.numbers, drawing.symbols.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.drawing.data import Edge, GraphData, Node
+from autograd.drawing.notation import WRITTEN, cleaned
 from autograd.drawing.numbers import short, summary
-from autograd.drawing.symbols import WRITTEN, cleaned, rule
+from autograd.drawing.symbols import rule
 
 __all__: list[str] = []
 
