@@ -21,6 +21,7 @@ if any(_os.path.exists(_os.path.join(_os.path.dirname(__file__), _name)) for _na
     )
 
 from autograd import ops as _ops  # noqa: E402, F401  (registers every operation)
+from autograd.drawing.graph import Graph, draw, record  # noqa: E402
 from autograd.errors import (  # noqa: E402
     AutogradError,
     GradcheckError,
@@ -53,9 +54,9 @@ from autograd.transforms import (  # noqa: E402
 )  # fmt: skip
 
 __all__ = [
-    "AutogradError", "GradcheckError", "GraphFreedError", "InPlaceError", "Tensor", "defvjp",
-    "detect_anomaly", "enable_grad", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp",
-    "is_grad_enabled", "jacobian", "jvp", "log_sigmoid", "log_softmax", "logsumexp", "no_grad",
-    "nondifferentiable", "primitive", "profile", "relu", "scope", "set_grad_enabled", "sigmoid",
-    "softmax", "softplus", "value_and_grad", "vjp",
+    "AutogradError", "GradcheckError", "Graph", "GraphFreedError", "InPlaceError", "Tensor",
+    "defvjp", "detect_anomaly", "draw", "enable_grad", "grad", "gradcheck", "gradgradcheck",
+    "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "log_sigmoid", "log_softmax",
+    "logsumexp", "no_grad", "nondifferentiable", "primitive", "profile", "record", "relu", "scope",
+    "set_grad_enabled", "sigmoid", "softmax", "softplus", "value_and_grad", "vjp",
 ]  # fmt: skip

@@ -30,6 +30,22 @@ FLOORS: list[set[str]] = [
     )},
     {"autograd.ops"},
     {"autograd.gradcheck", "autograd.profiling", "autograd.transforms"},
+    # drawing: data, words and what the engine remembers, folding and places, writers
+    {"autograd.drawing", "autograd.drawing.data", "autograd.drawing.uses"},
+    {"autograd.drawing.formulas", "autograd.drawing.numbers", "autograd.drawing.notation"},
+    {"autograd.drawing.look", "autograd.drawing.symbols"},
+    {"autograd.drawing.cards", "autograd.drawing.steps"},
+    {f"autograd.drawing.{part}" for part in (
+        "contracting", "digest", "flow", "folding", "naming", "recorder"
+    )},
+    {f"autograd.drawing.layout.{part}" for part in (
+        "coordinates", "dot", "geometry", "layered", "ordering", "ranks"
+    )},
+    {"autograd.drawing.layout"},
+    {"autograd.drawing.writers"} | {f"autograd.drawing.writers.{form}" for form in (
+        "dot", "files", "html", "labels", "mermaid", "svg", "text"
+    )},
+    {"autograd.drawing.graph"},
     {"autograd"},
     # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
     {"nn.formats", "nn.names", "nn.random"},

@@ -66,6 +66,7 @@ class Group(NamedTuple):
     title: str  # "0: Linear"
     nodes: tuple[str, ...]  # the ids of all nodes inside, inner groups' too
     parameters: int = 0
+    kind: str | None = None  # the class of the module: "Linear"
 
 
 class GraphData(NamedTuple):
