@@ -5,11 +5,10 @@ May import: drawing: data, recorder, folding, writers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from autograd.drawing.data import Edge, GraphData, Group, Node
-from autograd.drawing.folding import deepest, fitting, fold
+from autograd.drawing.folding import fitting, fold
 from autograd.drawing.recorder import record_data
 from autograd.drawing.writers.dot import dot
 from autograd.drawing.writers.files import save
