@@ -91,7 +91,7 @@ def statistics(array: Any) -> Statistics:
     return Statistics(low, min(max(mean, low), high), high, std, *counts)
 
 
-def summary(array: Any) -> str:
+def summary(array: Any, digits: int = 4) -> str:
     """A line about an array.
 
     >>> summary([-3.0, 0.5, 2.5]), summary(np.ones(9)), summary([0.0, np.nan, 1.0])
@@ -102,9 +102,9 @@ def summary(array: Any) -> str:
         return "empty"
     parts = []
     if known.nan + known.inf < known.count:
-        least, most = short(known.min), short(known.max)
+        mean, least, most = (short(n, digits) for n in (known.mean, known.min, known.max))
         same = known.min == known.max
-        parts.append(f"all {least}" if same else f"mean {short(known.mean)}, {least} to {most}")
+        parts.append(f"all {least}" if same else f"mean {mean}, {least} to {most}")
     parts += [
         f"{count} {what}" for count, what in ((known.nan, "nan"), (known.inf, "inf")) if count
     ]

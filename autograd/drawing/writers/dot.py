@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd.drawing.data import GraphData, Node
+from autograd.drawing.look import FRAME, INK, KINDS, PAPER, QUIET
 from autograd.drawing.writers.labels import (
-    COLOURS,
     clean,
     contribution,
     ids,
@@ -23,7 +23,7 @@ from autograd.drawing.writers.labels import (
 
 __all__: list[str] = []
 
-_SHAPES = {"input": "ellipse", "parameter": "ellipse", "constant": "plain"}
+_ROUND = ("input", "parameter")
 _FONT = 'fontname="Helvetica,Arial,sans-serif"'
 
 
@@ -42,11 +42,12 @@ def dot(data: GraphData) -> str:
     """
     head = [
         f"  rankdir={data.direction}",
-        f'  graph [{_FONT} fontsize=11 style="rounded" color="#888888" bgcolor="white"'
-        f" labeljust=l nodesep=0.25 ranksep=0.4{_caption(data)}]",
+        f'  graph [{_FONT} fontsize=11 style="rounded" color="{FRAME[0]}"'
+        f' fontcolor="{INK[0]}" bgcolor="{PAPER[0]}" labeljust=l'
+        f" nodesep=0.25 ranksep=0.4{_caption(data)}]",
         f'  node [{_FONT} fontsize=11 shape=box style="rounded,filled"'
         ' margin="0.12,0.06" height=0]',
-        f'  edge [{_FONT} fontsize=9 color="#666666" fontcolor="#444444" arrowsize=0.7]',
+        f'  edge [{_FONT} fontsize=9 color="{QUIET[0]}" fontcolor="{QUIET[0]}" arrowsize=0.7]',
     ]
     return "\n".join(["digraph {", *head, *_boxes(data), *_arrows(data), "}"]) + "\n"
 
@@ -70,13 +71,15 @@ def _boxes(data: GraphData) -> Iterator[str]:
 
 def _attributes(node: Node, data: GraphData) -> str:
     """Label, shape and colours; a double border for what was asked for."""
-    fill, line, ink = COLOURS.get(node.kind, COLOURS["operation"])
+    fill, line = KINDS.get(node.kind, KINDS["operation"]).light
     told = [
         f"label={quoted(*lines(node, data))}",
-        f'fillcolor="{fill}"', f'color="{line}"', f'fontcolor="{ink}"',
+        f'fillcolor="{fill}"', f'color="{line}"', f'fontcolor="{INK[0]}"',
     ]  # fmt: skip
-    if node.kind in _SHAPES:
-        told.append(f"shape={_SHAPES[node.kind]}")
+    if node.kind in _ROUND:
+        told.append("shape=ellipse")
+    if node.kind == "constant":
+        told.append('style="filled"')
     if node.kind in ("output", "module"):
         told.append("peripheries=2")
     return " ".join(told)

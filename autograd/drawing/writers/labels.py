@@ -8,22 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd.drawing.data import Edge, GraphData, Group, Node
-from autograd.drawing.numbers import alarms, short, summary
+from autograd.drawing.numbers import alarms, short, statistics, summary
 from autograd.drawing.symbols import sign
 
 __all__: list[str] = []
 
 LETTERS = 40  # no name takes more
-
-# Fill, line and ink of each kind, far enough apart for colour-blind eyes.
-COLOURS = {
-    "input": ("#dbe9f6", "#0072b2", "#111111"),
-    "parameter": ("#fbe3cc", "#d55e00", "#111111"),
-    "constant": ("#eeeeee", "#777777", "#111111"),
-    "operation": ("#ffffff", "#444444", "#111111"),
-    "output": ("#d5efe6", "#009e73", "#111111"),
-    "module": ("#f3e1ee", "#aa4499", "#111111"),
-}
 
 
 def clean(told: object, letters: int = LETTERS) -> str:
@@ -32,66 +22,93 @@ def clean(told: object, letters: int = LETTERS) -> str:
     >>> clean("two\\nlines"), clean("x" * 10_000, 9)
     ('two\\\\nlines', 'xxxx…xxxx')
     """
-    name = str(told)
+    name = str(told).strip()
     if len(name) > letters:
         half = letters // 2
         name = f"{name[: letters - half - 1]}…{name[-half:]}"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
-def title(node: Node) -> str:
-    """What a node is called: "w", "loss: mean(axis=0)", "0: Linear, 272 parameters"."""
+def title(node: Node, letters: int = LETTERS) -> str:
+    """What a node is called: "w", "loss: mean(axis=0)", "0: Linear"."""
     if node.kind == "constant" and node.name is None and not node.shape and node.value is not None:
         return short(node.value)
-    known = bool(node.operation) and node.kind != "module"
-    made = sign(node.operation or "") if known else clean(node.operation or "")
-    if node.settings and known:
-        settings = ", ".join(f"{key}={value}" for key, value in node.settings.items())
-        made = clean(f"{made}({settings})")
-    named = [clean(node.name)] if node.name else []
-    told = ": ".join(named + [made] * bool(made)) or node.kind
-    return f"{told}, {node.parameters:,} parameters" if node.parameters else told
+    made = ""
+    if node.operation:
+        made = clean(node.operation if node.kind == "module" else sign(node.operation), letters)
+        settings = "" if node.kind == "module" else _settings(node)
+        made += settings if len(made + settings) <= letters else ""
+    named = [clean(node.name, letters)] if node.name else []
+    return ": ".join(named + [made] * bool(made)) or node.kind
 
 
-def number(value: object, data: GraphData) -> str:
-    """A value: written out where it is small, else a line about it."""
-    told = short(value, letters=60 if data.values is True else 28)
-    return summary(value) if told.startswith("(") else told
+def _settings(node: Node) -> str:
+    """The arguments of an operation that are short enough to be told: "(axis=1)"."""
+    told = [
+        f"{key}={value}"
+        for key, value in node.settings.items()
+        if type(value) in (bool, int, float, tuple) and len(str(value)) <= 12
+    ]
+    return f"({', '.join(told)})" if told else ""
 
 
-def value(node: Node, data: GraphData) -> str:
-    """The value of a node; "" where it is not kept, or not wanted."""
-    return "" if node.value is None or data.values is False else number(node.value, data)
+def parameters(node: Node) -> str:
+    """How many numbers are trained in a folded module."""
+    return f"{node.parameters:,} parameters" if node.parameters else ""
 
 
-def gradient(node: Node, data: GraphData) -> str:
+def number(value: object, data: GraphData, digits: int = 4) -> str:
+    """A value: written out where it is small, else its least and greatest entry, and its mean.
+
+    `digits` below 4 asks for as few characters as can be.
+    """
+    told = short(value, digits, letters=60 if data.values is True else 20 if digits < 4 else 28)
+    if not told.startswith("("):
+        return told
+    known = statistics(value)
+    if digits >= 4 or known.nan or known.inf or known.min == known.max:
+        return summary(value, digits)
+    return f"{short(known.min, digits)} to {short(known.max, digits)}"
+
+
+def value(node: Node, data: GraphData, digits: int = 4) -> str:
+    """The value of a node; "" where it is not wanted."""
+    if data.values is False:
+        return ""
+    if node.value is None:
+        return "" if node.kind == "module" else "freed" if node.state == "freed" else "not kept"
+    return number(node.value, data, digits)
+
+
+def gradient(node: Node, data: GraphData, digits: int = 4) -> str:
     """The gradient; where there is none, why: "not computed", "constant" or "freed"."""
     if not data.grads:
         return ""
     if node.state == "computed" and node.gradient is not None:
-        return "computed" if data.values is False else number(node.gradient, data)
-    return node.state
+        return "computed" if data.values is False else number(node.gradient, data, digits)
+    return "" if node.kind == "module" else node.state
 
 
-def contribution(use: Edge, data: GraphData) -> str:
+def contribution(use: Edge, data: GraphData, digits: int = 4) -> str:
     """What comes back along a use; "" where nothing does, or it is not wanted."""
     if not data.grads or data.values is False or use.contribution is None:
         return ""
-    return number(use.contribution, data)
+    return number(use.contribution, data, digits)
 
 
-def shape(node: Node) -> str:
-    """Shape and dtype, as far as they say more than "a float64 number"."""
+def shape(node: Node, usual: str = "float64") -> str:
+    """Shape and dtype, as far as they say more than "a number of the usual dtype"."""
     told = str(node.shape) if node.shape else ""
-    return told if node.dtype == "float64" else f"{told} {node.dtype}".lstrip()
+    quiet = node.dtype == usual or (node.kind == "constant" and not node.shape)
+    return told if quiet else f"{told} {node.dtype}".lstrip()
 
 
 def lines(node: Node, data: GraphData) -> list[str]:
     """The lines of a node's box: title, shape, value, gradient, alarms."""
     name, worth, back = title(node), value(node, data), gradient(node, data)
-    if worth and worth != name:
-        name, worth = (f"{name} = {worth}", "") if len(name + worth) < 24 else (name, worth)
-    told = [name, shape(node), worth if worth != name else ""]
+    if worth and worth != name and ": " not in name and len(name + worth) < 24:
+        name, worth = f"{name} = {worth}", ""
+    told = [name, parameters(node), shape(node), worth if worth != name else ""]
     told += [f"gradient {back}" if back and node.state == "computed" else back]
     return [line for line in told if line] + [f"⚠ {alarm}" for alarm in alarms(node)]
 

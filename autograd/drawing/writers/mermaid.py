@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 
 from autograd.drawing.data import GraphData, Node
-from autograd.drawing.writers.labels import COLOURS, clean, contribution, ids, lines, nested, shared
+from autograd.drawing.look import INK, KINDS
+from autograd.drawing.writers.labels import clean, contribution, ids, lines, nested, shared
 
 __all__: list[str] = []
 
@@ -81,13 +82,14 @@ def _arrows(data: GraphData) -> Iterator[str]:
 
 def _classes(data: GraphData) -> Iterator[str]:
     kinds = {_class(node) for node in data.nodes}
-    for kind, (fill, line, ink) in COLOURS.items():
-        if kind in kinds:
-            yield f"  classDef {kind} fill:{fill},stroke:{line},color:{ink}"
+    for name, kind in KINDS.items():
+        if name in kinds:
+            fill, line = kind.light  # with its own ink, so that it is read on a dark page too
+            yield f"  classDef {name} fill:{fill},stroke:{line},color:{INK[0]}"
 
 
 def _class(node: Node) -> str:
-    return node.kind if node.kind in COLOURS else "operation"
+    return node.kind if node.kind in KINDS else "operation"
 
 
 def coded(told: str) -> str:

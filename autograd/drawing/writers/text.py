@@ -13,11 +13,23 @@ from typing import NamedTuple
 
 from autograd.drawing.data import Edge, GraphData, Node
 from autograd.drawing.numbers import alarms
-from autograd.drawing.writers.labels import clean, contribution, gradient, shape, title, value
+from autograd.drawing.writers.labels import (
+    clean,
+    contribution,
+    gradient,
+    parameters,
+    shape,
+    title,
+    value,
+)  # fmt: skip
 
 __all__: list[str] = []
 
 _LEVELS = 10  # a branch that is deeper goes on in a section of its own, at the left margin
+_WARNINGS = 10  # so many nodes are listed below the tree
+
+# (digits, letters of a name, columns a level, columns beside the tree): the first that fits.
+_STAGES = ((3, 28, 3, 5), (2, 28, 3, 5), (2, 28, 3, 4), (2, 28, 1, 4), (2, 16, 1, 4), (2, 10, 1, 4))
 
 
 def text(data: GraphData, width: int = 100) -> str:
@@ -38,7 +50,7 @@ def text(data: GraphData, width: int = 100) -> str:
     if width < 40:
         raise ValueError(f"to_text: the width must be at least 40 columns, got {width}")
     rows = list(_rows(data))
-    lines = _table([_header(), *(_cells(row, data) for row in rows)], width)
+    lines = _table(data, rows, width) + _warnings(rows, width)
     for note in data.notes:
         lines += _wrapped(clean(note, 10_000), width)
     return "\n".join(lines) + "\n"
@@ -56,6 +68,7 @@ class _Row(NamedTuple):
     mark: str  # "↑": written out above, "↓": below, "": here
     named: bool  # carries its id, for it is referred to
     shared: bool  # used more than once, so that its gradient is a sum
+    alarms: tuple[str, ...]
 
 
 def _rows(data: GraphData) -> Iterator[_Row]:
@@ -97,7 +110,9 @@ def _section(
                 pending.add(name)
                 later.append(name)
         named = count[name] > 1 or mark == "↓" or (use is None and count[name] > 0)
-        yield _Row(nodes[name], use, branch, mark, named, count[name] > 1)
+        node = nodes[name]
+        warnings = () if mark else alarms(node)
+        yield _Row(node, use, branch, mark, named, count[name] > 1, warnings)
         if mark:
             continue
         written.add(name)
@@ -112,43 +127,63 @@ def _section(
 # ---- the columns --------------------------------------------------------------------------------
 
 
-def _header() -> list[str]:
-    return ["", "value", "gradient", "this use adds", "shape", "in", ""]
+def _table(data: GraphData, rows: list[_Row], width: int) -> list[str]:
+    """The rows as lines, in columns; names and numbers are shortened as the width wants it."""
+    usual = data.nodes[-1].dtype if data.nodes else "float64"
+    shape_title = "shape" if usual == "float64" else f"shape ({usual})"
+    head = ["value", "gradient", "this use adds", shape_title, "in"]
+    for digits, letters, step, kept in _STAGES:
+        cells = [_cells(row, data, usual, digits) for row in rows]
+        shown = [k for k in range(kept) if any(c[k] for c in cells)]
+        table = [["", *(head[k] for k in shown)]]
+        table += [
+            [_label(row, letters, step), *(c[k] for k in shown)] for row, c in zip(rows, cells)
+        ]
+        widths = [max(map(columns, column)) for column in zip(*table)]
+        if sum(widths) + 2 * len(shown) <= width:
+            break
+    return [_cut(_joined(row, widths), width) for row in table]
 
 
-def _cells(row: _Row, data: GraphData) -> list[str]:
-    """The columns of a line; those that are empty in every line are left out later."""
+def _cells(row: _Row, data: GraphData, usual: str, digits: int) -> list[str]:
+    """The columns of a line beside the tree."""
     node = row.node
-    adds = contribution(row.use, data) if row.use is not None and row.shared else ""
+    adds = contribution(row.use, data, digits) if row.use is not None and row.shared else ""
     if row.mark:
-        return [row.branch + _label(row), "", "", adds, "", "", ""]
-    warning = "; ".join(alarms(node))
+        return ["", "", adds, "", ""]
+    told = ", ".join(filter(None, (shape(node, usual), parameters(node))))
     return [
-        row.branch + _label(row), value(node, data), gradient(node, data), adds, shape(node),
-        clean(".".join(node.scope)), f"⚠ {warning}" if warning else "",
+        value(node, data, digits), gradient(node, data, digits), adds, told,
+        clean(".".join(node.scope)),
     ]  # fmt: skip
 
 
-def _label(row: _Row) -> str:
-    node = row.node
-    told = title(node)
-    if row.named:
-        told = f"{told} ({node.id})"
-    return f"{row.mark} {told}" if row.mark else told
+def _label(row: _Row, letters: int, step: int) -> str:
+    """The tree's column: "├─ ↑ tanh (n3)"."""
+    told = title(row.node, letters)
+    if row.named or row.alarms:
+        told = f"{told} ({row.node.id})"
+    branch = row.branch if step == 3 else row.branch[::3] + " " * bool(row.branch)
+    return branch + (f"{row.mark} {told}" if row.mark else told) + " ⚠" * bool(row.alarms)
+
+
+def _warnings(rows: list[_Row], width: int) -> list[str]:
+    """What should stand out, below the tree."""
+    alarmed = [row for row in rows if row.alarms]
+    lines = [
+        _cut(f"⚠ {title(row.node, 28)} ({row.node.id}): {'; '.join(row.alarms)}", width)
+        for row in alarmed[:_WARNINGS]
+    ]
+    more = len(alarmed) - len(lines)
+    return lines + [f"⚠ and {more} more"] * (more > 0)
+
+
+def _joined(row: list[str], widths: list[int]) -> str:
+    cells = (cell + " " * (width - columns(cell)) for cell, width in zip(row, widths))
+    return "  ".join(cells).rstrip()
 
 
 # ---- lines --------------------------------------------------------------------------------------
-
-
-def _table(rows: list[list[str]], width: int) -> list[str]:
-    """Rows of columns as lines: each column as wide as its widest cell, empty columns left out."""
-    kept = [k for k in range(len(rows[0])) if k == 0 or any(row[k] for row in rows[1:])]
-    widths = {k: max(columns(row[k]) for row in rows) for k in kept}
-    lines = []
-    for row in rows:
-        cells = [row[k] + " " * (widths[k] - columns(row[k])) for k in kept]
-        lines.append(_cut("  ".join(cells).rstrip(), width))
-    return lines
 
 
 def columns(told: str) -> int:
