@@ -36,7 +36,7 @@ FLOORS: list[set[str]] = [
     {"autograd.drawing.look", "autograd.drawing.symbols"},
     {"autograd.drawing.cards", "autograd.drawing.steps"},
     {f"autograd.drawing.{part}" for part in (
-        "contracting", "digest", "flow", "folding", "naming", "recorder"
+        "calls", "contracting", "digest", "flow", "folding", "naming", "recorder"
     )},
     {f"autograd.drawing.layout.{part}" for part in (
         "coordinates", "dot", "geometry", "layered", "ordering", "ranks"

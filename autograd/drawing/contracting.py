@@ -19,7 +19,7 @@ class Box(NamedTuple):
 
     node: Node
     members: tuple[str, ...]
-    path: tuple[str, ...] | None  # of a module
+    module: tuple[str, ...] | None  # the path of the module's first call
 
 
 def is_leaf(node: Node) -> bool:
@@ -36,12 +36,13 @@ def contracted(data: GraphData, boxes: list[Box]) -> GraphData:
     leaving = _leaving(data, into, before)
     new = {box.node.id: _filled(box, [before[k] for k in leaving[box.node.id]]) for box in boxes}
     edges = _edges(data, boxes, into)
-    placed = [new[name] if name in new else before[name] for name in _order(data, into, edges)]
+    closed = {(*box.node.scope, str(box.node.name)) for box in boxes if box.module is not None}
+    order = _order(data, into, edges)
+    placed = [new[name] if name in new else _outside(before[name], closed) for name in order]
     where = {node.id: place for place, node in enumerate(placed)}
     edges.sort(key=lambda edge: where[edge.target])
-    return data._replace(
-        nodes=tuple(placed), edges=tuple(edges), groups=tuple(_groups(data, boxes, into))
-    )
+    groups = tuple(_groups(data.groups, placed))
+    return data._replace(nodes=tuple(placed), edges=tuple(edges), groups=groups)
 
 
 def _leaving(
@@ -80,14 +81,14 @@ def _filled(box: Box, leaving: list[Node]) -> Node:
 def _edges(data: GraphData, boxes: list[Box], into: dict[str, str]) -> list[Edge]:
     """The edges between what is left. Those from one value to one box become one."""
     leaves = {node.id for node in data.nodes if is_leaf(node)}
-    paths = {box.node.id: box.path for box in boxes}
+    modules = {box.node.id: box.module for box in boxes}
     found: dict[Any, list[Edge]] = {}
     for number, edge in enumerate(data.edges):
         source = into.get(edge.source, edge.source)
         target = into.get(edge.target, edge.target)
         if source == target:
             continue
-        if edge.source in leaves and source in paths and paths[source] == paths.get(target):
+        if edge.source in leaves and source in modules and modules[source] == modules.get(target):
             continue  # a module's own parameter, in another call of it
         key = (source, target) if edge.target in into else number
         found.setdefault(key, []).append(edge)
@@ -121,14 +122,23 @@ def _joined(edges: list[Edge], into: dict[str, str], position: int | None) -> Ed
     )
 
 
-def _groups(data: GraphData, boxes: list[Box], into: dict[str, str]) -> Iterator[Group]:
+def _outside(node: Node, closed: set[tuple[str, ...]]) -> Node:
+    """A node that stayed out of a box, in the innermost module around it that is open."""
+    for depth in range(1, len(node.scope) + 1):
+        if node.scope[:depth] in closed:
+            return node._replace(scope=node.scope[: depth - 1])
+    return node
+
+
+def _groups(groups: Iterable[Group], nodes: list[Node]) -> Iterator[Group]:
     """The modules that are still open."""
-    closed = {box.path for box in boxes}
-    for group in data.groups:
-        if any(group.path[:depth] in closed for depth in range(1, len(group.path) + 1)):
-            continue
-        names = tuple(dict.fromkeys(into.get(name, name) for name in group.nodes))
-        yield group._replace(nodes=names)
+    inside: dict[tuple[str, ...], list[str]] = {}
+    for node in nodes:
+        for depth in range(1, len(node.scope) + 1):
+            inside.setdefault(node.scope[:depth], []).append(node.id)
+    for group in groups:
+        if group.path in inside:
+            yield group._replace(nodes=tuple(inside[group.path]))
 
 
 # ---- order ------------------------------------------------------------------------------------
@@ -143,7 +153,7 @@ def _order(data: GraphData, into: dict[str, str], edges: list[Edge]) -> list[str
         if not is_leaf(node):
             first.setdefault(into.get(node.id, node.id), place)
     for box in into.values():  # one of leaves only
-        first.setdefault(box, -1)
+        first.setdefault(box, -1 - len(first))
     names = {place: name for name, place in first.items()}
     links = {(first[e.source], first[e.target]) for e in edges if e.source not in leaves}
     order = ordered(sorted(names), links)

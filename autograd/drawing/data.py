@@ -67,6 +67,7 @@ class Group(NamedTuple):
     nodes: tuple[str, ...]  # the ids of all nodes inside, inner groups' too
     parameters: int = 0
     kind: str | None = None  # the class of the module: "Linear"
+    module: tuple[str, ...] = ()  # the path of the module's first call: "0" for "0 (2nd call)"
 
 
 class GraphData(NamedTuple):

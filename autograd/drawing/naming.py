@@ -3,7 +3,7 @@
 The modules of a scope are found by what they can do, not by their class: the name of a scope may
 carry a weak reference `module`, and whoever answers `named_parameters()` is a module.
 
-May import: engine (of the drawing floor: nothing).
+May import: engine.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 from autograd.engine import Node
 
 __all__: list[str] = []
+
+COPIES = 1 << 20  # elements; larger arrays are not compared
 
 Path = tuple[str, ...]
 
@@ -34,6 +36,7 @@ class Names:
         self._held: list[Any] = []  # while an object lives, no other has its id
         self._known: dict[Any, str] = {}
         self._in_modules: dict[Any, str] = {}
+        self._arrays: list[tuple[str, Any]] = []
         if names is None:
             return
         if hasattr(names, "named_parameters"):
@@ -67,6 +70,8 @@ class Names:
             return
         self._held.append(value)
         known.setdefault(id(value), name)
+        if known is self._known and value.__class__ is np.ndarray and value.ndim:
+            self._arrays.append((name, value))
         if (memory := _memory(value)) is not None:
             known.setdefault(memory, name)
 
@@ -79,6 +84,21 @@ class Names:
             if found is not None:
                 return found
         return None
+
+    def of_copy(self, value: Any) -> str | None:
+        """The name of the one array that this is a copy of in another dtype: layers convert what
+        they are given. None where there is none, or several might be meant."""
+        if value.__class__ is not np.ndarray or not 0 < value.size <= COPIES:
+            return None
+        found = {
+            name
+            for name, array in self._arrays
+            if array.shape == value.shape
+            and array.dtype != value.dtype
+            and array.dtype.kind in "fiub"
+            and np.array_equal(array.astype(value.dtype), value)
+        }
+        return found.pop() if len(found) == 1 else None
 
 
 def _memory(value: Any) -> Any:
@@ -97,6 +117,7 @@ class Scopes:
     def __init__(self) -> None:
         self._paths: dict[int, Path] = {}
         self._chains: dict[int, list[Any]] = {}
+        self._gone: set[int] = set()  # scopes of modules that exist no more
         self._held: list[Any] = []
         self._states: dict[int, dict[int, str]] = {}
         self.classes: dict[Path, str] = {}  # the class of the module at each path
@@ -117,6 +138,8 @@ class Scopes:
             here = here.outer
         chain.reverse()
         path = tuple(str(level.name) for level in chain)
+        if _is_gone(scope):
+            self._gone.add(id(scope))
         modules = [_module_of(level) for level in chain]
         for depth, module in enumerate(modules, 1):
             if module is not None:
@@ -130,6 +153,9 @@ class Scopes:
         path = self.path(scope)
         if scope is None:
             return None
+        own_name = getattr(value, "_name", None) if isinstance(value, Node) else None
+        if own_name is not None and id(scope) in self._gone:
+            return ".".join((*path[1:], own_name)), path  # what layers call their parameters
         name, place = None, 0
         for depth, module in enumerate(self._chains[id(scope)], 1):
             own = {} if module is None else self._state_of(module)
@@ -153,6 +179,11 @@ def _module_of(scope: Any) -> Any:
     reference = getattr(scope.name, "module", None)
     module = reference() if callable(reference) else None
     return module if hasattr(module, "named_parameters") else None
+
+
+def _is_gone(scope: Any) -> bool:
+    reference = getattr(scope.name, "module", None)
+    return callable(reference) and reference() is None
 
 
 def state(module: Any) -> Iterator[tuple[str, Any]]:

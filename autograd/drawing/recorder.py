@@ -4,17 +4,17 @@
 is in the rooms below: who uses what (`uses`), what flows back (`flow`), who is called what
 (`naming`), and, for graphs too large to be written down in full, `digest`.
 
-May import: engine, data, uses, flow, naming, digest.
+May import: engine, data, uses, flow, naming, digest, calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from autograd.drawing.data import Edge, GraphData, Group
+from autograd.drawing.calls import grouped
+from autograd.drawing.data import Edge, GraphData
 from autograd.drawing.data import Node as DrawnNode
 from autograd.drawing.digest import Box, Digest
 from autograd.drawing.flow import Flow, Gradients, sweep
@@ -166,10 +166,8 @@ class _Recording:
         for output in self.outputs:
             if output not in self.ids:  # nothing was recorded behind it
                 self._bare(output)
-        groups = grouped(self.nodes, self.scopes.classes)
-        return GraphData(
-            tuple(self.nodes), tuple(self.edges), groups, grads=grads, notes=tuple(self.notes)
-        )
+        nodes, groups = grouped(self.nodes, self.edges, self.scopes.classes)
+        return GraphData(nodes, tuple(self.edges), groups, grads=grads, notes=tuple(self.notes))
 
     def _key(self, step: Step, use: Use) -> Any:
         """What makes two uses uses of the same value: the Tensor, or the array; two equal Python
@@ -203,7 +201,8 @@ class _Recording:
         number, or stands beside something computed; the data that come to the weights from
         outside do not."""
         mine = self.scopes.parameter(step.maker._scope, use.value)
-        scope, name = self._path(step), self.names.of(use.value)
+        scope = self._path(step)
+        name = self.names.of(use.value) or self.names.of_copy(use.value)
         if mine is not None:
             name, scope = name or mine[0], mine[1]
         elif np.ndim(use.value) and (name is not None or not self._computed(step)):
@@ -309,31 +308,3 @@ def plain(value: Any) -> Any:
     if value.__class__ is not np.ndarray:
         value = np.asarray(getattr(value, "_value", value))
     return locked(value)
-
-
-def grouped(nodes: Sequence[DrawnNode], classes: dict[Path, str]) -> tuple[Group, ...]:
-    """The boxes around nodes of one scope, the outer ones first, in the order of appearance."""
-    inside: dict[Path, list[DrawnNode]] = {}
-    for node in nodes:
-        for depth in range(1, len(node.scope) + 1):
-            inside.setdefault(node.scope[:depth], []).append(node)
-    return tuple(
-        Group(
-            path,
-            _title(path[-1], classes.get(path)),
-            tuple(node.id for node in members),
-            trained(members),
-            classes.get(path),
-        )
-        for path, members in inside.items()
-    )
-
-
-def _title(name: str, kind: str | None) -> str:
-    return name if kind is None or kind == name else f"{name}: {kind}"
-
-
-def trained(nodes: Sequence[DrawnNode]) -> int:
-    """How many numbers are trained in these nodes."""
-    own = sum(node.value.size for node in nodes if node.kind == "parameter")
-    return own + sum(node.parameters for node in nodes)
