@@ -17,6 +17,14 @@ __all__ = ["DRAWINGS", "HOSTILE", "made"]
 HOSTILE = '</title><script>alert(1)</script>"\'&]]>\u202e\x00\x1b\n\ud800\ufffe -->`${x}`%s{0}'
 
 
+MODELS: list[nn.Module] = []  # kept, for graphs hold the modules' names weakly
+
+
+def kept(model: nn.Module) -> nn.Module:
+    MODELS.append(model)
+    return model
+
+
 def leaf(value: object, name: str | None = None) -> Tensor:
     return Tensor(value, requires_grad=True, name=name)
 
@@ -74,7 +82,7 @@ def cross_entropy() -> Tensor:
 
 def network() -> Tensor:
     nn.manual_seed(0)
-    model = nn.MLP([2, 16, 16, 1])
+    model = kept(nn.MLP([2, 16, 16, 1]))
     return nn.MSELoss()(model(random(8, 2)), random(8, 1, seed=1))
 
 
@@ -91,7 +99,7 @@ class Residual(nn.Module):
 
 def residual() -> Tensor:
     nn.manual_seed(0)
-    return (Residual()(random(3, 4)) ** 2).mean()
+    return (kept(Residual())(random(3, 4)) ** 2).mean()
 
 
 class Head(nn.Module):
@@ -121,7 +129,7 @@ class Block(nn.Module):
 
 def attention() -> Tensor:
     nn.manual_seed(0)
-    return (Block()(leaf(random(5, 8), "x")) ** 2).mean()
+    return (kept(Block())(leaf(random(5, 8), "x")) ** 2).mean()
 
 
 def scalar_layer(inputs: int = 3, units: int = 4) -> Tensor:
@@ -143,21 +151,27 @@ def scalar_layer(inputs: int = 3, units: int = 4) -> Tensor:
 
 
 def random_graph(nodes: int, seed: int = 0) -> Tensor:
-    """Operations on what came not long before, now and then on something older."""
+    """Operations on what came not long before, now and then on something older; all is used."""
     rng = np.random.default_rng(seed)
-    known = [leaf(rng.normal(), f"x{i}") for i in range(4)]
-    while len(known) < nodes - 1:
+    known: list[Tensor] = [leaf(rng.normal(), f"x{i}") for i in range(4)]
+    unused = dict.fromkeys(known)
+    while len(known) + len(unused) - 1 < nodes:
+        one, choice = list(unused)[rng.integers(min(3, len(unused)))], rng.random()
         recent = known[-8:] if rng.random() < 0.9 else known
-        one, other = (recent[rng.integers(len(recent))] for _ in range(2))
-        if rng.random() < 0.25:
-            known.append(np.tanh(one))
-        elif rng.random() < 0.15:
-            known.append(leaf(rng.normal(), f"x{len(known)}"))
+        other = recent[rng.integers(len(recent))]
+        if choice < 0.15:
+            new = leaf(rng.normal(), f"x{len(known)}")
+        elif choice < 0.35:
+            new = np.sin(one)
         else:
-            known.append(one + other if rng.random() < 0.5 else one * other)
-    total = known[-1]
-    for last in known[-4:-1]:
-        total = total + last
+            new = one - other if choice < 0.6 else np.maximum(one, other)
+        for argument in (one, other) if choice >= 0.35 else (one,) if choice >= 0.15 else ():
+            unused.pop(argument, None)
+        known.append(new)
+        unused[new] = None
+    total, *others = unused
+    for rest in others:
+        total = total + rest
     return total
 
 

@@ -24,7 +24,7 @@ SIDE, TOP = 10.0, 8.0  # from the border of a card to its texts
 LINE, HEAT = 15.0, 7.0  # heights
 CELL = 6.0  # the width of a strip's cell
 GAP = 10.0  # between a label and its text
-WIDEST = 190.0  # of a text; longer ones lose their middle
+WIDEST = 200.0  # of a text; longer ones lose their middle
 NARROWEST = 52.0
 
 
@@ -35,6 +35,7 @@ class Line(NamedTuple):
     right: str = ""
     style: str = ""  # "title", "quiet" or ""; "alarm" for what should stand out
     cells: tuple[float, ...] = ()
+    part: str = ""  # "value" or "gradient": what it tells of
 
 
 class Card(NamedTuple):
@@ -47,9 +48,7 @@ class Card(NamedTuple):
 
 def card(node: Node, data: GraphData, ends: int) -> Card:
     """The card of a node; `ends`, how many edges begin or end there on one side."""
-    lines = (_title(node), *_shape(node), *_value(node, data), *_gradient(node, data),
-             *(Line(left=f"! {alarm}", style="alarm") for alarm in _alarms(node)))  # fmt: skip
-    lines = tuple(_fitted(line) for line in lines)
+    lines = tuple(_fitted(line) for line in _lines(node, data))
     width = max(NARROWEST, *(_width(line) + 2 * SIDE for line in lines))
     height = 2 * TOP + sum(line_height(line) for line in lines) + 2
     room = (ends - 1) * (6 if ends > 12 else 14) + 20
@@ -58,6 +57,15 @@ def card(node: Node, data: GraphData, ends: int) -> Card:
     else:
         height = max(height, room)
     return Card(lines, float(round(width)), float(round(height)))
+
+
+def _lines(node: Node, data: GraphData) -> list[Line]:
+    if node.kind == "constant" and not node.name and not node.shape and data.values is not False:
+        return [Line(short(node.value), style="title")]  # just the number: its border says the rest
+    warnings = [Line(f"! {alarm}", style="alarm") for alarm in _alarms(node)]
+    value = [line._replace(part="value") for line in _value(node, data)]
+    gradient = [line._replace(part="gradient") for line in _gradient(node, data)]
+    return [_title(node), *_shape(node), *value, *gradient, *warnings]
 
 
 def line_height(line: Line) -> float:
@@ -117,36 +125,52 @@ def _gradient(node: Node, data: GraphData) -> list[Line]:
 def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
     """A few numbers as they are, more of them as statistics and a strip."""
     array = np.asarray(value)
-    known = short(array)
-    if not array.ndim or known.startswith("["):
-        return [Line(label, known)]
+    text = short(array)
+    if not array.ndim or text.startswith("["):
+        return [Line(label, text)]
     if data.values is True and array.size <= 32:
         return [Line(label, short(array, digits=3, letters=200))]
-    lines = [Line(label, summary(array))]
+    lines = [Line(label, _range(array))]
     if array.dtype.kind in "fiu" and array.size:
-        first = statistics(array)
-        if first.min != first.max or first.nan or first.inf:
+        known = statistics(array)
+        if known.min != known.max or known.nan or known.inf:
             lines.append(Line(cells=tuple(round(v * 8) / 8 for v in strip(array))))
     return lines
 
 
+def _range(array: Any) -> str:
+    """Statistics with fewer digits than `summary` gives: a card is small."""
+    known = statistics(array)
+    if known.min == known.max or known.nan + known.inf == known.count:
+        return summary(array)
+    text = f"mean {short(known.mean, 2)}, {short(known.min, 2)} to {short(known.max, 2)}"
+    odd = "".join(f", {n} {what}" for n, what in ((known.nan, "nan"), (known.inf, "inf")) if n)
+    return text + odd
+
+
 def _alarms(node: Node) -> list[str]:
-    """What stands out; not nan and inf of a single number, which its line shows already."""
-    return [a for a in alarms(node) if node.shape or not a.startswith(("nan in", "inf in"))]
+    """What stands out, in brief; not nan and inf of a number, which its line shows already."""
+    found = [a for a in alarms(node) if node.shape or not a.startswith(("nan in", "inf in"))]
+    return [alarm.split(" give ")[0] for alarm in found]
 
 
 def _fitted(line: Line) -> Line:
-    bold = line.style == "title"
-    size = TITLE if bold else TEXT
+    """The line with texts that are not wider than a card may be."""
+    bold, size = line.style in ("title", "alarm"), _size(line)
+    left = shortened(line.left, WIDEST, size, bold)
     if not line.right:
-        return line._replace(left=shortened(line.left, WIDEST, size, bold))
-    room = WIDEST - text_width(line.left, size, bold) - GAP
-    return line._replace(right=shortened(line.right, max(40.0, room), size if not bold else TEXT))
+        return line._replace(left=left)
+    room = max(60.0, WIDEST - text_width(left, size, bold) - GAP)
+    return line._replace(left=left, right=shortened(line.right, room, TEXT, bold))
+
+
+def _size(line: Line) -> float:
+    return TITLE if line.style == "title" else TEXT
 
 
 def _width(line: Line) -> float:
     if line.cells:
         return len(line.cells) * CELL
-    bold = line.style == "title"
-    left = text_width(line.left, TITLE if bold else TEXT, bold)
+    bold = line.style in ("title", "alarm")
+    left = text_width(line.left, _size(line), bold)
     return left + (GAP + text_width(line.right, TEXT, bold) if line.right else 0)

@@ -191,54 +191,84 @@ def _straighten(
     x: list[float], rules: Rules, joined: list[list[tuple[int, float, float]]], count: int
 ) -> None:
     """Move vertices, and rows of them, while that takes bends away."""
+    mover = _Mover(x, rules, joined)
     for turn in range(PASSES):
         moved = False
-        for v in range(count) if turn % 2 else reversed(range(count)):
-            for way in (1, -1):
-                for aligned in (True, False):
-                    moved |= _move(v, way, aligned, x, rules, joined)
+        for way in (1, -1):
+            seen: set[int] = set()
+            for v in range(count) if turn % 2 else reversed(range(count)):
+                if v not in seen:
+                    line = mover.line(v)
+                    seen.update(line)
+                    moved |= mover.move(line, way, aligned=True)
+                moved |= mover.move([v], way, aligned=False)
         if not moved:
             return
 
 
-def _move(
-    start: int, way: int, aligned: bool, x: list[float], rules: Rules,
-    joined: list[list[tuple[int, float, float]]],
-) -> bool:  # fmt: skip
-    """Move a vertex, with what it touches on that side (and is aligned with), if that is better."""
-    ahead = rules.after if way > 0 else rules.before
-    group, stack, room = {start}, [start], float("inf")
-    near: list[tuple[int, float]] = []
-    while stack:
-        u = stack.pop()
-        for v, distance in ahead[u]:
-            if v not in group:
-                slack = way * (x[v] - x[u]) - distance
-                if slack < NEAR:
+class _Mover:
+    """Moves groups of vertices, one way, as far as the bends get smaller by it."""
+
+    def __init__(
+        self, x: list[float], rules: Rules, joined: list[list[tuple[int, float, float]]]
+    ) -> None:
+        self.x, self.rules, self.joined = x, rules, joined
+
+    def line(self, start: int) -> list[int]:
+        """What is joined with a vertex by straight links."""
+        x, found, line = self.x, {start}, [start]
+        for u in line:  # grows while it is walked
+            for v, offset, _ in self.joined[u]:
+                if v not in found and abs(x[v] + offset - x[u]) < NEAR:
+                    found.add(v)
+                    line.append(v)
+        return line
+
+    def move(self, start: list[int], way: int, aligned: bool) -> bool:
+        """Move some vertices with what they touch (and what that is aligned with), if it helps."""
+        x = self.x
+        if not any(
+            way * (x[v] + offset - x[u]) > NEAR
+            for u in start for v, offset, _ in self.joined[u]
+        ):  # fmt: skip
+            return False
+        group, room = self._pushed(start, way, aligned)
+        gain = 0.0
+        for u in group:
+            for v, offset, weight in self.joined[u]:
+                if v not in group:
+                    bend = way * (x[v] + offset - x[u])
+                    gain += weight if bend > NEAR else -weight
+                    if NEAR < bend < room:
+                        room = bend
+        if gain <= NEAR:
+            return False
+        for u in group:
+            x[u] += way * room
+        return True
+
+    def _pushed(self, start: list[int], way: int, aligned: bool) -> tuple[set[int], float]:
+        """(all that moves along, how far until something else is touched)."""
+        x, joined, room = self.x, self.joined, float("inf")
+        ahead = self.rules.after if way > 0 else self.rules.before
+        group, stack = set(start), list(start)
+        near: list[tuple[int, float]] = []
+        while stack:
+            u = stack.pop()
+            for v, distance in ahead[u]:
+                if v not in group:
+                    slack = way * (x[v] - x[u]) - distance
+                    if slack >= NEAR:
+                        near.append((v, slack))
+                        continue
                     group.add(v)
                     stack.append(v)
-                else:
-                    near.append((v, slack))
-        if aligned:
-            for v, offset, _ in joined[u]:
-                if v not in group and abs(x[v] + offset - x[u]) < NEAR:
-                    group.add(v)
-                    stack.append(v)
-    gain = 0.0
-    for u in group:
-        for v, offset, weight in joined[u]:
-            if v not in group:
-                bend = way * (x[v] + offset - x[u])
-                if bend > NEAR:
-                    gain += weight
-                    room = min(room, bend)
-                else:
-                    gain -= weight
-    if gain <= NEAR:
-        return False
-    for v, slack in near:
-        if v not in group:
-            room = min(room, slack)
-    for u in group:
-        x[u] += way * room
-    return True
+            if aligned:
+                for v, offset, _ in joined[u]:
+                    if v not in group and abs(x[v] + offset - x[u]) < NEAR:
+                        group.add(v)
+                        stack.append(v)
+        for v, slack in near:
+            if slack < room and v not in group:
+                room = slack
+        return group, room

@@ -23,7 +23,7 @@ Size = tuple[float, float]
 
 CHANNEL = 40.0  # between two columns, at least
 BEND = 0.16  # of the widest bend between two columns: how much the channel grows
-WIDEST = 60.0  # by how much at most
+WIDEST = 140.0  # by how much at most
 PAD = 12.0  # from a frame to what is inside
 TITLE = 18.0  # the height of a frame's title
 
@@ -44,6 +44,10 @@ class _Layout:
         self.data, self.labels, self.titles = data, labels, titles
         self.turned = data.direction == "TB"
         self.graph: Layered = layered(data)
+        self.inner: list[set[int]] = [set() for _ in data.groups]  # of every group, those inside
+        for groups in self.graph.inside:
+            for k, g in enumerate(groups):
+                self.inner[g].update(groups[k + 1 :])
         both = [sizes[node.id] for node in data.nodes]
         helpers = len(self.graph.rank) - len(both)
         self.along = [h if self.turned else w for w, h in both] + [0.0] * helpers
@@ -125,7 +129,7 @@ class _Layout:
             span = self.graph.spans[g]
             if span is None:
                 continue
-            inner = [h for h in before if self._lies_in(h, g)]
+            inner = sorted(self.inner[g])
             spans = {h: self.graph.spans[h] or (0, 0) for h in inner}
             pad = PAD + (TITLE if self.turned else 0.0)
             before[g] = pad + max((before[h] for h in inner if spans[h][0] == span[0]), default=0)
@@ -133,10 +137,6 @@ class _Layout:
             opening[span[0]] = max(opening[span[0]], before[g])
             closing[span[1]] = max(closing[span[1]], after[g])
         return opening, closing
-
-    def _lies_in(self, inner: int, outer: int) -> bool:
-        members = self.graph.inside
-        return any(inner in groups and outer in groups for groups in members) and inner > outer
 
     def _channel(self, r: int) -> float:
         """The room before a column: for arrows, labels and bends."""
@@ -232,7 +232,7 @@ class _Layout:
                 continue
             held = [self._box(v) for v, around in enumerate(self.graph.inside)
                     if g in around and v < self.graph.nodes]  # fmt: skip
-            held += [frame for h, frame in enumerate(frames) if frame and self._lies_in(h, g)]
+            held += [frame for h, frame in enumerate(frames) if frame and h in self.inner[g]]
             held += self._passing(g)
             left, top = min(b[0] for b in held) - PAD, min(b[1] for b in held) - PAD - TITLE
             right = max(b[0] + b[2] for b in held) + PAD

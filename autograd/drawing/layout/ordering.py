@@ -10,7 +10,7 @@ May import: layout.ranks.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 
 from autograd.drawing.layout.ranks import Layered
@@ -59,9 +59,15 @@ class Ordering:
         """Let neighbours change places where fewer edges cross then; whether any did."""
         changed = False
         for layer in self.layers:
+            ends = {
+                v: [sorted(self.place[w] for w in side[v]) for side in (self.left, self.right)]
+                for v in layer
+            }
             for k in range(len(layer) - 1):
                 u, v = layer[k], layer[k + 1]
-                if self.graph.inside[u] == self.graph.inside[v] and self._gain(u, v) > 0:
+                if self.graph.inside[u] != self.graph.inside[v]:
+                    continue
+                if sum(map(_inversions, ends[u], ends[v])) > 0:
                     layer[k], layer[k + 1] = v, u
                     changed = True
             self._spread(layer)
@@ -104,22 +110,12 @@ class Ordering:
             self.place[v] = at + room / 2
             at += room
 
-    def _gain(self, u: int, v: int) -> int:
-        """How many crossings fewer if u, now right before v, came after it."""
-        return sum(
-            _inversions(sorted(self.place[w] for w in side[u]),
-                        sorted(self.place[w] for w in side[v]))
-            for side in (self.left, self.right)
-        )  # fmt: skip
-
 
 def _inversions(first: list[float], second: list[float]) -> int:
     """Crossings with `first` before `second`, less those the other way round."""
     total = 0
     for end in second:
-        below = bisect_right(first, end)
-        same = sum(1 for other in first if other == end)
-        total += (len(first) - below) - (below - same)
+        total += len(first) - bisect_right(first, end) - bisect_left(first, end)
     return total
 
 

@@ -43,8 +43,9 @@ class Layered(NamedTuple):
 def layered(data: GraphData) -> Layered:
     """Give every node its column, and every long edge its helpers."""
     pairs = ordered_pairs(data)
-    rank = ranks(len(data.nodes), [pair for pair in pairs if pair is not None])
-    inside, spans = nesting(data, rank)
+    inside, framed = nesting(data)
+    rank = ranks([pair for pair in pairs if pair is not None], inside)
+    spans = [_span(g, inside, rank) if framed[g] else None for g in range(len(framed))]
     chains: list[list[int]] = []
     for pair in pairs:
         if pair is None:
@@ -52,9 +53,9 @@ def layered(data: GraphData) -> Layered:
             continue
         u, v = pair
         helpers = range(len(rank), len(rank) + rank[v] - rank[u] - 1)
-        shared = _common(inside[u], inside[v])
-        rank.extend(range(rank[u] + 1, rank[v]))
-        inside.extend(shared for _ in helpers)
+        columns = range(rank[u] + 1, rank[v])
+        inside.extend(_passed(inside[u], inside[v], r, spans) for r in columns)
+        rank.extend(columns)
         chains.append([u, *helpers, v])
     _fill_gaps(rank, inside, spans)
     layers: list[list[int]] = [[] for _ in range(max(rank, default=-1) + 1)]
@@ -88,49 +89,80 @@ def ordered_pairs(data: GraphData) -> list[tuple[int, int] | None]:
     return found
 
 
-def ranks(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """Columns by the longest path from the leaves; what only leaves lead to is pulled along."""
-    inputs: list[list[int]] = [[] for _ in range(count)]
-    uses: list[list[int]] = [[] for _ in range(count)]
+def ranks(pairs: Sequence[tuple[int, int]], inside: Sequence[tuple[int, ...]]) -> list[int]:
+    """Columns by the longest path from the leaves; what only leaves lead to is pulled along.
+
+    The leaves of a group stand right of what comes into it, though no edge leads to them: so the
+    frames of modules that follow each other stand side by side.
+    """
+    inputs: list[list[int]] = [[] for _ in inside]
+    uses: list[list[int]] = [[] for _ in inside]
+    enters: list[set[int]] = [set() for _ in inside]  # the groups that a node's edges lead into
     for u, v in pairs:
         inputs[v].append(u)
         uses[u].append(v)
-    rank = [0] * count
-    for v in range(count):
-        rank[v] = max((rank[u] + 1 for u in inputs[v]), default=0)
-    loose = [True] * count  # it and all it is made of can move right without stretching an edge
-    for v in range(count):
+        enters[u].update(inside[v][len(_common(inside[u], inside[v])) :])
+    rank = _earliest(inputs, enters, inside)
+    loose = [True] * len(rank)  # it and all it is made of can move right, no edge gets longer
+    for v in range(len(rank)):
         loose[v] = all(loose[u] and (not inputs[u] or len(set(uses[u])) == 1) for u in inputs[v])
-    for v in reversed(range(count)):
-        if not uses[v]:
-            continue
-        room = min(rank[w] for w in uses[v]) - 1
-        if loose[v] or len(set(uses[v])) > len(set(inputs[v])):
-            rank[v] = room
+    walls: dict[int, int] = {}  # of every group, the column of its first leaf
+    for v in reversed(range(len(rank))):
+        if uses[v] and (loose[v] or len(set(uses[v])) > len(set(inputs[v]))):
+            room = [rank[w] for w in uses[v]] + [walls[g] for g in enters[v] if g in walls]
+            rank[v] = min(room) - 1
+        if not inputs[v]:
+            walls.update((g, min(rank[v], walls.get(g, rank[v]))) for g in inside[v])
     first = min(rank, default=0)
     return [r - first for r in rank]
 
 
-def nesting(
-    data: GraphData, rank: Sequence[int]
-) -> tuple[list[tuple[int, ...]], list[tuple[int, int] | None]]:
-    """(the groups around every node, the columns of every group).
+def _earliest(
+    inputs: Sequence[Sequence[int]], enters: Sequence[set[int]], inside: Sequence[tuple[int, ...]]
+) -> list[int]:
+    """Every node as far to the left as it can stand."""
+    rank = [0] * len(inputs)
+    walls: dict[int, int] = {}  # of every group, the column of the last that came into it so far
+    for v in range(len(rank)):
+        before = [rank[u] for u in inputs[v]] or [walls.get(g, -1) for g in inside[v]]
+        rank[v] = max(before, default=-1) + 1
+        walls.update((g, max(rank[v], walls.get(g, 0))) for g in enters[v])
+    return rank
 
-    A group that neither lies inside another nor apart from it cannot be framed: None.
+
+def nesting(data: GraphData) -> tuple[list[tuple[int, ...]], list[bool]]:
+    """(the groups around every node, whether a group can be framed).
+
+    A group that neither lies inside another nor apart from it cannot.
     """
     number = {node.id: k for k, node in enumerate(data.nodes)}
     inside: list[tuple[int, ...]] = [() for _ in data.nodes]
-    spans: list[tuple[int, int] | None] = []
+    framed = []
     for g, group in enumerate(data.groups):
-        members = sorted({number[i] for i in group.nodes if i in number})
-        if not members or len({inside[v] for v in members}) > 1:
-            spans.append(None)
-            continue
-        for v in members:
-            inside[v] = (*inside[v], g)
-        columns = [rank[v] for v in members]
-        spans.append((min(columns), max(columns)))
-    return inside, spans
+        members = {number[i] for i in group.nodes if i in number}
+        framed.append(len({inside[v] for v in members}) == 1)
+        if framed[-1]:
+            for v in members:
+                inside[v] = (*inside[v], g)
+    return inside, framed
+
+
+def _span(g: int, inside: Sequence[tuple[int, ...]], rank: Sequence[int]) -> tuple[int, int]:
+    columns = [r for groups, r in zip(inside, rank) if g in groups]
+    return min(columns), max(columns)
+
+
+def _passed(
+    start: tuple[int, ...], end: tuple[int, ...], r: int,
+    spans: Sequence[tuple[int, int] | None],
+) -> tuple[int, ...]:  # fmt: skip
+    """The groups that an edge is in when it passes a column: it leaves those of its source, and
+    comes into those of its target, on the side where their neighbours are."""
+    for groups in (end, start):
+        here = [g for g in groups if (span := spans[g]) is not None and span[0] <= r <= span[1]]
+        if len(here) > len(_common(start, end)):
+            return tuple(here)
+    return _common(start, end)
 
 
 def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
