@@ -11,6 +11,8 @@ import json
 import re
 from pathlib import Path
 
+from demos import drawings
+
 TUTORIAL = Path(__file__).resolve().parent / "tutorial.ipynb"
 ANSWER = re.compile(r"<details>.*?</details>", re.DOTALL)
 CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -24,7 +26,7 @@ def read(path=TUTORIAL):
 def write(notebook, path=TUTORIAL):
     """Write a notebook as Jupyter does: the same notebook gives the same bytes."""
     text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
-    Path(path).write_text(text + "\n", encoding="utf-8", newline="\n")
+    drawings.write_text(path, text + "\n")
 
 
 def remake(path=TUTORIAL):
