@@ -89,12 +89,12 @@ def amount(value: Any) -> str:
     """A number or a small array written out, a larger one as shape and statistics.
 
     >>> amount(2.5), amount([1.0, 2.0]), amount(np.ones((8, 4))), amount(None)
-    ('2.5', '[1, 2]', '(8, 4), all 1', '?')
+    ('2.5', '[1, 2]', '(8, 4): all 1', '?')
     """
     if value is None:
         return "?"
     text = short(value)
-    return f"{text}, {summary(value)}" if text == str(np.shape(value)) else text
+    return f"{text}: {summary(value, 2)}" if text == str(np.shape(value)) else text
 
 
 def outputs(data: GraphData) -> tuple[Node, ...]:

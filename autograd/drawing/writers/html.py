@@ -44,7 +44,11 @@ def html(data: GraphData, full: GraphData | None = None, layout: str = "auto") -
     >>> page.startswith("<!doctype html>"), "http://" in page.replace("http://www.w3.org/", "")
     (True, False)
     """
-    whole = data if full is None or len(full.nodes) > MOST_STEPS else full
+    whole, notes = data, data.notes
+    if full is not None and len(full.nodes) <= MOST_STEPS:
+        whole = full
+    elif full is not None:
+        notes = (*notes, f"The steps are those of the boxes, not of all {len(full.nodes)} nodes.")
     views = _views(data, whole)
     pictures = [svg(view, layout=layout) for _, view in views]
     script = _asset("stepper.js")
@@ -52,10 +56,10 @@ def html(data: GraphData, full: GraphData | None = None, layout: str = "auto") -
         "policy": _policy(script),
         "title": _escaped(_title(whole)),
         "style": _asset("stepper.css"),
-        "notes": "".join(f"<li>{_escaped(note)}</li>" for note in data.notes),
+        "notes": "".join(f"<li>{_escaped(note)}</li>" for note in notes),
         "depths": "".join(f"<option>{_escaped(title)}</option>" for title, _ in views),
         "picture": pictures[0],
-        "others": "".join(f"<template>{picture}</template>" for picture in pictures),
+        "others": "".join(f"<template>{picture}</template>" for picture in pictures[1:]),
         "data": _json(_content(whole, [view for _, view in views])),
         "script": script,
     }
@@ -109,13 +113,13 @@ def _title(data: GraphData) -> str:
 def _views(data: GraphData, whole: GraphData) -> list[tuple[str, GraphData]]:
     """(title, graph) of what was asked for, then of every depth of the whole one."""
     depths = max((len(node.scope) for node in whole.nodes), default=0)
-    folded = [(f"folded at depth {depth}", fold(whole, depth)) for depth in range(depths)]
+    folded = [(f"modules at depth {depth}", fold(whole, depth)) for depth in range(depths)]
     found: dict[tuple[str, ...], tuple[str, GraphData]] = {}
-    for title, view in [*folded, ("everything", whole)]:
+    for title, view in [("every operation", whole), *folded[::-1]]:
         if len(view.nodes) <= MOST_DRAWN:
-            found.setdefault(_boxes(view), (title, view))
-    title, _ = found.pop(_boxes(data), ("as asked for", data))
-    return [(title, data), *found.values()]
+            found.setdefault(_boxes(view), (f"{title}: {len(view.nodes)} nodes", view))
+    title, _ = found.pop(_boxes(data), (f"what was drawn: {len(data.nodes)} nodes", data))
+    return [(title, data), *reversed(found.values())]
 
 
 def _boxes(view: GraphData) -> tuple[str, ...]:
@@ -203,7 +207,7 @@ def _value(value: Any, most: int) -> dict[str, Any] | None:
 
 def _edge(edge: Edge) -> list[Any]:
     given = "" if edge.contribution is None else amount(edge.contribution)
-    return [edge.source, edge.target, edge.slot, given, list(edge.summed)]
+    return [edge.source, edge.target, edge.slot, given]
 
 
 def _step(step: Step) -> dict[str, Any]:
@@ -219,7 +223,7 @@ def _step(step: Step) -> dict[str, Any]:
                 "edge": one.edge,
                 "node": one.node,
                 "before": "0" if one.before is None else amount(one.before),
-                "plus": amount(one.contribution),
+                "plus": short(one.contribution),
                 "after": amount(one.after),
                 "symbols": one.symbols,
                 "numbers": one.numbers,

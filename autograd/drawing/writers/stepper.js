@@ -59,6 +59,12 @@
     return parent;
   }
 
+  function put(cell, text) { // of an array the shape, and smaller what is known of its entries
+    const [first, ...rest] = text.split(": ");
+    cell.replaceChildren(first);
+    if (rest.length) add(cell, make("br"), make("span", rest.join(": "), "hint"));
+  }
+
   function named(id) {
     const node = about(id);
     return node ? node.label : id;
@@ -84,10 +90,6 @@
     add(sums, make("span", one.before), " → ", make("b", one.after));
     if (one.edge >= 0) {
       add(item, formula, make("p", one.symbols, "symbols"), make("p", one.numbers, "numbers"), sums);
-      const axes = edges[one.edge][4];
-      if (axes.length) {
-        add(item, make("p", `Summed over axis ${axes.join(", ")}, which broadcasting had stretched.`));
-      }
     } else {
       add(item, formula, sums);
     }
@@ -97,13 +99,15 @@
   function say(step, k) {
     const said = $("said");
     const phase = step.phase === "forward" ? "Forward" : "Backward";
+    const node = step.nodes.length === 1 ? nodes[place.get(step.nodes[0])] : {};
+    const scope = node.scope ? ` · in ${node.scope}` : "";
     said.replaceChildren(
-      make("p", `${phase} · step ${k + 1} of ${steps.length}`, `phase ${step.phase}`),
+      make("p", `${phase} · step ${k + 1} of ${steps.length}${scope}`, `phase ${step.phase}`),
       make("h2", step.title),
     );
     if (step.symbols) add(said, make("p", step.symbols, "formula"));
     if (step.numbers) add(said, make("p", step.numbers, "numbers"));
-    if (step.reason) add(said, make("p", step.reason, "quiet"));
+    if (step.reason) add(said, make("p", step.reason, "hint"));
     if (step.additions.length) add(said, add(make("ul"), ...step.additions.map(addition)));
   }
 
@@ -111,7 +115,7 @@
     const rows = steps.map((step, k) => {
       const row = make("tr");
       const numbers = step.additions.map(
-        (one) => `${slope(one.node)} += ${one.numbers || one.plus}: ${one.before} → ${one.after}`);
+        (one) => `${slope(one.node)} += ${one.numbers || one.plus}  (${one.before} → ${one.after})`);
       const happens = [step.title, step.symbols, ...step.additions.map((one) => one.symbols)];
       add(row, make("th", String(k + 1)), make("td", happens.filter(Boolean).join("\n")),
           make("td", [step.numbers, ...numbers].filter(Boolean).join("\n")));
@@ -133,7 +137,7 @@
       pick.type = "button";
       pick.addEventListener("click", () => choose(node.id));
       head.scope = "row";
-      if (node.operation) add(head, pick, " ", make("span", told(node), "quiet"));
+      if (node.operation) add(head, pick, " ", make("span", told(node), "hint"));
       else add(head, pick);
       const value = make("td"), slope = make("td");
       body.append(add(row, head, value, slope));
@@ -144,12 +148,13 @@
   function fill(step, k) {
     cells.forEach((cell, n) => {
       const shown = reached[n] <= k && nodes[n].value ? nodes[n].value.short : "";
-      if (shown !== cell.shown) cell.value.textContent = cell.shown = shown;
+      if (shown !== cell.shown) put(cell.value, shown);
+      cell.shown = shown;
       const {text, kind, note} = gradient(n, k);
       const known = `${text} ${note || ""}`;
       if (known !== cell.known) {
-        cell.slope.replaceChildren(text);
-        if (note) add(cell.slope, " ", make("span", note, "quiet"));
+        put(cell.slope, text);
+        if (note) add(cell.slope, " ", make("span", note, "hint"));
         cell.slope.className = kind;
         cell.known = known;
       }
@@ -215,7 +220,7 @@
       marks.toggle("grows", grows.has(id) && !now.has(id));
       marks.toggle("waiting", members.some((n) => reached[n] > k));
       marks.toggle("ungraded", members.every((n) => !growth[n].some((one) => one.step <= k)));
-      marks.toggle("partial", members.some((n) => gradient(n, k).kind === "partial"));
+      amend(id, element, members, k);
     }
     for (const {elements, members} of lines.values()) {
       const lit = members.some((n) => flows.has(n) ||
@@ -227,8 +232,25 @@
         marks.toggle("unhanded", members.every((n) => handed[n] > k));
       }
     }
+    for (const label of stage.querySelectorAll("[data-edge-label]")) {
+      const line = lines.get(Number(label.dataset.edgeLabel));
+      label.classList.toggle("unhanded", Boolean(line) && line.members.every((n) => handed[n] > k));
+    }
     const first = boxes.get([...now][0]);
     if (first) reveal(stage, first.element);
+  }
+
+  // The gradient on a card is what it has grown to: at the end, what the picture says anyway.
+  const written = new WeakMap();
+
+  function amend(id, element, members, k) {
+    const texts = element.querySelectorAll(".gradient text");
+    if (texts.length !== 2 || members.length !== 1 || nodes[members[0]].id !== id) return;
+    if (!written.has(texts[1])) written.set(texts[1], texts[1].textContent);
+    const {text, kind} = gradient(members[0], k);
+    const all = written.get(texts[1]);
+    element.classList.toggle("partial", kind === "partial"); // a strip of colours shows the whole
+    texts[1].textContent = kind !== "partial" ? all : text.length < 9 ? text : "so far …";
   }
 
   // Scroll inside a box, never the page, until the element is seen.
@@ -244,9 +266,13 @@
 
   function size() {
     const picture = pictures[state.view];
-    const natural = picture.viewBox.baseVal.width || picture.clientWidth;
+    const {width, height} = picture.viewBox.baseVal, natural = width || picture.clientWidth;
+    const beside = stage.closest("main").clientWidth - 450; // what the words beside it leave
+    stage.closest("main").classList.toggle("wide", natural > 1.1 * beside && width > 1.5 * height);
     const room = stage.clientWidth - 2;
-    const fit = Math.min(1, Math.max(room / natural, 0.6)); // never too small to read
+    const wide = stage.closest("main").classList.contains("wide");
+    const high = (wide ? 0.46 : 0.76) * window.innerHeight / (height || 1);
+    const fit = Math.min(1, Math.max(Math.min(room / natural, high), 0.65)); // to be read
     picture.style.width = `${Math.round(natural * fit * 1.25 ** state.zoom)}px`;
     picture.style.height = "auto";
   }
@@ -272,7 +298,7 @@
   // ---- details of a node ----------------------------------------------------------------------
 
   function entries(value) {
-    if (!value) return make("p", "not kept", "quiet");
+    if (!value) return make("p", "not kept", "hint");
     if (!value.rows) return make("p", value.about ? `${value.short}; ${value.about}` : value.short);
     const table = make("table", "", "entries");
     for (const row of value.rows) {
@@ -333,7 +359,7 @@
       add(list, make("li", `${what.label}, ${told(what)}, as ${slot}${known && ": "}${known}`));
     });
     if (list.children.length) return [make("h3", "Uses"), list];
-    return [make("p", "Nothing uses it.", "quiet")];
+    return [make("p", "Nothing uses it.", "hint")];
   }
 
   function jumps(k) {
@@ -355,7 +381,7 @@
     if (!node) return;
     const box = $("details");
     box.replaceChildren(make("h2", node.label), facts(node));
-    for (const alarm of node.alarms || []) add(box, make("p", alarm, "alarm"));
+    for (const alarm of node.alarms || []) add(box, make("p", alarm, "warning"));
     add(box, make("h3", "Value"), entries(node.value), make("h3", `Gradient, ${slope(id)}`));
     const known = k === undefined ? {kind: "done"} : gradient(k, state.step);
     if (known.kind === "done" && node.gradient) add(box, entries(node.gradient));
@@ -475,7 +501,11 @@
     document.addEventListener("keydown", pressed);
     window.addEventListener("hashchange", recall);
     window.addEventListener("resize", size);
-    window.addEventListener("beforeprint", () => { $("all").open = true; });
+    window.addEventListener("beforeprint", () => {
+      $("all").open = true;
+      if (steps.length) light(steps[steps.length - 1], steps.length - 1);
+    });
+    window.addEventListener("afterprint", () => go(state.step));
     show(0);
     recall();
   }
