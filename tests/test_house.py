@@ -47,6 +47,9 @@ FLOORS: list[set[str]] = [
     )},
     {"autograd.drawing.graph"},
     {"autograd"},
+    {"autograd.expression"},
+    {"autograd.command"},
+    {"autograd.__main__"},
     # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
     {"nn.formats", "nn.names", "nn.random"},
     {"nn.clipping", "nn.data", "nn.metrics", "nn.summary"},
@@ -71,6 +74,9 @@ OPTIONAL = {"graphviz", "matplotlib", "safetensors", "tqdm"}
 
 # Heavy standard modules that only some calls need, and where they may be imported inside functions.
 LAZY = {
+    "autograd.command": {"shutil", "textwrap"},
+    "autograd.drawing.writers.text": {"textwrap", "unicodedata"},
+    "autograd.expression": {"difflib"},
     "nn.formats": {"hashlib", "io", "json", "zipfile"},
     "nn.names": {"difflib"},
     "nn.data": {"gzip"},
