@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from autograd.drawing.data import Edge, GraphData, Group, Node
 from autograd.drawing.folding import fitting, fold
 from autograd.drawing.recorder import record_data
@@ -193,16 +195,22 @@ def _checked(direction: Any, values: Any, max_nodes: Any) -> None:
         raise ValueError(
             f"draw: values is 'auto', True (numbers) or False (shapes only), got {values!r}"
         )
-    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 1:
-        raise ValueError(f"draw: max_nodes is an int of at least 1, got {max_nodes!r}")
+    if not _is_int(max_nodes):
+        raise TypeError(f"draw: max_nodes is an int, got {type(max_nodes).__name__}")
+    if max_nodes < 1:
+        raise ValueError(f"draw: max_nodes is at least 1, got {max_nodes}")
 
 
 def _depth(depth: Any, caller: str) -> int | None:
     if depth is None:
         return None
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
-        raise ValueError(
-            f"{caller}: depth is 0 for the outermost modules as boxes, 1 for their children, and "
-            f"so on, or None to open all, got {depth!r}"
-        )
-    return depth
+    cure = "0 for the outermost modules as boxes, 1 for their children, None to open all"
+    if not _is_int(depth):
+        raise TypeError(f"{caller}: depth is an int, got {type(depth).__name__}; {cure}")
+    if depth < 0:
+        raise ValueError(f"{caller}: depth is at least 0, got {depth}; {cure}")
+    return int(depth)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -58,7 +58,7 @@ def record_data(
         rest, order = Digest(order[:-TAIL], order[-TAIL:], scopes), order[-TAIL:]
     steps = [step_of(node) for node in order]
     recording = _Recording(outputs, steps, Names(names), scopes, rest)
-    recording.sweep(grads, _seeds(outputs, gradient, caller))
+    recording.sweep(grads, _seeds(outputs, gradient, caller), gradient is not None)
     return recording.data(grads)
 
 
@@ -87,16 +87,22 @@ def _seeds(outputs: list[Any], gradient: Any, caller: str) -> dict[Any, Any]:
     for output in outputs:
         value = output._value
         if gradient is not None:
-            given = np.asarray(getattr(gradient, "data", gradient), value.dtype)
-            if given.shape != value.shape:
-                raise ValueError(
-                    f"{caller}: the gradient has shape {given.shape}, the output {value.shape}; "
-                    "they must be the same"
-                )
-            seeds[output] = given
+            seeds[output] = _given(gradient, value, caller)
         elif output._requires_grad:
             seeds[output] = np.ones_like(value)
     return {output: seed for output, seed in seeds.items() if output._requires_grad}
+
+
+def _given(gradient: Any, value: Any, caller: str) -> Any:
+    given = np.asarray(gradient._value if isinstance(gradient, Node) else gradient)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"{caller}: the gradient must be real numbers, got dtype {given.dtype}")
+    if given.shape != value.shape:
+        raise ValueError(
+            f"{caller}: the gradient has shape {given.shape}, the output {value.shape}; they must "
+            "be the same"
+        )
+    return given.astype(value.dtype)
 
 
 class _Recording:
@@ -116,7 +122,7 @@ class _Recording:
 
     # ---- gradients ----------------------------------------------------------------------------
 
-    def sweep(self, grads: bool, seeds: dict[Any, Any]) -> None:
+    def sweep(self, grads: bool, seeds: dict[Any, Any], given: bool) -> None:
         if not grads or not seeds:
             return
         uses = [use for step in self.steps for use in step.uses if use.source is not None]
@@ -129,14 +135,19 @@ class _Recording:
         self.found = sweep(self.steps, seeds, local=len(self.steps) <= LOCALS)
         if self.rest is not None:  # what older operations use gets more than is seen here
             self.found.unknown |= self.rest.leaves
-        self._notes(uses)
+        self._notes(uses, given)
 
-    def _notes(self, uses: list[Use]) -> None:
+    def _notes(self, uses: list[Use], given: bool) -> None:
         found, outputs = self.found, list(self.outputs)
         assert found is not None
         self.notes += found.errors
         if len(outputs) > 1:
             self.notes.append("the gradients are those of the sum of all outputs")
+        elif given:
+            self.notes.append(
+                "the gradients are those of the sum of the output's elements, each times its "
+                "element of the gradient given"
+            )
         elif outputs[0]._value.size != 1:
             self.notes.append(
                 f"the output has shape {outputs[0]._value.shape}: the gradients are those of the "
