@@ -55,19 +55,25 @@ from autograd.transforms import (  # noqa: E402
 )  # fmt: skip
 
 if _typing.TYPE_CHECKING:
+    from autograd.drawing.explain import explain
+    from autograd.drawing.explanation import Explanation
     from autograd.drawing.graph import Graph, draw, record
 
 __all__ = [
-    "AutogradError", "GradcheckError", "Graph", "GraphFreedError", "InPlaceError", "Tensor",
-    "defvjp", "detect_anomaly", "draw", "enable_grad", "grad", "gradcheck", "gradgradcheck",
-    "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "log_sigmoid", "log_softmax",
-    "logsumexp", "no_grad", "nondifferentiable", "primitive", "profile", "record", "relu", "scope",
-    "set_grad_enabled", "sigmoid", "softmax", "softplus", "value_and_grad", "vjp",
+    "AutogradError", "Explanation", "GradcheckError", "Graph", "GraphFreedError", "InPlaceError",
+    "Tensor", "defvjp", "detect_anomaly", "draw", "enable_grad", "explain", "grad", "gradcheck",
+    "gradgradcheck", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "log_sigmoid",
+    "log_softmax", "logsumexp", "no_grad", "nondifferentiable", "primitive", "profile", "record",
+    "relu", "scope", "set_grad_enabled", "sigmoid", "softmax", "softplus", "value_and_grad", "vjp",
 ]  # fmt: skip
 
 # Drawing is half of this package. It is loaded when it is first asked for, so that those who only
 # compute do not wait for it.
-_DRAWING = dict.fromkeys(("Graph", "draw", "record"), "autograd.drawing.graph")
+_DRAWING = {
+    **dict.fromkeys(("Graph", "draw", "record"), "autograd.drawing.graph"),
+    "Explanation": "autograd.drawing.explanation",
+    "explain": "autograd.drawing.explain",
+}
 
 
 def __getattr__(name: str) -> _typing.Any:

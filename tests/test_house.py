@@ -36,7 +36,7 @@ FLOORS: list[set[str]] = [
     {"autograd.drawing.look", "autograd.drawing.symbols"},
     {"autograd.drawing.cards", "autograd.drawing.steps"},
     {f"autograd.drawing.{part}" for part in (
-        "calls", "contracting", "digest", "flow", "folding", "naming", "recorder"
+        "calls", "contracting", "digest", "flow", "folding", "naming", "recorder", "replay"
     )},
     {f"autograd.drawing.layout.{part}" for part in (
         "coordinates", "dot", "geometry", "layered", "ordering", "ranks"
@@ -45,6 +45,9 @@ FLOORS: list[set[str]] = [
     {"autograd.drawing.writers"} | {f"autograd.drawing.writers.{form}" for form in (
         "dot", "files", "html", "labels", "mermaid", "svg", "text"
     )},
+    {"autograd.drawing.differences"},
+    {"autograd.drawing.explanation"},
+    {"autograd.drawing.explain"},
     {"autograd.drawing.graph"},
     {"autograd"},
     {"autograd.expression"},

@@ -113,6 +113,27 @@ def terms_of(node: Node, edge: Edge, inputs: Sequence[Node]) -> Terms:
     return Terms(part, own, expression, names, values, _is_elementwise(node, edge, part), upstream)
 
 
+def title(operation: str | None) -> str:
+    """An operation's name, on one line; "f" for a function that has none.
+
+    >>> title("relu"), title("<lambda>")
+    ('relu', 'f')
+    """
+    return "f" if operation in (None, "", "<lambda>") else cleaned(str(operation))
+
+
+def in_fraction(expression: str) -> str:
+    """An expression behind a ∂: in parentheses, unless it is a name or a call.
+
+    >>> in_fraction("w·x"), in_fraction("exp(x)"), in_fraction("loss")
+    ('(w·x)', 'exp(x)', 'loss')
+    """
+    head, _, rest = expression.partition("(")
+    called = rest.endswith(")") and rest.count("(") == rest.count(")") - 1
+    is_name = head.replace("_", "a").replace(".", "a").isalnum() and not head[:1].isdigit()
+    return expression if is_name and (called or not rest) else f"({expression})"
+
+
 def _slots(node: Node, edge: Edge, inputs: Sequence[Node]) -> tuple[list[str], int]:
     """How the rule calls each of the inputs, and which of them the edge comes from."""
     count = len(inputs)
@@ -160,7 +181,7 @@ def _expression(node: Node, called: Sequence[str]) -> str:
         called = called[:1]
     if pattern is None or pattern.count("{}") != len(called):
         listed = [*called[:3], "…"] if len(called) > 4 else called
-        return f"{cleaned(node.operation or 'f').replace('<lambda>', 'f')}({', '.join(listed)})"
+        return f"{title(node.operation)}({', '.join(listed)})"
     plain = pattern in ("{} + {}", "|{}|", "⌈{}⌉", "⌊{}⌋")
     return pattern.format(*(name if plain else _operand(name) for name in called))
 

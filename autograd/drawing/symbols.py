@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd.drawing import formulas
 from autograd.drawing.data import Edge, Node
-from autograd.drawing.notation import Terms, cleaned, terms_of
+from autograd.drawing.notation import Terms, cleaned, in_fraction, terms_of
 from autograd.drawing.numbers import short, summary
 
 __all__: list[str] = []
@@ -46,11 +46,11 @@ def sign(operation: str | None) -> str:
     return SIGNS.get(name) or cleaned(name.strip("_").replace("_", " ")) or "f"
 
 
-def rule(node: Node, edge: Edge, inputs: Sequence[Node]) -> Rule:
+def rule(node: Node, edge: Edge, inputs: Sequence[Node], output: str = "L") -> Rule:
     """What `node` hands back along `edge` to one of its inputs, in symbols and in numbers.
 
     Args: inputs, the nodes of the operation's arguments in their order; one that is used twice
-    stands there twice.
+    stands there twice; output, what the result of the whole graph is called.
 
     >>> w, x = Node("n0", "input", name="w", value=2.0), Node("n1", "input", name="x", value=3.0)
     >>> y = Node("n2", "output", "multiply", value=6.0, gradient=1.0, formula="g x2, g x1")
@@ -58,28 +58,27 @@ def rule(node: Node, edge: Edge, inputs: Sequence[Node]) -> Rule:
     Rule(symbols='∂(w·x)/∂w = x', numbers='g × x = 1 × 3 = 3')
     """
     terms = terms_of(node, edge, inputs)
-    return Rule(_symbols(node, edge, terms), _numbers(node, edge, terms))
+    return Rule(_symbols(node, edge, terms, output), _numbers(node, edge, terms))
 
 
-def latex(node: Node, edge: Edge, inputs: Sequence[Node]) -> str:
+def latex(node: Node, edge: Edge, inputs: Sequence[Node], output: str = "L") -> str:
     """The rule's symbols as LaTeX, without dollars around."""
-    return _latex(node, edge, terms_of(node, edge, inputs))
+    return _latex(node, edge, terms_of(node, edge, inputs), output)
 
 
 # ---- in symbols -------------------------------------------------------------------------------
 
 
-def _symbols(node: Node, edge: Edge, terms: Terms) -> str:
+def _symbols(node: Node, edge: Edge, terms: Terms, output: str) -> str:
     summed = _summed(edge)
     if terms.elementwise:
-        name = terms.expression
-        over = f"∂({name})" if not name[-1:] == ")" or not name[0].isalpha() else f"∂{name}"
+        over = f"∂{in_fraction(terms.expression)}"
         slope = formulas.written(formulas.local(terms.part), terms.names) or "its rule"
         return f"{over}/∂{terms.own} = {slope}{summed}"
     if not terms.part:
-        return f"∂L/∂{terms.own} = its rule, given {terms.upstream}{summed}"
+        return f"∂{output}/∂{terms.own} = its rule, given {terms.upstream}{summed}"
     part = formulas.written(_by_shape(node, terms), terms.names | {"g": terms.upstream})
-    return f"∂L/∂{terms.own} = {part}{summed}"
+    return f"∂{output}/∂{terms.own} = {part}{summed}"
 
 
 def _summed(edge: Edge) -> str:
@@ -104,13 +103,13 @@ def _by_shape(node: Node, terms: Terms) -> str:
     return terms.part
 
 
-def _latex(node: Node, edge: Edge, terms: Terms) -> str:
+def _latex(node: Node, edge: Edge, terms: Terms, output: str) -> str:
     letters = {name: latex_name(name) for name in terms.names.values()}
     expression = formulas.latex(terms.expression, letters)
     names = {key: letters[name] for key, name in terms.names.items()}
     if node.name is None:
         names["y"] = expression
-    over, summed = "L", rf"\text{{{_summed(edge)}}}" if edge.summed else ""
+    over, summed = latex_name(output), rf"\text{{{_summed(edge)}}}" if edge.summed else ""
     if terms.elementwise:
         over = rf"({expression})"
         text = formulas.latex(formulas.local(terms.part), names) or r"\text{its rule}"
