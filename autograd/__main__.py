@@ -1,4 +1,4 @@
-"""`python -m autograd EXPRESSION name=value ...`: see `python -m autograd --help`.
+"""The command: `python -m autograd EXPRESSION name=value ...`; `--help` tells the rest.
 
 May import: command.
 """
