@@ -8,13 +8,14 @@ May import: autograd, expression, drawing.
 
 from __future__ import annotations
 
+import keyword
 import os
 import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd import AutogradError, Tensor, draw, grad
+from autograd import AutogradError, Tensor, draw, explain, grad
 from autograd.drawing.numbers import short
 from autograd.drawing.writers.text import columns, text
 from autograd.expression import FUNCTIONS, MOST_VALUE_LETTERS, ExpressionError, evaluate, names_in
@@ -48,11 +49,11 @@ _MARGIN = 2  # columns before an expression in an error
 _SHOWN = 76  # of a longer expression only so much is shown in an error
 
 # For consoles that know no Unicode.
-_PLAIN = str.maketrans({
+_PLAIN: dict[int, str] = str.maketrans({
     "├": "|", "└": "`", "│": "|", "─": "-", "↑": "^", "↓": "v", "…": "~", "⚠": "!", "×": "*",
     "÷": "/", "−": "-", "·": "*", "∂": "d", "Σ": "sum", "Π": "prod", "√": "sqrt", "²": "^2",
     "³": "^3", "≈": "~", "→": "->", "←": "<-", "ᵀ": ".T", "’": "'",
-})  # fmt: skip
+} | {small: plain for small, plain in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")})  # fmt: skip
 
 
 class _Words(NamedTuple):
@@ -98,6 +99,8 @@ def _run(words: _Words) -> str:
     if words.tree:
         parts.append(text(graph.data, _width()))
     parts.append(_gradients(scalar, variables))
+    chosen = list(variables) if words.explain is None else words.explain
+    parts += [f"{explain(scalar, variables[name])}\n" for name in chosen]
     parts += [f"saved {path}\n" for path in words.save]
     return "\n".join(parts)
 
@@ -146,7 +149,7 @@ def _variables(words: list[str]) -> dict[str, Tensor]:
         start = len(word) - len(value)
         if not sign:
             raise ExpressionError("a variable is given as name=value, as in x=1.5", word, 0)
-        if not name.isidentifier() or name not in names_in(name):
+        if not name.isidentifier() or keyword.iskeyword(name) or name not in names_in(name):
             raise ExpressionError("this is no name for a variable", word, 0, start - 1)
         if name in FUNCTIONS:
             raise ExpressionError(f"{name} is a function; choose another name", word, 0, start - 1)
