@@ -90,12 +90,13 @@ class Names:
         they are given. None where there is none, or several might be meant."""
         if value.__class__ is not np.ndarray or not 0 < value.size <= COPIES:
             return None
+        if value.dtype.kind != "f":  # layers compute with floats
+            return None
         found = {
             name
             for name, array in self._arrays
             if array.shape == value.shape
             and array.dtype != value.dtype
-            and array.dtype.kind in "fiub"
             and np.array_equal(array.astype(value.dtype), value)
         }
         return found.pop() if len(found) == 1 else None
@@ -117,7 +118,6 @@ class Scopes:
     def __init__(self) -> None:
         self._paths: dict[int, Path] = {}
         self._chains: dict[int, list[Any]] = {}
-        self._gone: set[int] = set()  # scopes of modules that exist no more
         self._held: list[Any] = []
         self._states: dict[int, dict[int, str]] = {}
         self.classes: dict[Path, str] = {}  # the class of the module at each path
@@ -138,8 +138,6 @@ class Scopes:
             here = here.outer
         chain.reverse()
         path = tuple(str(level.name) for level in chain)
-        if _is_gone(scope):
-            self._gone.add(id(scope))
         modules = [_module_of(level) for level in chain]
         for depth, module in enumerate(modules, 1):
             if module is not None:
@@ -153,9 +151,6 @@ class Scopes:
         path = self.path(scope)
         if scope is None:
             return None
-        own_name = getattr(value, "_name", None) if isinstance(value, Node) else None
-        if own_name is not None and id(scope) in self._gone:
-            return ".".join((*path[1:], own_name)), path  # what layers call their parameters
         name, place = None, 0
         for depth, module in enumerate(self._chains[id(scope)], 1):
             own = {} if module is None else self._state_of(module)
@@ -179,11 +174,6 @@ def _module_of(scope: Any) -> Any:
     reference = getattr(scope.name, "module", None)
     module = reference() if callable(reference) else None
     return module if hasattr(module, "named_parameters") else None
-
-
-def _is_gone(scope: Any) -> bool:
-    reference = getattr(scope.name, "module", None)
-    return callable(reference) and reference() is None
 
 
 def state(module: Any) -> Iterator[tuple[str, Any]]:
