@@ -14,7 +14,7 @@ from autograd.drawing.recorder import record_data
 
 __all__ = ["DRAWINGS", "HOSTILE", "made"]
 
-HOSTILE = '</title><script>alert(1)</script>"\'&]]>\u202e\x00\x1b\n\ud800\ufffe -->`${x}`%s{0}'
+HOSTILE = "</title><script>alert(1)</script>\"'&]]>\u202e\x00\x1b\n\ud800\ufffe -->`${x}`%s{0}"
 
 
 MODELS: list[nn.Module] = []  # kept, for graphs hold the modules' names weakly

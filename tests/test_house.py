@@ -43,7 +43,7 @@ FLOORS: list[set[str]] = [
     )},
     {"autograd.drawing.layout"},
     {"autograd.drawing.writers"} | {f"autograd.drawing.writers.{form}" for form in (
-        "dot", "files", "html", "labels", "mermaid", "svg", "text"
+        "dot", "files", "html", "labels", "legend", "marks", "mermaid", "svg", "text"
     )},
     {"autograd.drawing.differences"},
     {"autograd.drawing.explanation"},
@@ -78,6 +78,7 @@ OPTIONAL = {"graphviz", "matplotlib", "safetensors", "tqdm"}
 # Heavy standard modules that only some calls need, and where they may be imported inside functions.
 LAZY = {
     "autograd.command": {"shutil", "textwrap"},
+    "autograd.drawing.layout.dot": {"json"},
     "autograd.drawing.writers.text": {"textwrap", "unicodedata"},
     "autograd.expression": {"difflib"},
     "nn.formats": {"hashlib", "io", "json", "zipfile"},

@@ -3,7 +3,7 @@
 A card tells the sign of the operation, the name, shape and dtype, the value and its gradient; an
 array beyond a few numbers as statistics over a strip of colours.
 
-May import: drawing.data, drawing.look, drawing.numbers, drawing.symbols.
+May import: drawing.data, drawing.look, drawing.numbers, drawing.steps, drawing.symbols.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from autograd.drawing.data import GraphData, Node
 from autograd.drawing.look import shortened, text_width
 from autograd.drawing.numbers import alarms, short, statistics, strip, summary
+from autograd.drawing.steps import settings_text
 from autograd.drawing.symbols import sign
 
 __all__: list[str] = []
@@ -26,6 +27,7 @@ CELL = 6.0  # the width of a strip's cell
 GAP = 10.0  # between a label and its text
 WIDEST = 200.0  # of a text; longer ones lose their middle
 NARROWEST = 52.0
+MOST = 5  # operations that are counted in a module
 
 
 class Line(NamedTuple):
@@ -74,32 +76,34 @@ def line_height(line: Line) -> float:
 
 
 def _title(node: Node) -> Line:
-    """The sign of an operation, or a leaf's name."""
-    if node.kind == "module":
-        return Line(node.name or node.operation or node.id, style="title")
-    if node.operation is None:
-        return Line(node.name or _unnamed(node), style="title")
+    """The sign of an operation and its name; of a leaf or a module the name."""
+    if node.kind == "module" or node.operation is None:
+        return Line(node.name or node.operation or node.kind, style="title")
     return Line(sign(node.operation), node.name or "", style="title")
 
 
-def _unnamed(node: Node) -> str:
-    """A constant is called by its number; other leaves by their id."""
-    return "constant" if node.kind == "constant" else node.id
-
-
 def _shape(node: Node) -> list[Line]:
-    lines = []
-    if node.kind == "module":
-        if node.operation and node.operation not in (node.name or ""):
-            lines.append(Line(node.operation, style="quiet"))
-        many = len(node.members)
-        lines.append(Line(f"{many} node{'s' if many != 1 else ''}", style="quiet"))
-        if node.parameters:
-            lines.append(Line(f"{node.parameters:,} parameters", style="quiet"))
+    lines = _inside(node) if node.kind == "module" else []
+    if node.settings and node.kind != "module":
+        lines.append(Line(settings_text(node.settings), style="quiet"))
     if node.shape:
         shape = "×".join(map(str, node.shape))
         lines.append(Line(f"{shape} · {node.dtype}", style="quiet"))
     return lines
+
+
+def _inside(node: Node) -> list[Line]:
+    """What a folded module stands for."""
+    lines = []
+    if node.operation and node.operation not in (node.name or ""):
+        lines.append(node.operation)
+    if node.parameters:
+        lines.append(f"{node.parameters:,} parameters")
+    if node.members:
+        lines.append(f"{len(node.members):,} node{'s' * (len(node.members) != 1)}")
+    counts = [(name, count) for name, count in node.settings.items() if isinstance(count, int)]
+    lines += [f"{sign(name)} {count:,} times" for name, count in counts[:MOST]]
+    return [Line(line, style="quiet") for line in lines]
 
 
 def _value(node: Node, data: GraphData) -> list[Line]:

@@ -10,7 +10,7 @@ May import: nothing of this project.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 __all__: list[str] = []
@@ -113,8 +113,7 @@ def _width_beyond(letter: str) -> int:
 
 def cleaned(text: str) -> str:
     """In one line, without control characters and what XML does not allow."""
-    text = " ".join(text.split())
-    return "".join(c for c in text if c.isprintable() and not 0xFFFE <= ord(c) & 0xFFFF)
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
 
 
 def shortened(text: str, room: float, size: float, bold: bool = False) -> str:
@@ -140,20 +139,34 @@ def _without_middle(text: str, many: int) -> str:
 # ---- the size of gradients ----------------------------------------------------------------------
 
 
+DECADES = 4.0  # what differs by more than this many powers of ten is drawn alike
+
+
 class Scale(NamedTuple):
     """Sizes of gradients from `low` to `high`, put into classes by their logarithm."""
 
     low: float
     high: float
+    cut: bool  # whether there are smaller ones than `low`
 
     def level(self, size: float) -> int:
         """From 0, the smallest, to 4, the largest; 2 where all are about the same."""
         last = len(FLOW) - 1
         if not self.spread():
             return last // 2
-        part = math.log(size / self.low) / math.log(self.high / self.low)
-        return min(last, max(0, round(part * last)))
+        part = math.log(max(size, self.low) / self.low) / math.log(self.high / self.low)
+        return round(part * last)
 
     def spread(self) -> bool:
         """Whether sizes differ by more than a factor of two."""
         return self.high / self.low > 2
+
+
+def scale(sizes: Sequence[float]) -> Scale | None:
+    """The scale of some sizes; those that are 0, nan or infinite have none."""
+    known = [size for size in sizes if 0 < size < math.inf]
+    if not known:
+        return None
+    high = max(known)
+    low = max(min(known), high * 10**-DECADES)
+    return Scale(low, high, min(known) < low) if low > 0 else Scale(high, high, True)

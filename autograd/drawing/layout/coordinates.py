@@ -192,17 +192,19 @@ def _straighten(
 ) -> None:
     """Move vertices, and rows of them, while that takes bends away."""
     mover = _Mover(x, rules, joined)
+    active: set[int] = set(range(count))  # what may have room to move since the last pass
     for turn in range(PASSES):
-        moved = False
+        mover.touched = set()
         for way in (1, -1):
             seen: set[int] = set()
-            for v in range(count) if turn % 2 else reversed(range(count)):
+            for v in sorted(active, reverse=turn % 2 == 0):
                 if v not in seen:
                     line = mover.line(v)
                     seen.update(line)
-                    moved |= mover.move(line, way, aligned=True)
-                moved |= mover.move([v], way, aligned=False)
-        if not moved:
+                    mover.move(line, way, aligned=True)
+                mover.move([v], way, aligned=False)
+        active = {v for v in mover.touched if v < count}
+        if not active:
             return
 
 
@@ -213,6 +215,7 @@ class _Mover:
         self, x: list[float], rules: Rules, joined: list[list[tuple[int, float, float]]]
     ) -> None:
         self.x, self.rules, self.joined = x, rules, joined
+        self.touched: set[int] = set()  # what has moved, and all that stands or hangs next to it
 
     def line(self, start: int) -> list[int]:
         """What is joined with a vertex by straight links."""
@@ -224,14 +227,14 @@ class _Mover:
                     line.append(v)
         return line
 
-    def move(self, start: list[int], way: int, aligned: bool) -> bool:
+    def move(self, start: list[int], way: int, aligned: bool) -> None:
         """Move some vertices with what they touch (and what that is aligned with), if it helps."""
         x = self.x
         if not any(
             way * (x[v] + offset - x[u]) > NEAR
             for u in start for v, offset, _ in self.joined[u]
         ):  # fmt: skip
-            return False
+            return
         group, room = self._pushed(start, way, aligned)
         gain = 0.0
         for u in group:
@@ -242,10 +245,13 @@ class _Mover:
                     if NEAR < bend < room:
                         room = bend
         if gain <= NEAR:
-            return False
+            return
         for u in group:
             x[u] += way * room
-        return True
+            self.touched.add(u)
+            self.touched.update(v for v, *_ in self.joined[u])
+            self.touched.update(v for v, _ in self.rules.after[u])
+            self.touched.update(v for v, _ in self.rules.before[u])
 
     def _pushed(self, start: list[int], way: int, aligned: bool) -> tuple[set[int], float]:
         """(all that moves along, how far until something else is touched)."""

@@ -8,6 +8,7 @@ May import: drawing.data, layout.geometry, layout.ranks.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,7 +46,6 @@ def place(
 def _run(graphviz: Any, text: str) -> dict[str, Any]:
     """What `dot` answers, as JSON; in a thread, for the package knows no time limit."""
     import json
-    import threading
 
     answers: list[Any] = []
 

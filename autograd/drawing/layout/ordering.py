@@ -18,6 +18,7 @@ from autograd.drawing.layout.ranks import Layered
 __all__: list[str] = []
 
 SWEEPS = 24
+PATIENCE = 8
 GAP = 16.0  # between two vertices, while sorting
 
 
@@ -131,14 +132,17 @@ def ordered(graph: Layered, extents: Sequence[float]) -> tuple[list[list[int]], 
     big = len(graph.rank) > 2000
     for key in (_walked(graph), [float(v) for v in range(len(graph.rank))]):
         ordering.start(key)
+        since = 0  # turns without fewer crossings
         for turn in range(4 if big else SWEEPS):
             while ordering.transpose() and not big:
                 if turn % 4:  # one pass between the sweeps, all of them every fourth time
                     break
             crossings = ordering.crossings()
+            since += 1
             if best is None or crossings < best[0]:
+                since = 0
                 best = crossings, [list(layer) for layer in ordering.layers], list(ordering.place)
-            if not crossings:
+            if not crossings or since > PATIENCE:
                 break
             ordering.sweep(forward=turn % 2 == 0, median=turn % 8 >= 4)
     assert best is not None
