@@ -1,8 +1,8 @@
 """HTML: one file that needs nothing else, to step through the forward and the backward pass.
 
-The page is the picture as SVG, at every depth of folding, the steps as JSON, and the script
-`stepper.js` that shows them. No text of the user's becomes markup: the JSON is escaped, the script
-writes text only, and the page's own policy allows no script but that one and no network at all.
+The page is the picture as SVG, at every depth of folding, the steps as JSON, and the script of
+`stepper_*.js` that shows them. No text of the user's becomes markup: the JSON is escaped, the
+script writes text only, and the page's own policy allows no script but that one and no network.
 
 May import: drawing.data, drawing.folding, drawing.numbers, drawing.steps, drawing.symbols,
 drawing.writers.svg.
@@ -10,6 +10,10 @@ drawing.writers.svg.
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +55,13 @@ def html(data: GraphData, full: GraphData | None = None, layout: str = "auto") -
         notes = (*notes, f"The steps are those of the boxes, not of all {len(full.nodes)} nodes.")
     views = _views(data, whole)
     pictures = [svg(view, layout=layout) for _, view in views]
-    script = _asset("stepper.js")
+    script = _script()
     filled = {
         "policy": _policy(script),
-        "title": _escaped(_title(whole)),
+        "title": escape(_title(whole)),
         "style": _asset("stepper.css"),
-        "notes": "".join(f"<li>{_escaped(note)}</li>" for note in notes),
-        "depths": "".join(f"<option>{_escaped(title)}</option>" for title, _ in views),
+        "notes": "".join(f"<li>{escape(note)}</li>" for note in notes),
+        "depths": "".join(f"<option>{escape(title)}</option>" for title, _ in views),
         "picture": pictures[0],
         "others": "".join(f"<template>{picture}</template>" for picture in pictures[1:]),
         "data": _json(_content(whole, [view for _, view in views])),
@@ -73,28 +77,23 @@ def _asset(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
+def _script() -> str:
+    """The three parts in one scope of their own."""
+    parts = [_asset(f"stepper_{part}.js") for part in ("words", "picture", "going")]
+    return "\n".join(['"use strict";', "(() => {", *parts, "})();"])
+
+
 def _policy(script: str) -> str:
     """What the browser may do: run this one script, apply styles, and nothing else."""
-    import base64
-    import hashlib
-
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    digest = b64encode(sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _escaped(text: str) -> str:
-    import html
-
-    return html.escape(text)
-
-
 def _json(content: Any) -> str:
     """JSON that ends no script element, whatever its strings hold."""
-    import json
-
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
