@@ -37,7 +37,7 @@ class Entry(NamedTuple):
     left: float  # (L(x) - L(x-h)) / h
     right: float  # (L(x+h) - L(x)) / h
     step: float  # h
-    agrees: bool
+    agrees: bool | None  # None: there is nothing to compare with
     remark: str = ""  # what there is to say about it
 
 
@@ -72,7 +72,8 @@ def check(steps: list[Step], output: Any, tensor: Any, seed: Any, total: Any) ->
         entries = tuple(comparison.entry(place) for place in places)
     except Irreproducible as error:
         return Check(None, size=size, reason=_irreproducible(error))
-    return Check(all(entry.agrees for entry in entries), entries, size)
+    compared = [entry.agrees for entry in entries if entry.agrees is not None]
+    return Check(all(compared) if compared else None, entries, size)
 
 
 def _irreproducible(error: Irreproducible) -> str:
@@ -126,13 +127,15 @@ class _Comparison:
         dtypes = {step.node._value.dtype for step in replay.steps} | {self.total.dtype}
         coarse = max(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f")
         self.tolerance = min(0.05, max(1e-5, 5e3 * coarse))
-        kind = np.float64 if replay.double else replay.tensor._value.dtype
+        kind = np.float64 if replay.double else replay.base.dtype
         self.eps = float(np.finfo(kind).eps)
         self.level = self._level(replay.still)
 
     def entry(self, place: tuple[int, ...]) -> Entry:
         """Compare one entry, with smaller steps where the first is too coarse."""
         rules = float(self.total[place])
+        if reason := self._nothing(place):
+            return Entry(place, rules, math.nan, math.nan, math.nan, 0.0, None, reason)
         tried: list[_Ends] = []
         for h in self._steps(place):
             ends = self._ends(place, h)
@@ -142,6 +145,16 @@ class _Comparison:
                 return self._entry(place, rules, ends, True, remark)
         return self._entry(place, rules, tried[0], False, self._why(rules, tried, place))
 
+    def _nothing(self, place: tuple[int, ...]) -> str:
+        """Why there is nothing to compare with: a value that no small step leads away from."""
+        x, value = float(self.replay.base[place]), self._value(self.replay.still)
+        if not math.isfinite(x):
+            return f"the entry itself is {short(x)}, there is no step to take from there"
+        if math.isfinite(value):
+            return ""
+        where = self._first(lambda v: not np.all(np.isfinite(v)), [self.replay.still])
+        return f"the output itself is {short(value)}, from {where} on: nothing to compare with"
+
     def _entry(
         self, place: tuple[int, ...], rules: float, ends: _Ends, agrees: bool, remark: str
     ) -> Entry:
@@ -149,15 +162,13 @@ class _Comparison:
 
     def _steps(self, place: tuple[int, ...]) -> list[float]:
         """The steps to try: the cube root of the precision is best for a smooth function."""
-        x = abs(float(self.replay.tensor._value[place]))
-        if not math.isfinite(x):
-            return [1.0]
+        x = abs(float(self.replay.base[place]))
         h = self.eps ** (1 / 3) * max(1.0, x)
         smaller = [h / 100, h / 10_000] if self.eps < 1e-12 else [h / 10]
         return [h, *smaller, *([h * x] if 0 < x < 1e-2 else [])]
 
     def _ends(self, place: tuple[int, ...], h: float) -> _Ends:
-        x = np.asarray(self.replay.tensor._value[place], np.float64 if self.replay.double else None)
+        x = np.asarray(self.replay.base[place], np.float64 if self.replay.double else None)
         shift = np.zeros(self.total.shape, x.dtype)
         values = []
         with np.errstate(all="ignore"):
@@ -226,10 +237,6 @@ class _Comparison:
         return f"{self._sides(first)}; {where} has a kink here, and the rules take {short(rules)}"
 
     def _not_finite(self, rules: float, ends: _Ends) -> str:
-        still = self._level_of(ends.still)
-        if not math.isfinite(still):
-            where = self._first(lambda v: not np.all(np.isfinite(v)), [ends.still])
-            return f"the value itself is {short(still)}, from {where} on: nothing to compare"
         where = self._first(lambda v: not np.all(np.isfinite(v)), [ends.less, ends.more])
         said = f"by the rules {short(rules)}, but {where} has no finite value"
         if math.isfinite(ends.right):
@@ -242,7 +249,7 @@ class _Comparison:
             f"{said} {side}; the difference {other} alone is {short(found)} at h = {short(ends.h)}"
         )
 
-    def _level_of(self, values: dict[Any, Any]) -> float:
+    def _value(self, values: dict[Any, Any]) -> float:
         with np.errstate(all="ignore"):
             return float(np.sum(self.seed * values[self.output]))
 

@@ -7,6 +7,7 @@ May import: engine, errors, flow, naming, uses and the rooms of words.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,8 @@ from autograd.drawing.differences import check
 from autograd.drawing.explanation import Explanation, Use
 from autograd.drawing.flow import Flow, sweep
 from autograd.drawing.naming import Names, Scopes
-from autograd.drawing.notation import cleaned, terms_of
+from autograd.drawing.notation import cleaned, terms_of, written_with
+from autograd.drawing.numbers import short
 from autograd.drawing.replay import leading
 from autograd.drawing.symbols import latex, rule
 from autograd.drawing.uses import Step, is_hidden, step_of
@@ -71,13 +73,14 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
     _check_kinds(output, tensor)
     steps = _steps(output, tensor, called)
     seed = _seed(output, gradient)
-    found, total = _back(steps, output, tensor, seed)
-    uses = tuple(called.use(one) for one in found[:USES])
+    found, count, total = _back(steps, output, tensor, seed)
+    uses = tuple(called.use(one) for one in found)
+    seen = [one.step.uses[one.number].value for one in found]
     return Explanation(
         called.output, called.tensor, locked(np.asarray(output._value)),
-        locked(np.asarray(tensor._value)), uses, len(found) - len(uses), locked(total),
-        check(steps, output, tensor, seed, total),
-        _notes(output, tensor, gradient, steps, found, called),
+        locked(np.asarray(seen[0] if seen else tensor._value)), uses, count - len(uses),
+        locked(total), check(steps, output, tensor, seed, total),
+        _notes(output, tensor, gradient, steps, seen, called),
     )  # fmt: skip
 
 
@@ -124,11 +127,12 @@ def _seed(output: Any, gradient: Any) -> Any:
     return given
 
 
-def _back(steps: list[Step], output: Any, tensor: Any, seed: Any) -> tuple[list[_Found], Any]:
-    """Every use of the tensor with what it hands back, in forward order, and the total."""
+def _back(steps: list[Step], output: Any, tensor: Any, seed: Any) -> tuple[list[_Found], int, Any]:
+    """The first uses of the tensor with what they hand back, how many there are, the total."""
     pending = {output: seed}
     wanted = {tensor} | {step.node for step in steps}
-    found: list[_Found] = []
+    found: deque[_Found] = deque(maxlen=USES)  # met from the last to the first
+    count = 0
     for step in reversed(steps):
         g = pending.pop(step.node, None)
         if g is None:
@@ -147,8 +151,9 @@ def _back(steps: list[Step], output: Any, tensor: Any, seed: Any) -> tuple[list[
             )
             if use.source is tensor:
                 found.append(_Found(step, number, g, flow))
+                count += 1
     total = np.asarray(pending.get(tensor, np.zeros_like(tensor._value)))
-    return found[::-1], total
+    return [*found][::-1], count, total
 
 
 class _Called:
@@ -165,7 +170,7 @@ class _Called:
             self.output = "the output"
 
     def _name(self, node: Any) -> str | None:
-        name = getattr(node, "_name", None)
+        name = getattr(node, "_name", None) if isinstance(node, Node) else None
         return name if name is not None else self._names.of(node)
 
     def _in(self, step: Step, use: Any) -> str | None:
@@ -177,7 +182,25 @@ class _Called:
         mine = self._scopes.parameter(step.maker._scope, value)
         if mine is not None and (name is None or mine[0].endswith(f".{name}")):
             return mine[0]
-        return name
+        return self._made_of(use.source) if name is None else name
+
+    def _made_of(self, node: Any) -> str | None:
+        """A result without a name, written with its arguments, if that is short: "y·3"."""
+        if node is None or not node._inputs:
+            return None
+        step = step_of(node)
+        known = []
+        for use in step.uses:
+            of = use.value if use.source is None else use.source
+            own = self.tensor if of is self._tensor else self._name(of)
+            if own is None and np.ndim(use.value) == 0 and use.source is None:
+                own = short(use.value)
+            if own is None:
+                return None
+            known.append(cleaned(own))
+        drawn = DrawnNode("", "operation", step.maker._op.name, settings=step.settings)
+        text = written_with(drawn, known)
+        return text if len(text) <= 20 else None
 
     def _of_tensor(self, step: Step) -> str:
         """The tensor's own name; of a parameter its name from the outermost module on."""
@@ -223,7 +246,7 @@ class _Called:
 
 
 def _notes(
-    output: Any, tensor: Any, gradient: Any, steps: list[Step], found: list[_Found], called: _Called
+    output: Any, tensor: Any, gradient: Any, steps: list[Step], seen: list[Any], called: _Called
 ) -> tuple[str, ...]:
     notes = []
     if gradient is not None:
@@ -233,7 +256,6 @@ def _notes(
             f"{called.output} has shape {output._value.shape}: what is explained is the gradient "
             "of the sum of its elements"
         )
-    seen = [one.step.uses[one.number].value for one in found]
     if any(value is not tensor._value and _differ(value, tensor._value) for value in seen):
         notes.append(
             f"{called.tensor} was given new values after it was used; the graph, and this "

@@ -95,7 +95,8 @@ def _lines(told: Explanation) -> Iterator[str]:
         yield f"     sum        {total}"
     yield ""
     yield from _checked(told)
-    yield from (f"Note: {note}." for note in told.notes)
+    for note in told.notes:
+        yield from textwrap.wrap(f"Note: {note}.", 96)
 
 
 def _fraction(output: str, tensor: str) -> str:
@@ -164,9 +165,10 @@ def _sum(told: Explanation) -> str:
 def _checked(told: Explanation) -> Iterator[str]:
     check = told.check
     if check.agrees is None:
-        yield f"Not checked by finite differences: {check.reason}."
+        reason = check.reason or check.remarks[0]
+        yield from textwrap.wrap(f"Not checked by finite differences: {reason}.", 96)
         return
-    wrong = [entry for entry in check.entries if not entry.agrees]
+    wrong = [entry for entry in check.entries if entry.agrees is False]
     if len(check.entries) == check.size == 1:
         entry = check.entries[0]
         quotient = f"({told.output}({told.tensor}+h) - {told.output}({told.tensor}-h)) / 2h"
@@ -175,7 +177,8 @@ def _checked(told: Explanation) -> Iterator[str]:
             f"{short(entry.differences, 6)}. {'They agree.' if entry.agrees else 'They differ!'}"
         )
     else:
-        which = "all" if len(check.entries) == check.size else f"{len(check.entries)} of the"
+        compared = sum(entry.agrees is not None for entry in check.entries)
+        which = "all" if compared == check.size else f"{compared} of the"
         yield (
             f"Check by finite differences of {which} {check.size:,} entries: "
             + (f"{len(wrong)} of them differ!" if wrong else "they agree.")
@@ -185,7 +188,7 @@ def _checked(told: Explanation) -> Iterator[str]:
 
 def _remarks(check: Check, wrong: list[Entry]) -> Iterator[str]:
     """What there is to say about entries: those that differ first."""
-    told = wrong + [entry for entry in check.entries if entry.agrees and entry.remark]
+    told = wrong + [e for e in check.entries if e.remark and e.agrees is not False]
     for entry in told[:ROWS]:
         at = f"{_place(entry.place)}: " if check.size > 1 else ""
         yield from textwrap.wrap(at + entry.remark + ".", 92, subsequent_indent="  ")

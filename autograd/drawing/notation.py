@@ -24,7 +24,7 @@ __all__: list[str] = []
 WRITTEN = {
     "absolute": "|{}|", "add": "{} + {}", "cbrt": "∛{}", "ceil": "⌈{}⌉", "divide": "{}/{}",
     "fabs": "|{}|", "float_power": "{}^{}", "floor": "⌊{}⌋", "floor_divide": "{} // {}",
-    "getitem": "{}[…]", "matmul": "{} @ {}", "multiply": "{}·{}", "negative": "-{}",
+"matmul": "{} @ {}", "multiply": "{}·{}", "negative": "-{}",
     "one_minus_square": "1 - {}²", "positive": "+{}", "power": "{}^{}", "reciprocal": "1/{}",
     "remainder": "{} % {}", "sqrt": "√{}", "square": "{}²", "subtract": "{} - {}",
 }  # fmt: skip
@@ -77,6 +77,8 @@ class Terms(NamedTuple):
     expression: str  # "w·x"
     names: dict[str, str]  # {"x1": "w", "x2": "x"}
     values: dict[str, Any]  # {"x1": 2.0, "x2": 3.0, "y": 6.0}
+    skeleton: str  # the expression with arg0, arg1, ... for the names
+    arguments: list[str]  # the names
     elementwise: bool
     upstream: str  # "g", unless the learner has called something else so
 
@@ -104,13 +106,15 @@ def terms_of(node: Node, edge: Edge, inputs: Sequence[Node]) -> Terms:
         for letter in ("x", "a", "array"):  # a formula's x is a rule's only argument
             names.setdefault(letter, called[0])
             values.setdefault(letter, values[slots[0]])
-    expression = _expression(node, called)
+    expression = written_with(node, called)
     part = _part(node, edge, place)
     names["y"] = expression if node.name is None else cleaned(node.name)
     values["y"] = node.value
     own = called[place] if place < len(called) else edge.slot
     upstream = "upstream" if "g" in called else "g"
-    return Terms(part, own, expression, names, values, _is_elementwise(node, edge, part), upstream)
+    skeleton = written_with(node, [f"arg{i}" for i in range(len(called))])
+    elementwise = _is_elementwise(node, edge, part)
+    return Terms(part, own, expression, names, values, skeleton, called, elementwise, upstream)
 
 
 def title(operation: str | None) -> str:
@@ -174,16 +178,26 @@ def _called(slots: Sequence[str], inputs: Sequence[Node]) -> list[str]:
     return called
 
 
-def _expression(node: Node, called: Sequence[str]) -> str:
+def written_with(node: Node, called: Sequence[str]) -> str:
     """The operation written with its arguments: "w·x", "exp(x)"."""
     pattern = WRITTEN.get(node.operation or "")
     if node.operation == "getitem":
-        called = called[:1]
+        return f"{_operand(called[0])}[{_index(node.settings.get('index'))}]"
     if pattern is None or pattern.count("{}") != len(called):
         listed = [*called[:3], "…"] if len(called) > 4 else called
         return f"{title(node.operation)}({', '.join(listed)})"
     plain = pattern in ("{} + {}", "|{}|", "⌈{}⌉", "⌊{}⌋")
     return pattern.format(*(name if plain else _operand(name) for name in called))
+
+
+def _index(index: Any) -> str:
+    """What stands in the brackets of x[...]; "…" for what is long, or an array."""
+    if isinstance(index, tuple) and 0 < len(index) < 4:
+        return ", ".join(_index(one) for one in index)
+    if isinstance(index, slice):
+        ends = ["" if end is None else str(end) for end in (index.start, index.stop, index.step)]
+        return cleaned(":".join(ends if ends[2] else ends[:2]))
+    return str(index) if isinstance(index, (int, np.integer)) else "…"
 
 
 def _operand(name: str) -> str:

@@ -49,6 +49,8 @@ class Replay:
     def __init__(self, steps: list[Step], tensor: Any) -> None:
         self.steps, self.tensor = steps, tensor
         self.moving = {tensor} | {step.node for step in steps}
+        seen = (u.value for step in steps for u in step.uses if u.source is tensor)
+        self.base = next(seen, tensor._value)  # the tensor may have been changed since it was used
         try:
             self.double = True
             self._prepare()
@@ -70,8 +72,7 @@ class Replay:
 
     def values(self, shift: Any) -> dict[Any, Any]:
         """The value of each node that depends on the tensor, with `shift` added to the tensor."""
-        kind = np.float64 if self.double else self.tensor._value.dtype
-        own = np.asarray(self.tensor._value, kind)
+        own = np.asarray(_widened(self.base, self.double))
         values = {self.tensor: own if shift is None else own + shift}
         with np.errstate(all="ignore"):
             for call in self.calls:
@@ -84,7 +85,7 @@ class Replay:
         args = list(call.args)
         for position, member, source, base in call.moving:
             new = values[source]
-            if source is self.tensor:  # what this use saw: the tensor may have been changed since
+            if source is self.tensor:  # what this use saw
                 new = base if shift is None else base + shift
             if member is None:
                 args[position] = new

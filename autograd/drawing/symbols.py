@@ -104,8 +104,12 @@ def _by_shape(node: Node, terms: Terms) -> str:
 
 
 def _latex(node: Node, edge: Edge, terms: Terms, output: str) -> str:
-    letters = {name: latex_name(name) for name in terms.names.values()}
-    expression = formulas.latex(terms.expression, letters)
+    letters = {name: latex_name(name) for name in (*terms.names.values(), *terms.arguments)}
+    arguments = {
+        f"arg{i}": rf"({letters[name]})" if name[:1] == "-" else letters[name]
+        for i, name in enumerate(terms.arguments)
+    }
+    expression = formulas.latex(terms.skeleton, arguments)
     names = {key: letters[name] for key, name in terms.names.items()}
     if node.name is None:
         names["y"] = expression
