@@ -155,6 +155,14 @@ def test_constants_are_nodes_and_other_arguments_settings() -> None:
     assert dict(data.nodes[-1].settings) == {"axis": 1, "keepdims": True}
 
 
+def test_settings_leave_out_defaults_and_inner_objects() -> None:
+    x = leaf(np.ones((2, 3)))
+    assert dict(record(x.sum(axis=0, keepdims=False)).nodes[-1].settings) == {"axis": 0}
+    assert dict(record(x[1, ::2]).nodes[-1].settings) == {"index": (1, slice(None, None, 2))}
+    inner = record(nn.LayerNorm(3)(x)).nodes[-1].settings
+    assert all(isinstance(value, (int, float, tuple)) for value in inner.values())
+
+
 def test_equal_python_numbers_are_different_constants() -> None:
     x = leaf(1.0)
     constants = [node for node in record(x * 2 + 2).nodes if node.kind == "constant"]

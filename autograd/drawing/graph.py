@@ -101,9 +101,10 @@ class Graph:
         """One page, without network, that steps through the forward and the backward pass."""
         return html(self.data, None if self._full is self.data else self._full)
 
-    def save(self, path: Any) -> None:
-        """Write a file in the form that its suffix names: .txt .mmd .dot .svg .html .png .pdf."""
-        save(self, path)
+    def save(self, path: Any) -> Any:
+        """Write a file in the form that its suffix names: .txt .mmd .dot .svg .html .png .pdf; the
+        last two need Graphviz. Returns the path."""
+        return save(self, path)
 
     def __repr__(self) -> str:
         ends = _outputs(self.data)

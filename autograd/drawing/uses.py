@@ -87,12 +87,12 @@ def step_of(node: Any) -> Step:
         ruled = position < len(operation.rules) and operation.rules[position] is not None
         found = list(_uses(parent, argument, position, names[position], ruled))
         uses += found
-        if not found and not _is_default(maker._op, names[position], argument):
+        if not found and _tells(maker._op, names[position], argument):
             settings[names[position]] = _setting(argument)
     for key, argument in (maker._kwargs or {}).items():
         if isinstance(argument, np.ndarray) and argument.ndim:
             uses.append(Use(None, argument, len(maker._args), key))
-        elif not _is_default(maker._op, key, argument):
+        elif _tells(maker._op, key, argument):
             settings[key] = _setting(argument)
     return Step(node, maker, tuple(uses), settings)
 
@@ -114,18 +114,21 @@ def _uses(parent: Any, argument: Any, position: int, slot: str, ruled: bool) -> 
                 yield Use(None, value, position, f"{slot}[{i}]", i)
 
 
-def _is_default(operation: Any, name: str, argument: Any) -> bool:
-    """Whether an argument says nothing: it is None, or what the rules take it to be anyway."""
-    if argument is None or type(argument).__name__ == "_NoValueType":
-        return True
+# What a setting may be; other objects are the operations' own affair.
+_PLAIN = (bool, int, float, str, slice, tuple, list, type(Ellipsis), type, np.generic, np.ndarray,
+          np.dtype, np.ufunc, Node)  # fmt: skip
+
+
+def _tells(operation: Any, name: str, argument: Any) -> bool:
+    """Whether an argument says something: not None, and not what the rules take it to be anyway."""
     if not isinstance(argument, (bool, int, float, str)):
-        return False
+        return isinstance(argument, _PLAIN)
     rule = next((rule for rule in operation.rules if rule is not None), None)
     defaults = dict(getattr(rule, "__kwdefaults__", None) or {})
     code, values = getattr(rule, "__code__", None), getattr(rule, "__defaults__", None) or ()
     if code is not None:
         defaults.update(zip(code.co_varnames[code.co_argcount - len(values) :], values))
-    return name in defaults and defaults[name] == argument
+    return name not in defaults or bool(defaults[name] != argument)
 
 
 def slots(maker: Any) -> list[str]:
