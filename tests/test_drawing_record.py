@@ -9,6 +9,7 @@ import pytest
 
 import nn
 from autograd import Tensor, grad, no_grad, primitive, record, scope
+from autograd.drawing import recorder
 from autograd.drawing.data import GraphData, Node
 from autograd.drawing.recorder import record_data
 from tests.cases import CASES, Case
@@ -353,6 +354,16 @@ def test_without_gradients_nothing_is_computed() -> None:
     data = record_data(x * x, grads=False)
     assert {node.state for node in data.nodes} == {"not computed"}
     assert all(edge.contribution is None for edge in data.edges) and not data.grads
+
+
+def test_gradients_beyond_the_memory_limit_are_not_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recorder, "BYTES", 100)
+    x = leaf(np.ones(10), "x")
+    data = record((x * x).sum())
+    assert {node.state for node in data.nodes} == {"not computed"}
+    assert data.notes[0].startswith("gradients are not computed: to keep them all would take")
 
 
 def test_a_zero_gradient_is_computed() -> None:
