@@ -118,14 +118,28 @@ def test_the_two_uses_in_a_square_are_two_edges() -> None:
     assert content(html(record_data(a * a)))["views"][0]["edges"] == [0, 1]
 
 
-def test_a_graph_with_too_many_nodes_is_stepped_through_as_it_is_shown(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("most", [9, 6, 5], ids=["all but one", "modules", "the outermost modules"])
+def test_a_graph_with_too_many_nodes_is_stepped_through_with_modules_as_boxes(
+    most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = network()
-    monkeypatch.setattr(writer, "MOST_STEPS", len(full.nodes) - 1)
-    page = html(fold(full, 0), full)
-    assert len(content(page)["nodes"]) == len(fold(full, 0).nodes)
+    shown, finer = fold(full, 0), fold(full, 1)
+    assert (len(shown.nodes), len(finer.nodes), len(full.nodes)) == (3, 6, 10)
+    monkeypatch.setattr(writer, "MOST_STEPS", most)
+    page = html(shown, full)
+    known = content(page)
+    assert len(known["nodes"]) == (6 if most >= 6 else 3)
+    assert all(view["folded"] for view in known["views"])  # none is more detailed than the steps
+    boxes = known["views"][0]["boxes"]
+    drawn = {node.id for node in shown.nodes}
+    assert {boxes.get(node["id"], node["id"]) for node in known["nodes"]} == drawn
     assert f"not of all {len(full.nodes)} nodes" in page
+
+
+def test_what_is_drawn_in_full_is_stepped_through_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = network()
+    monkeypatch.setattr(writer, "MOST_STEPS", 5)
+    assert len(content(html(full, full))["nodes"]) == len(full.nodes)
 
 
 def test_depths_with_too_many_boxes_are_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:

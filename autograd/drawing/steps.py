@@ -94,7 +94,10 @@ def amount(value: Any) -> str:
     if value is None:
         return "?"
     text = short(value)
-    return f"{text}: {summary(value, 2)}" if text == str(np.shape(value)) else text
+    if text != str(np.shape(value)):
+        return text
+    about = summary(value)
+    return f"{text}: {about if about.startswith('all ') else summary(value, 2)}"
 
 
 def outputs(data: GraphData) -> tuple[Node, ...]:

@@ -28,7 +28,7 @@ from autograd.drawing.writers.svg import svg
 
 __all__: list[str] = []
 
-MOST_STEPS = 2_000  # a graph with more nodes is stepped through as it is folded
+MOST_STEPS = 600  # a graph with more nodes is stepped through with modules as boxes
 MOST_DRAWN = 400  # a depth at which more boxes are visible is not offered
 MOST_ENTRIES = 100  # a value with more entries is described by statistics
 ENTRIES_OF_ALL = 40_000  # of large graphs fewer: the file stays below some megabytes
@@ -40,20 +40,20 @@ def html(data: GraphData, full: GraphData | None = None, layout: str = "auto") -
     """A page that draws a graph and steps through it, as text.
 
     `data` is what the page shows first; `full`, if it is given, is the same graph unfolded: then
-    the steps are those of its operations, and the page folds and unfolds. Works from a file, with
-    no network and no other file.
+    the steps are those of its operations, and the page folds and unfolds. `layout` places the
+    nodes, as in `svg`. The page works from a file, with no network and no other file.
 
     >>> from autograd.drawing.data import Node
     >>> page = html(GraphData((Node("n0", "input", name="x", value=1.0),), ()))
     >>> page.startswith("<!doctype html>"), "http://" in page.replace("http://www.w3.org/", "")
     (True, False)
     """
-    whole, notes = data, data.notes
-    if full is not None and len(full.nodes) <= MOST_STEPS:
-        whole = full
-    elif full is not None:
-        notes = (*notes, f"The steps are those of the boxes, not of all {len(full.nodes)} nodes.")
-    views = _views(data, whole)
+    full = data if full is None else full
+    folded = _depths(full)
+    whole, notes = _stepped(data, folded), data.notes
+    if len(whole.nodes) < len(full.nodes):
+        notes = (*notes, f"The steps are those of boxes, not of all {len(full.nodes):,} nodes.")
+    views = _titled(data, folded, min(MOST_DRAWN, len(whole.nodes)))
     pictures = [svg(view, layout=layout) for _, view in views]
     script = _script()
     filled = {
@@ -109,30 +109,43 @@ def _title(data: GraphData) -> str:
 # ---- the depths at which the page draws -------------------------------------------------------
 
 
-def _views(data: GraphData, whole: GraphData) -> list[tuple[str, GraphData]]:
-    """(title, graph) of what was asked for, then of every depth of the whole one."""
-    depths = max((len(node.scope) for node in whole.nodes), default=0)
-    folded = [(f"modules at depth {depth}", fold(whole, depth)) for depth in range(depths)]
-    found: dict[tuple[str, ...], tuple[str, GraphData]] = {}
-    for title, view in [("every operation", whole), *folded[::-1]]:
-        if len(view.nodes) <= MOST_DRAWN:
-            found.setdefault(_boxes(view), (f"{title}: {len(view.nodes)} nodes", view))
-    title, _ = found.pop(_boxes(data), (f"what was drawn: {len(data.nodes)} nodes", data))
-    return [(title, data), *reversed(found.values())]
+def _depths(full: GraphData) -> list[GraphData]:
+    """The graph folded at every depth, then open; those that look the same once."""
+    depths = max((len(node.scope) for node in full.nodes), default=0)
+    found: dict[tuple[str, ...], GraphData] = {}
+    for view in (full, *(fold(full, depth) for depth in reversed(range(depths)))):
+        found.setdefault(_boxes(view), view)
+    return list(found.values())[::-1]
+
+
+def _stepped(data: GraphData, views: list[GraphData]) -> GraphData:
+    """What is stepped through: what is shown, or a view that is more detailed but not too large."""
+    fitting = [view for view in views if len(view.nodes) <= MOST_STEPS]
+    return max([data, *fitting], key=lambda view: len(view.nodes))
+
+
+def _titled(data: GraphData, views: list[GraphData], most: int) -> list[tuple[str, GraphData]]:
+    """(title, graph) of what is shown first, then of the other views of at most so many nodes."""
+    names = [f"modules at depth {depth}" for depth in range(len(views) - 1)] + ["every operation"]
+    titled = {_boxes(view): (name, view) for name, view in zip(names, views)}
+    first = titled.pop(_boxes(data), ("what was drawn", data))[0]
+    others = [one for one in titled.values() if len(one[1].nodes) <= most]
+    return [(f"{name}: {len(view.nodes)} nodes", view) for name, view in [(first, data), *others]]
 
 
 def _boxes(view: GraphData) -> tuple[str, ...]:
     return tuple(" ".join((node.id, *node.members)) for node in view.nodes)
 
 
-def _standing_for(view: GraphData) -> dict[str, str]:
-    """For each node of the whole graph the box that it is in."""
-    return {one: node.id for node in view.nodes for one in (node.members or (node.id,))}
+def _standing_for(view: GraphData, whole: GraphData) -> dict[str, str]:
+    """For each node that is stepped through the box that its result is in."""
+    inside = {one: node.id for node in view.nodes for one in (node.members or (node.id,))}
+    return {node.id: inside.get((node.members or (node.id,))[-1], "") for node in whole.nodes}
 
 
 def _view(view: GraphData, whole: GraphData, most: int) -> dict[str, Any]:
     """Where the nodes and the edges of the whole graph are in this picture."""
-    box = _standing_for(view)
+    box = _standing_for(view, whole)
     places: dict[tuple[str, str], list[int]] = {}
     for place, edge in enumerate(view.edges):
         places.setdefault((edge.source, edge.target), []).append(place)
