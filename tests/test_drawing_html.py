@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +156,11 @@ def test_a_long_chain_gives_a_file_of_moderate_size() -> None:
     for _ in range(300):
         y = y * 1.01
     assert len(html(record_data(y), layout="own")) < 3_000_000
+
+
+def test_all_files_of_the_page_are_packed() -> None:
+    folder = Path(writer.__file__).parent
+    files = {file.name for file in folder.iterdir() if file.is_file() and file.suffix != ".py"}
+    project = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert '"drawing/writers/stepper*"' in project
+    assert files and all(name.startswith("stepper") for name in files)
