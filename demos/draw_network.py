@@ -73,9 +73,9 @@ def main():
     model, loss = network([2, *[args.hidden] * args.layers, 1])
     print(model.summary(2))
     names = {"points": POINTS, "wanted": WANTED, "loss": loss}
-    folded, opened = draw(loss, names=names, depth=1), draw(loss, names=names)
+    folded, opened = draw(loss, names=names, depth=1), draw(loss, names=names, direction="TB")
     single_loss, names = scalars(np.random.default_rng(args.seed or 0))
-    single = draw(single_loss, names=names)
+    single = draw(single_loss, names=names, direction="TB")
     for name, graph in {"folded": folded, "open": opened, "scalars": single}.items():
         print(f"\n---- {name}: {len(graph.nodes)} nodes, {len(graph.edges)} lines")
         drawings.save_graph(graph, args, f"network_{name}")

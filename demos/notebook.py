@@ -89,10 +89,10 @@ def run_cell(source, namespace, name):
 
 def shown(value):
     """A value as Jupyter would show it: as text, and as a picture or Markdown if it can."""
-    bundle = {"text/plain": repr(value)}
     if hasattr(value, "to_svg"):
-        bundle["image/svg+xml"] = value.to_svg(layout="own")
-    elif hasattr(value, "_repr_markdown_"):
+        return {"image/svg+xml": value.to_svg(layout="own"), "text/plain": value.to_text()}
+    bundle = {"text/plain": repr(value)}
+    if hasattr(value, "_repr_markdown_"):
         bundle["text/markdown"] = value._repr_markdown_()
     return bundle
 
