@@ -72,7 +72,19 @@ def test_two_uses_show_what_each_adds():
 
 def test_direction_and_notes_are_told():
     data = draw(neuron(), direction="TB").data._replace(notes=("first", "second"))
-    assert "rankdir=TB" in dot(data) and r'label="first\nsecond"' in dot(data)
+    assert "rankdir=TB" in dot(data) and "first</td></tr>" in dot(data)
+
+
+def test_the_legend_tells_the_kinds_that_are_there():
+    (legend,) = (line for line in dot(made("neuron")).splitlines() if "label=<" in line)
+    assert KINDS["output"].title in legend and KINDS["module"].title not in legend
+
+
+@pytest.mark.parametrize("note", ["<b>", "a & b", "x" * 10_000, "</table>>", ""])
+def test_notes_are_no_markup(note):
+    data = made("neuron")._replace(notes=(note,))
+    assert dot(data).count("<b>") == 0 and len(dot(data)) < 5_000
+    assert "label=<" in dot(data)
 
 
 def test_kinds_have_the_colours_of_the_pictures():
@@ -98,5 +110,7 @@ def test_labels_come_out_as_they_went_in():
         for node in marked(picture, "node")
     }
     assert shown == {node.id: lines(node, data) for node in data.nodes}
+    for note in NAMES:
+        assert (clean(note, 120) or " ") in texts(picture)
     titles = [text for group in marked(picture, "cluster") for text in texts(group)]
     assert sorted(titles) == sorted(filter(None, (clean(group.title) for group in data.groups)))

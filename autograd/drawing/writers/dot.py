@@ -1,7 +1,8 @@
 r"""A graph in the DOT language, for Graphviz: groups as clusters, colours by kind.
 
-Labels are plain strings, never HTML. Graphviz reads two languages inside a string: backslashes
-(`\n` is a line's end, `\N` the node's name) and entities of HTML (`&amp;`); both are escaped.
+Labels of nodes, edges and groups are plain strings. Graphviz reads two languages inside a string:
+backslashes (`\n` is a line's end, `\N` the node's name) and entities of HTML (`&amp;`); both are
+escaped. The legend alone is written in Graphviz's HTML, for a string has one colour.
 
 May import: drawing.data, look, writers.labels.
 """
@@ -44,11 +45,12 @@ def dot(data: GraphData) -> str:
         f"  rankdir={data.direction}",
         f'  graph [{_FONT} fontsize=11 style="rounded" color="{FRAME[0]}"'
         f' fontcolor="{INK[0]}" bgcolor="{PAPER[0]}" labeljust=l'
-        f" nodesep=0.25 ranksep=0.4{_caption(data)}]",
+        " nodesep=0.25 ranksep=0.4]",
         f'  node [{_FONT} fontsize=11 shape=box style="rounded,filled"'
         ' margin="0.12,0.06" height=0]',
         f'  edge [{_FONT} fontsize=9 color="{QUIET[0]}" fontcolor="{QUIET[0]}" arrowsize=0.7]',
     ]
+    head.append(f"  label=<{_legend(data)}>")
     return "\n".join(["digraph {", *head, *_boxes(data), *_arrows(data), "}"]) + "\n"
 
 
@@ -77,7 +79,7 @@ def _attributes(node: Node, data: GraphData) -> str:
         f'fillcolor="{fill}"', f'color="{line}"', f'fontcolor="{INK[0]}"',
     ]  # fmt: skip
     if node.kind in _ROUND:
-        told.append("shape=ellipse")
+        told.append('shape=ellipse margin="0.02,0.02"')
     if node.kind == "constant":
         told.append('style="filled"')
     if node.kind in ("output", "module"):
@@ -88,14 +90,29 @@ def _attributes(node: Node, data: GraphData) -> str:
 def _arrows(data: GraphData) -> Iterator[str]:
     names, sums = ids(data), shared(data)
     for edge in data.edges:
-        adds = contribution(edge, data) if edge.source in sums else ""
+        adds = contribution(edge, data, 3) if edge.source in sums else ""
         label = f" [label={quoted(f'adds {adds}')}]" if adds else ""
         yield f"  {names[edge.source]} -> {names[edge.target]}{label}"
 
 
-def _caption(data: GraphData) -> str:
-    """The notes, as a line below the picture."""
-    return f" label={quoted(*(clean(note, 120) for note in data.notes))}" if data.notes else ""
+def _legend(data: GraphData) -> str:
+    """A table below the picture: the colour of each kind that is there, and the notes."""
+    there = {node.kind for node in data.nodes}
+    cells = [
+        f'<td border="1" style="rounded" color="{kind.light[1]}" bgcolor="{kind.light[0]}">'
+        f"{_escaped(kind.title)}</td>"
+        for name, kind in KINDS.items()
+        if name in there
+    ]
+    across = f'colspan="{max(len(cells), 1)}" align="left"'
+    notes = [f"<tr><td {across}>{_escaped(clean(note, 120))}</td></tr>" for note in data.notes]
+    rows = [f"<tr>{''.join(cells)}</tr>"] * bool(cells) + notes or ["<tr><td></td></tr>"]
+    return f'<table border="0" cellspacing="6" cellpadding="4">{"".join(rows)}</table>'
+
+
+def _escaped(told: str) -> str:
+    """A text in Graphviz's HTML."""
+    return told.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") or " "
 
 
 def quoted(*told: str) -> str:

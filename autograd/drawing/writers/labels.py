@@ -105,11 +105,12 @@ def shape(node: Node, usual: str = "float64") -> str:
 
 def lines(node: Node, data: GraphData) -> list[str]:
     """The lines of a node's box: title, shape, value, gradient, alarms."""
-    name, worth, back = title(node), value(node, data), gradient(node, data)
-    if worth and worth != name and ": " not in name and len(name + worth) < 24:
+    name, worth, back = title(node), value(node, data, 3), gradient(node, data, 3)
+    if worth not in ("", name) and not node.shape and ": " not in name and len(name) < 16:
         name, worth = f"{name} = {worth}", ""
-    told = [name, parameters(node), shape(node), worth if worth != name else ""]
-    told += [f"gradient {back}" if back and node.state == "computed" else back]
+    told = [name, parameters(node), shape(node) if node.shape else ""]
+    told += [worth] * (worth != name) + [back] * (node.state != "computed" and name != back)
+    told += [f"gradient {back}"] * (back != "" and node.state == "computed")
     return [line for line in told if line] + [f"⚠ {alarm}" for alarm in alarms(node)]
 
 

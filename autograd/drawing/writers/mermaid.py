@@ -75,7 +75,7 @@ def _boxes(data: GraphData) -> Iterator[str]:
 def _arrows(data: GraphData) -> Iterator[str]:
     names, sums = ids(data), shared(data)
     for edge in data.edges:
-        adds = contribution(edge, data) if edge.source in sums else ""
+        adds = contribution(edge, data, 3) if edge.source in sums else ""
         label = f'|"adds {coded(adds)}"|' if adds else ""
         yield f"  {names[edge.source]} -->{label} {names[edge.target]}"
 
