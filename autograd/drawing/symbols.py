@@ -90,6 +90,8 @@ def _summed(edge: Edge) -> str:
 
 def _by_shape(node: Node, terms: Terms) -> str:
     """A matrix product's rule where one factor is a vector, which has no ᵀ."""
+    if node.operation == "linear" and terms.part == "gᵀ x" and len(node.shape) < 2:
+        return "g ⊗ x"
     ranks = [np.ndim(terms.values.get(slot, 0)) for slot in ("x1", "x2")]
     if node.operation != "matmul" or ranks == [2, 2]:
         return terms.part
@@ -245,6 +247,10 @@ def _factors(node: Node, terms: Terms, g: Any, result: Any) -> str:
         value = known.get(token)
         if value is not None:
             turned = part[i + 1 : i + 2] == ["ᵀ"]
+            if turned and (
+                np.ndim(value) < 2 or (node.operation == "linear" and np.ndim(value) > 2)
+            ):
+                return ""
             factors.append(np.swapaxes(value, -1, -2) if turned else value)
         elif not (token.isspace() or token in ("ᵀ", "⊗")):
             return ""
