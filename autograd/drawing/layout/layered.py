@@ -57,10 +57,9 @@ class _Layout:
         self.ports = self._ports()
         spacing = Spacing(title=0.0 if self.turned else TITLE)
         widths = [w + 2 * PAD if self.turned else 0.0 for w in titles]
-        self.y = coordinates(
-            self.graph, self.layers, places, self.across, self._links(), spacing, widths
-        )
-        self.edges = self._columns()
+        links = self._links()
+        self.y = coordinates(self.graph, self.layers, places, self.across, links, spacing, widths)
+        self.edges = self._columns(links)
 
     # ---- where edges leave and arrive ---------------------------------------------------------
 
@@ -108,14 +107,15 @@ class _Layout:
 
     # ---- columns ------------------------------------------------------------------------------
 
-    def _columns(self) -> list[tuple[float, float]]:
+    def _columns(self, links: Sequence[Link]) -> list[tuple[float, float]]:
         """(first, last) of every column, along the drawing."""
         widths = [max(self.along[v] for v in layer) for layer in self.layers]
         opening, closing = self._frame_room()
+        channels = self._channels(links)
         edges, at = [], 0.0
         for r, width in enumerate(widths):
             if r:
-                at += self._channel(r) + closing[r - 1] + opening[r]
+                at += channels[r] + closing[r - 1] + opening[r]
             edges.append((at, at + width))
             at += width
         return edges
@@ -138,18 +138,17 @@ class _Layout:
             closing[span[1]] = max(closing[span[1]], after[g])
         return opening, closing
 
-    def _channel(self, r: int) -> float:
-        """The room before a column: for arrows, labels and bends."""
-        bend, label = 0.0, 0.0
-        for e, chain in enumerate(self.graph.chains):
-            for k, (u, v) in enumerate(zip(chain, chain[1:])):
-                if self.graph.rank[v] == r:
-                    start = self.ports[e, 0] if k == 0 else 0.0
-                    end = self.ports[e, 1] if k == len(chain) - 2 else 0.0
-                    bend = max(bend, abs(self.y[u] + start - self.y[v] - end))
-                    if k == len(chain) - 2 and e in self.labels:
-                        label = max(label, self.labels[e][1 if self.turned else 0])
-        return CHANNEL + min(WIDEST, BEND * bend) + label
+    def _channels(self, links: Sequence[Link]) -> list[float]:
+        """The room before every column: for arrows, labels and bends."""
+        bends, labels = [0.0] * len(self.layers), [0.0] * len(self.layers)
+        for u, v, offset, _ in links:
+            r = self.graph.rank[v]
+            bends[r] = max(bends[r], abs(self.y[v] + offset - self.y[u]))
+        for e in self.labels:
+            chain = self.graph.chains[e]
+            r = self.graph.rank[chain[-1]] if chain else 0
+            labels[r] = max(labels[r], self._label_room(e))
+        return [CHANNEL + min(WIDEST, BEND * b) + label for b, label in zip(bends, labels)]
 
     # ---- the answer ---------------------------------------------------------------------------
 
@@ -242,9 +241,9 @@ class _Layout:
 
     def _passing(self, g: int) -> list[Box]:
         """The lines of edges that stay inside a group, as boxes without breadth."""
-        chains = [chain[1:-1] for chain in self.graph.chains]
         return [
-            self._box(v) for helpers in chains for v in helpers if g in self.graph.inside[v]
+            self._box(v)
+            for chain in self.graph.chains for v in chain[1:-1] if g in self.graph.inside[v]
         ]  # fmt: skip
 
 

@@ -17,9 +17,14 @@ from autograd.drawing.layout.ranks import Layered
 
 __all__: list[str] = []
 
-SWEEPS = 24
-PATIENCE = 8
+SWEEPS = 24  # from one beginning, at most
+PATIENCE = 8  # sweeps without fewer crossings
+RESTARTS = 12  # beginnings, at most
+EFFORT = 3000  # vertices sorted in all of them together
+BIG = 2000  # vertices: larger graphs are sorted in a hurry
 GAP = 16.0  # between two vertices, while sorting
+
+Found = tuple[int, list[list[int]], list[float]]  # crossings, columns, places
 
 
 class Ordering:
@@ -126,27 +131,52 @@ def _middle(values: list[float]) -> float:
 
 
 def ordered(graph: Layered, extents: Sequence[float]) -> tuple[list[list[int]], list[float]]:
-    """(the columns, each in the order with the fewest crossings found, the places of all)."""
-    best: tuple[int, list[list[int]], list[float]] | None = None
+    """(the columns, each in the order with the fewest crossings found, the places of all).
+
+    Sweeps only find the nearest good order: small graphs are sorted from several beginnings.
+    """
     ordering = Ordering(graph, extents)
-    big = len(graph.rank) > 2000
-    for key in (_walked(graph), [float(v) for v in range(len(graph.rank))]):
-        ordering.start(key)
-        since = 0  # turns without fewer crossings
-        for turn in range(4 if big else SWEEPS):
-            while ordering.transpose() and not big:
-                if turn % 4:  # one pass between the sweeps, all of them every fourth time
-                    break
-            crossings = ordering.crossings()
-            since += 1
-            if best is None or crossings < best[0]:
-                since = 0
-                best = crossings, [list(layer) for layer in ordering.layers], list(ordering.place)
-            if not crossings or since > PATIENCE:
-                break
-            ordering.sweep(forward=turn % 2 == 0, median=turn % 8 >= 4)
-    assert best is not None
+    count = len(graph.rank)
+    best = _best_from(ordering, _walked(graph))
+    for turn in range(max(1, min(RESTARTS, EFFORT // (count + 1)))):
+        if not best[0]:
+            break
+        key = _shaken(best[2], turn) if turn else [float(v) for v in range(count)]
+        best = min(best, _best_from(ordering, key), key=_crossings)
     return best[1], best[2]
+
+
+def _best_from(ordering: Ordering, key: Sequence[float]) -> Found:
+    """The best of what sweeps find that begin with an order."""
+    ordering.start(key)
+    best: Found | None = None
+    big, since = len(key) > BIG, 0
+    for turn in range(SWEEPS // 4 if big else SWEEPS):
+        while ordering.transpose() and not big:
+            if turn % 4:  # one pass between the sweeps, all of them every fourth time
+                break
+        found = ordering.crossings()
+        since += 1
+        if best is None or found < best[0]:
+            best, since = (found, [list(c) for c in ordering.layers], list(ordering.place)), 0
+        if not found or since > PATIENCE:
+            break
+        ordering.sweep(forward=turn % 2 == 0, median=turn % 8 >= 4)
+    assert best is not None
+    return best
+
+
+def _crossings(found: Found) -> int:
+    return found[0]
+
+
+def _shaken(places: Sequence[float], turn: int) -> list[float]:
+    """Places moved about, in a way that is the same on every run."""
+    far = 40.0 * (turn % 4 + 1)
+    return [
+        place + far * ((v * 7919 + turn * 104729) % 1009 / 504.5 - 1)
+        for v, place in enumerate(places)
+    ]
 
 
 def _walked(graph: Layered) -> list[float]:
