@@ -116,6 +116,10 @@ class _Ends(NamedTuple):
         return abs(self.right - self.left)
 
 
+def _slope(ends: _Ends) -> float:
+    return max(abs(ends.left), abs(ends.right))
+
+
 class _Comparison:
     """One tensor's gradient, to be compared with differences in any of its entries."""
 
@@ -203,7 +207,7 @@ class _Comparison:
 
     def _tie(self, ends: _Ends, place: tuple[int, ...]) -> str:
         """Of an entry that agrees: whether it stands on a kink all the same."""
-        if ends.gap <= 1e-2 * max(abs(ends.left), abs(ends.right)) + 10 * self._rounding(ends.h):
+        if ends.gap <= 1e-2 * _slope(ends) + 10 * self._rounding(ends.h):
             return ""
         finer = self._ends(place, ends.h / 10)
         if not 0.5 < finer.gap / ends.gap < 2:
@@ -221,20 +225,43 @@ class _Comparison:
         first, second = tried[0], tried[1] if len(tried) > 1 else tried[0]
         if not math.isfinite(first.central):
             return self._not_finite(rules, second)
-        ratio = second.gap / first.gap if first.gap else 0.0
-        smooth = first.gap <= 1e-2 * max(abs(first.left), abs(first.right)) or ratio < 0.1
-        if first.gap <= 10 * self._rounding(first.h) or smooth:
-            return self._wrong_rule(rules, first)
-        where, times = self._where(first), first.h / second.h
-        if ratio > 0.7 * times:
+        growth, times = _slope(second) / (_slope(first) or 1.0), first.h / second.h
+        if growth > 3:
+            return self._grows(rules, first, second, growth > 0.7 * times)
+        bent = first.gap > 1e-2 * _slope(first) + 10 * self._rounding(first.h)
+        if bent and second.gap > 0.3 * first.gap:
+            where = self._where(first)
             return (
-                f"{where} jumps here: left and right differences grow as the step shrinks "
-                f"({short(second.left)} and {short(second.right)} at h = {short(second.h)}), and "
-                f"the rules give {short(rules)}"
+                f"{self._sides(first)}; {where} has a kink here, and the rules take {short(rules)}"
             )
-        if ratio > 3:
-            return f"{where} is infinitely steep here; {self._sides(second)}"
-        return f"{self._sides(first)}; {where} has a kink here, and the rules take {short(rules)}"
+        return self._wrong_rule(rules, first)
+
+    def _grows(self, rules: float, first: _Ends, second: _Ends, jumps: bool) -> str:
+        """What to say of differences that grow without end as the step shrinks."""
+
+        def steeper(node: Any) -> bool:
+            with np.errstate(all="ignore"):
+                sizes = [
+                    max(float(np.max(np.absolute(e.more[node] - e.still[node]), initial=0)),
+                        float(np.max(np.absolute(e.still[node] - e.less[node]), initial=0))) / e.h
+                    for e in (first, second)
+                ]  # fmt: skip
+            return sizes[1] > 3 * sizes[0]
+
+        where = self._made(steeper)
+        return (
+            f"{where} {'jumps' if jumps else 'is infinitely steep'} here: left and right "
+            f"differences grow as the step shrinks ({short(second.left)} and {short(second.right)} "
+            f"at h = {short(second.h)}), and the rules take {short(rules)}"
+        )
+
+    def _made(self, strange: Any) -> str:
+        """The first operation of which something holds that holds of none of its arguments."""
+        known = {step.node: strange(step.node) for step in self.replay.steps}
+        for step in self.replay.steps:
+            if known[step.node] and not any(known.get(use.source) for use in step.uses):
+                return title(step.maker._op.name)
+        return "the function"
 
     def _not_finite(self, rules: float, ends: _Ends) -> str:
         where = self._first(lambda v: not np.all(np.isfinite(v)), [ends.less, ends.more])
@@ -264,19 +291,16 @@ class _Comparison:
 
     def _where(self, ends: _Ends) -> str:
         """The first operation whose two sides differ, though those of its arguments do not."""
-        bent = {}
-        for node in (self.replay.tensor, *(step.node for step in self.replay.steps)):
+
+        def bent(node: Any) -> bool:
             with np.errstate(all="ignore"):
                 left = (ends.still[node] - ends.less[node]) / ends.h
                 right = (ends.more[node] - ends.still[node]) / ends.h
                 scale = np.maximum(np.absolute(left), np.absolute(right))
                 noise = 100 * self.eps * np.absolute(ends.still[node]) / ends.h
-                bent[node] = bool(np.any(np.absolute(right - left) > 1e-2 * scale + noise))
-        bent[self.replay.tensor] = False
-        for step in self.replay.steps:
-            if bent[step.node] and not any(bent.get(use.source) for use in step.uses):
-                return title(step.maker._op.name)
-        return "the function"
+                return bool(np.any(np.absolute(right - left) > 1e-2 * scale + noise))
+
+        return self._made(bent)
 
     def _wrong_rule(self, rules: float, ends: _Ends) -> str:
         said = f"by the rules {short(rules)}, by differences {short(ends.central)}"
