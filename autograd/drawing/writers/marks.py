@@ -26,7 +26,8 @@ CORNERS = {"input": 14, "parameter": 2, "constant": 6, "operation": 6, "output":
 
 
 def escaped(text: str) -> str:
-    """A text as XML, in content and in quotes."""
+    """A text as XML, in content and in quotes; in one line, without control characters."""
+    text = look.cleaned(text)
     for letter, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         text = text.replace(letter, entity)
     return text
