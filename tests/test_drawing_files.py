@@ -136,6 +136,18 @@ def test_graphviz_makes_the_pictures(suffix, tmp_path):
     assert (tmp_path / f"graph{suffix}").read_bytes().startswith(BEGINNINGS[suffix])
 
 
+@needs_graphviz
+@each_picture
+def test_the_same_graph_gives_the_same_bytes(suffix, tmp_path):
+    graph = draw(Tensor(2.0, requires_grad=True) * 3.0)
+    for name in "ab":
+        graph.save(tmp_path / f"{name}{suffix}")
+        if suffix == ".pdf":  # its date is the one thing that could differ
+            document = (tmp_path / f"{name}.pdf").read_bytes()
+            assert b"/CreationDate (D:20000101000000" in document
+    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
 @each_picture
 def test_without_the_package_it_says_what_to_install(suffix, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "graphviz", None)
