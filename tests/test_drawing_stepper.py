@@ -233,3 +233,17 @@ def test_the_print_holds_all_steps(tmp_path: Path) -> None:
     """, tmp_path)  # fmt: skip
     assert rows[0] is True
     assert "∂L/∂a += g × a₂ = 1 × 3 = 3 (4 → 7)" in rows[1]
+
+
+@needs_browser
+def test_other_addresses_leave_the_step_alone(tmp_path: Path) -> None:
+    found = drive(html(shared()), """
+        key("ArrowRight");
+        document.querySelector(".skip").click();
+        setTimeout(() => {
+          const skipped = [step(), document.activeElement.id];
+          location.hash = "#step=5";
+          setTimeout(() => report([...skipped, step()]), 500);
+        }, 500);
+    """, tmp_path)  # fmt: skip
+    assert found == [1, "said", 4]

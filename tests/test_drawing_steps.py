@@ -105,6 +105,13 @@ def test_the_seed(output: Any, seed: Any, reason: str) -> None:
         assert np.array_equal(one.after, seed)
 
 
+def test_the_last_step_lists_the_gradients_of_the_leaves() -> None:
+    w, x = leaf(2.0), leaf(-1.5)
+    assert told(w * x, w=w, x=x)[-1].numbers == "∂L/∂w = -1.5, ∂L/∂x = 2"
+    many = told(sum([leaf(1.0) for _ in range(9)], w))[-1]
+    assert many.numbers.count("∂L/") == 6 and many.numbers.endswith(", …")
+
+
 def test_a_gradient_that_was_given_is_the_seed() -> None:
     a = leaf([1.0, 2.0])
     first = backward(steps(record_data(a * 3, gradient=np.array([1.0, -5.0]))))[0]

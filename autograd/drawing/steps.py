@@ -21,6 +21,7 @@ from autograd.drawing.symbols import rule
 
 __all__: list[str] = []
 
+_LISTED = 6  # gradients, at the end of the backward pass
 LEAVES = ("input", "parameter", "constant")
 _SIGNS = (("{}·{}", "{} × {}"), ("{}/{}", "{} ÷ {}"), ("{}^{}", "{} ^ {}"))  # airier with numbers
 
@@ -212,8 +213,11 @@ def _backward(data: GraphData) -> list[Step]:
         if places:
             inputs = [nodes[data.edges[place].source] for place in edges[node.id]]
             told.append(_handed_on(node, inputs, places, data.edges, sums, uses[node.id], output))
-    ends = tuple(n.id for n in data.nodes if n.id in sums and not edges[n.id])
-    told.append(Step("backward", ends, "Done", reason="Every gradient is complete."))
+    ends = [node for node in data.nodes if node.id in sums and not edges[node.id]]
+    found = [f"∂{output}/∂{label(node)} = {amount(sums[node.id])}" for node in ends]
+    listed = ", ".join([*found[:_LISTED], *["…"] * (len(found) > _LISTED)])
+    names = tuple(node.id for node in ends)
+    told.append(Step("backward", names, "Done", "", listed, "Every gradient is complete."))
     return told
 
 

@@ -19,6 +19,7 @@ function go(k) {
   say(step, state.step);
   fill(step, state.step);
   light(step, state.step);
+  $("details").setAttribute("aria-live", "off"); // the step is what is to be read out
   if (state.picked) describe();
   remember();
 }
@@ -39,7 +40,7 @@ function recall() {
     $("theme").value = asked.get("colours");
     colours();
   }
-  go(Number(asked.get("step") || 1) - 1);
+  go(asked.has("step") ? Number(asked.get("step")) - 1 : state.step);
 }
 
 function play(on) {

@@ -155,6 +155,7 @@ function tinted(entry, largest) {
 
 function choose(id) {
   state.picked = id;
+  $("details").setAttribute("aria-live", "polite");
   describe();
   mark();
 }
@@ -228,7 +229,8 @@ function describe() {
   const box = $("details");
   box.replaceChildren(make("h2", node.label), facts(node));
   for (const alarm of node.alarms || []) add(box, make("p", alarm, "warning"));
-  add(box, make("h3", "Value"), entries(node.value), make("h3", `Gradient, ${slope(id)}`));
+  const shown = k === undefined || reached[k] <= state.step;
+  add(box, make("h3", "Value"), shown ? entries(node.value) : make("p", "not computed yet"), make("h3", `Gradient, ${slope(id)}`));
   const known = k === undefined ? {kind: "done"} : gradient(k, state.step);
   if (known.kind === "done" && node.gradient) add(box, entries(node.gradient));
   else add(box, make("p", `${known.text || node.state} ${known.note || ""}`));

@@ -73,7 +73,8 @@ const about = (id) => views[state.view].folded[id] || nodes[place.get(id)];
 const slope = (id) => `∂${data.output}/∂${named(id)}`;
 
 function told(node) { // "multiply ×", "input", "module Linear"
-  const sign = node.sign && node.sign !== node.operation ? ` ${node.sign}` : "";
+  const words = (node.operation || "").replaceAll("_", " ");
+  const sign = node.sign && node.sign !== words ? ` ${node.sign}` : "";
   if (node.kind === "module") return `module ${node.operation}`;
   return node.operation ? node.operation + sign : node.kind;
 }
