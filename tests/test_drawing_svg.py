@@ -302,7 +302,7 @@ def test_the_legend_has_what_occurs_and_no_more() -> None:
     assert legend(drawn("shared")) == [
         "input", "operation", "output", "size of the gradient, 1 to 5"
     ]  # fmt: skip
-    assert legend(drawn("leaf alone")) == ["output"]
+    assert legend(svg(one("constant"), "own")) == ["constant (no gradient)"]
 
 
 def test_the_legend_tells_of_zeros_and_of_what_is_not_finite() -> None:

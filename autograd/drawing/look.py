@@ -113,7 +113,8 @@ def _width_beyond(letter: str) -> int:
 
 def cleaned(text: str) -> str:
     """In one line, without control characters and what XML does not allow."""
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    kept = (c if c.isprintable() else " " if c.isspace() else "" for c in text)
+    return " ".join("".join(kept).split())
 
 
 def shortened(text: str, room: float, size: float, bold: bool = False) -> str:
