@@ -105,6 +105,23 @@ def test_the_seed(output: Any, seed: Any, reason: str) -> None:
         assert np.array_equal(one.after, seed)
 
 
+def test_folded_outputs_have_their_seeds() -> None:
+    nodes = tuple(
+        Node(f"m{k}", "module", "Linear", f"head{k}", value=2.0, gradient=1.0, state="computed")
+        for k in range(2)
+    )
+    first = backward(steps(GraphData(nodes, ())))[0]
+    assert [one.node for one in first.additions] == ["m0", "m1"]
+
+
+def test_a_box_that_several_results_leave_hands_gradients_on() -> None:
+    nodes = (Node("n0", "input", value=1.0, gradient=2.0, state="computed"),
+             Node("m0", "module", "Linear", "net", state="computed"))  # fmt: skip
+    found = backward(steps(GraphData(nodes, (Edge("n0", "m0", contribution=2.0),))))
+    assert [step.title for step in found] == ["Seed", "Back through net: Linear", "Done"]
+    assert found[1].additions[0].after == 2.0
+
+
 def test_the_last_step_lists_the_gradients_of_the_leaves() -> None:
     w, x = leaf(2.0), leaf(-1.5)
     assert told(w * x, w=w, x=x)[-1].numbers == "∂L/∂w = -1.5, ∂L/∂x = 2"

@@ -102,9 +102,9 @@ def amount(value: Any) -> str:
 
 
 def outputs(data: GraphData) -> tuple[Node, ...]:
-    """The nodes that the backward pass starts at: what was asked for."""
-    asked = tuple(node for node in data.nodes if node.kind == "output")
-    return asked or data.nodes[-1:]
+    """The nodes that the backward pass starts at: what was asked for, or what nothing uses."""
+    used = {edge.source for edge in data.edges}
+    return tuple(node for node in data.nodes if node.kind == "output" or node.id not in used)
 
 
 def output_name(data: GraphData) -> str:
@@ -195,17 +195,15 @@ WHY_NOT = {
 
 
 def _backward(data: GraphData) -> list[Step]:
-    seeds = [node for node in outputs(data) if node.gradient is not None]
     if not data.grads:
         return []
-    if not seeds:
+    seeds = [node for node in outputs(data) if node.gradient is not None]
+    if not seeds and all(edge.contribution is None for edge in data.edges):
         last = outputs(data)[-1]
-        return [Step("backward", (last.id,), "No backward pass",
-                     reason=WHY_NOT.get(last.state, WHY_NOT["not computed"]))]  # fmt: skip
+        why = WHY_NOT.get(last.state, WHY_NOT["not computed"])
+        return [Step("backward", (last.id,), "No backward pass", reason=why)]
     nodes = {node.id: node for node in data.nodes}
-    edges = incoming(data)
-    uses = _uses(data)
-    output = output_name(data)
+    edges, uses, output = incoming(data), _uses(data), output_name(data)
     told = [_seed(data, seeds, output)]
     sums: dict[str, Any] = {one.node: one.after for one in told[0].additions}
     for node in reversed(data.nodes):
@@ -213,12 +211,14 @@ def _backward(data: GraphData) -> list[Step]:
         if places:
             inputs = [nodes[data.edges[place].source] for place in edges[node.id]]
             told.append(_handed_on(node, inputs, places, data.edges, sums, uses[node.id], output))
-    ends = [node for node in data.nodes if node.id in sums and not edges[node.id]]
-    found = [f"∂{output}/∂{label(node)} = {amount(sums[node.id])}" for node in ends]
+    return [*told, _done([n for n in data.nodes if n.id in sums and not edges[n.id]], sums, output)]
+
+
+def _done(leaves: list[Node], sums: dict[str, Any], output: str) -> Step:
+    found = [f"∂{output}/∂{label(node)} = {amount(sums[node.id])}" for node in leaves]
     listed = ", ".join([*found[:_LISTED], *["…"] * (len(found) > _LISTED)])
-    names = tuple(node.id for node in ends)
-    told.append(Step("backward", names, "Done", "", listed, "Every gradient is complete."))
-    return told
+    names = tuple(node.id for node in leaves)
+    return Step("backward", names, "Done", "", listed, "Every gradient is complete.")
 
 
 def _uses(data: GraphData) -> dict[str, int]:
@@ -243,7 +243,7 @@ def _seed(data: GraphData, seeds: list[Node], output: str) -> Step:
     reason = "The gradient of the output with respect to itself is 1."
     if any(np.any(np.not_equal(seed, 1)) for seed in given.values()):
         reason = "This gradient was given for the output; the rest is multiplied by it."
-    elif len(seeds) > 1 or np.size(seeds[0].gradient) != 1:
+    elif len(seeds) > 1 or any(np.size(node.gradient) != 1 for node in seeds):
         what = "outputs" if len(seeds) > 1 else "output"
         reason = f"What is differentiated is the sum of the {what}: 1 for every element."
     return Step("backward", tuple(given), "Seed", reason=reason, additions=additions)

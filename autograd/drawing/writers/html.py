@@ -22,7 +22,16 @@ import numpy as np
 from autograd.drawing.data import Edge, GraphData, Node
 from autograd.drawing.folding import fold
 from autograd.drawing.numbers import alarms, short, statistics, summary
-from autograd.drawing.steps import Step, amount, label, output_name, outputs, settings_text, steps
+from autograd.drawing.steps import (
+    Addition,
+    Step,
+    amount,
+    label,
+    output_name,
+    outputs,
+    settings_text,
+    steps,
+)
 from autograd.drawing.symbols import sign
 from autograd.drawing.writers.svg import svg
 
@@ -56,21 +65,23 @@ def html(data: GraphData, full: GraphData | None = None, layout: str = "auto") -
     views = _titled(data, folded, min(MOST_DRAWN, len(whole.nodes)))
     pictures = [svg(view, layout=layout) for _, view in views]
     script = _script()
-    filled = {
-        "policy": _policy(script),
-        "title": escape(_title(whole)),
-        "style": _asset("stepper.css"),
-        "notes": "".join(f"<li>{escape(note)}</li>" for note in notes),
-        "depths": "".join(f"<option>{escape(title)}</option>" for title, _ in views),
-        "picture": pictures[0],
-        "others": "".join(f"<template>{picture}</template>" for picture in pictures[1:]),
-        "data": _json(_content(whole, [view for _, view in views])),
-        "script": script,
-    }
-    parts = _asset("stepper.html").split("{{")
-    return parts[0] + "".join(
-        filled[name] + rest for name, _, rest in (part.partition("}}") for part in parts[1:])
+    return _filled(
+        policy=_policy(script),
+        title=escape(_title(whole)),
+        style=_asset("stepper.css"),
+        notes="".join(f"<li>{escape(note)}</li>" for note in notes),
+        depths="".join(f"<option>{escape(title)}</option>" for title, _ in views),
+        picture=pictures[0],
+        others="".join(f"<template>{picture}</template>" for picture in pictures[1:]),
+        data=_json(_content(whole, [view for _, view in views])),
+        script=script,
     )
+
+
+def _filled(**texts: str) -> str:
+    """The page's frame with a text in the place of each {{name}}."""
+    parts = [part.partition("}}") for part in _asset("stepper.html").split("{{")]
+    return parts[0][0] + "".join(texts[name] + rest for name, _, rest in parts[1:])
 
 
 def _asset(name: str) -> str:
@@ -230,16 +241,17 @@ def _step(step: Step) -> dict[str, Any]:
         "symbols": step.symbols,
         "numbers": step.numbers,
         "reason": step.reason,
-        "additions": [
-            {
-                "edge": one.edge,
-                "node": one.node,
-                "before": "0" if one.before is None else amount(one.before),
-                "plus": short(one.contribution),
-                "after": amount(one.after),
-                "symbols": one.symbols,
-                "numbers": one.numbers,
-            }
-            for one in step.additions
-        ],
+        "additions": [_addition(one) for one in step.additions],
+    }
+
+
+def _addition(one: Addition) -> dict[str, Any]:
+    return {
+        "edge": one.edge,
+        "node": one.node,
+        "before": "0" if one.before is None else amount(one.before),
+        "plus": short(one.contribution),
+        "after": amount(one.after),
+        "symbols": one.symbols,
+        "numbers": one.numbers,
     }
