@@ -29,6 +29,14 @@ def pieces(outputs):
             yield from ((kind, t) for t in (texts(text) if kind == "image/svg+xml" else [text]))
 
 
+def plain(outputs):
+    """What a cell shows as plain text, its prints in one piece: Jupyter stores them in several."""
+    printed = "".join("".join(o["text"]) for o in outputs if o["output_type"] == "stream")
+    results = [o["data"]["text/plain"] for o in outputs if "data" in o]
+    shown = [{"name": "stdout", "text": printed}] if printed else []
+    return shown + [{"data": {"text/plain": text}} for text in results]
+
+
 def differences(new, old):
     new, old = list(pieces(new)), list(pieces(old))
     found = [pair for pair in zip(new, old) if pair[0][0] != pair[1][0] or not alike_text(*pair)]
@@ -36,11 +44,12 @@ def differences(new, old):
 
 
 def alike_text(new, old):
-    """Pictures of letters may differ in a few of them: a border moves by rounding."""
+    """The same but for rounding, which also moves the border of what a network answers a little."""
     if alike(new[1], old[1]):
         return True
-    changed = sum(a != b for a, b in zip(new[1], old[1]))
-    return "\n" in new[1] and len(new[1]) == len(old[1]) and changed <= 0.01 * len(old[1])
+    changed = [{a, b} for a, b in zip(new[1], old[1]) if a != b]
+    moved = len(new[1]) == len(old[1]) and all(pair == {" ", "."} for pair in changed)
+    return moved and len(changed) <= 20
 
 
 # ---- it runs ------------------------------------------------------------------------------------
@@ -60,16 +69,7 @@ def test_it_runs_in_jupyter_too(outputs):
     where = {"metadata": {"path": str(ROOT / "demos")}}
     nbclient.NotebookClient(book, timeout=120, resources=where).execute()
     for cell in notebook.code_cells(book):
-        shown = [o for o in cell["outputs"] if o["output_type"] == "stream"]
-        stored = [o for o in outputs[cell["id"]] if o["output_type"] == "stream"]
-        assert differences(shown, stored) == []
-
-
-BROKEN = """
-import numpy as np
-from autograd import defvjp
-defvjp(np.tanh, lambda g, y, x: g * (1 + y * y))
-"""
+        assert differences(plain(cell["outputs"]), plain(outputs[cell["id"]])) == []
 
 
 def book_of(*sources):
@@ -108,9 +108,20 @@ def test_an_answer_that_fails_stops_it():
         notebook.run(book, answers=True)
 
 
-def test_differences_are_seen():
-    (new,), (old,) = notebook.run(book_of("print(1.5)")), notebook.run(book_of("print(1.6)"))
-    assert differences(new, old) and differences(new, []) and not differences(new, new)
+@pytest.mark.parametrize(
+    "new, old, same",
+    [
+        ("1.5", "1.5001", True),
+        ("1.5", "1.6", False),
+        ("o ..+", "o  .+", True),
+        ("o ..+", "o ..o", False),
+        ("o ..+", "o ..", False),
+        ("1.5", "", False),
+    ],
+)
+def test_differences_are_seen(new, old, same):
+    shown = [[{"name": "stdout", "text": text}] if text else [] for text in (new, old)]
+    assert (differences(*shown) == []) == same
 
 
 # ---- the file -----------------------------------------------------------------------------------
