@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from autograd.drawing.data import GraphData, Node
-from autograd.drawing.look import INK, KINDS
+from autograd.drawing.look import FRAME, FRAME_FILL, INK, KINDS
 from autograd.drawing.writers.labels import clean, contribution, ids, lines, nested, shared
 
 __all__: list[str] = []
@@ -86,6 +86,9 @@ def _classes(data: GraphData) -> Iterator[str]:
         if name in kinds:
             fill, line = kind.light  # with its own ink, so that it is read on a dark page too
             yield f"  classDef {name} fill:{fill},stroke:{line},color:{INK[0]}"
+    if data.groups:  # nearly transparent, for light pages and dark ones
+        yield f"  classDef frame fill:{FRAME_FILL[0]}14,stroke:{FRAME[0]}"
+        yield f"  class {','.join(f'group{k}' for k in range(len(data.groups)))} frame"
 
 
 def _class(node: Node) -> str:
