@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autograd import Tensor
@@ -126,6 +127,37 @@ def test_values_appear_as_the_forward_pass_reaches_them(tmp_path: Path) -> None:
         report(seen);
     """, tmp_path)  # fmt: skip
     assert found == [["", True], ["9", False], ["9", False], ["9", False]]
+
+
+@needs_browser
+def test_alarms_wait_for_what_they_warn_of(tmp_path: Path) -> None:
+    x = leaf([0.0, 1.0])
+    found = drive(html(record_data(np.sum(np.sqrt(x)), {"x": x})), """
+        const seen = [];
+        for (let k = 0; k <= Number($("slider").max); k += 1) {
+          const words = [...$("stage").querySelectorAll("[data-node=n0] text")].find(
+            (one) => one.textContent.includes("inf in the gradient"));
+          const rim = $("stage").querySelector("[data-node=n0] > .alarm-line");
+          seen.push([words, rim].map((one) => getComputedStyle(one).visibility));
+          key("ArrowRight");
+        }
+        report(seen);
+    """, tmp_path)  # fmt: skip
+    assert found == 5 * [["hidden", "hidden"]] + 2 * [["visible", "visible"]]
+
+
+@needs_browser
+def test_the_gradient_on_a_card_grows(tmp_path: Path) -> None:
+    found = drive(html(shared()), """
+        const seen = [];
+        for (let k = 0; k <= Number($("slider").max); k += 1) {
+          const text = $("stage").querySelector("[data-node=n0] .gradient text:last-child");
+          seen.push(getComputedStyle(text).visibility === "hidden" ? "" : text.textContent);
+          key("ArrowRight");
+        }
+        report(seen);
+    """, tmp_path)  # fmt: skip
+    assert [text for k, text in enumerate(found) if text != found[k - 1]] == ["", "4", "10"]
 
 
 @needs_browser

@@ -64,7 +64,10 @@ def card(node: Node, data: GraphData, ends: int) -> Card:
 def _lines(node: Node, data: GraphData) -> list[Line]:
     if node.kind == "constant" and not node.name and not node.shape and data.values is not False:
         return [Line(short(node.value), style="title")]  # just the number: its border says the rest
-    warnings = [Line(f"! {alarm}", style="alarm") for alarm in _alarms(node)]
+    warnings = [
+        Line(f"! {alarm}", style="alarm", part="gradient" if "gradient" in alarm else "value")
+        for alarm in _alarms(node)
+    ]
     value = [line._replace(part="value") for line in _value(node, data)]
     gradient = [line._replace(part="gradient") for line in _gradient(node, data)]
     return [_title(node), *_shape(node), *value, *gradient, *warnings]

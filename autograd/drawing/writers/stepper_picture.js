@@ -55,6 +55,9 @@ function light(step, k) {
     marks.toggle("grows", grows.has(id) && !now.has(id));
     marks.toggle("waiting", members.some((n) => reached[n] > k));
     marks.toggle("ungraded", members.every((n) => !growth[n].some((one) => one.step <= k)));
+    const alarms = (about(id) || {}).alarms || [];
+    const seen = (text) => !marks.contains(text.includes("gradient") ? "ungraded" : "waiting");
+    marks.toggle("calm", !alarms.some(seen));
     amend(id, element, members, k);
   }
   for (const {elements, members} of lines.values()) {
@@ -79,7 +82,8 @@ function light(step, k) {
 const written = new WeakMap();
 
 function amend(id, element, members, k) {
-  const texts = element.querySelectorAll(".gradient text");
+  const line = element.querySelector(".gradient");
+  const texts = line ? line.querySelectorAll("text") : [];
   if (texts.length !== 2 || members.length !== 1 || nodes[members[0]].id !== id) return;
   if (!written.has(texts[1])) written.set(texts[1], texts[1].textContent);
   const {text, kind} = gradient(members[0], k);
