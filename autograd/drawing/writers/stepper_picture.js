@@ -152,7 +152,7 @@ function tinted(entry, largest) {
   const cell = make("td", entry);
   const part = Math.min(1, Math.abs(entry) / largest) || 0;
   if (["nan", "inf", "-inf"].includes(entry)) cell.className = "warning";
-  const colour = entry > 0 ? "--grows" : "--now";
+  const colour = entry > 0 ? "--plus" : "--minus";
   cell.style.background = `color-mix(in srgb, var(${colour}) ${Math.round(40 * part)}%, transparent)`;
   return cell;
 }
