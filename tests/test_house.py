@@ -63,7 +63,9 @@ FLOORS: list[set[str]] = [
     {"nn.init", "nn.module"},
     {"nn.activations", "nn.files", "nn.losses"},
     {"nn.layers"},
-    {"nn.optim.algorithms", "nn.optim.joined", "nn.optim.lr_scheduler", "nn.optim.optimizer"},
+    {f"nn.optim.{part}" for part in (
+        "algorithms", "explained", "joined", "lr_scheduler", "optimizer"
+    )},
     {"nn.optim"},
     {f"nn.training.{part}" for part in (
         "arguments", "callbacks", "history", "progress", "trainer"
