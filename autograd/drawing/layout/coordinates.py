@@ -18,6 +18,7 @@ __all__: list[str] = []
 
 NEAR = 1e-6
 PASSES = 12
+TIGHT = 0.7  # how much a frame pulls together, where a link pulls with 1 and more
 
 
 class Rules(NamedTuple):
@@ -57,7 +58,8 @@ def coordinates(
         x[len(graph.rank) + 2 * g] = min(inside, default=0.0)
         x[len(graph.rank) + 2 * g + 1] = max(inside, default=0.0)
     x = _apart(x, rules)
-    _straighten(x, rules, joined, len(graph.rank))
+    borders = range(len(graph.rank), len(x), 2)
+    _straighten(x, rules, _joined(len(x), [*links, *((b, b + 1, 0.0, TIGHT) for b in borders)]))
     return x[: len(graph.rank)]
 
 
@@ -187,12 +189,10 @@ def _pull(
 # ---- straightening ----------------------------------------------------------------------------
 
 
-def _straighten(
-    x: list[float], rules: Rules, joined: list[list[tuple[int, float, float]]], count: int
-) -> None:
+def _straighten(x: list[float], rules: Rules, joined: list[list[tuple[int, float, float]]]) -> None:
     """Move vertices, and rows of them, while that takes bends away."""
     mover = _Mover(x, rules, joined)
-    active: set[int] = set(range(count))  # what may have room to move since the last pass
+    active: set[int] = set(range(len(x)))  # what may have room to move since the last pass
     for turn in range(PASSES):
         mover.touched = set()
         for way in (1, -1):
@@ -203,7 +203,7 @@ def _straighten(
                     seen.update(line)
                     mover.move(line, way, aligned=True)
                 mover.move([v], way, aligned=False)
-        active = {v for v in mover.touched if v < count}
+        active = mover.touched
         if not active:
             return
 

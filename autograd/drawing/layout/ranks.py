@@ -92,42 +92,52 @@ def ordered_pairs(data: GraphData) -> list[tuple[int, int] | None]:
 def ranks(pairs: Sequence[tuple[int, int]], inside: Sequence[tuple[int, ...]]) -> list[int]:
     """Columns by the longest path from the leaves; what only leaves lead to is pulled along.
 
-    The leaves of a group stand right of what comes into it, though no edge leads to them: so the
-    frames of modules that follow each other stand side by side.
+    Leaves stand right of frames that they do not belong to, though no edge leads to them: so the
+    frames of modules that follow each other stand side by side, and nothing has to go around.
     """
     inputs: list[list[int]] = [[] for _ in inside]
     uses: list[list[int]] = [[] for _ in inside]
-    enters: list[set[int]] = [set() for _ in inside]  # the groups that a node's edges lead into
     for u, v in pairs:
         inputs[v].append(u)
         uses[u].append(v)
-        enters[u].update(inside[v][len(_common(inside[u], inside[v])) :])
-    rank = _earliest(inputs, enters, inside)
+    behind = _behind(inputs, uses, inside)
+    rank = [0] * len(inside)
+    for v in range(len(rank)):
+        rank[v] = max((rank[u] + 1 for u in [*inputs[v], *behind[v]]), default=0)
     loose = [True] * len(rank)  # it and all it is made of can move right, no edge gets longer
     for v in range(len(rank)):
         loose[v] = all(loose[u] and (not inputs[u] or len(set(uses[u])) == 1) for u in inputs[v])
-    walls: dict[int, int] = {}  # of every group, the column of its first leaf
+    room = [len(rank)] * len(rank)  # how far right a node may stand
     for v in reversed(range(len(rank))):
         if uses[v] and (loose[v] or len(set(uses[v])) > len(set(inputs[v]))):
-            room = [rank[w] for w in uses[v]] + [walls[g] for g in enters[v] if g in walls]
-            rank[v] = min(room) - 1
-        if not inputs[v]:
-            walls.update((g, min(rank[v], walls.get(g, rank[v]))) for g in inside[v])
+            rank[v] = room[v]
+        for u in (*inputs[v], *behind[v]):
+            room[u] = min(room[u], rank[v] - 1)
     first = min(rank, default=0)
     return [r - first for r in rank]
 
 
-def _earliest(
-    inputs: Sequence[Sequence[int]], enters: Sequence[set[int]], inside: Sequence[tuple[int, ...]]
-) -> list[int]:
-    """Every node as far to the left as it can stand."""
-    rank = [0] * len(inputs)
-    walls: dict[int, int] = {}  # of every group, the column of the last that came into it so far
-    for v in range(len(rank)):
-        before = [rank[u] for u in inputs[v]] or [walls.get(g, -1) for g in inside[v]]
-        rank[v] = max(before, default=-1) + 1
-        walls.update((g, max(rank[v], walls.get(g, 0))) for g in enters[v])
-    return rank
+def _behind(
+    inputs: Sequence[Sequence[int]], uses: Sequence[Sequence[int]],
+    inside: Sequence[tuple[int, ...]],
+) -> list[list[int]]:  # fmt: skip
+    """Of every leaf, the earlier nodes that it stands behind.
+
+    They are what comes into one of its groups, and what its first use takes out of another group.
+    """
+    behind: list[list[int]] = [[] for _ in inside]
+    came: dict[int, dict[int, None]] = {}  # of every group, what came into it so far
+    for v in range(len(inside)):
+        if not inputs[v]:
+            for g in inside[v]:
+                behind[v] += came.get(g, ())
+            for u in inputs[min(uses[v])] if uses[v] else ():
+                if u < v and len(_common(inside[u], inside[v])) < len(inside[u]):
+                    behind[v].append(u)
+        for w in uses[v]:
+            for g in inside[w][len(_common(inside[v], inside[w])) :]:
+                came.setdefault(g, {})[v] = None
+    return behind
 
 
 def nesting(data: GraphData) -> tuple[list[tuple[int, ...]], list[bool]]:
