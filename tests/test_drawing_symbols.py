@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
 from autograd import Tensor, primitive, record
 from autograd.drawing import formulas, notation, symbols
 from autograd.drawing.data import Edge, Node
@@ -198,6 +199,11 @@ TEXTS: list[tuple[str, Any, list[tuple[str, str]]]] = [
     ("list", np.stack([w, x]), [("∂L/∂w = its layer of g", "g = [1, 1] → 1"),
                                 ("∂L/∂x = its layer of g", "g = [1, 1] → 1")]),
     ("lookup", b[1], [("∂L/∂b = g at the places looked up, 0 elsewhere", "g = 1 → [0, 1]")]),
+    ("weights", nn.functional.cross_entropy(Tensor(np.zeros((2, 2)), True), [0, 1], weight=[1, 3]),
+     [("∂L/∂logits = g (softmax(logits) - one_hot)/4, weighted",
+       "g = 1 → (2, 2), mean 0, -0.375 to 0.375")]),
+    ("a mean", nn.functional.mse_loss(b, np.zeros(2)),
+     [("∂L/∂b = 2 g (b - target)/2", "g = 1 → [1, 2]")]),
     ("a setting", np.clip(w, -1, 1), [("∂clip(w)/∂w = 1 from -1 to 1, 0 beyond",
                                        "g × slope = 1 × 0 = 0")]),
 ]  # fmt: skip
@@ -254,8 +260,8 @@ LATEX = [
     (w * w, r"\frac{\partial (w_{1}\cdot w_{2})}{\partial w_{1}} = w_{2}"),
     (np.sqrt(w), r"\frac{\partial (\sqrt{w})}{\partial w} = 1/(2\,\sqrt{w})"),
     (W @ X, r"\frac{\partial L}{\partial W} = g\,X^{\top}"),
-    (np.exp(w), r"\frac{\partial (\operatorname{exp}(w))}{\partial w} = \operatorname{exp}(w)"),
-    (w**3, r"\frac{\partial (w^{3})}{\partial w} = 3\,w^{(3-1)}"),
+    (np.exp(w), r"\frac{\partial \,\operatorname{exp}(w)}{\partial w} = \operatorname{exp}(w)"),
+    (w**3, r"\frac{\partial (w^{3})}{\partial w} = 3\,w^{3-1}"),
 ]
 
 

@@ -189,6 +189,8 @@ def latex(part: str, names: Mapping[str, str]) -> str:
         if token in ("√", "∛", "^"):
             result.append("{")
             until = _end(found, i + 1)
+            if found[i + 1 : i + 2] == ["("] and found[until] == ")":  # the root spans it anyway
+                found[i + 1] = found[until] = ""
         elif i == until:
             result.append("}")
             until = -1
@@ -207,17 +209,22 @@ def _end(found: list[str], i: int) -> int:
 
 def _symbol(token: str, prose: bool, called: bool) -> str:
     """One token that is no value's name, as LaTeX."""
-    known = {"√": r"\sqrt", "∛": r"\sqrt[3]", "π": r"\pi", "Φ": r"\Phi", "->": r"\to", "≥": r"\ge",
-             ">=": r"\ge", "<=": r"\le", "·": r"\cdot ", "∞": r"\infty", "<": r"\lt ",
-             ">": r"\gt ", "⊗": r"\otimes "}  # fmt: skip
+    known = {"√": r"\sqrt", "∛": r"\sqrt[3]", "π": r"\pi ", "Φ": r"\Phi ", ">=": r"\ge ",
+             "<=": r"\le ", "·": r"\cdot ", "<": r"\lt ", ">": r"\gt ", "⊗": r"\otimes ",
+             "…": r"\ldots "}  # fmt: skip
+    if not token:
+        return ""
     if token in known:
         return known[token]
     if token[0] in _RAISED:
         return "^{" + "".join(_RAISED[c] for c in token) + "}"
     if token.isspace():
         return r"\ " if prose else " "
+    if token.rstrip("'").isidentifier() and len(token) > 2 and token[-1] == "'":
+        return rf"\text{{{token}}}"
     if len(token) > 1 and token.isidentifier() and token not in ("x1", "x2", "gv", "gu"):
-        kind = r"\operatorname" if called or token in FUNCTIONS else r"\text"
+        word = r"\text" if token.isalnum() else r"\mathrm"
+        kind = r"\operatorname" if called or token in FUNCTIONS else word
         return kind + "{" + escaped(token) + "}"
     if token in ("x1", "x2"):
         return f"x_{token[1]}"
@@ -226,7 +233,8 @@ def _symbol(token: str, prose: bool, called: bool) -> str:
 
 _SPECIAL = {
     "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "$": "＄", "&": r"\&", "#": r"\#", "%": r"\%",
-    "_": r"\_", "^": r"\hat{}", "~": r"\sim{}", "<": r"\lt{}", ">": r"\gt{}", "`": "'",
+    "_": r"\_", "^": r"{\wedge}", "~": r"\sim{}", "<": r"\lt{}", ">": r"\gt{}", "`": "'",
+    " ": r"\ ",
 }  # fmt: skip
 
 

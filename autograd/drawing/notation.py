@@ -107,7 +107,7 @@ def terms_of(node: Node, edge: Edge, inputs: Sequence[Node]) -> Terms:
             names.setdefault(letter, called[0])
             values.setdefault(letter, values[slots[0]])
     expression = written_with(node, called)
-    part = _part(node, edge, place)
+    part = _part(node, edge, place, slots)
     names["y"] = expression if node.name is None else cleaned(node.name)
     values["y"] = node.value
     own = called[place] if place < len(called) else edge.slot
@@ -205,7 +205,7 @@ def _operand(name: str) -> str:
     return f"({name})" if name[:1] == "-" or any(c in name for c in " +^*/") else name
 
 
-def _part(node: Node, edge: Edge, place: int) -> str:
+def _part(node: Node, edge: Edge, place: int, slots: Sequence[str]) -> str:
     """The formula for one argument, with numbers for the settings that it names."""
     formula = node.formula or ""
     operation = _registered(node)
@@ -222,11 +222,11 @@ def _part(node: Node, edge: Edge, place: int) -> str:
         if isinstance(value, (int, float)) and not isinstance(value, bool)
         if not formulas.is_prose(part) or "_" in name or name == "alpha"
     }
-    if part.endswith(" share"):
-        part = part.removesuffix(" share") + _share(node.settings.get("share", 1))
-    part = formulas.written(part, numbers)
-    weights = [w for w in ("weight", "counts", "pos_weight") if node.settings.get(w) is not None]
-    return part + ", weighted" * bool(weights)
+    if not part.endswith(" share"):
+        return formulas.written(part, numbers)
+    part = formulas.written(part.removesuffix(" share"), numbers)
+    weights = {"weight", "counts", "pos_weight"} & {*slots, *node.settings}  # of rows or classes
+    return part + _share(node.settings.get("share", 1)) + ", weighted" * bool(weights)
 
 
 def _share(share: Any) -> str:

@@ -117,7 +117,8 @@ def _latex(node: Node, edge: Edge, terms: Terms, output: str) -> str:
         names["y"] = expression
     over, summed = latex_name(output), rf"\text{{{_summed(edge)}}}" if edge.summed else ""
     if terms.elementwise:
-        over = rf"({expression})"
+        simple = in_fraction(terms.expression) == terms.expression
+        over = rf"\,{expression}" if simple else f"({expression})"
         text = formulas.latex(formulas.local(terms.part), names) or r"\text{its rule}"
     elif not terms.part:
         text = r"\text{its rule, given }g"
