@@ -9,7 +9,9 @@
 True
 """
 
+import importlib as _importlib
 import os as _os
+import typing as _typing
 
 _FOREIGN = ("tracer.py", "differential_operators.py", "wrap_util.py")
 if any(_os.path.exists(_os.path.join(_os.path.dirname(__file__), _name)) for _name in _FOREIGN):
@@ -52,10 +54,35 @@ from autograd.transforms import (  # noqa: E402
     vjp,
 )  # fmt: skip
 
+if _typing.TYPE_CHECKING:
+    from autograd.drawing.explain import explain
+    from autograd.drawing.explanation import Explanation
+    from autograd.drawing.graph import Graph, draw, record
+
 __all__ = [
-    "AutogradError", "GradcheckError", "GraphFreedError", "InPlaceError", "Tensor", "defvjp",
-    "detect_anomaly", "enable_grad", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp",
-    "is_grad_enabled", "jacobian", "jvp", "log_sigmoid", "log_softmax", "logsumexp", "no_grad",
-    "nondifferentiable", "primitive", "profile", "relu", "scope", "set_grad_enabled", "sigmoid",
-    "softmax", "softplus", "value_and_grad", "vjp",
+    "AutogradError", "Explanation", "GradcheckError", "Graph", "GraphFreedError", "InPlaceError",
+    "Tensor", "defvjp", "detect_anomaly", "draw", "enable_grad", "explain", "grad", "gradcheck",
+    "gradgradcheck", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "log_sigmoid",
+    "log_softmax", "logsumexp", "no_grad", "nondifferentiable", "primitive", "profile", "record",
+    "relu", "scope", "set_grad_enabled", "sigmoid", "softmax", "softplus", "value_and_grad", "vjp",
 ]  # fmt: skip
+
+# Drawing is half of this package. It is loaded when it is first asked for, so that those who only
+# compute do not wait for it.
+_DRAWING = {
+    **dict.fromkeys(("Graph", "draw", "record"), "autograd.drawing.graph"),
+    "Explanation": "autograd.drawing.explanation",
+    "explain": "autograd.drawing.explain",
+}
+
+
+def __getattr__(name: str) -> _typing.Any:
+    if name not in _DRAWING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(_importlib.import_module(_DRAWING[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_DRAWING})

@@ -74,6 +74,7 @@ from nn.losses import (  # noqa: E402
 )  # fmt: skip
 from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy  # noqa: E402
 from nn.module import Module, Sequential  # noqa: E402
+from nn.optim import explain_step  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
 from nn.training import (  # noqa: E402
     Callback,
@@ -89,7 +90,8 @@ __all__ = [
     "Hardtanh", "History", "HuberLoss", "Identity", "L1Loss", "LayerNorm", "LeakyReLU", "Linear",
     "LogSigmoid", "LogSoftmax", "MLP", "MSELoss", "ModelCheckpoint", "Module", "NLLLoss", "ReLU",
     "SELU", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh",
-    "Trainer", "accuracy", "clip_grad_norm_", "clip_grad_value_", "confusion_matrix", "functional",
-    "init", "load", "load_checkpoint", "load_idx", "manual_seed", "metrics", "optim", "r2_score",
-    "save", "save_checkpoint", "standardize", "top_k_accuracy", "train_test_split",
+    "Trainer", "accuracy", "clip_grad_norm_", "clip_grad_value_", "confusion_matrix",
+    "explain_step", "functional", "init", "load", "load_checkpoint", "load_idx", "manual_seed",
+    "metrics", "optim", "r2_score", "save", "save_checkpoint", "standardize", "top_k_accuracy",
+    "train_test_split",
 ]  # fmt: skip

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FILES = {path.stem: path.read_text("utf-8") for path in (ROOT / "demos").glob("[a-z]*.py")}
 DEMOS = sorted(name for name, text in FILES.items() if "\nif __name__ ==" in text)
 DRAWING = [name for name in DEMOS if "save_picture(" in FILES[name]]
-AT_ONCE = {"feedforward", "scalar"}  # so short that --quick would change nothing
+SKETCHING = [name for name in DEMOS if "drawings.save_" in FILES[name]]  # graphs
+AT_ONCE = {"feedforward", "scalar", *SKETCHING}  # so short that --quick would change nothing
 
 each_demo = pytest.mark.parametrize("name", DEMOS)
 
@@ -56,7 +57,8 @@ def plain(name, *options):
 @each_demo
 def test_help_names_the_options(name):
     text = run(f"demos/{name}.py", "--help")
-    options = ["--seed"] + ["--quick"] * (name not in AT_ONCE) + ["--save"] * (name in DRAWING)
+    options = ["--seed"] + ["--quick"] * (name not in AT_ONCE)
+    options += ["--save"] * (name in DRAWING + SKETCHING)
     assert [option for option in options if option not in text] == []
 
 
@@ -109,6 +111,13 @@ def test_the_list_has_a_line_for_each_demo():
         assert f'"""{line.split(maxsplit=1)[1]}\n' in FILES[name]
 
 
+GRAPH = '''"""A demo that draws graphs."""
+import sys
+from pathlib import Path
+
+if __name__ == "__main__" and sys.argv[1:] == ["--save", sys.argv[2], "--formats", "svg"]:
+    Path(sys.argv[2], "one.svg").write_text("drawings.save_graph(graph, args, name)")
+'''
 SKETCH = '''"""A demo that draws."""
 import sys
 from pathlib import Path
@@ -124,8 +133,9 @@ if __name__ == 1 / 0:
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
-    """A folder with two demos, of which one draws, and a file that is none."""
-    for name, text in {"sketch": SKETCH, "talk": TALK, "other": '"Shared."\n'}.items():
+    """A folder with three demos, of which two draw, and a file that is none."""
+    demos = {"graph": GRAPH, "sketch": SKETCH, "talk": TALK, "other": '"Shared."\n'}
+    for name, text in demos.items():
         (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
     monkeypatch.setattr(listing, "HERE", tmp_path)
     monkeypatch.setattr(listing, "PICTURES", tmp_path / "pictures")
@@ -136,15 +146,18 @@ def test_a_new_demo_is_in_the_list_by_itself(house, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["demos"])
     listing.main()
     assert capsys.readouterr().out.startswith(
-        "sketch  A demo that draws.\ntalk    A demo that talks, and does not work.\n\n"
+        "graph   A demo that draws graphs.\nsketch  A demo that draws.\n"
+        "talk    A demo that talks, and does not work.\n\n"
     )
 
 
-@pytest.mark.parametrize("names", [[], ["sketch"]])
-def test_pictures_are_made_by_the_demos_that_draw(house, monkeypatch, names):
+@pytest.mark.parametrize(
+    "names, made", [([], ["one.svg", "sketch.png"]), (["sketch"], ["sketch.png"])]
+)
+def test_pictures_are_made_by_the_demos_that_draw(house, monkeypatch, names, made):
     monkeypatch.setattr(sys, "argv", ["demos", "--pictures", *names])
     listing.main()
-    assert [path.name for path in (house / "pictures").iterdir()] == ["sketch.png"]
+    assert sorted(path.name for path in (house / "pictures").iterdir()) == made
 
 
 def test_pictures_of_what_does_not_draw_are_refused(house, monkeypatch, capsys):

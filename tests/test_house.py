@@ -30,7 +30,29 @@ FLOORS: list[set[str]] = [
     )},
     {"autograd.ops"},
     {"autograd.gradcheck", "autograd.profiling", "autograd.transforms"},
+    # drawing: data, words and what the engine remembers, folding and places, writers
+    {"autograd.drawing", "autograd.drawing.data", "autograd.drawing.uses"},
+    {"autograd.drawing.formulas", "autograd.drawing.numbers", "autograd.drawing.notation"},
+    {"autograd.drawing.look", "autograd.drawing.symbols"},
+    {"autograd.drawing.cards", "autograd.drawing.steps"},
+    {f"autograd.drawing.{part}" for part in (
+        "calls", "contracting", "digest", "flow", "folding", "naming", "recorder", "replay"
+    )},
+    {f"autograd.drawing.layout.{part}" for part in (
+        "coordinates", "dot", "geometry", "layered", "ordering", "ranks"
+    )},
+    {"autograd.drawing.layout"},
+    {"autograd.drawing.writers"} | {f"autograd.drawing.writers.{form}" for form in (
+        "dot", "files", "html", "labels", "legend", "marks", "mermaid", "svg", "text"
+    )},
+    {"autograd.drawing.differences"},
+    {"autograd.drawing.explanation"},
+    {"autograd.drawing.explain"},
+    {"autograd.drawing.graph"},
     {"autograd"},
+    {"autograd.expression"},
+    {"autograd.command"},
+    {"autograd.__main__"},
     # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
     {"nn.formats", "nn.names", "nn.random"},
     {"nn.clipping", "nn.data", "nn.metrics", "nn.summary"},
@@ -41,7 +63,9 @@ FLOORS: list[set[str]] = [
     {"nn.init", "nn.module"},
     {"nn.activations", "nn.files", "nn.losses"},
     {"nn.layers"},
-    {"nn.optim.algorithms", "nn.optim.joined", "nn.optim.lr_scheduler", "nn.optim.optimizer"},
+    {f"nn.optim.{part}" for part in (
+        "algorithms", "explained", "joined", "lr_scheduler", "optimizer"
+    )},
     {"nn.optim"},
     {f"nn.training.{part}" for part in (
         "arguments", "callbacks", "history", "progress", "trainer"
@@ -55,6 +79,10 @@ OPTIONAL = {"graphviz", "matplotlib", "safetensors", "tqdm"}
 
 # Heavy standard modules that only some calls need, and where they may be imported inside functions.
 LAZY = {
+    "autograd.command": {"shutil", "textwrap"},
+    "autograd.drawing.layout.dot": {"json"},
+    "autograd.drawing.writers.text": {"textwrap", "unicodedata"},
+    "autograd.expression": {"difflib"},
     "nn.formats": {"hashlib", "io", "json", "zipfile"},
     "nn.names": {"difflib"},
     "nn.data": {"gzip"},
@@ -234,6 +262,7 @@ def test_importing_loads_nothing_heavy() -> None:
     )
     loaded = set(run.stdout.split())
     assert {"autograd.engine", "nn.optim"} <= loaded
+    assert not {m for m in loaded if m.startswith("autograd.drawing")}
     assert not loaded & HEAVY
     assert {m.split(".")[0] for m in loaded} <= sys.stdlib_module_names | {"autograd", "nn"}
 
@@ -263,7 +292,7 @@ def test_public_names_are_listed_once_sorted_and_exist(name: str) -> None:
 
 @pytest.mark.parametrize("package", [autograd, nn], ids=["autograd", "nn"])
 def test_packages_show_their_public_names_and_nothing_else(package: object) -> None:
-    shown = {n for n in vars(package) if not n.startswith("_")}
+    shown = {n for n in dir(package) if not n.startswith("_")}  # also what is loaded when used
     name = package.__name__  # type: ignore[attr-defined]
     parts = {m[len(name) + 1 :] for m in PACKAGES if m.startswith(name + ".")}
     assert shown - parts <= public_names(name) <= shown

@@ -66,6 +66,8 @@ class Group(NamedTuple):
     title: str  # "0: Linear"
     nodes: tuple[str, ...]  # the ids of all nodes inside, inner groups' too
     parameters: int = 0
+    kind: str | None = None  # the class of the module: "Linear"
+    module: tuple[str, ...] = ()  # the path of the module's first call: "0" for "0 (2nd call)"
 
 
 class GraphData(NamedTuple):

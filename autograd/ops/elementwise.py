@@ -82,9 +82,14 @@ defvjp(np.sin, lambda g, y, x: g * np.cos(x), formula="g cos x")
 defvjp(np.cos, lambda g, y, x: -g * np.sin(x), formula="-g sin x")
 defvjp(np.tan, lambda g, y, x: g * (1 + y * y), formula="g (1+y²)")
 
+
 # 1 - x² in a form that loses no digits near ±1. An operation of its own, since the product rule
 # would make its slope there nan at second order, where an infinite g meets the factor 0.
-one_minus_square = primitive(lambda x: (1 - x) * (1 + x), lambda g, y, x: g * (-2 * x))
+def _one_minus_square(x: Any) -> Any:
+    return (1 - x) * (1 + x)
+
+
+one_minus_square = primitive(_one_minus_square, lambda g, y, x: g * (-2 * x), formula="-2 g x")
 
 defvjp(np.arcsin, lambda g, y, x: g / np.sqrt(one_minus_square(x)), formula="g/√(1-x²)")
 defvjp(np.arccos, lambda g, y, x: -g / np.sqrt(one_minus_square(x)), formula="-g/√(1-x²)")
@@ -312,7 +317,9 @@ def _sinc_derivative(x: Any, order: int) -> Any:
 
 
 sinc_derivative: Any = primitive(
-    _sinc_derivative, lambda g, y, x, order: g * sinc_derivative(x, order + 1)
+    _sinc_derivative,
+    lambda g, y, x, order: g * sinc_derivative(x, order + 1),
+    formula="g sinc_derivative(x, order+1)",
 )
 defvjp(np.sinc, lambda g, y, x: g * sinc_derivative(x, 1), formula="g (cos πx - y)/x, and 0 at 0")
 

@@ -41,7 +41,9 @@ def _scatter(parts: Any, indices: Any, shape: Any, dtype: Any) -> Any:
 
 # The inverse of looking up. It takes all parts at once: see Deferred in the engine.
 scatter = primitive(
-    _scatter, lambda g, y, parts, indices, shape, dtype: [g[index] for index in indices]
+    _scatter,
+    lambda g, y, parts, indices, shape, dtype: [g[index] for index in indices],
+    formula="each its places of g",
 )
 
 

@@ -127,7 +127,9 @@ def _elu_slope(x: Any, alpha: float) -> Any:
     return slope if alpha == 1 else slope * _slopes(x, alpha)
 
 
-_fused_elu_slope = primitive(_elu_slope, lambda g, y, x, alpha: g * (y * (x < 0)))
+_fused_elu_slope = primitive(
+    _elu_slope, lambda g, y, x, alpha: g * (y * (x < 0)), formula="g y where x < 0"
+)
 _fused_elu = primitive(
     _elu,
     lambda g, y, x, alpha: g * _fused_elu_slope(x, alpha),
@@ -226,8 +228,10 @@ def _normal_density(x: Any) -> Any:
     return (np.exp(near * near * -0.5) / math.sqrt(2 * math.pi)).astype(x.dtype, copy=False)
 
 
-_fused_density = primitive(_normal_density, lambda g, y, x: -g * y * x)
-_fused_cdf = primitive(_normal_cdf, lambda g, y, x: g * _fused_density(x))
+_fused_density = primitive(_normal_density, lambda g, y, x: -g * y * x, formula="-g y x")
+_fused_cdf = primitive(
+    _normal_cdf, lambda g, y, x: g * _fused_density(x), formula="g normal_density(x)"
+)
 
 
 # ---- x times a share of it --------------------------------------------------------------------

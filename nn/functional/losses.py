@@ -159,8 +159,10 @@ def _clamped_log_rest(p: Any) -> Any:
         return np.maximum(np.log1p(-p), -100)
 
 
-_fused_log = primitive(_clamped_log, lambda g, y, p: g / np.maximum(p, _least(p)))
-_fused_log_rest = primitive(_clamped_log_rest, lambda g, y, p: -g / np.maximum(1 - p, _least(p)))
+_fused_log = primitive(_clamped_log, lambda g, y, p: g / np.maximum(p, _least(p)), formula="g/p")
+_fused_log_rest = primitive(
+    _clamped_log_rest, lambda g, y, p: -g / np.maximum(1 - p, _least(p)), formula="-g/(1-p)"
+)
 
 
 def _binary_cross_entropy(

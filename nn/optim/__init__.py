@@ -9,6 +9,10 @@ May import: its own files.
 
 from nn.optim import lr_scheduler
 from nn.optim.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
+from nn.optim.explained import StepTable, explain_step
 from nn.optim.optimizer import Optimizer
 
-__all__ = ["Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "lr_scheduler"]
+__all__ = [
+    "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "StepTable", "explain_step",
+    "lr_scheduler",
+]  # fmt: skip

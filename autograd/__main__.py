@@ -1,0 +1,13 @@
+"""The command: `python -m autograd EXPRESSION name=value ...`; `--help` tells the rest.
+
+May import: command.
+"""
+
+import sys
+
+from autograd.command import main
+
+__all__: list[str] = []
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

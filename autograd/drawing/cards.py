@@ -1,0 +1,183 @@
+"""What stands on the card of a node: its lines, and how large the card is.
+
+A card tells the sign of the operation, the name, shape and dtype, the value and its gradient; an
+array beyond a few numbers as statistics over a strip of colours.
+
+May import: drawing.data, drawing.look, drawing.numbers, drawing.steps, drawing.symbols.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.drawing.data import GraphData, Node
+from autograd.drawing.look import shortened, text_width
+from autograd.drawing.numbers import alarms, short, statistics, strip, summary
+from autograd.drawing.steps import settings_text
+from autograd.drawing.symbols import sign
+
+__all__: list[str] = []
+
+TITLE, TEXT = 14.0, 11.0  # sizes of letters
+SIDE, TOP = 10.0, 8.0  # from the border of a card to its texts
+LINE, HEAT = 15.0, 7.0  # heights
+CELL = 6.0  # the width of a strip's cell
+GAP = 10.0  # between a label and its text
+WIDEST = 200.0  # of a text; longer ones lose their middle
+NARROWEST = 52.0
+MOST = 5  # operations that are counted in a module
+
+
+class Line(NamedTuple):
+    """A line of a card: a text on the left, one on the right, or a strip of colours."""
+
+    left: str = ""
+    right: str = ""
+    style: str = ""  # "title", "quiet" or ""; "alarm" for what should stand out
+    cells: tuple[float, ...] = ()
+    part: str = ""  # "value" or "gradient": what it tells of
+
+
+class Card(NamedTuple):
+    """All lines of a node, with the card's size."""
+
+    lines: tuple[Line, ...]
+    width: float
+    height: float
+
+
+def card(node: Node, data: GraphData, ends: int) -> Card:
+    """The card of a node; `ends`, how many edges begin or end there on one side."""
+    lines = tuple(_fitted(line) for line in _lines(node, data))
+    width = max(NARROWEST, *(_width(line) + 2 * SIDE for line in lines))
+    height = 2 * TOP + sum(line_height(line) for line in lines) + 2
+    room = (ends - 1) * (6 if ends > 12 else 14) + 20
+    if data.direction == "TB":
+        width = max(width, room)
+    else:
+        height = max(height, room)
+    return Card(lines, float(round(width)), float(round(height)))
+
+
+def _lines(node: Node, data: GraphData) -> list[Line]:
+    if node.kind == "constant" and not node.name and not node.shape and data.values is not False:
+        return [Line(short(node.value), style="title")]  # just the number: its border says the rest
+    warnings = [
+        Line(f"! {alarm}", style="alarm", part="gradient" if "gradient" in alarm else "value")
+        for alarm in _alarms(node)
+    ]
+    value = [line._replace(part="value") for line in _value(node, data)]
+    gradient = [line._replace(part="gradient") for line in _gradient(node, data)]
+    return [_title(node), *_shape(node), *value, *gradient, *warnings]
+
+
+def line_height(line: Line) -> float:
+    """How much of the card's height a line takes."""
+    return HEAT + 3 if line.cells else LINE + (3 if line.style == "title" else 0)
+
+
+def _title(node: Node) -> Line:
+    """The sign of an operation and its name; of a leaf or a module the name."""
+    if node.kind == "module" or node.operation is None:
+        return Line(node.name or node.operation or node.kind, style="title")
+    return Line(sign(node.operation), node.name or "", style="title")
+
+
+def _shape(node: Node) -> list[Line]:
+    lines = _inside(node) if node.kind == "module" else []
+    if node.settings and node.kind != "module":
+        lines.append(Line(settings_text(node.settings), style="quiet"))
+    if node.shape:
+        shape = "×".join(map(str, node.shape))
+        lines.append(Line(f"{shape} · {node.dtype}", style="quiet"))
+    return lines
+
+
+def _inside(node: Node) -> list[Line]:
+    """What a folded module stands for."""
+    lines = []
+    if node.operation and node.operation not in (node.name or ""):
+        lines.append(node.operation)
+    if node.parameters:
+        lines.append(f"{node.parameters:,} parameters")
+    if node.members:
+        lines.append(f"{len(node.members):,} node{'s' * (len(node.members) != 1)}")
+    counts = [(name, count) for name, count in node.settings.items() if isinstance(count, int)]
+    lines += [f"{sign(name)} {count:,} times" for name, count in counts[:MOST]]
+    return [Line(line, style="quiet") for line in lines]
+
+
+def _value(node: Node, data: GraphData) -> list[Line]:
+    if data.values is False:
+        return []
+    if node.value is None:
+        known = node.kind == "module"
+        return [] if known else [Line("value", "freed" if node.state == "freed" else "not kept",
+                                      "quiet")]  # fmt: skip
+    return _numbers("value", node.value, data)
+
+
+def _gradient(node: Node, data: GraphData) -> list[Line]:
+    if not data.grads or node.kind == "module" and node.gradient is None:
+        return []
+    if node.gradient is None:
+        return [Line("grad", "freed" if node.state == "freed" else node.state, "quiet")]
+    if data.values is False and np.ndim(node.gradient):
+        return []
+    return _numbers("grad", node.gradient, data)
+
+
+def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
+    """A few numbers as they are, more of them as statistics and a strip."""
+    array = np.asarray(value)
+    text = short(array)
+    if not array.ndim or text.startswith("["):
+        return [Line(label, text)]
+    if data.values is True and array.size <= 32:
+        return [Line(label, short(array, digits=3, letters=200))]
+    lines = [Line(label, _range(array))]
+    if array.dtype.kind in "fiu" and array.size:
+        known = statistics(array)
+        if known.min != known.max or known.nan or known.inf:
+            lines.append(Line(cells=tuple(round(v * 8) / 8 for v in strip(array))))
+    return lines
+
+
+def _range(array: Any) -> str:
+    """Statistics with fewer digits than `summary` gives: a card is small."""
+    known = statistics(array)
+    if known.min == known.max or known.nan + known.inf == known.count:
+        return summary(array)
+    text = f"mean {short(known.mean, 2)}, {short(known.min, 2)} to {short(known.max, 2)}"
+    odd = "".join(f", {n} {what}" for n, what in ((known.nan, "nan"), (known.inf, "inf")) if n)
+    return text + odd
+
+
+def _alarms(node: Node) -> list[str]:
+    """What stands out, in brief; not nan and inf of a number, which its line shows already."""
+    found = [a for a in alarms(node) if node.shape or not a.startswith(("nan in", "inf in"))]
+    return [alarm.split(" give ")[0] for alarm in found]
+
+
+def _fitted(line: Line) -> Line:
+    """The line with texts that are not wider than a card may be."""
+    bold, size = line.style in ("title", "alarm"), _size(line)
+    left = shortened(line.left, WIDEST, size, bold)
+    if not line.right:
+        return line._replace(left=left)
+    room = max(60.0, WIDEST - text_width(left, size, bold) - GAP)
+    return line._replace(left=left, right=shortened(line.right, room, TEXT, bold))
+
+
+def _size(line: Line) -> float:
+    return TITLE if line.style == "title" else TEXT
+
+
+def _width(line: Line) -> float:
+    if line.cells:
+        return len(line.cells) * CELL
+    bold = line.style in ("title", "alarm")
+    left = text_width(line.left, _size(line), bold)
+    return left + (GAP + text_width(line.right, TEXT, bold) if line.right else 0)

@@ -1,0 +1,271 @@
+"""Explaining one gradient in words and numbers: every use of a Tensor, and the total.
+
+It reads the recorded graph and changes nothing in it: no `.grad`, no hooks.
+
+May import: engine, errors, flow, naming, uses and the rooms of words.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.drawing.data import Edge
+from autograd.drawing.data import Node as DrawnNode
+from autograd.drawing.differences import check
+from autograd.drawing.explanation import Explanation, Use
+from autograd.drawing.flow import Flow, sweep
+from autograd.drawing.naming import Names, Scopes
+from autograd.drawing.notation import cleaned, terms_of, written_with
+from autograd.drawing.numbers import short
+from autograd.drawing.replay import leading
+from autograd.drawing.symbols import latex, rule
+from autograd.drawing.uses import Step, is_hidden, step_of
+from autograd.engine import Node, locked, topological_order
+from autograd.errors import AutogradError
+
+__all__ = ["explain"]
+
+STEPS = 100_000  # operations between the tensor and the output
+USES = 50  # that are told one by one
+
+
+class _Found(NamedTuple):
+    """A use that hands something back."""
+
+    step: Step
+    number: int
+    upstream: Any
+    flow: Flow
+
+
+def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None) -> Explanation:
+    """Why the gradient of `output` with respect to `tensor` is what it is.
+
+    Tells every use of the tensor: the operation, its rule, upstream × local = contribution; the
+    total; and a check by finite differences, which says in words where it does not agree (a kink).
+
+    Args: output, a Tensor (of one with several elements the sum is explained); tensor, a Tensor
+        that it depends on; names, a dict of Tensors by name (`locals()`); gradient, of the output's
+        shape, to start from instead of ones.
+    Raises TypeError for what is no Tensor, ValueError where the output does not depend on it or
+    more than 100,000 operations lie between, GraphFreedError if the graph is gone.
+
+    >>> from autograd import Tensor
+    >>> w, x = Tensor(2.0, requires_grad=True), Tensor(3.0, requires_grad=True)
+    >>> print(explain(w * x, w, names=locals()))
+    ∂L/∂w = 3
+        at w = 2, where L = 6
+    <BLANKLINE>
+    w is used once, and its gradient is what comes back from there:
+    <BLANKLINE>
+      1. multiply: L = w·x
+         upstream   g = ∂L/∂L = 1
+         rule       ∂(w·x)/∂w = x
+         numbers    g × x = 1 × 3 = 3
+    <BLANKLINE>
+    Check by finite differences, h = 1.2e-05: (L(w+h) - L(w-h)) / 2h = 3. They agree.
+    """
+    names = Names(names)
+    called = _Called(output, tensor, names)
+    _check_kinds(output, tensor)
+    steps = _steps(output, tensor, called)
+    seed = _seed(output, gradient)
+    found, count, total = _back(steps, output, tensor, seed)
+    uses = tuple(called.use(one) for one in found)
+    seen = [one.step.uses[one.number].value for one in found]
+    return Explanation(
+        called.output, called.tensor, locked(np.asarray(output._value)),
+        locked(np.asarray(seen[0] if seen else tensor._value)), uses, count - len(uses),
+        locked(total), check(steps, output, tensor, seed, total),
+        _notes(output, tensor, gradient, steps, seen, called),
+    )  # fmt: skip
+
+
+def _check_kinds(output: Any, tensor: Any) -> None:
+    for what, value in (("the output", output), ("the tensor", tensor)):
+        if not isinstance(value, Node) or is_hidden(value):
+            raise TypeError(
+                f"explain(output, tensor): {what} must be a Tensor, got {type(value).__name__}"
+            )
+
+
+def _steps(output: Any, tensor: Any, called: _Called) -> list[Step]:
+    """All operations between the tensor and the output, oldest first."""
+    if not output._requires_grad:
+        raise ValueError(
+            f"explain: {called.output} requires no gradient, so no operation was recorded behind "
+            "it; make its inputs Tensor(..., requires_grad=True), outside of no_grad()"
+        )
+    nodes = leading(topological_order([output]), tensor)
+    if output is not tensor and output not in nodes[-1:]:
+        if not tensor._requires_grad:
+            cure = "it requires no gradient; make it Tensor(..., requires_grad=True) beforehand"
+        else:
+            cure = "no recorded operation leads from one to the other"
+        raise ValueError(f"explain: {called.output} does not depend on {called.tensor}: {cure}")
+    if len(nodes) > STEPS:
+        raise ValueError(
+            f"explain: {len(nodes):,} operations lie between {called.tensor} and {called.output}, "
+            f"more than {STEPS:,}; explain a later result, or an earlier output"
+        )
+    return [step_of(node) for node in nodes]
+
+
+def _seed(output: Any, gradient: Any) -> Any:
+    value = output._value
+    if gradient is None:
+        return np.ones_like(value)
+    given = np.asarray(getattr(gradient, "data", gradient), value.dtype)
+    if given.shape != value.shape:
+        raise ValueError(
+            f"explain: the gradient has shape {given.shape}, the output {value.shape}; they must "
+            "be the same"
+        )
+    return given
+
+
+def _back(steps: list[Step], output: Any, tensor: Any, seed: Any) -> tuple[list[_Found], int, Any]:
+    """The first uses of the tensor with what they hand back, how many there are, the total."""
+    pending = {output: seed}
+    wanted = {tensor} | {step.node for step in steps}
+    found: deque[_Found] = deque(maxlen=USES)  # met from the last to the first
+    count = 0
+    for step in reversed(steps):
+        g = pending.pop(step.node, None)
+        if g is None:
+            continue
+        here = any(use.source is tensor for use in step.uses)
+        flows = sweep([step], {step.node: g}, local=here)
+        if flows.errors:
+            raise AutogradError(f"explain: {flows.errors[0]}")
+        for number, use in reversed(list(enumerate(step.uses))):
+            flow = flows.flows.get((step.node, number))
+            if flow is None or use.source not in wanted:
+                continue
+            before = pending.get(use.source)
+            pending[use.source] = (
+                flow.contribution if before is None else before + flow.contribution
+            )
+            if use.source is tensor:
+                found.append(_Found(step, number, g, flow))
+                count += 1
+    total = np.asarray(pending.get(tensor, np.zeros_like(tensor._value)))
+    return [*found][::-1], count, total
+
+
+class _Called:
+    """What everything is called in one explanation."""
+
+    def __init__(self, output: Any, tensor: Any, names: Names) -> None:
+        self._names, self._scopes = names, Scopes()
+        self._output, self._tensor = output, tensor
+        self.output = cleaned(self._name(output) or "L")
+        self.tensor = cleaned(self._name(tensor) or "x")
+        if tensor is output:
+            self.tensor = self.output
+        elif self.tensor == self.output:
+            self.output = "the output"
+
+    def _name(self, node: Any) -> str | None:
+        name = getattr(node, "_name", None) if isinstance(node, Node) else None
+        return name if name is not None else self._names.of(node)
+
+    def _in(self, step: Step, use: Any) -> str | None:
+        """The name of a value that a step uses."""
+        if use.source is self._tensor:
+            return self._of_tensor(step)
+        name = self._names.of(use.value) if use.source is None else self._name(use.source)
+        value = use.value if use.source is None else use.source
+        mine = self._scopes.parameter(step.maker._scope, value)
+        if mine is not None and (name is None or mine[0].endswith(f".{name}")):
+            return mine[0]
+        return self._made_of(use.source) if name is None else name
+
+    def _made_of(self, node: Any) -> str | None:
+        """A result without a name, written with its arguments, if that is short: "y·3"."""
+        if node is None or not node._inputs:
+            return None
+        step = step_of(node)
+        known = []
+        for use in step.uses:
+            of = use.value if use.source is None else use.source
+            own = self.tensor if of is self._tensor else self._name(of)
+            if own is None and np.ndim(use.value) == 0 and use.source is None:
+                own = short(use.value)
+            if own is None:
+                return None
+            known.append(cleaned(own))
+        drawn = DrawnNode("", "operation", step.maker._op.name, settings=step.settings)
+        text = written_with(drawn, known)
+        return text if len(text) <= 20 else None
+
+    def _of_tensor(self, step: Step) -> str:
+        """The tensor's own name; of a parameter its name from the outermost module on."""
+        own, mine = (
+            self._name(self._tensor),
+            self._scopes.parameter(step.maker._scope, self._tensor),
+        )
+        if mine is not None and (own is None or mine[0].endswith(f".{own}")):
+            self.tensor = cleaned(mine[0])
+        return self.tensor
+
+    def use(self, found: _Found) -> Use:
+        """One use, told."""
+        step, flow = found.step, found.flow
+        ids: dict[Any, str] = {}
+        inputs = []
+        for use in step.uses:
+            key = id(use.value if use.source is None else use.source)
+            inputs.append(
+                DrawnNode(
+                    ids.setdefault(key, f"n{len(ids)}"),
+                    "constant" if use.source is None else "input",
+                    name=self._in(step, use), shape=np.shape(use.value), value=use.value,
+                )
+            )  # fmt: skip
+        mine = self.output if step.node is self._output else self._name(step.node)
+        node, operation = step.node, step.maker._op
+        drawn = DrawnNode(
+            "y", "operation", operation.name, None, np.shape(node._value), value=node._value,
+            gradient=found.upstream, settings=step.settings, formula=operation.formula,
+        )  # fmt: skip
+        used = step.uses[found.number]
+        source = inputs[found.number].id
+        edge = Edge(source, "y", used.position, used.slot, *flow)
+        said = rule(drawn, edge, inputs, self.output)
+        expression = terms_of(drawn, edge, inputs).expression
+        return Use(
+            operation.name, cleaned(mine) if mine else expression, expression,
+            ".".join(self._scopes.path(step.maker._scope)), said.symbols, said.numbers,
+            latex(drawn, edge, inputs, self.output), locked(np.asarray(found.upstream)),
+            flow.local, locked(flow.contribution), flow.summed,
+        )  # fmt: skip
+
+
+def _notes(
+    output: Any, tensor: Any, gradient: Any, steps: list[Step], seen: list[Any], called: _Called
+) -> tuple[str, ...]:
+    notes = []
+    if gradient is not None:
+        notes.append("the gradient that was given is where it starts, instead of ones")
+    elif output._value.size != 1:
+        notes.append(
+            f"{called.output} has shape {output._value.shape}: what is explained is the gradient "
+            "of the sum of its elements"
+        )
+    if any(value is not tensor._value and _differ(value, tensor._value) for value in seen):
+        notes.append(
+            f"{called.tensor} was given new values after it was used; the graph, and this "
+            "explanation, know those that it had then"
+        )
+    nodes = [tensor, *(step.node for step in steps)]
+    if any(node._hooks is not None and node._hooks.functions for node in nodes):
+        notes.append("hooks were not run: the gradients are those without them")
+    return tuple(notes)
+
+
+def _differ(seen: Any, now: Any) -> bool:
+    return not np.array_equal(seen, now, equal_nan=True)

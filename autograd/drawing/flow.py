@@ -1,0 +1,161 @@
+"""The gradients that a drawing shows: a reverse sweep of its own that keeps all it sees.
+
+It is the engine's sweep, but it remembers the gradient of every value and what flows along every
+edge. It runs no hooks, reads and writes no `.grad`, and where a part of the graph is freed it says
+which gradients cannot be known.
+
+May import: engine, uses.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.drawing.uses import Step, Use, is_hidden
+from autograd.engine import Deferred, fitted
+
+__all__: list[str] = []
+
+LOCAL = 4096  # elements; of larger arrays no local derivatives are kept
+
+
+class Flow(NamedTuple):
+    """What flows back along one use."""
+
+    contribution: Any
+    local: Any = None
+    summed: tuple[int, ...] = ()
+
+
+class Gradients:
+    """All gradients of (the sum of) the outputs: of each value, and along each use.
+
+    `unknown` are the values to whose gradient a rule that raised would have added; `freed` says
+    that from some place on the graph is gone, so that nothing older has a known gradient.
+    """
+
+    def __init__(self, seeds: dict[Any, Any]) -> None:
+        self.of: dict[Any, Any] = dict(seeds)
+        self.flows: dict[tuple[Any, int], Flow] = {}  # by (result, number of the use)
+        self.unknown: set[Any] = set()
+        self.freed = False
+        self.errors: list[str] = []
+
+    def gradient(self, node: Any) -> Any:
+        """The complete gradient with respect to a value, or None."""
+        return None if node in self.unknown else self.of.get(node)
+
+    def state(self, node: Any) -> str:
+        """ "computed", "freed" or "not computed"."""
+        if self.gradient(node) is not None:
+            return "computed"
+        return "freed" if self.freed else "not computed"
+
+
+def sweep(steps: list[Step], seeds: dict[Any, Any], local: bool = True) -> Gradients:
+    """Carry the seeds back through the steps (oldest first), and keep what is seen."""
+    found = Gradients(seeds)
+    known = set()
+    with np.errstate(all="ignore"):  # 0/0 at a kink is no news
+        for step in reversed(steps):
+            known.add(step.node)
+            if step.freed:  # what it was made of is gone, and may be anything older
+                found.freed = True
+                break
+            _back(step, found, local)
+    if found.freed:
+        found.unknown |= {node for node in found.of if node not in known}
+    return found
+
+
+def _back(step: Step, found: Gradients, local: bool) -> None:
+    g = found.gradient(step.node)
+    flows = None
+    if g is not None:
+        try:
+            flows = _flows(step, g, local)
+        except Exception as error:  # a drawing shows what it can; the engine's sweep will tell
+            name = step.maker._op.name
+            found.errors.append(f"the rule of {name} raised {type(error).__name__}: {error}")
+    for number, use in enumerate(step.uses):
+        if use.source is None:
+            continue
+        if flows is None:
+            found.unknown.add(use.source)
+        elif (flow := flows[number]) is not None:
+            found.flows[step.node, number] = flow
+            before = found.of.get(use.source)
+            new = flow.contribution
+            found.of[use.source] = new if before is None else before + new
+
+
+def _flows(step: Step, g: Any, local: bool) -> list[Flow | None]:
+    """What flows along each use of a step; None for constants."""
+    returned: dict[int, Any] = {}  # a rule is asked once, also for many members of a list
+    flows: list[Flow | None] = []
+    for use in step.uses:
+        if use.source is None:
+            flows.append(None)
+            continue
+        if use.position not in returned:
+            returned[use.position] = _asked(step, use.position, _incoming(step, g))
+        raw = returned[use.position]
+        if use.member is not None:
+            raw = raw[use.member]
+        derivative = _local(step, use) if local else None
+        contribution = np.asarray(fitted(raw, use.source, step.maker))
+        flows.append(Flow(contribution, derivative, _summed(raw, use.source)))
+    return flows
+
+
+def _asked(step: Step, position: int, g: Any) -> Any:
+    """What the rule of an argument returns, in full."""
+    maker = step.maker
+    rule, parent = maker._op.rules[position], maker._inputs[position]
+    new = rule(g, maker._value, *maker._args, **(maker._kwargs or {}))
+    if new.__class__ is Deferred:
+        new = new.total()
+    return fitted(new, parent, maker) if is_hidden(parent) else new
+
+
+def _incoming(step: Step, g: Any) -> Any:
+    """The gradient in the form that the rules take: for one of several results a tuple."""
+    if step.maker is step.node:
+        return g
+    index = step.node._args[1]
+    return tuple(
+        g if i == index else np.zeros_like(value) for i, value in enumerate(step.maker._value)
+    )
+
+
+def _summed(raw: Any, source: Any) -> tuple[int, ...]:
+    """The axes that broadcasting had stretched: over them the rule's answer is summed."""
+    given, shape = np.shape(raw), source._value.shape
+    extra = len(given) - len(shape)
+    return tuple(
+        axis
+        for axis, n in enumerate(given)
+        if axis < extra or (extra >= 0 and shape[axis - extra] == 1 and n != 1)
+    )
+
+
+def _local(step: Step, use: Use) -> Any:
+    """The derivative of the result by one argument, where that is one number an element."""
+    y = step.node._value
+    numbers = y.size == 1 == use.source._value.size
+    if use.member is not None or y.size > LOCAL or not (numbers or _elementwise(step, use)):
+        return None
+    new = _asked(step, use.position, _incoming(step, np.ones_like(y)))
+    if np.size(new) != y.size:
+        return None
+    return np.array(np.reshape(new, y.shape), y.dtype)
+
+
+def _elementwise(step: Step, use: Use) -> bool:
+    operation = step.maker._op
+    if isinstance(operation.forward, np.ufunc):
+        return operation.forward.signature is None and step.maker is step.node
+    rule = operation.rules[use.position]
+    return getattr(rule, "__module__", None) == "autograd.ops.elementwise"

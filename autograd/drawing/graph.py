@@ -1,0 +1,217 @@
+"""Graph, what `record` and `draw` return: the data of a drawing, which writes itself.
+
+May import: drawing: data, recorder, folding, writers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd.drawing.data import Edge, GraphData, Group, Node
+from autograd.drawing.folding import fitting, fold
+from autograd.drawing.recorder import record_data
+from autograd.drawing.writers.dot import dot
+from autograd.drawing.writers.files import save
+from autograd.drawing.writers.html import html
+from autograd.drawing.writers.mermaid import mermaid
+from autograd.drawing.writers.svg import svg
+from autograd.drawing.writers.text import text
+
+__all__ = ["Graph", "draw", "record"]
+
+DIRECTIONS = ("LR", "TB")
+VALUES = ("auto", True, False)
+
+
+class Graph:
+    """A recorded computation: plain nodes and edges, which write themselves in many forms.
+
+    Made by `record` and `draw`. In a notebook it shows itself as a picture; `print` shows a tree.
+
+    >>> from autograd import Tensor, draw
+    >>> x = Tensor(3.0, requires_grad=True, name="x")
+    >>> graph = draw(x * x + 2 * x)
+    >>> graph
+    Graph(5 nodes, 6 edges; output ())
+    >>> [(node.id, node.kind, node.operation) for node in graph.nodes[:2]]
+    [('n0', 'input', None), ('n1', 'operation', 'multiply')]
+    >>> [float(edge.contribution) for edge in graph.edges[:2]]      # the two uses in x * x
+    [3.0, 3.0]
+    """
+
+    def __init__(self, data: GraphData, full: GraphData | None = None) -> None:
+        self.data = data
+        self._full = data if full is None else full
+
+    # ---- what it holds ------------------------------------------------------------------------
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The values in the order of the forward pass, each after those that it is made of."""
+        return self.data.nodes
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """Every use of a value by an operation: two for `a * a`."""
+        return self.data.edges
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The modules that are open, with the ids of the nodes inside."""
+        return self.data.groups
+
+    @property
+    def direction(self) -> str:
+        """ "LR", left to right, or "TB", top to bottom."""
+        return self.data.direction
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know: what was folded or left out, and why."""
+        return self.data.notes
+
+    def fold(self, depth: int | None) -> Graph:
+        """The graph with modules as boxes: 0 for the outermost, 1 for their children, and so on;
+        None opens everything."""
+        depth = _depth(depth, "fold")
+        return Graph(self._full if depth is None else fold(self._full, depth), self._full)
+
+    # ---- writers ------------------------------------------------------------------------------
+
+    def to_text(self) -> str:
+        """A tree for terminals, from the output down to the leaves."""
+        return text(self.data)
+
+    def to_mermaid(self) -> str:
+        """A flowchart in Mermaid's language, which GitHub and many editors draw."""
+        return mermaid(self.data)
+
+    def to_dot(self) -> str:
+        """The graph in DOT, the language of Graphviz."""
+        return dot(self.data)
+
+    def to_svg(self, layout: str = "auto") -> str:
+        """A picture; layout "dot" places the nodes by Graphviz, "own" by our own, "auto" by
+        Graphviz where it is installed."""
+        return svg(self.data, layout=layout)
+
+    def to_html(self) -> str:
+        """One page, without network, that steps through the forward and the backward pass."""
+        return html(self.data, None if self._full is self.data else self._full)
+
+    def save(self, path: Any) -> Any:
+        """Write a file in the form that its suffix names: .txt .mmd .dot .svg .html .png .pdf; the
+        last two need Graphviz. Returns the path."""
+        return save(self, path)
+
+    def __repr__(self) -> str:
+        ends = _outputs(self.data)
+        shapes = ", ".join(str(node.shape) for node in ends[:3]) + ", ..." * (len(ends) > 3)
+        return (
+            f"Graph({_counted(len(self.nodes), 'node')}, {_counted(len(self.edges), 'edge')}; "
+            f"output{'s' * (len(ends) > 1)} {shapes})"
+        )
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {
+            "image/svg+xml": self.to_svg(),
+            "text/vnd.mermaid": self.to_mermaid(),
+            "text/plain": self.to_text(),
+        }
+
+
+def _outputs(data: GraphData) -> list[Node]:
+    """What was asked for: the outputs, or what is used by nothing."""
+    used = {edge.source for edge in data.edges}
+    return [node for node in data.nodes if node.kind == "output" or node.id not in used]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+# ---- making one -------------------------------------------------------------------------------
+
+
+def record(output: Any, *, names: Any = None, gradient: Any = None) -> Graph:
+    """The whole graph behind an output as plain data, with all values and gradients.
+
+    Args: output, a Tensor or a list of them; names, a dict of Tensors by name (`locals()`);
+        gradient, of the output's shape, to start from instead of ones.
+    Returns a Graph of every value and every use; no Tensor is changed, no `.grad` touched.
+    Raises TypeError for what is no Tensor, ValueError for a graph too large to be written down.
+
+    >>> from autograd import Tensor
+    >>> a = Tensor(2.0, requires_grad=True)
+    >>> graph = record(a * a, names={"a": a})
+    >>> [(node.id, node.name, float(node.gradient)) for node in graph.nodes]
+    [('n0', 'a', 4.0), ('n1', None, 1.0)]
+    """
+    return Graph(record_data(output, names, gradient=gradient))
+
+
+def draw(
+    output: Any,
+    *,
+    names: Any = None,
+    grads: bool = True,
+    values: str | bool = "auto",
+    direction: str = "LR",
+    depth: int | None = None,
+    max_nodes: int = 300,
+    gradient: Any = None,
+) -> Graph:
+    """A drawing of the graph behind an output, with the gradients of (the sum of) the output.
+
+    Args: output, a Tensor or a list of them; names, a dict of Tensors by name (`locals()`), or a
+        module; grads, whether gradients are shown; values, True for numbers, False for shapes only,
+        "auto" for what fits; direction, "LR" or "TB"; depth, to fold modules (see `Graph.fold`);
+        max_nodes, above which modules are folded, and then the far end summed up; gradient, of the
+        output's shape, to start from instead of ones.
+    Returns a Graph; nothing is changed, no `.grad` touched.
+
+    >>> from autograd import Tensor
+    >>> x, y = Tensor(3.0, requires_grad=True), Tensor(2.0, requires_grad=True)
+    >>> draw((x * y) ** 2, names=locals()).nodes[0].name
+    'x'
+    """
+    _checked(direction, values, max_nodes)
+    depth = _depth(depth, "draw")
+    full = record_data(output, names, grads, gradient=gradient, digest=True, caller="draw")
+    full = full._replace(direction=direction, values=values)
+    return Graph(fitting(full, max_nodes, depth), full)
+
+
+def _checked(direction: Any, values: Any, max_nodes: Any) -> None:
+    if direction not in DIRECTIONS:
+        raise ValueError(
+            f"draw: direction is 'LR' (left to right) or 'TB' (top to bottom), got {direction!r}"
+        )
+    if not isinstance(values, (bool, str)) or values not in VALUES:
+        raise ValueError(
+            f"draw: values is 'auto', True (numbers) or False (shapes only), got {values!r}"
+        )
+    if not _is_int(max_nodes):
+        raise TypeError(f"draw: max_nodes is an int, got {type(max_nodes).__name__}")
+    if max_nodes < 1:
+        raise ValueError(f"draw: max_nodes is at least 1, got {max_nodes}")
+
+
+def _depth(depth: Any, caller: str) -> int | None:
+    if depth is None:
+        return None
+    cure = "0 for the outermost modules as boxes, 1 for their children, None to open all"
+    if not _is_int(depth):
+        raise TypeError(f"{caller}: depth is an int, got {type(depth).__name__}; {cure}")
+    if depth < 0:
+        raise ValueError(f"{caller}: depth is at least 0, got {depth}; {cure}")
+    return int(depth)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -1,0 +1,46 @@
+"""Layouts: where the nodes, edges and frames of a drawing stand.
+
+`place` takes Graphviz's `dot` where it is there and our own layout where it is not; both answer
+with the same `Placement`, and one writer draws both.
+
+May import: drawing.data, layout.*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from autograd.drawing.data import GraphData
+from autograd.drawing.layout import dot, layered
+from autograd.drawing.layout.geometry import Placement
+
+__all__: list[str] = ["LAYOUTS", "place"]
+
+LAYOUTS = ("auto", "own", "dot")
+
+
+def place(
+    data: GraphData,
+    sizes: Mapping[str, tuple[float, float]],
+    labels: Mapping[int, tuple[float, float]] | None = None,
+    titles: Sequence[float] = (),
+    layout: str = "auto",
+) -> Placement:
+    """Place the nodes, whose sizes are given by id, in pixels.
+
+    `labels` are the sizes of texts at the ends of edges, by the edge's index, `titles` the widths
+    of the groups' titles. `layout`: "own" (the same places on every machine), "dot" (Graphviz), or
+    "auto" (Graphviz where it is installed). Where `dot` fails, ours answers, with a note.
+    Raises ValueError for another layout.
+    """
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout must be one of {', '.join(map(repr, LAYOUTS))}, got {layout!r}")
+    labels = labels or {}
+    titles = titles or [0.0] * len(data.groups)
+    notes: tuple[str, ...] = ()
+    if layout != "own":
+        placement, why = dot.place(data, sizes, labels)
+        if placement is not None:
+            return placement
+        notes = (f"own layout: {why}",) if layout == "dot" else ()
+    return layered.place(data, sizes, labels, titles)._replace(notes=notes)

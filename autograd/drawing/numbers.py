@@ -1,0 +1,164 @@
+"""What is said of a value in a few characters: numbers, statistics, heat strips, alarms.
+
+Nothing is drawn here; every writer takes its texts of numbers from here, so that a value reads
+the same in all of them. Arrays are whatever a node holds: arrays, NumPy scalars, Python numbers.
+
+May import: drawing.data.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.drawing.data import Node
+
+__all__: list[str] = []
+
+_PLAIN = 1e6  # numbers below are written without an exponent
+
+
+def short(value: Any, digits: int = 4, letters: int = 28) -> str:
+    """One number, or a small array, in a few characters; of a larger array its shape.
+
+    `digits` is how many significant digits a number keeps, `letters` how many characters an array
+    may take.
+
+    >>> short(2.5), short(-0.000012), short(1 / 3), short(float("nan"))
+    ('2.5', '-1.2e-05', '0.3333', 'nan')
+    >>> short([1.0, -2.0, 3.0]), short(np.zeros((32, 10)))
+    ('[1, -2, 3]', '(32, 10)')
+    """
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return _number(array.item(), digits)
+    if 0 < array.size <= letters // 2:
+        text = _nested(array.tolist(), digits)
+        if len(text) <= letters:
+            return text
+    return str(array.shape)
+
+
+def _number(value: Any, digits: int) -> str:
+    if not isinstance(value, float):
+        text = str(value)  # True, 7, and whatever else an array may hold
+        if not isinstance(value, int) or len(text) <= 9:
+            return text
+        value = float(value)
+    if math.isfinite(value) and 1 <= abs(value) < _PLAIN:  # 12345.6 is 12346, not 1.235e+04
+        digits = max(digits, len(str(int(abs(value)))))
+    text = f"{value:.{digits}g}"
+    return "0" if text == "-0" else text
+
+
+def _nested(entries: Any, digits: int) -> str:
+    """Nested lists as text; as deep as an array has axes, 64 at most."""
+    if not isinstance(entries, list):
+        return _number(entries, digits)
+    return f"[{', '.join(_nested(entry, digits) for entry in entries)}]"
+
+
+class Statistics(NamedTuple):
+    """What is known of an array: of its finite entries the first four, nan if there are none."""
+
+    min: float
+    mean: float
+    max: float
+    std: float
+    zeros: int
+    nan: int
+    inf: int
+    count: int  # type: ignore[assignment]  # (hides the tuple's method, which nobody needs)
+
+
+def statistics(array: Any) -> Statistics:
+    """Least, mean and greatest finite entry, their spread, and counts; never a warning.
+
+    >>> statistics([0.0, 4.0, np.inf, np.nan])
+    Statistics(min=0.0, mean=2.0, max=4.0, std=2.0, zeros=1, nan=1, inf=1, count=4)
+    """
+    flat = np.asarray(array).ravel().astype(np.float64)  # float16 would overflow in the sum
+    finite = flat[np.isfinite(flat)]
+    nan = int(np.isnan(flat).sum())
+    counts = (int((flat == 0).sum()), nan, flat.size - finite.size - nan, flat.size)
+    if not finite.size:
+        return Statistics(math.nan, math.nan, math.nan, math.nan, *counts)
+    low, high = float(finite.min()), float(finite.max())
+    with np.errstate(all="ignore"):
+        mean, std = float(finite.mean()), float(finite.std())
+    return Statistics(low, min(max(mean, low), high), high, std, *counts)
+
+
+def summary(array: Any, digits: int = 4) -> str:
+    """A line about an array.
+
+    >>> summary([-3.0, 0.5, 2.5]), summary(np.ones(9)), summary([0.0, np.nan, 1.0])
+    ('mean 0, -3 to 2.5', 'all 1', 'mean 0.5, 0 to 1, 1 nan')
+    """
+    known = statistics(array)
+    if not known.count:
+        return "empty"
+    parts = []
+    if known.nan + known.inf < known.count:
+        mean, least, most = (short(n, digits) for n in (known.mean, known.min, known.max))
+        same = known.min == known.max
+        parts.append(f"all {least}" if same else f"mean {mean}, {least} to {most}")
+    parts += [
+        f"{count} {what}" for count, what in ((known.nan, "nan"), (known.inf, "inf")) if count
+    ]
+    return ", ".join(parts)
+
+
+def strip(array: Any, cells: int = 16) -> list[float]:
+    """The array as a row of at most `cells` numbers from -1 to 1, for a strip of colours.
+
+    An array with more entries is cut into `cells` runs, and each shows its entry of the largest
+    magnitude, so that nothing that stands out is lost; nan stays, an infinity is ±1.
+
+    >>> strip([1.0, -2.0, 0.0]), strip([1.0, 3.0, 0.0, -6.0], cells=2)
+    ([0.5, -1.0, 0.0], [0.5, -1.0])
+    """
+    flat = np.asarray(array).ravel().astype(np.float64)
+    runs = np.array_split(flat, cells) if flat.size > cells else list(flat.reshape(-1, 1))
+    # argmax takes a nan for the largest: a run that has one shows it.
+    values = np.array([run[np.argmax(np.absolute(run))] for run in runs])
+    finite = np.absolute(values[np.isfinite(values)])
+    largest = finite.max(initial=0.0) or 1.0
+    return [float(entry) for entry in np.clip(values, -largest, largest) / largest]
+
+
+def alarms(node: Node) -> tuple[str, ...]:
+    """What should stand out in a node: nan, inf, units that are dead, a gradient that vanished.
+
+    A unit is dead where relu gives 0 for every row of a batch: no gradient reaches its weights.
+
+    >>> alarms(Node("n0", "input", value=np.array([1.0, np.nan]), shape=(2,)))
+    ('nan in the value',)
+    """
+    found = _not_finite(node.value, "value") + _not_finite(node.gradient, "gradient")
+    found += _dead(node)
+    if node.state == "computed" and node.gradient is not None:
+        gradient = np.asarray(node.gradient)
+        if gradient.size > 1 and not gradient.any():
+            found.append("gradient is all zero")
+    return tuple(found)
+
+
+def _not_finite(value: Any, what: str) -> list[str]:
+    if value is None or np.asarray(value).dtype.kind not in "fc":
+        return []
+    array = np.asarray(value)
+    tests = (("nan", np.isnan), ("inf", np.isinf))
+    return [f"{name} in the {what}" for name, test in tests if test(array).any()]
+
+
+def _dead(node: Node) -> list[str]:
+    if node.operation != "relu" or node.value is None:
+        return []
+    value = np.asarray(node.value)
+    if value.ndim != 2 or len(value) < 2 or not value.size:  # one row alone proves nothing
+        return []
+    dead = int((value == 0).all(axis=0).sum())
+    return [f"dead: {dead} of {value.shape[1]} units give 0 for every row"] if dead else []

@@ -1,0 +1,321 @@
+"""From an output to plain data: every value behind it, every use, and all gradients.
+
+`record_data` walks the recorded graph and changes nothing in it. What a drawing needs beyond that
+is in the rooms below: who uses what (`uses`), what flows back (`flow`), who is called what
+(`naming`), and, for graphs too large to be written down in full, `digest`.
+
+May import: engine, data, uses, flow, naming, digest, calls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd.drawing.calls import grouped
+from autograd.drawing.data import Edge, GraphData
+from autograd.drawing.data import Node as DrawnNode
+from autograd.drawing.digest import Box, Digest
+from autograd.drawing.flow import Flow, Gradients, sweep
+from autograd.drawing.naming import Names, Path, Scopes
+from autograd.drawing.uses import Step, Use, is_hidden, reachable, step_of
+from autograd.engine import Node, locked
+
+__all__: list[str] = []
+
+STEPS = 20_000  # operations; of larger graphs only those nearest to the output are drawn one by one
+TAIL = 500  # so many of them
+BYTES = 1 << 30  # of all contributions together; above, no gradients are kept
+LOCALS = 2_000  # operations; in larger graphs no local derivatives are kept
+
+
+def record_data(
+    output: Any,
+    names: Any = None,
+    grads: bool = True,
+    *,
+    gradient: Any = None,
+    digest: bool = False,
+    caller: str = "record",
+) -> GraphData:
+    """The graph behind an output (or several) as plain data, with the gradients of its sum.
+
+    Args: names, a dict of Tensors and arrays by name; grads, False to leave gradients out;
+        gradient, of the output's shape, to start from instead of ones; digest, True to sum up what
+        is too large to be written down, instead of refusing.
+    Raises TypeError for an output that is no Tensor, ValueError for a graph that is too large.
+    """
+    outputs = checked_outputs(output, caller)
+    order = [node for node in reachable(outputs) if not is_hidden(node)]
+    scopes, rest = Scopes(), None
+    if len(order) > STEPS:
+        if not digest:
+            raise ValueError(
+                f"{caller}: the graph has {len(order):,} operations, more than {STEPS:,}; "
+                "draw(output) sums up a graph of any size"
+            )
+        rest, order = Digest(order[:-TAIL], order[-TAIL:], scopes), order[-TAIL:]
+    steps = [step_of(node) for node in order]
+    recording = _Recording(outputs, steps, Names(names), scopes, rest)
+    recording.sweep(grads, _seeds(outputs, gradient, caller), gradient is not None)
+    return recording.data(grads)
+
+
+def checked_outputs(output: Any, caller: str) -> list[Any]:
+    """The outputs as a list of different Tensors."""
+    outputs = list(output) if isinstance(output, (list, tuple)) else [output]
+    for one in outputs:
+        if not isinstance(one, Node):
+            cure = "; call .sum() and the like on Tensors, not on arrays" * isinstance(
+                one, (np.ndarray, np.generic, float, int)
+            )
+            raise TypeError(
+                f"{caller} needs the Tensor that was computed, or a list of Tensors, got "
+                f"{type(one).__name__}{cure}"
+            )
+    if not outputs:
+        raise ValueError(f"{caller}: an empty list has no graph; give a Tensor or several")
+    return list(dict.fromkeys(outputs))
+
+
+def _seeds(outputs: list[Any], gradient: Any, caller: str) -> dict[Any, Any]:
+    """The gradient to start from, of each output that has one: ones, or what is given."""
+    if gradient is not None and len(outputs) > 1:
+        raise ValueError(f"{caller}: gradient= is for one output, got {len(outputs)} outputs")
+    seeds = {}
+    for output in outputs:
+        value = output._value
+        if gradient is not None:
+            seeds[output] = _given(gradient, value, caller)
+        elif output._requires_grad:
+            seeds[output] = np.ones_like(value)
+    return {output: seed for output, seed in seeds.items() if output._requires_grad}
+
+
+def _given(gradient: Any, value: Any, caller: str) -> Any:
+    given = np.asarray(gradient._value if isinstance(gradient, Node) else gradient)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"{caller}: the gradient must be real numbers, got dtype {given.dtype}")
+    if given.shape != value.shape:
+        raise ValueError(
+            f"{caller}: the gradient has shape {given.shape}, the output {value.shape}; they must "
+            "be the same"
+        )
+    return given.astype(value.dtype)
+
+
+class _Recording:
+    """The making of one GraphData."""
+
+    def __init__(
+        self, outputs: list[Any], steps: list[Step], names: Names, scopes: Scopes,
+        rest: Digest | None,
+    ) -> None:  # fmt: skip
+        self.outputs, self.steps, self.names = dict.fromkeys(outputs), steps, names
+        self.scopes, self.rest = scopes, rest
+        self.found: Gradients | None = None
+        self.nodes: list[DrawnNode] = []
+        self.edges: list[Edge] = []
+        self.ids: dict[Any, str] = {}
+        self.notes: list[str] = []
+
+    # ---- gradients ----------------------------------------------------------------------------
+
+    def sweep(self, grads: bool, seeds: dict[Any, Any], given: bool) -> None:
+        if not grads or not seeds:
+            return
+        uses = [use for step in self.steps for use in step.uses if use.source is not None]
+        needed = sum(use.source._value.nbytes for use in uses if not is_hidden(use.source))
+        if needed > BYTES:
+            self.notes.append(
+                f"gradients are not computed: to keep them all would take {needed / 1e9:.1f} GB"
+            )
+            return
+        self.found = sweep(self.steps, seeds, local=len(self.steps) <= LOCALS)
+        if self.rest is not None:  # what older operations use gets more than is seen here
+            self.found.unknown |= self.rest.leaves
+        self._notes(uses, given)
+
+    def _notes(self, uses: list[Use], given: bool) -> None:
+        found, outputs = self.found, list(self.outputs)
+        assert found is not None
+        self.notes += found.errors
+        if len(outputs) > 1:
+            self.notes.append("the gradients are those of the sum of all outputs")
+        elif given:
+            self.notes.append(
+                "the gradients are those of the sum of the output's elements, each times its "
+                "element of the gradient given"
+            )
+        elif outputs[0]._value.size != 1:
+            self.notes.append(
+                f"the output has shape {outputs[0]._value.shape}: the gradients are those of the "
+                "sum of its elements"
+            )
+        if found.freed:
+            self.notes.append(
+                "a part of the graph was freed by backward(retain_graph=False): what was behind it "
+                "cannot be drawn, and gradients to which it would have added are not known"
+            )
+        nodes = [step.node for step in self.steps] + [use.source for use in uses]
+        if any(node._hooks is not None and node._hooks.functions for node in nodes):
+            self.notes.append("hooks were not run: the gradients are those without them")
+
+    # ---- nodes --------------------------------------------------------------------------------
+
+    def data(self, grads: bool) -> GraphData:
+        """All nodes in forward order, each leaf right before its first use."""
+        if self.rest is not None:
+            self._add_rest(self.rest)
+        for step in self.steps:
+            for use in step.uses:
+                if (key := self._key(step, use)) not in self.ids:
+                    self._leaf(key, step, use)
+            self._result(step)
+            self._edges(step)
+        for output in self.outputs:
+            if output not in self.ids:  # nothing was recorded behind it
+                self._bare(output)
+        nodes, groups = grouped(self.nodes, self.edges, self.scopes.classes)
+        return GraphData(nodes, tuple(self.edges), groups, grads=grads, notes=tuple(self.notes))
+
+    def _key(self, step: Step, use: Use) -> Any:
+        """What makes two uses uses of the same value: the Tensor, or the array; two equal Python
+        numbers are two constants."""
+        if use.source is not None:
+            return use.source
+        if isinstance(use.value, (np.ndarray, np.generic)):
+            return id(use.value)
+        return step.node, use.position, use.member
+
+    def _next(self, key: Any) -> str:
+        self.ids[key] = f"n{len(self.nodes)}"
+        return self.ids[key]
+
+    def _leaf(self, key: Any, step: Step, use: Use) -> None:
+        source = use.source
+        if source is None:
+            self._constant(key, step, use)
+            return
+        mine = self.scopes.parameter(step.maker._scope, source)
+        kind, name = "input", self._name(source)
+        scope: Path = ()
+        if mine is not None:
+            own = getattr(source, "_name", None)
+            short = own is None or mine[0].endswith(f".{own}")  # a layer's own name for it
+            kind, name, scope = "parameter", mine[0] if short else own, mine[1]
+        self._node(key, kind, use.value, source, name=name, scope=scope)
+
+    def _constant(self, key: Any, step: Step, use: Use) -> None:
+        """A value without a gradient. It lies inside of a module if it is the module's own, a plain
+        number, or stands beside something computed; the data that come to the weights from
+        outside do not."""
+        mine = self.scopes.parameter(step.maker._scope, use.value)
+        scope = self._path(step)
+        name = self.names.of(use.value) or self.names.of_copy(use.value)
+        if mine is not None:
+            name, scope = name or mine[0], mine[1]
+        elif np.ndim(use.value) and (name is not None or not self._computed(step)):
+            scope = ()
+        self._node(key, "constant", use.value, None, name=name, scope=scope)
+
+    def _computed(self, step: Step) -> bool:
+        """Whether another argument of the step is something else than a parameter."""
+        return any(
+            use.source is not None
+            and self.scopes.parameter(step.maker._scope, use.source) is None
+            for use in step.uses
+        )  # fmt: skip
+
+    def _result(self, step: Step) -> None:
+        node, operation = step.node, step.maker._op
+        self._node(
+            node,
+            "output" if node in self.outputs else "operation",
+            node._value,
+            node,
+            operation=operation.name,
+            name=self._name(node),
+            scope=self._path(step),
+            settings=step.settings,
+            formula=operation.formula,
+            freed=step.freed,
+        )
+
+    def _bare(self, output: Any) -> None:
+        """An output that nothing was recorded behind: a leaf, or the result of constants."""
+        made = output._op.name if output._op is not None else None
+        kind = "input" if output._requires_grad else "constant" if made is None else "output"
+        if not output._requires_grad:
+            self.notes.append("the output requires no gradient, so nothing was recorded behind it")
+        source = output if output._requires_grad else None
+        self._node(output, kind, output._value, source, operation=made, name=self._name(output))
+
+    def _node(
+        self, key: Any, kind: str, value: Any, source: Any, freed: bool = False, **more: Any
+    ) -> None:
+        value = plain(value)
+        gradient, state = None, "constant"
+        if source is not None:
+            state = "freed" if freed else "not computed"
+            if self.found is not None:
+                gradient = self.found.gradient(source)
+                state = state if freed else self.found.state(source)
+        self.nodes.append(
+            DrawnNode(
+                self._next(key), kind, shape=value.shape, dtype=str(value.dtype), value=value,
+                gradient=None if gradient is None else plain(gradient), state=state, **more,
+            )
+        )  # fmt: skip
+
+    def _edges(self, step: Step) -> None:
+        for number, use in enumerate(step.uses):
+            flow = self.found.flows.get((step.node, number)) if self.found else None
+            flow = Flow(None) if flow is None else flow
+            self.edges.append(
+                Edge(
+                    self.ids[self._key(step, use)], self.ids[step.node], use.position, use.slot,
+                    None if flow.contribution is None else plain(flow.contribution),
+                    None if flow.local is None else plain(flow.local),
+                    flow.summed,
+                )
+            )  # fmt: skip
+
+    def _name(self, node: Any) -> str | None:
+        name = getattr(node, "_name", None)
+        return name if name is not None else self.names.of(node)
+
+    def _path(self, step: Step) -> Path:
+        return self.scopes.path(step.maker._scope)
+
+    def _add_rest(self, rest: Digest) -> None:
+        """The boxes that stand for all that is too far from the output, and their inputs."""
+        self.notes += rest.notes
+        for leaf in rest.inputs:
+            self._node(leaf, "input", leaf._value, leaf, name=self._name(leaf))
+        boxes = [self._box(box) for box in rest.boxes]
+        for leaf, counts in rest.inputs.items():
+            for box, count in counts.items():
+                self.edges.append(Edge(self.ids[leaf], boxes[box], members=count))
+        for (source, target), count in rest.between.items():
+            self.edges.append(Edge(boxes[source], boxes[target], members=count))
+        self.ids.update((node, boxes[box]) for node, box in rest.box_of.items())
+
+    def _box(self, box: Box) -> str:
+        name, value = f"n{len(self.nodes)}", box.last._value
+        self.nodes.append(
+            DrawnNode(
+                name, "module", self.scopes.classes.get(box.path), box.name, value.shape,
+                str(value.dtype), scope=box.path[:-1], settings=box.counts,
+                parameters=box.parameters,
+            )
+        )  # fmt: skip
+        return name
+
+
+def plain(value: Any) -> Any:
+    """The values as an array that cannot be written through."""
+    if value.__class__ is not np.ndarray:
+        value = np.asarray(getattr(value, "_value", value))
+    return locked(value)

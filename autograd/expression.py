@@ -1,0 +1,304 @@
+"""Expressions as text: read with `ast` against a list of what is allowed, and computed by it.
+
+Nothing is ever evaluated as Python: the tree that `ast` makes of the text is walked here, and each
+of its parts is an operator, a function or a name of the tables below, or an error that says where.
+All numbers are floats, and everything is small, so that no expression takes long or much memory.
+
+May import: the public names of autograd.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+import autograd
+from autograd import Tensor
+
+__all__: list[str] = []
+
+MOST_LETTERS = 2_000  # of an expression
+MOST_VALUE_LETTERS = 40_000  # of a value
+MOST_NUMBERS = 3_000  # of an array: two of them make at most 9 million, as outer(x, y) does
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: getattr(np, name)
+    for name in (
+        "abs", "absolute", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
+        "arctanh", "cbrt", "clip", "cos", "cosh", "cumsum", "divide", "dot", "exp", "exp2",
+        "expm1", "hypot", "inner", "log", "log10", "log1p", "log2", "logaddexp", "matmul", "max",
+        "maximum", "mean", "min", "minimum", "multiply", "negative", "outer", "power", "prod",
+        "reciprocal", "sign", "sin", "sinc", "sinh", "sqrt", "square", "std", "subtract", "sum",
+        "tan", "tanh", "trace", "transpose", "var", "where",
+    )
+}  # fmt: skip
+FUNCTIONS |= {
+    name: getattr(autograd, name)
+    for name in (
+        "log_sigmoid",
+        "log_softmax",
+        "logsumexp",
+        "relu",
+        "sigmoid",
+        "softmax",
+        "softplus",
+    )
+}
+FUNCTIONS |= {"add": np.add, "norm": np.linalg.norm}
+
+CONSTANTS = {"pi": np.pi, "e": np.e}
+SETTINGS = ("axis", "ddof", "keepdims", "ord")  # keywords, with a literal each
+
+_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Pow: operator.pow,
+    ast.Div: operator.truediv, ast.MatMult: operator.matmul, ast.Mod: operator.mod,
+    ast.USub: operator.neg, ast.UAdd: operator.pos,
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne,
+}  # fmt: skip
+
+# What is not allowed, and what to write instead of what people try first.
+_LOOPS = "loops are not allowed: functions take whole arrays"
+_CHOICES = "choose with where(x > 0, a, b)"
+_INSTEAD = {
+    "Attribute": "attributes are not allowed: write sum(x) for x.sum(), transpose(x) for x.T",
+    "BitXor": "^ is no power here: write **",
+    "BoolOp": f"and, or are not allowed: {_CHOICES}",
+    "Dict": "an array is written as a list: [1, 2]",
+    "DictComp": _LOOPS, "GeneratorExp": _LOOPS, "ListComp": _LOOPS, "SetComp": _LOOPS,
+    "FloorDiv": "// has no derivative: write /",
+    "IfExp": f"if ... else is not allowed: {_CHOICES}",
+    "JoinedStr": "text is not allowed",
+    "Lambda": "lambda is not allowed: write the expression itself",
+    "NamedExpr": ":= is not allowed: write the expression itself",
+    "Not": f"not is not allowed: {_CHOICES}",
+    "Set": "an array is written as a list: [1, 2]",
+    "Starred": "* before an argument is not allowed",
+    "Subscript": "indexing is not allowed",
+}  # fmt: skip
+
+# The errors of arithmetic and of functions, which become errors with a place.
+_REFUSALS = (
+    ArithmeticError,
+    IndexError,
+    MemoryError,
+    TypeError,
+    ValueError,
+    autograd.AutogradError,
+)
+
+
+class ExpressionError(ValueError):
+    """What is wrong with an expression, in one line, and where: from one character to another."""
+
+    def __init__(self, message: str, source: str, start: int = 0, end: int = 0) -> None:
+        super().__init__(message)
+        self.source, self.start, self.end = source, start, max(end, start + 1)
+
+
+def parse(source: str, most: int = MOST_LETTERS) -> ast.expr:
+    """The tree of an expression; ExpressionError for wrong syntax, and for too much of it."""
+    if len(source) > most:
+        raise ExpressionError(
+            f"too long: {len(source):,} characters, and at most {most:,} are read", source, most
+        )
+    if not source.strip():
+        raise ExpressionError("the expression is empty", source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python would say of its own programs
+            return ast.parse(source, mode="eval").body
+    except SyntaxError as error:
+        start = min(max((error.offset or 1) - 1, 0), len(source))
+        told = "" if error.msg == "invalid syntax" else f": {error.msg}"
+        told = ": give values after the expression" if source[start : start + 1] == "=" else told
+        raise ExpressionError(f"wrong syntax{told}", source, start) from None
+    except (MemoryError, RecursionError):
+        raise ExpressionError("nested too deeply", source) from None
+    except ValueError as error:  # a zero byte, half of a surrogate pair
+        raise ExpressionError(f"cannot be read: {error}", source) from None
+
+
+def evaluate(source: str, variables: Mapping[str, Any], most: int = MOST_LETTERS) -> Any:
+    """The value of an expression with the given variables: a float, an array or a Tensor.
+
+    Raises ExpressionError for whatever is not allowed, or cannot be computed, at its place.
+
+    >>> evaluate("2**3 + sqrt(x)", {"x": 4.0})
+    np.float64(10.0)
+    """
+    source = _in_one_line(source)
+    known = CONSTANTS | dict(variables)
+    done: dict[ast.AST, Any] = {}
+    todo = [(parse(source, most), False)]
+    top = todo[0][0]
+    with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
+        while todo:  # children first, without recursion
+            node, ready = todo.pop()
+            if ready:
+                done[node] = _computed(node, done, source)
+            elif isinstance(node, (ast.Name, ast.Constant)):
+                done[node] = _leaf(node, known, source)
+            else:
+                todo.append((node, True))
+                todo += [(child, False) for child in reversed(_parts(node, source))]
+    return done[top]
+
+
+def names_in(source: str) -> set[str]:
+    """The names of variables and constants that an expression speaks of."""
+    tree = parse(_in_one_line(source))
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called}
+
+
+def _in_one_line(source: str) -> str:
+    return "".join(" " if c.isspace() else c for c in source).strip()
+
+
+# ---- parts --------------------------------------------------------------------------------------
+
+
+def _error(message: str, node: Any, source: str) -> ExpressionError:
+    """An error at a node's place, which `ast` counts in bytes."""
+    line = source.encode()
+    first = node.value.end_col_offset if isinstance(node, ast.Attribute) else node.col_offset
+    start, end = (len(line[:k].decode()) for k in (first, node.end_col_offset))
+    return ExpressionError(message, source, start, end)
+
+
+def _leaf(node: ast.Name | ast.Constant, known: Mapping[str, Any], source: str) -> Any:
+    """A number or a name."""
+    if isinstance(node, ast.Constant):
+        return _literal(node, source)
+    if node.id in known:
+        return known[node.id]
+    if node.id in FUNCTIONS:
+        raise _error(f"{node.id} is a function: write {node.id}(...)", node, source)
+    raise _error(unknown(node.id, known), node, source)
+
+
+def _literal(node: ast.Constant, source: str) -> float:
+    if isinstance(node.value, bool) or not isinstance(node.value, (int, float)):
+        kind = type(node.value).__name__
+        raise _error(f"only real numbers are allowed, not a {kind}", node, source)
+    try:
+        number = float(node.value)
+    except OverflowError:
+        number = np.inf
+    if number == np.inf:
+        raise _error("this number is too large for a float", node, source)
+    return number
+
+
+def unknown(name: str, known: Mapping[str, Any]) -> str:
+    """What to say of a name that is neither a variable nor a constant."""
+    import difflib  # here, for only errors need it
+
+    near = difflib.get_close_matches(name, [*known, *FUNCTIONS], 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"unknown name {name}{hint} (a variable needs a value: {name}=1.5)"
+
+
+def _parts(node: ast.expr, source: str) -> list[ast.expr]:
+    """The operands of an operator or a call; ExpressionError for whatever is not allowed."""
+    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+        return [node.left, node.right]
+    if isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATORS:
+        return [node.operand]
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in _OPERATORS:
+        if len(node.ops) > 1:
+            raise _error("one comparison at a time", node, source)
+        return [node.left, node.comparators[0]]
+    if isinstance(node, ast.Call):
+        _check_call(node, source)
+        return node.args
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return node.elts
+    kind = type(getattr(node, "op", None) or (getattr(node, "ops", None) or [node])[0]).__name__
+    kind = type(node).__name__ if kind in ("And", "Or") else kind
+    raise _error(_INSTEAD.get(kind, "this is not allowed in an expression"), node, source)
+
+
+def _check_call(node: ast.Call, source: str) -> None:
+    if isinstance(node.func, ast.Attribute):
+        raise _error(_INSTEAD["Attribute"], node.func, source)
+    if not isinstance(node.func, ast.Name):
+        raise _error("only the functions by name can be called", node.func, source)
+    if node.func.id not in FUNCTIONS:
+        import difflib  # here, for only errors need it
+
+        near = difflib.get_close_matches(node.func.id, FUNCTIONS, 1)
+        hint = f"did you mean {near[0]}?" if near else "see --help for those that there are"
+        raise _error(f"unknown function {node.func.id}; {hint}", node.func, source)
+    for keyword in node.keywords:
+        if keyword.arg not in SETTINGS:
+            told = f"unknown setting {keyword.arg}=" if keyword.arg else "** is not allowed"
+            raise _error(f"{told}; known: {', '.join(SETTINGS)}", keyword, source)
+
+
+# ---- computing ----------------------------------------------------------------------------------
+
+
+def _computed(node: Any, done: dict[ast.AST, Any], source: str) -> Any:
+    """The value of an operator, a call or a list whose parts are done."""
+    parts = [done[part] for part in _parts(node, source)]
+    try:
+        if isinstance(node, ast.Call):
+            settings = {str(word.arg): _setting(word, source) for word in node.keywords}
+            value = FUNCTIONS[ast.unparse(node.func)](*parts, **settings)
+        elif isinstance(node, (ast.List, ast.Tuple)):
+            value = _joined(parts)
+        else:
+            op = node.ops[0] if isinstance(node, ast.Compare) else node.op
+            value = _OPERATORS[type(op)](*parts)
+    except ExpressionError:
+        raise
+    except _REFUSALS as error:
+        raise _error(_told(error, node), node, source) from None
+    if isinstance(value, complex):
+        raise _error("the result is no real number", node, source)
+    if np.size(value) > MOST_NUMBERS:
+        told = f"{np.size(value):,} numbers, and at most {MOST_NUMBERS:,} are taken here"
+        raise _error(f"too large: {told}", node, source)
+    return value
+
+
+def _joined(parts: list[Any]) -> Any:
+    """A list of numbers as an array; of Tensors as one Tensor."""
+    if any(isinstance(part, Tensor) for part in parts):
+        return np.stack(parts)
+    if len({np.shape(part) for part in parts}) > 1:
+        raise ValueError("the rows of an array must be of one length")
+    return np.array(parts, dtype=float)
+
+
+def _setting(keyword: ast.keyword, source: str) -> Any:
+    """The value of a keyword: a literal, as in axis=(0, 1), keepdims=True, axis=None."""
+    group = isinstance(keyword.value, ast.Tuple)
+    told = []
+    for item in keyword.value.elts if isinstance(keyword.value, ast.Tuple) else [keyword.value]:
+        minus = isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.USub)
+        item = item.operand if isinstance(item, ast.UnaryOp) and minus else item
+        value = item.value if isinstance(item, ast.Constant) else item
+        if not (value is None or isinstance(value, int)) or (value and abs(value) > 1_000):
+            raise _error(f"{keyword.arg}= takes an integer, True or None", keyword, source)
+        told.append(-value if minus and value is not None else value)
+    return tuple(told) if group else told[0]
+
+
+def _told(error: BaseException, node: Any) -> str:
+    """The first line of an error, in the words of arithmetic."""
+    if isinstance(error, ZeroDivisionError) or "divide by zero" in str(error):
+        return "division by zero" if isinstance(node, ast.BinOp) else "infinite here"
+    if isinstance(error, OverflowError) or "overflow" in str(error):
+        return "the result is too large for a float"
+    if isinstance(error, FloatingPointError):
+        return "not defined here: the result would be nan"
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return first if len(first) <= 200 else f"{first[:199]}…"

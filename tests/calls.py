@@ -1,0 +1,122 @@
+"""Calls of every operation in the registry, nn's too, for the sweeps over drawings and words.
+
+`CALLS` are some of cases.py for every function, and more for what only nn records. Each is
+differentiable by float64 arrays; `total(call, tensors)` is one number that depends on all of its
+results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import nn.functional as F
+from autograd import Tensor, rules
+from nn.functional import activations, losses
+from tests.cases import CASES, home_of
+
+_rng = np.random.default_rng(5)
+
+
+class Call(NamedTuple):
+    """A function of Tensors, and the arrays to call it with."""
+
+    label: str
+    function: Callable[[list[Any]], Any]
+    arrays: list[Any]
+
+
+def nonzero(*sizes: int) -> Any:
+    return _rng.uniform(0.3, 1.5, sizes) * np.where(_rng.random(sizes) < 0.5, -1, 1)
+
+
+def between(low: float, high: float, *sizes: int) -> Any:
+    return np.asarray(_rng.uniform(low, high, sizes))
+
+
+def _nns() -> list[Call]:
+    labels, weight = np.array([0, 2, 1]), between(0.5, 2, 3)
+    targets = np.array([0.0, 1.0, 0.3])
+    rows = between(0.1, 1, 3, 3)
+    rows /= rows.sum(axis=1, keepdims=True)
+    elementwise = [
+        F.leaky_relu, F.hardtanh, F.elu, F.silu, F.gelu, F.selu,
+        lambda x: F.elu(x, alpha=0.7), lambda x: F.gelu(x, approximate="tanh"),
+    ]  # fmt: skip
+    calls = [
+        Call(f"activation-{i}-{len(sizes)}", lambda xs, f=f: f(*xs), [nonzero(*sizes)])
+        for i, f in enumerate(elementwise)
+        for sizes in ((), (3,))
+    ]  # fmt: skip
+    for f in (F.mse_loss, F.l1_loss, F.huber_loss):
+        for reduction in ("mean", "sum", "none"):
+            calls.append(
+                Call(f"{f.__name__}-{reduction}",
+                     lambda xs, f=f, reduction=reduction: f(*xs, reduction=reduction),
+                     [nonzero(2, 3), nonzero(2, 3) + 4])
+            )  # fmt: skip
+    table: list[tuple[str, Any, list[Any]]] = [
+        ("cross_entropy", lambda x: F.cross_entropy(x, labels), [nonzero(3, 3)]),
+        ("cross_entropy-sum", lambda x: F.cross_entropy(x, labels, reduction="sum"),
+         [nonzero(3, 3)]),
+        ("cross_entropy-weight", lambda x: F.cross_entropy(x, labels, weight=weight),
+         [nonzero(3, 3)]),
+        ("cross_entropy-rows", lambda x, t: F.cross_entropy(x, t), [nonzero(3, 3), rows]),
+        ("nll_loss", lambda x: F.nll_loss(x, labels), [nonzero(3, 3)]),
+        ("bce", lambda p, t: F.binary_cross_entropy(p, t), [between(0.2, 0.8, 3), targets]),
+        ("bce-weight", lambda p: F.binary_cross_entropy(p, targets, weight),
+         [between(0.2, 0.8, 3)]),
+        ("bce-logits", lambda x, t: F.binary_cross_entropy_with_logits(x, t),
+         [nonzero(3), between(0.2, 0.8, 3)]),
+        ("bce-logits-weights", lambda x: F.binary_cross_entropy_with_logits(
+            x, targets, pos_weight=weight), [nonzero(3)]),
+        ("linear", F.linear, [nonzero(4, 3), nonzero(2, 3), nonzero(2)]),
+        ("linear-vector", F.linear, [nonzero(3), nonzero(2, 3)]),
+        ("linear-batches", F.linear, [nonzero(2, 4, 3), nonzero(2, 3)]),
+        ("layer_norm", lambda x, w, b: F.layer_norm(x, (3,), w, b),
+         [nonzero(4, 3), nonzero(3), nonzero(3)]),
+        ("elu_slope", lambda x: activations._fused_elu_slope(x, 0.7), [nonzero(3)]),
+        ("normal_density", activations._fused_density, [nonzero(3)]),
+        ("normal_cdf", activations._fused_cdf, [nonzero(3)]),
+        ("clamped_log", losses._fused_log, [between(0.2, 0.8, 3)]),
+        ("clamped_log_rest", losses._fused_log_rest, [between(0.2, 0.8)]),
+    ]  # fmt: skip
+    return calls + [
+        Call(label, lambda xs, function=function: function(*xs), arrays)
+        for label, function, arrays in table
+    ]
+
+
+def _cases() -> list[Call]:
+    """Of every function in cases.py up to four: one of each number of axes."""
+    found: dict[Any, Call] = {}
+    for case in CASES:
+        if case.connected and all(array.size for array in case.arrays):
+            kind = case.function, max((array.ndim for array in case.arrays), default=0)
+            found.setdefault(kind, Call(case.label, case, case.arrays))
+    return list(found.values())
+
+
+CALLS = _cases() + _nns()
+
+# Taken on import, before other tests and doctests register functions of their own.
+OPERATIONS = [
+    operation
+    for function, operation in rules.operations.items()
+    if operation.rules and home_of(function) in ("numpy", "autograd", "_operator", "nn")
+]
+
+
+def leaves(call: Call) -> list[Tensor]:
+    return [Tensor(array, requires_grad=True) for array in call.arrays]
+
+
+def total(call: Call, tensors: list[Tensor]) -> Tensor:
+    """The sum of all results, each element with a weight of its own."""
+    results = call.function(tensors)
+    results = results if isinstance(results, (tuple, list)) else [results]
+    rng = np.random.default_rng(len(call.label))
+    weighted = [np.sum(y * rng.uniform(0.5, 1.5, y.shape)) for y in results]
+    return sum(weighted[1:], start=weighted[0])
