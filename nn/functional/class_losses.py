@@ -40,8 +40,8 @@ __all__ = ["cross_entropy", "nll_loss"]
 def _cross_entropy(
     logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: Kept
 ) -> Any:
-    # Few classes are laid along the first axis: NumPy is slow at many short rows. The loss takes two
-    # thirds of the time at 100 rows of 2, half of it at 1,000 rows of 10.
+    # Few classes are laid along the first axis, for NumPy is slow at many short rows: two thirds of
+    # the time at 100 rows of 2, half of it at 1,000 rows of 10.
     rows, classes = logits.shape
     few = classes <= 32
     slope = logits.T.copy() if few else logits.copy()
