@@ -164,7 +164,7 @@ def random_graph(nodes: int, seed: int = 0) -> Tensor:
         elif choice < 0.35:
             new = np.sin(one)
         else:
-            new = one - other if choice < 0.6 else np.maximum(one, other)
+            new = one - other if choice < 0.6 else np.logaddexp(one, other)
         for argument in (one, other) if choice >= 0.35 else (one,) if choice >= 0.15 else ():
             unused.pop(argument, None)
         known.append(new)

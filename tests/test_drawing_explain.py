@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import weakref
 from typing import Any
 
 import numpy as np
@@ -163,8 +164,8 @@ def test_names_stay_names(name: str) -> None:
     explanation = explain(np.exp(x) * x, x)
     for line in f"{explanation}\n{explanation._repr_markdown_()}".split("\n"):
         assert line.isprintable() and len(line) < 400
-    plain = re.sub(r"`[^`\n]*`", "", explanation._repr_markdown_())
-    assert "<" not in plain and "|" not in re.sub(r"\$+[^$]*\$+", "", plain)
+    outside = re.sub(r"`[^`\n]*`|\$+[^$]*\$+", "", explanation._repr_markdown_())
+    assert not re.search(r"(?<!\\)[<|$]", outside)
 
 
 def test_markdown_has_formulas() -> None:
@@ -280,8 +281,18 @@ def test_the_same_twice() -> None:
 # ---- where they differ ------------------------------------------------------------------------
 
 rng = np.random.default_rng(0)
+
+
+def _next_mood() -> float:
+    for mood in moods:
+        return mood
+    raise ValueError("not today")
+
+
 wrong = primitive(lambda x: x**3, lambda g, y, x: g * x)
 noisy = primitive(lambda x: x * rng.normal(), lambda g, y, x: g)
+moods = iter([1.0])
+moody = primitive(lambda x: x * _next_mood(), lambda g, y, x: g)
 through = primitive(np.rint, lambda g, y, x: g)
 at = number
 
@@ -338,6 +349,7 @@ NOTHING: list[tuple[str, Any, Any, str]] = [
     ("no value", lambda x: np.sqrt(x) * 2, -1.0, "the output itself is nan, from sqrt on"),
     ("infinite", lambda x: np.exp(x) + x, 1e4, "the output itself is inf, from exp on"),
     ("random", lambda x: noisy(x) * 2, 1.0, "f, called again, gives other values (it is random"),
+    ("refusing", lambda x: moody(x), 1.0, "f, called again, raised ValueError: not today"),
     ("empty", np.sum, [], "the tensor has no entries"),
 ]
 
@@ -350,6 +362,33 @@ def test_it_says_why_nothing_is_compared(function: Any, place: Any, words: str) 
     explanation = explain(function(x), x)
     assert explanation.check.agrees is None
     assert words in re.sub(r"\s+", " ", str(explanation))
+
+
+def test_a_constant_that_was_written_into_is_noticed() -> None:
+    x, weights = number(2.0), np.array([1.0, 2.0])
+    y = np.sum(x * weights)
+    weights[0] = 100
+    check = explain(y, x).check
+    assert check.agrees is None
+    assert "multiply, called again, gives other values" in check.reason
+    assert "an array that it used was written into" in check.reason
+
+
+def test_infinite_values_give_no_warning() -> None:
+    x = number([1e200, 1e200])
+    with np.errstate(all="ignore"):
+        y = x * x - x * x  # inf - inf
+    assert explain(y, x).check.agrees is None
+
+
+def test_the_graph_is_freed_with_its_output() -> None:
+    x = number([1.0, 2.0])
+    y = np.sin(x)
+    gone = weakref.ref(y)
+    explanation = explain(np.sum(y * y), x)
+    del y
+    assert gone() is None
+    assert explanation.check.agrees
 
 
 def test_a_kink_nearby_is_no_kink() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from itertools import combinations
 from typing import Any
 
@@ -300,13 +301,35 @@ def test_without_dot_our_own_layout_answers(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @needs_dot
-def test_whatever_dot_does_our_own_layout_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("layout", ["dot", "auto"])
+def test_whatever_dot_does_our_own_layout_answers(
+    layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data, sizes = graph(2, (0, 1)), {"n0": (60.0, 40.0), "n1": (60.0, 40.0)}
     monkeypatch.setattr(dot, "_run", broken)
-    assert place(data, sizes, layout="dot").notes == ("own layout: dot failed (OSError)",)
+    assert place(data, sizes, layout=layout).notes == ("own layout: dot failed (OSError)",)
 
 
+@needs_dot
+def test_dot_is_not_waited_for_longer_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dot, "SECONDS", 0.0)
+    data, sizes = made("attention"), {n.id: (60.0, 40.0) for n in made("attention").nodes}
+    assert place(data, sizes).notes == ("own layout: dot failed (TimeoutError)",)
+
+
+@needs_dot
 def test_large_graphs_are_not_given_to_dot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dot, "LARGEST", 1)
     data, sizes = graph(2, (0, 1)), {"n0": (60.0, 40.0), "n1": (60.0, 40.0)}
-    assert dot.place(data, sizes, {})[0] is None
+    assert place(data, sizes, layout="dot").notes == (
+        "own layout: the graph has more than 1 nodes",
+    )
+
+
+def test_without_the_package_our_own_layout_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    data, sizes = graph(2, (0, 1)), {"n0": (60.0, 40.0), "n1": (60.0, 40.0)}
+    assert place(data, sizes) == place(data, sizes, layout="own")
+    assert place(data, sizes, layout="dot").notes == (
+        "own layout: the package graphviz is not installed",
+    )

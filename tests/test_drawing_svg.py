@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from autograd import Tensor
+from autograd.drawing import look
 from autograd.drawing.data import Edge, GraphData, Group, Node
 from autograd.drawing.look import FLOW, KINDS, cleaned, scale, shortened, text_width
 from autograd.drawing.recorder import record_data
@@ -291,6 +292,12 @@ def test_small_arrays_are_numbers() -> None:
     assert "[1, -2.5]" in texts(element(svg(data, "own"), id="node-n0"))
 
 
+def test_matrices_are_written_out_when_asked_for() -> None:
+    data = one(value=np.arange(12.0).reshape(4, 3), shape=(4, 3))._replace(values=True)
+    told = texts(element(svg(data, "own"), id="node-n0"))
+    assert told[2:7] == ["value", "[0, 1, 2]", "[3, 4, 5]", "[6, 7, 8]", "[9, 10, 11]"]
+
+
 # ---- legend -------------------------------------------------------------------------------------
 
 
@@ -376,3 +383,35 @@ def test_edges_of_any_order_are_drawn() -> None:
     edges = (Edge("n2", "n0"), Edge("n0", "n1"), Edge("n1", "n1"))
     root = parsed(svg(GraphData(nodes, edges), "own"))
     assert sum(1 for e in root.iter() if e.get("data-edge")) == 3
+
+
+# ---- colours ------------------------------------------------------------------------------------
+
+
+def luminance(colour: str) -> float:
+    """Of "#rrggbb", as the Web Content Accessibility Guidelines define it."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_texts_can_be_read_and_outlines_seen(kind: str, mode: int) -> None:
+    fill, outline = KINDS[kind][1 + mode]
+    for ink in (look.INK, look.QUIET, look.ALARM):
+        assert contrast(ink[mode], fill) >= 4.5
+        assert contrast(ink[mode], look.PAPER[mode]) >= 4.5
+    assert contrast(outline, look.PAPER[mode]) >= 3
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+def test_larger_gradients_stand_out_more(mode: int) -> None:
+    steps = [contrast(colours[mode], look.PAPER[mode]) for colours in FLOW]
+    assert steps == sorted(steps) and steps[0] > 1.7
+    assert list(look.FLOW_WIDTHS) == sorted(look.FLOW_WIDTHS)

@@ -27,6 +27,8 @@ CELL = 6.0  # the width of a strip's cell
 GAP = 10.0  # between a label and its text
 WIDEST = 200.0  # of a text; longer ones lose their middle
 NARROWEST = 52.0
+ROWS = 8  # of a matrix that is written out
+SILENT = {"share", "total"}  # settings by which losses are told to divide: no reader's words
 MOST = 5  # operations that are counted in a module
 
 
@@ -87,8 +89,9 @@ def _title(node: Node) -> Line:
 
 def _shape(node: Node) -> list[Line]:
     lines = _inside(node) if node.kind == "module" else []
-    if node.settings and node.kind != "module":
-        lines.append(Line(settings_text(node.settings), style="quiet"))
+    told = {name: value for name, value in node.settings.items() if name not in SILENT}
+    if told and node.kind != "module":
+        lines.append(Line(settings_text(told), style="quiet"))
     if node.shape:
         shape = "×".join(map(str, node.shape))
         lines.append(Line(f"{shape} · {node.dtype}", style="quiet"))
@@ -135,14 +138,24 @@ def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
     text = short(array)
     if not array.ndim or text.startswith("["):
         return [Line(label, text)]
-    if data.values is True and array.size <= 32:
-        return [Line(label, short(array, digits=3, letters=200))]
+    if data.values is True and (rows := _rows(array)):
+        return [Line("" if k else label, row) for k, row in enumerate(rows)]
     lines = [Line(label, _range(array))]
     if array.dtype.kind in "fiu" and array.size:
         known = statistics(array)
         if known.min != known.max or known.nan or known.inf:
             lines.append(Line(cells=tuple(round(v * 8) / 8 for v in strip(array))))
     return lines
+
+
+def _rows(array: Any) -> list[str]:
+    """Every number of a vector or a matrix that is not too large for a card; else nothing."""
+    if array.ndim > 2 or not array.size or len(array) > ROWS:
+        return []
+    rows = [short(row, digits=3, letters=100) for row in np.atleast_2d(array)]
+    room = WIDEST - text_width("value", TEXT) - GAP
+    fits = all(row.startswith("[") and text_width(row, TEXT) <= room for row in rows)
+    return rows if fits else []
 
 
 def _range(array: Any) -> str:

@@ -77,10 +77,12 @@ def check(steps: list[Step], output: Any, tensor: Any, seed: Any, total: Any) ->
 
 
 def _irreproducible(error: Irreproducible) -> str:
-    why = "it is random, or keeps a state" if error.reason.startswith("gives") else "it cannot"
+    why = ""
+    if error.reason.startswith("gives"):
+        why = " (it is random, keeps a state, or an array that it used was written into)"
     return (
         f"the forward pass cannot be repeated: {title(error.operation)}, called again, "
-        f"{error.reason} ({why}), so there is nothing to compare with"
+        f"{error.reason}{why}, so there is nothing to compare with"
     )
 
 

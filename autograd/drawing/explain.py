@@ -73,13 +73,15 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
     _check_kinds(output, tensor)
     steps = _steps(output, tensor, called)
     seed = _seed(output, gradient)
-    found, count, total = _back(steps, output, tensor, seed)
+    with np.errstate(all="ignore"):  # 0/0 at a kink is no news
+        found, count, total = _back(steps, output, tensor, seed)
+        compared = check(steps, output, tensor, seed, total)
     uses = tuple(called.use(one) for one in found)
     seen = [one.step.uses[one.number].value for one in found]
     return Explanation(
         called.output, called.tensor, locked(np.asarray(output._value)),
         locked(np.asarray(seen[0] if seen else tensor._value)), uses, count - len(uses),
-        locked(total), check(steps, output, tensor, seed, total),
+        locked(total), compared,
         _notes(output, tensor, gradient, steps, seen, called),
     )  # fmt: skip
 

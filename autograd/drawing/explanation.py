@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.differences import Check, Entry
+from autograd.drawing.differences import Check
 from autograd.drawing.notation import in_fraction, title
 from autograd.drawing.numbers import short, statistics
 from autograd.drawing.symbols import latex_name
@@ -86,8 +86,7 @@ def _lines(told: Explanation) -> Iterator[str]:
     for number, use in enumerate(told.uses[:SHOWN], 1):
         yield ""
         yield f"{number:3}. {_heading(use)}"
-        over = _fraction(told.output, in_fraction(use.result))
-        yield f"     upstream   g = {over} = {_value(use.upstream)}"
+        yield f"     upstream   {_upstream(told, use)}"
         yield f"     rule       {use.rule}"
         yield f"     numbers    {use.numbers}"
     if (total := _sum(told)) != "":
@@ -145,8 +144,17 @@ def _opening(told: Explanation) -> str:
 
 
 def _heading(use: Use) -> str:
-    named = use.expression if use.result == use.expression else f"{use.result} = {use.expression}"
-    return f"{title(use.operation)}: {named}" + (f"   in {use.scope}" if use.scope else "")
+    return f"{title(use.operation)}: {_made(use)}" + (f"   in {use.scope}" if use.scope else "")
+
+
+def _made(use: Use) -> str:
+    """ "y = w·x", or without a name "w·x"."""
+    return use.expression if use.result == use.expression else f"{use.result} = {use.expression}"
+
+
+def _upstream(told: Explanation, use: Use) -> str:
+    over = _fraction(told.output, in_fraction(use.result))
+    return f"g = {over} = {_value(use.upstream)}"
 
 
 def _sum(told: Explanation) -> str:
@@ -163,35 +171,38 @@ def _sum(told: Explanation) -> str:
 
 
 def _checked(told: Explanation) -> Iterator[str]:
+    yield from textwrap.wrap(_verdict(told), 100)
+    for remark in _remarks(told.check):
+        wrapped = textwrap.wrap(remark, 92, subsequent_indent="  ")
+        yield from (f"    {line}" for line in wrapped)
+
+
+def _verdict(told: Explanation) -> str:
+    """Whether rules and differences agree, in a sentence."""
     check = told.check
     if check.agrees is None:
-        reason = check.reason or check.remarks[0]
-        yield from textwrap.wrap(f"Not checked by finite differences: {reason}.", 96)
-        return
-    wrong = [entry for entry in check.entries if entry.agrees is False]
+        return f"Not checked by finite differences: {check.reason or check.remarks[0]}."
     if len(check.entries) == check.size == 1:
         entry = check.entries[0]
         quotient = f"({told.output}({told.tensor}+h) - {told.output}({told.tensor}-h)) / 2h"
-        yield (
+        return (
             f"Check by finite differences, h = {short(entry.step, 2)}: {quotient} = "
             f"{short(entry.differences, 6)}. {'They agree.' if entry.agrees else 'They differ!'}"
         )
-    else:
-        compared = sum(entry.agrees is not None for entry in check.entries)
-        which = "all" if compared == check.size else f"{compared} of the"
-        yield (
-            f"Check by finite differences of {which} {check.size:,} entries: "
-            + (f"{len(wrong)} of them differ!" if wrong else "they agree.")
-        )
-    yield from (f"    {line}" for line in _remarks(check, wrong))
+    compared = [entry.agrees for entry in check.entries if entry.agrees is not None]
+    which = "all" if len(compared) == check.size else f"{len(compared)} of the"
+    verdict = "they agree." if check.agrees else f"{compared.count(False)} of them differ!"
+    return f"Check by finite differences of {which} {check.size:,} entries: {verdict}"
 
 
-def _remarks(check: Check, wrong: list[Entry]) -> Iterator[str]:
+def _remarks(check: Check) -> Iterator[str]:
     """What there is to say about entries: those that differ first."""
-    told = wrong + [e for e in check.entries if e.remark and e.agrees is not False]
+    if check.agrees is None:
+        return
+    told = sorted((e for e in check.entries if e.remark), key=lambda e: e.agrees is not False)
     for entry in told[:ROWS]:
         at = f"{_place(entry.place)}: " if check.size > 1 else ""
-        yield from textwrap.wrap(at + entry.remark + ".", 92, subsequent_indent="  ")
+        yield at + entry.remark + "."
     if len(told) > ROWS:
         yield f"... and {len(told) - ROWS} more entries"
 
@@ -203,25 +214,25 @@ def _markdown(told: Explanation) -> Iterator[str]:
     output, tensor = latex_name(told.output), latex_name(told.tensor)
     yield rf"**Gradient** $\frac{{\partial {output}}}{{\partial {tensor}}}$ = {_code(told.total)}"
     yield ""
-    yield f"at ${tensor}$ = {_code(told.value)}, where ${output}$ = {_code(told.result)}. "
-    yield from (_coded(line) for line in _largest(told))
+    yield f"at ${tensor}$ = {_code(told.value)}, where ${output}$ = {_code(told.result)}"
+    yield from (f"; {_words(line)}" for line in _largest(told))
     yield ""
     yield _opening(told).replace(told.tensor, f"${tensor}$", 1)
     yield ""
     for number, use in enumerate(told.uses[:SHOWN], 1):
-        yield f"{number}. **{title(use.operation).replace('_', ' ')}**: {_coded(use.expression)}"
+        operation = title(use.operation).replace("_", " ")
+        yield f"{number}. **{_words(operation)}**: {_coded(_made(use))}"
         yield ""
         yield f"    $${use.latex}$$"
         yield ""
-        yield f"    {_coded(use.numbers)}"
+        yield f"    with {_coded(_upstream(told, use))}: {_coded(use.numbers)}"
         yield ""
     if (total := _sum(told)) != "":
         yield f"Sum: {_coded(total)}"
         yield ""
-    check = list(_checked(told))
-    yield f"*{check[0].split(': ')[0]}:* {_coded(check[0].partition(': ')[2])}"
-    yield from (f"\n- {_coded(line.strip())}" for line in check[1:])
-    yield from (f"\n*Note:* {_coded(note)}" for note in told.notes)
+    yield _words(_verdict(told))
+    yield from (f"\n- {_words(remark)}" for remark in _remarks(told.check))
+    yield from (f"\n*Note:* {_words(note)}." for note in told.notes)
 
 
 def _code(value: Any) -> str:
@@ -229,5 +240,11 @@ def _code(value: Any) -> str:
 
 
 def _coded(text: str) -> str:
-    """Text in which Markdown and HTML mean nothing."""
+    """Text as it is, in which Markdown and HTML mean nothing."""
     return "`" + text.replace("`", "'") + "`"
+
+
+def _words(text: str) -> str:
+    """Text as words, in which Markdown, HTML and formulas mean nothing."""
+    text = text.replace("$", "＄").replace("&", "&amp;").replace("<", "&lt;")
+    return "".join("\\" + c if c in "\\`*_[]#|~" else c for c in text)

@@ -39,7 +39,7 @@ INK = ("#1b1f24", "#e8eaed")
 QUIET = ("#5a636d", "#a0a9b3")  # labels, shapes, what is not known
 FRAME = ("#8f98a3", "#6d7681")
 FRAME_FILL = ("#6b7785", "#9aa7b5")  # (nearly transparent)
-ALARM = ("#c04a00", "#ff9a52")
+ALARM = ("#b04300", "#ff9a52")
 MINUS, PLUS = ("#c04a00", "#ff9a52"), ("#0072b2", "#56b4e9")  # of heat strips
 NO_GRADIENT = ("#a3abb4", "#5d6671")
 # Edges by the size of the gradient along them, from the smallest to the largest.

@@ -39,8 +39,10 @@ def place(
     titles = titles or [0.0] * len(data.groups)
     notes: tuple[str, ...] = ()
     if layout != "own":
-        placement, why = dot.place(data, sizes, labels)
-        if placement is not None:
-            return placement
-        notes = (f"own layout: {why}",) if layout == "dot" else ()
+        try:
+            return dot.place(data, sizes, labels)
+        except dot.Missing as reason:  # "auto" asked for nothing that it does not get
+            notes = (f"own layout: {reason}",) if layout == "dot" else ()
+        except dot.Failed as reason:
+            notes = (f"own layout: {reason}",)
     return layered.place(data, sizes, labels, titles)._replace(notes=notes)

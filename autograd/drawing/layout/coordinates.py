@@ -18,6 +18,7 @@ __all__: list[str] = []
 
 NEAR = 1e-6
 PASSES = 12
+EFFORT = 60_000  # moves that are looked at; after that many no further pass begins
 TIGHT = 0.7  # how much a frame pulls together, where a link pulls with 1 and more
 
 
@@ -204,7 +205,7 @@ def _straighten(x: list[float], rules: Rules, joined: list[list[tuple[int, float
                     mover.move(line, way, aligned=True)
                 mover.move([v], way, aligned=False)
         active = mover.touched
-        if not active:
+        if not active or mover.tried > EFFORT:
             return
 
 
@@ -215,6 +216,7 @@ class _Mover:
         self, x: list[float], rules: Rules, joined: list[list[tuple[int, float, float]]]
     ) -> None:
         self.x, self.rules, self.joined = x, rules, joined
+        self.tried = 0  # how many moves were looked at
         self.touched: set[int] = set()  # what has moved, and all that stands or hangs next to it
 
     def line(self, start: int) -> list[int]:
@@ -230,6 +232,7 @@ class _Mover:
     def move(self, start: list[int], way: int, aligned: bool) -> None:
         """Move some vertices with what they touch (and what that is aligned with), if it helps."""
         x = self.x
+        self.tried += 1
         if not any(
             way * (x[v] + offset - x[u]) > NEAR
             for u in start for v, offset, _ in self.joined[u]

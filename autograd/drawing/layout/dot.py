@@ -1,9 +1,9 @@
 """Graphviz's layout, asked through the package graphviz: places only, the drawing is ours.
 
 Whatever goes wrong here, the package or the program missing, an error, a run that takes too long,
-is answered with a reason and never with an exception: our own layout takes over.
+has one of two exceptions, after which our own layout takes over.
 
-May import: drawing.data, layout.geometry, layout.ranks.
+May import: drawing.data, layout.geometry.
 """
 
 from __future__ import annotations
@@ -24,23 +24,28 @@ LARGEST = 600  # nodes; beyond, `dot` may take minutes
 SECONDS = 20.0  # how long it may take
 
 
-def place(
-    data: GraphData, sizes: Mapping[str, Size], labels: Mapping[int, Size]
-) -> tuple[Placement | None, str]:
-    """(the placement, "") or (None, why there is none)."""
+class Missing(Exception):
+    """What Graphviz needs is not there, or it is not made for graphs of this size."""
+
+
+class Failed(Exception):
+    """Graphviz was asked, and gave no answer that could be read."""
+
+
+def place(data: GraphData, sizes: Mapping[str, Size], labels: Mapping[int, Size]) -> Placement:
+    """Place everything by `dot`; raises Missing or Failed, and nothing else."""
     try:
         import graphviz
     except ImportError:
-        return None, "the package graphviz is not installed"
+        raise Missing("the package graphviz is not installed") from None
     if len(data.nodes) > LARGEST:
-        return None, f"more than {LARGEST} nodes"
+        raise Missing(f"the graph has more than {LARGEST} nodes")
     try:
-        answer = _run(graphviz, source(data, sizes, labels))
-        return read(data, answer, sizes), ""
+        return read(data, _run(graphviz, source(data, sizes, labels)), sizes)
     except graphviz.ExecutableNotFound:
-        return None, "the program dot of Graphviz is not installed"
-    except Exception as error:  # whatever another program answers: a drawing is made all the same
-        return None, f"dot failed ({type(error).__name__})"
+        raise Missing("the program dot of Graphviz is not installed") from None
+    except Exception as error:  # whatever another program answers
+        raise Failed(f"dot failed ({type(error).__name__})") from error
 
 
 def _run(graphviz: Any, text: str) -> dict[str, Any]:

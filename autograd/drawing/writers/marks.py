@@ -102,7 +102,7 @@ def card_line(line: Line, x: float, top: float, width: float) -> str:
     base = top + (13 if title else 11)
     name = line.style if line.style in ("quiet", "alarm") else "ink"
     left = "quiet" if line.right and not title else name
-    drawn = text_mark(
+    drawn = line.left and text_mark(
         line.left, x + SIDE, base, left, TITLE if title else 0, bold=title or name == "alarm"
     )
     if not line.right:
