@@ -10,7 +10,8 @@ import pytest
 
 import nn
 from autograd import GraphFreedError, Tensor, no_grad
-from nn.optim import SGD, Adam, Optimizer, StepTable, explain_step
+from nn.optim import SGD, Adam, Optimizer, explain_step
+from nn.optim.explained import StepTable
 
 TEXT = """\
 SGD: the loss goes from 9 to 5.76, by -3.24; the gradients predict -3.6

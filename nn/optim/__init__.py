@@ -9,10 +9,9 @@ May import: its own files.
 
 from nn.optim import lr_scheduler
 from nn.optim.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
-from nn.optim.explained import StepTable, explain_step
+from nn.optim.explained import explain_step
 from nn.optim.optimizer import Optimizer
 
 __all__ = [
-    "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "StepTable", "explain_step",
-    "lr_scheduler",
+    "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "explain_step", "lr_scheduler",
 ]  # fmt: skip
