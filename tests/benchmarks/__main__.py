@@ -17,7 +17,7 @@ import numpy as np
 
 from tests.benchmarks.cases import Case, Entrant, all_cases
 from tests.benchmarks.crew import Crew, header_of
-from tests.benchmarks.report import Results, Samples, conclude, header, plot, show
+from tests.benchmarks.report import Results, Samples, conclude, header, plot, show, table
 from tests.benchmarks.work import RATE
 from tests.benchmarks.worker import Failed
 
@@ -94,6 +94,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--hips", metavar="PYTHON", help="an interpreter that has HIPS autograd")
     parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX")
     parser.add_argument("--json", metavar="FILE", help="write all figures of all rounds")
+    parser.add_argument("--table", metavar="FILE", help="write the ratios as a table in Markdown")
     parser.add_argument("--save", metavar="FILE", help="draw the ratios (needs matplotlib)")
     return parser.parse_args(words)
 
@@ -118,6 +119,9 @@ def main(words: list[str] | None = None) -> None:
     if options.json:
         with open(options.json, "w") as file:
             json.dump({"header": title, "results": results}, file, indent=1)
+    if options.table:
+        with open(options.table, "w") as file:
+            file.write(f"{title}\n\n{table(all_cases(options.quick), results)}")
     if options.save:
         plot(results, title, options.save)
 

@@ -112,6 +112,32 @@ def _cell(label: str, figures: Any, cpu: Any, scale: float) -> str:
     return cell if of_cpu is None else cell + f", cpu {of_cpu[1]:.2f}"
 
 
+PEERS = ("by hand", "explicit loop", "PyTorch", "JAX jit", "micrograd", "HIPS")
+
+
+def _present(samples: Samples) -> set[str]:
+    return {name.split(", ")[0] for figures in samples.values() for name in figures}
+
+
+def table(cases: list[Case], results: Results) -> str:
+    """In Markdown: our time or memory, and the ratios ours / theirs with their quartiles."""
+    measured = [case for case in cases if case.name in results]
+    everybody = {label for case in measured for label in _present(results[case.name])}
+    peers = [peer for peer in PEERS if peer in everybody]
+    rows = ["", "ours", *(f"/ {peer}" for peer in peers)]
+    lines = [f"| {' | '.join(rows)} |", "| --- " * len(rows) + "|"]
+    for case in measured:
+        for phase, figures in results[case.name].items():
+            if phase not in ("both", "peak"):
+                continue
+            middle = np.median(figures[best(figures, "ours") or "ours"]) / case.scale
+            against = [ratios(figures, peer) for peer in peers]
+            cells = ["" if r is None else f"{r[1]:.2f} ({r[0]:.2f} to {r[2]:.2f})" for r in against]
+            ours = f"{middle:,.4g} {case.unit.split('/')[0].strip()}"
+            lines.append(f"| {case.name} | {ours} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 # ---- verdicts -----------------------------------------------------------------------------------
 
 
