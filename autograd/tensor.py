@@ -767,8 +767,9 @@ class Tensor(Node):
         return call(func, *args, **kwargs)
 
 
-# An empty Tensor for a new result. Not a method, whose call would cost as much again.
-Tensor._new = partial(new_object, Tensor)  # type: ignore[method-assign]
+# An empty Tensor for a new result. Not a method, whose call would cost as much again; static, since
+# newer Pythons bind a partial that they find in a class.
+Tensor._new = staticmethod(partial(new_object, Tensor))  # type: ignore[method-assign]
 
 
 def _plain_index(index: Any) -> Any:
@@ -822,7 +823,7 @@ def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
                     else ""
                 )
             )
-        return np.ones_like(data) if data.__class__ is np.ndarray else data.__class__(1)
+        return data.__class__(1) if isinstance(data, np.generic) else np.ones_like(data)
     if isinstance(gradient, Tensor):
         value = gradient._value
     else:

@@ -56,6 +56,20 @@ def test_one_element_of_any_shape_starts_by_itself(shape):
     assert x.grad.shape == shape and x.grad.item() == 6
 
 
+class Subclass(np.ndarray):
+    pass
+
+
+@pytest.mark.parametrize("shape", [(), (1,)], ids=str)
+def test_one_element_in_an_array_of_a_subclass_starts_by_itself(shape):
+    operation = primitive(
+        lambda x: np.reshape(np.sum(x * x), shape).view(Subclass), lambda g, y, x: g * 2 * x
+    )
+    x = leaf([1, 2])
+    operation(x).backward()
+    assert x.grad.tolist() == [2, 4]
+
+
 SEEDS = {
     "array": np.array([1.0, 10.0]),
     "list": [1.0, 10.0],

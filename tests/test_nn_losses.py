@@ -195,6 +195,7 @@ LABELS = {
     "uint8": np.array([0, 3, 1], np.uint8),
     "int32": np.array([0, 3, 1], np.int32),
     "uint64": np.array([0, 3, 1], np.uint64),
+    "big-endian": np.array([0, 3, 1], ">i2"),
     "Tensor": Tensor([0, 3, 1]),
     "not contiguous": np.array([0, 9, 3, 9, 1, 9])[::2],
 }
@@ -213,6 +214,7 @@ OUT_OF_RANGE = {
     "the first of several": ([9, -7, 5], {}, r"label 9 at position 0"),
     "unsigned": (np.array([0, 255, 1], np.uint8), {}, r"label 255 at position 1"),
     "huge": (np.array([0, 2**64 - 1, 1], np.uint64), {}, r"label 18446744073709551615 at position"),
+    "big-endian": (np.array([0, 256, 1], ">i2"), {}, r"label 256 at position 1"),
     "beside an ignored one": ([-1, -2, 0], {"ignore_index": -1}, r"label -2 at position 1"),
     "-100 when another is ignored": ([0, -100, 1], {"ignore_index": 0}, r"label -100 .*0, is pass"),
 }

@@ -293,6 +293,8 @@ def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:
     """Which labels count (None: all of them); raises for one that is out of range."""
     if not labels.size:
         return None
+    if not labels.dtype.isnative:
+        labels = labels.astype(labels.dtype.newbyteorder("="))
     # Read without a sign, a negative label is a large one: one question for both ends.
     unsigned = labels.view(_UNSIGNED[labels.itemsize])
     within = int(np.maximum.reduce(unsigned, axis=None)) < classes
