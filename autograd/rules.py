@@ -4,7 +4,8 @@ Nothing is computed here. A rule is `rule(g, y, *args, **kwargs)`: g is the grad
 output with respect to the result y, the rest are the arguments of the call, and it returns the
 gradient with respect to one argument: a vector-Jacobian product. The first rule belongs to the
 first argument, and so on. Rules speak plain NumPy: handed arrays they return arrays, handed
-Tensors they record a graph, and that is all there is to higher derivatives.
+Tensors they record a graph, and that is all there is to higher derivatives. An argument whose name
+begins with `_` is the operation's own affair, and no drawing shows it.
 
 May import: nothing of this project.
 """

@@ -446,3 +446,38 @@ def test_a_gradient_for_several_outputs_is_refused() -> None:
 def test_names_that_are_no_dict_are_refused() -> None:
     with pytest.raises(TypeError, match=r"names takes a dict .* got list"):
         record(leaf(1.0) * 2, names=["x"])
+
+
+# ---- arguments that are nobody's business -----------------------------------------------------
+
+
+def test_private_arguments_are_no_settings_and_no_operands() -> None:
+    scaled = primitive(
+        lambda x, power, _table: x**power * _table,
+        lambda g, y, x, power, _table: g * power * x ** (power - 1) * _table,
+        formula="g power x^(power-1)",
+    )
+    x = leaf([1.0, 2.0], "x")
+    data = record(scaled(x, 2, np.array([3.0, 4.0]))).data
+    assert [(edge.source, edge.slot) for edge in data.edges] == [("n0", "x")]
+    assert data.nodes[-1].settings == {"power": 2}
+    assert list(data.nodes[-1].private) == ["_table"]
+
+
+LOSSES = {
+    "mse": (lambda x: nn.functional.mse_loss(x, np.zeros((2, 2))), {}),
+    "huber": (lambda x: nn.functional.huber_loss(x, np.zeros((2, 2)), delta=0.5), {"delta": 0.5}),
+    "cross-entropy": (lambda x: nn.functional.cross_entropy(x, [0, 1], [1.0, 2.0]), {}),
+    "binary": (lambda x: nn.functional.binary_cross_entropy_with_logits(x, np.ones((2, 2))), {}),
+    "gelu": (lambda x: nn.functional.gelu(x), {}),
+}
+
+
+@pytest.mark.parametrize("compute, settings", LOSSES.values(), ids=LOSSES)
+def test_fused_operations_tell_only_what_the_learner_gave(compute: Any, settings: Any) -> None:
+    graph = record(compute(leaf([[0.0, 1.0], [2.0, 3.0]])))
+    assert graph.nodes[-1].settings == settings
+    written = graph.to_text() + graph.to_svg("own") + graph.to_mermaid() + graph.to_html()
+    assert not [
+        word for word in ("_share", "_total", "_kept", "share=", "total=") if word in written
+    ]

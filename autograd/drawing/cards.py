@@ -28,7 +28,6 @@ GAP = 10.0  # between a label and its text
 WIDEST = 200.0  # of a text; longer ones lose their middle
 NARROWEST = 52.0
 ROWS = 8  # of a matrix that is written out
-SILENT = {"share", "total"}  # settings by which losses are told to divide: no reader's words
 MOST = 5  # operations that are counted in a module
 
 
@@ -89,9 +88,8 @@ def _title(node: Node) -> Line:
 
 def _shape(node: Node) -> list[Line]:
     lines = _inside(node) if node.kind == "module" else []
-    told = {name: value for name, value in node.settings.items() if name not in SILENT}
-    if told and node.kind != "module":
-        lines.append(Line(settings_text(told), style="quiet"))
+    if node.settings and node.kind != "module":
+        lines.append(Line(settings_text(node.settings), style="quiet"))
     if node.shape:
         shape = "×".join(map(str, node.shape))
         lines.append(Line(f"{shape} · {node.dtype}", style="quiet"))

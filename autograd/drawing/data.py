@@ -37,6 +37,7 @@ class Node(NamedTuple):
     state: str = "not computed"
     scope: tuple[str, ...] = ()  # the modules around it, from the outside: ("MLP", "0")
     settings: Mapping[str, Any] = NOTHING  # arguments that no gradient flows through: {"axis": 1}
+    private: Mapping[str, Any] = NOTHING  # those named `_...`: never shown, but rules may need them
     formula: str | None = None  # the rule in symbols, as registered: "g x2, g x1"
     members: tuple[str, ...] = ()  # of a folded module, the nodes inside
     parameters: int = 0  # of a folded module, how many numbers are trained in it

@@ -200,7 +200,9 @@ class _Called:
             if own is None:
                 return None
             known.append(cleaned(own))
-        drawn = DrawnNode("", "operation", step.maker._op.name, settings=step.settings)
+        drawn = DrawnNode(
+            "", "operation", step.maker._op.name, settings=step.settings, private=step.private
+        )
         text = written_with(drawn, known)
         return text if len(text) <= 20 else None
 
@@ -232,7 +234,8 @@ class _Called:
         node, operation = step.node, step.maker._op
         drawn = DrawnNode(
             "y", "operation", operation.name, None, np.shape(node._value), value=node._value,
-            gradient=found.upstream, settings=step.settings, formula=operation.formula,
+            gradient=found.upstream, settings=step.settings, private=step.private,
+            formula=operation.formula,
         )  # fmt: skip
         used = step.uses[found.number]
         source = inputs[found.number].id

@@ -147,7 +147,7 @@ def _slots(node: Node, edge: Edge, inputs: Sequence[Node]) -> tuple[list[str], i
         return usual, min(int(member.rstrip("]")), count - 1)
     operation = _registered(node)
     names = (operation.signature.names if operation is not None else None) or ()
-    free = [name for name in names if name not in node.settings][:count]
+    free = [name for name in names if name not in node.settings and name[0] != "_"][:count]
     if len(free) == count and base in free:
         return free, free.index(base)
     places = [i for i, n in enumerate(inputs) if n.id == edge.source] or [0]
@@ -226,7 +226,7 @@ def _part(node: Node, edge: Edge, place: int, slots: Sequence[str]) -> str:
         return formulas.written(part, numbers)
     part = formulas.written(part.removesuffix(" share"), numbers)
     weights = {"weight", "counts", "pos_weight"} & {*slots, *node.settings}  # of rows or classes
-    return part + _share(node.settings.get("share", 1)) + ", weighted" * bool(weights)
+    return part + _share(node.private.get("_share", 1)) + ", weighted" * bool(weights)
 
 
 def _share(share: Any) -> str:

@@ -239,6 +239,7 @@ class _Recording:
             name=self._name(node),
             scope=self._path(step),
             settings=step.settings,
+            private=step.private,
             formula=operation.formula,
             freed=step.freed,
         )

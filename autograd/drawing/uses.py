@@ -35,6 +35,7 @@ class Step(NamedTuple):
     maker: Any  # the node that holds operation and arguments: the hidden one of several results
     uses: tuple[Use, ...]
     settings: dict[str, Any]
+    private: dict[str, Any]  # settings whose names begin with `_`: nothing for a reader
 
     @property
     def freed(self) -> bool:
@@ -79,7 +80,7 @@ def step_of(node: Any) -> Step:
     if maker is not node:
         settings["result"] = node._args[1]
     if maker._inputs is None:
-        return Step(node, maker, (), settings)
+        return Step(node, maker, (), settings, {})
     uses = []
     operation, names = maker._op, slots(maker)
     for position, argument in enumerate(maker._args):
@@ -94,7 +95,8 @@ def step_of(node: Any) -> Step:
             uses.append(Use(None, argument, len(maker._args), key))
         elif _tells(maker._op, key, argument):
             settings[key] = _setting(argument)
-    return Step(node, maker, tuple(uses), settings)
+    private = {name: settings.pop(name) for name in list(settings) if name.startswith("_")}
+    return Step(node, maker, tuple(uses), settings, private)
 
 
 def _uses(parent: Any, argument: Any, position: int, slot: str, ruled: bool) -> Iterator[Use]:
@@ -104,7 +106,7 @@ def _uses(parent: Any, argument: Any, position: int, slot: str, ruled: bool) -> 
             yield Use(source, value, position, f"{slot}[{i}]", i)
     elif parent is not None:
         yield Use(parent, argument, position, slot)
-    elif isinstance(argument, np.ndarray) and (argument.ndim or ruled):
+    elif isinstance(argument, np.ndarray) and (ruled or (argument.ndim and slot[0] != "_")):
         yield Use(None, argument, position, slot)
     elif ruled and isinstance(argument, (np.generic, bool, int, float)):
         yield Use(None, argument, position, slot)

@@ -242,12 +242,12 @@ def _times_share(
 ) -> Callable[..., Any]:
     """The operation y = x s(x), of the share s and its derivative, a function of x and s(x)."""
 
-    def forward(x: Any, kept: Kept) -> Any:
-        kept.value = share(x)
-        return x * kept.value
+    def forward(x: Any, _kept: Kept) -> Any:
+        _kept.value = share(x)
+        return x * _kept.value
 
-    def rule(g: Any, y: Any, x: Any, kept: Kept) -> Any:
-        s = share(x) if isinstance(x, Tensor) else kept.value
+    def rule(g: Any, y: Any, x: Any, _kept: Kept) -> Any:
+        s = share(x) if isinstance(x, Tensor) else _kept.value
         return g * (s + x * slope(x, s))
 
     forward.__name__ = name

@@ -32,13 +32,13 @@ from nn.functional.arguments import (
 
 __all__ = ["cross_entropy", "nll_loss"]
 
-# Rows of logits or log probabilities (n, C) against labels (n,) or probabilities (n, C). `share` is
-# what each row counts; if `total`, the shares are added up. With labels `counts`, a column (n, 1)
-# or None, is what each row counts beside that.
+# Rows of logits or log probabilities (n, C) against labels (n,) or probabilities (n, C). `_share`
+# is what each row counts, beside `counts` of labels, a column (n, 1) or None; if `_total`, the
+# shares are added up. `_kept` is what the forward leaves for the rule.
 
 
 def _cross_entropy(
-    logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: Kept
+    logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _kept: Kept
 ) -> Any:
     # Few classes are laid along the first axis, for NumPy is slow at many short rows: two thirds of
     # the time at 100 rows of 2, half of it at 1,000 rows of 10.
@@ -62,49 +62,49 @@ def _cross_entropy(
     if counts is not None:
         losses *= counts[:, 0]
         slope *= counts
-    kept.value = slope
-    return reduced(losses, share, total)
+    _kept.value = slope
+    return reduced(losses, _share, _total)
 
 
 def _cross_entropy_rule(
-    g: Any, y: Any, logits: Any, labels: Any, counts: Any, share: float, total: bool, kept: Kept
+    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _kept: Kept
 ) -> Any:
-    slope = kept.value
+    slope = _kept.value
     if isinstance(logits, Tensor):  # to be differentiated again
         slope = softmax(logits) - _one_hot(labels, logits.shape, logits.dtype)
         slope = slope if counts is None else slope * counts
-    return slope * (g * share if total else g[:, None])
+    return slope * (g * _share if _total else g[:, None])
 
 
-def _cross_entropy_of_probabilities(logits: Any, target: Any, share: float, total: bool) -> Any:
+def _cross_entropy_of_probabilities(logits: Any, target: Any, _share: float, _total: bool) -> Any:
     losses = -np.add.reduce(log_softmax(logits) * target, axis=1)
-    return reduced(losses, share, total)
+    return reduced(losses, _share, _total)
 
 
 def _probabilities_by_logits(
-    g: Any, y: Any, logits: Any, target: Any, share: float, total: bool
+    g: Any, y: Any, logits: Any, target: Any, _share: float, _total: bool
 ) -> Any:
     slope = softmax(logits) * np.sum(target, axis=1, keepdims=True) - target
-    return slope * (g * share if total else g[:, None])
+    return slope * (g * _share if _total else g[:, None])
 
 
 def _probabilities_by_target(
-    g: Any, y: Any, logits: Any, target: Any, share: float, total: bool
+    g: Any, y: Any, logits: Any, target: Any, _share: float, _total: bool
 ) -> Any:
-    return log_softmax(logits) * (g * -share if total else -g[:, None])
+    return log_softmax(logits) * (g * -_share if _total else -g[:, None])
 
 
-def _nll_loss(log_probabilities: Any, labels: Any, counts: Any, share: float, total: bool) -> Any:
+def _nll_loss(log_probabilities: Any, labels: Any, counts: Any, _share: float, _total: bool) -> Any:
     losses = 0 - log_probabilities[np.arange(len(labels)), labels]  # a minus alone makes -0 of 0
-    return reduced(losses if counts is None else losses * counts[:, 0], share, total)
+    return reduced(losses if counts is None else losses * counts[:, 0], _share, _total)
 
 
 def _nll_rule(
-    g: Any, y: Any, log_probabilities: Any, labels: Any, counts: Any, share: float, total: bool
+    g: Any, y: Any, log_probabilities: Any, labels: Any, counts: Any, _share: float, _total: bool
 ) -> Any:
     slope = -_one_hot(labels, log_probabilities.shape, log_probabilities.dtype)
     slope = slope if counts is None else slope * counts
-    return slope * (g * share if total else g[:, None])
+    return slope * (g * _share if _total else g[:, None])
 
 
 _fused_cross_entropy = primitive(

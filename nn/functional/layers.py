@@ -114,16 +114,16 @@ def _share(x: Any, axes: tuple[int, ...]) -> float:
 
 
 def _normalize(
-    x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, kept: _Kept
+    x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, _kept: _Kept
 ) -> Any:
     share = _share(x, axes)
-    kept.mean = np.add.reduce(x, axis=axes, keepdims=True) * share
-    normal = x - kept.mean
+    _kept.mean = np.add.reduce(x, axis=axes, keepdims=True) * share
+    normal = x - _kept.mean
     y = np.square(normal)
-    kept.variance = np.add.reduce(y, axis=axes, keepdims=True) * share
-    kept.scale = 1 / np.sqrt(kept.variance + eps)
-    normal *= kept.scale
-    kept.normal = normal
+    _kept.variance = np.add.reduce(y, axis=axes, keepdims=True) * share
+    _kept.scale = 1 / np.sqrt(_kept.variance + eps)
+    normal *= _kept.scale
+    _kept.normal = normal
     if weight is None:
         return normal if bias is None else normal + bias
     if y.dtype != weight.dtype or bias is not None and y.dtype != bias.dtype:
@@ -146,10 +146,10 @@ def _standard(x: Any, axes: tuple[int, ...], eps: float, kept: _Kept) -> tuple[A
 
 
 def _normalize_by_x(
-    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, kept: _Kept
+    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, _kept: _Kept
 ) -> Any:
     """The gradient without its parts along (1, 1, ...) and along normal: those change nothing."""
-    normal, scale = _standard(x, axes, eps, kept)
+    normal, scale = _standard(x, axes, eps, _kept)
     g = g if weight is None else g * weight
     share = _share(x, axes)
     mean = np.add.reduce(g, axis=axes, keepdims=True) * share
@@ -162,16 +162,16 @@ def _normalize_by_x(
 
 
 def _normalize_by_weight(
-    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, kept: _Kept
+    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, _kept: _Kept
 ) -> Any:
-    return g * _standard(x, axes, eps, kept)[0]
+    return g * _standard(x, axes, eps, _kept)[0]
 
 
 _fused_normalize = primitive(
     _normalize,
     _normalize_by_x,
     _normalize_by_weight,
-    lambda g, y, x, weight, bias, axes, eps, kept: g,
+    lambda g, y, x, weight, bias, axes, eps, _kept: g,
     formula="(g w - mean(g w) - n mean(g w n)) / std, g n, g, with n = (x - mean) / std",
 )
 

@@ -29,7 +29,7 @@ __all__ = [
     "mse_loss", "smooth_l1_loss",
 ]  # fmt: skip
 
-# In all of them `share` is what each element counts; if `total`, the shares are added up.
+# In all of them `_share` is what each element counts; if `_total`, the shares are added up.
 
 # ---- losses of the difference -----------------------------------------------------------------
 
@@ -37,33 +37,43 @@ __all__ = [
 def _of_difference(
     name: str, value: Callable[..., Any], slope: Callable[..., Any], formula: str
 ) -> Callable[..., Any]:
-    """The operation of a loss value(d, ...), d = prediction - target, an even function.
+    """The operation of a loss value(d), d = prediction - target, an even function.
 
-    `slope(g, d, ...)` is g times its derivative, which is odd: at -d it is that by the target.
+    `slope(g, d)` is g times its derivative, which is odd: at -d it is that by the target.
     """
 
-    def forward(prediction: Any, target: Any, share: float, total: bool, *options: Any) -> Any:
-        return reduced(value(prediction - target, *options), share, total)
+    def forward(prediction: Any, target: Any, _share: float, _total: bool) -> Any:
+        return reduced(value(prediction - target), _share, _total)
 
     def by_prediction(
-        g: Any, y: Any, prediction: Any, target: Any, share: float, total: bool, *options: Any
+        g: Any, y: Any, prediction: Any, target: Any, _share: float, _total: bool
     ) -> Any:
-        return slope(g * share, prediction - target, *options)
+        return slope(g * _share, prediction - target)
 
-    def by_target(
-        g: Any, y: Any, prediction: Any, target: Any, share: float, total: bool, *options: Any
-    ) -> Any:
-        return slope(g * share, target - prediction, *options)
+    def by_target(g: Any, y: Any, prediction: Any, target: Any, _share: float, _total: bool) -> Any:
+        return slope(g * _share, target - prediction)
 
     forward.__name__ = name
     return primitive(forward, by_prediction, by_target, formula=formula)
 
 
-def _huber(difference: Any, delta: float) -> Any:
+def _huber_loss(prediction: Any, target: Any, delta: float, _share: float, _total: bool) -> Any:
     """d²/2 up to delta, from there on its tangent: c (|d| - c/2) with c = min(|d|, delta)."""
-    distance = np.absolute(difference)
+    distance = np.absolute(prediction - target)
     near = np.minimum(distance, delta)
-    return near * (distance - near * 0.5)
+    return reduced(near * (distance - near * 0.5), _share, _total)
+
+
+def _huber_by_prediction(
+    g: Any, y: Any, prediction: Any, target: Any, delta: float, _share: float, _total: bool
+) -> Any:
+    return g * _share * hardtanh(prediction - target, -delta, delta)
+
+
+def _huber_by_target(
+    g: Any, y: Any, prediction: Any, target: Any, delta: float, _share: float, _total: bool
+) -> Any:
+    return g * _share * hardtanh(target - prediction, -delta, delta)
 
 
 _fused_mse = _of_difference(
@@ -72,10 +82,12 @@ _fused_mse = _of_difference(
 _fused_l1 = _of_difference(
     "l1_loss", np.absolute, lambda g, d: g * np.sign(d), "g sign(d) and -g sign(d)"
 )
-_fused_huber = _of_difference(
-    "huber_loss", _huber, lambda g, d, delta: g * hardtanh(d, -delta, delta),
-    "g clip(d, -delta, delta) and its negative",
-)  # fmt: skip
+_fused_huber = primitive(
+    _huber_loss,
+    _huber_by_prediction,
+    _huber_by_target,
+    formula="g clip(d, -delta, delta) and its negative",
+)
 
 
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
@@ -112,7 +124,7 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     Tensor([0. , 1.5, 9.5])
     """
     delta = as_number("huber_loss", "delta", delta, above=0)
-    return _distance(_fused_huber, "huber_loss", prediction, target, reduction, 1.0, delta)
+    return _distance(_fused_huber, "huber_loss", prediction, target, reduction, (delta,))
 
 
 def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
@@ -127,18 +139,18 @@ def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: 
     beta = as_number("smooth_l1_loss", "beta", beta, least=0)
     if not beta:
         return _distance(_fused_l1, "smooth_l1_loss", prediction, target, reduction)
-    return _distance(_fused_huber, "smooth_l1_loss", prediction, target, reduction, beta, beta)
+    return _distance(_fused_huber, "smooth_l1_loss", prediction, target, reduction, (beta,), beta)
 
 
 def _distance(
     operation: Callable[..., Any], name: str, prediction: Any, target: Any, reduction: str,
-    unit: float = 1.0, *options: float,
+    options: tuple[float, ...] = (), unit: float = 1.0,
 ) -> Any:  # fmt: skip
     """An operation of `_of_difference`, on checked arguments; losses are counted in units."""
     check_reduction(name, reduction)
     prediction, target = paired(name, prediction, target)
     share = share_of(reduction, prediction.size) / unit
-    return operation(prediction, target, share, reduction != "none", *options)
+    return operation(prediction, target, *options, share, reduction != "none")
 
 
 # ---- binary cross-entropy of probabilities ----------------------------------------------------
@@ -166,25 +178,25 @@ _fused_log_rest = primitive(
 
 
 def _binary_cross_entropy(
-    prediction: Any, target: Any, weight: Any, share: float, total: bool
+    prediction: Any, target: Any, weight: Any, _share: float, _total: bool
 ) -> Any:
     right = target * _fused_log(prediction) + (1 - target) * _fused_log_rest(prediction)
-    return reduced(0 - _weighted(right, weight), share, total)  # a minus alone makes -0 of 0
+    return reduced(0 - _weighted(right, weight), _share, _total)  # a minus alone makes -0 of 0
 
 
 def _binary_by_prediction(
-    g: Any, y: Any, prediction: Any, target: Any, weight: Any, share: float, total: bool
+    g: Any, y: Any, prediction: Any, target: Any, weight: Any, _share: float, _total: bool
 ) -> Any:
     """Where the logs are clamped, it is not 0 but large, and leads away from there."""
     variance = np.maximum(prediction * (1 - prediction), _least(prediction))
-    return _weighted((prediction - target) / variance, weight) * (g * share)
+    return _weighted((prediction - target) / variance, weight) * (g * _share)
 
 
 def _binary_by_target(
-    g: Any, y: Any, prediction: Any, target: Any, weight: Any, share: float, total: bool
+    g: Any, y: Any, prediction: Any, target: Any, weight: Any, _share: float, _total: bool
 ) -> Any:
     slope = _fused_log_rest(prediction) - _fused_log(prediction)
-    return _weighted(slope, weight) * (g * share)
+    return _weighted(slope, weight) * (g * _share)
 
 
 def _weighted(x: Any, weight: Any) -> Any:
@@ -256,7 +268,7 @@ def _fitting(name: str, option: str, value: Any, prediction: Any) -> Any:
 
 
 def _binary_cross_entropy_with_logits(
-    logits: Any, target: Any, weight: Any, pos_weight: Any, share: float, total: bool
+    logits: Any, target: Any, weight: Any, pos_weight: Any, _share: float, _total: bool
 ) -> Any:
     # Every term is small where the loss is: softplus(x) - t x would lose its digits there.
     small = softplus(-np.absolute(logits))
@@ -265,12 +277,12 @@ def _binary_cross_entropy_with_logits(
     else:
         positive, rest = target * pos_weight, 1 - target
         losses = (positive + rest) * small + rest * relu(logits) + positive * relu(-logits)
-    return reduced(_weighted(losses, weight), share, total)
+    return reduced(_weighted(losses, weight), _share, _total)
 
 
 def _logits_by_logits(
-    g: Any, y: Any, logits: Any, target: Any, weight: Any, pos_weight: Any, share: float,
-    total: bool,
+    g: Any, y: Any, logits: Any, target: Any, weight: Any, pos_weight: Any, _share: float,
+    _total: bool,
 ) -> Any:  # fmt: skip
     slope = sigmoid(logits)
     if pos_weight is None:
@@ -278,15 +290,15 @@ def _logits_by_logits(
     else:
         positive = target * pos_weight
         slope = slope * (1 - target + positive) - positive
-    return _weighted(slope, weight) * (g * share)
+    return _weighted(slope, weight) * (g * _share)
 
 
 def _logits_by_target(
-    g: Any, y: Any, logits: Any, target: Any, weight: Any, pos_weight: Any, share: float,
-    total: bool,
+    g: Any, y: Any, logits: Any, target: Any, weight: Any, pos_weight: Any, _share: float,
+    _total: bool,
 ) -> Any:  # fmt: skip
     slope = -logits if pos_weight is None else pos_weight * softplus(-logits) - softplus(logits)
-    return _weighted(slope, weight) * (g * share)
+    return _weighted(slope, weight) * (g * _share)
 
 
 _fused_logits = primitive(
