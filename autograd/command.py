@@ -17,6 +17,7 @@ import numpy as np
 
 from autograd import AutogradError, Tensor, draw, explain, grad
 from autograd.drawing.numbers import short
+from autograd.drawing.writers.labels import clean
 from autograd.drawing.writers.text import columns, text
 from autograd.expression import FUNCTIONS, MOST_VALUE_LETTERS, ExpressionError, evaluate, names_in
 
@@ -85,10 +86,11 @@ def main(arguments: list[str]) -> int:
 
 def _run(words: _Words) -> str:
     """Everything that is printed, after everything is saved."""
+    names_in(words.expression)  # whatever is wrong with its syntax comes first
     variables = _variables(words.values)
     for name in words.explain or ():
         if name not in variables:
-            raise _UsageError(f"--explain {name}: there is no variable {name}")
+            raise _UsageError(f"--explain: there is no variable {clean(name)}")
     output = _differentiable(evaluate(words.expression, variables), words.expression)
     _check_used(variables, words)
     scalar = output if output.size == 1 else np.sum(output)
@@ -98,9 +100,12 @@ def _run(words: _Words) -> str:
     parts = [] if output.size == 1 else [_summed(output)]
     if words.tree:
         parts.append(text(graph.data, _width()))
-    parts.append(_gradients(scalar, variables))
-    chosen = list(variables) if words.explain is None else words.explain
-    parts += [f"{explain(scalar, variables[name])}\n" for name in chosen]
+    gradients = dict(zip(variables, grad(scalar, list(variables.values()), allow_unused=True)))
+    parts.append("".join(_gradient(name, found) for name, found in gradients.items()))
+    chosen = dict.fromkeys(gradients if words.explain is None else words.explain)
+    parts += [
+        f"{explain(scalar, variables[name])}\n" for name in chosen if gradients[name] is not None
+    ]
     parts += [f"saved {path}\n" for path in words.save]
     return "\n".join(parts)
 
@@ -116,7 +121,9 @@ def _sorted(arguments: list[str]) -> _Words:
     rest = iter(arguments)
     for word in rest:
         option, _, given = word.partition("=")
-        if option in found:
+        if word == "--":  # whatever follows is no option
+            plain += rest
+        elif option in found:
             value = given if "=" in word else next(rest, None)
             if value is None:
                 raise _UsageError(f"{option} wants a value after it; see --help")
@@ -124,14 +131,14 @@ def _sorted(arguments: list[str]) -> _Words:
         elif word in ("--no-explain", "--no-tree"):
             flags.add(word)
         elif word.startswith("--") and plain:
-            raise _UsageError(f"unknown option {word}; known: {', '.join(_OPTIONS)}")
+            raise _UsageError(f"unknown option {clean(word)}; known: {', '.join(_OPTIONS)}")
         else:
             plain.append(word)
     if not plain:
         raise _UsageError("the expression is missing; see --help")
     directions = found["--direction"] or ["LR"]
     if directions[-1] not in ("LR", "TB"):
-        raise _UsageError(f"--direction is LR or TB, got {directions[-1]}")
+        raise _UsageError(f"--direction is LR or TB, got {clean(directions[-1])}")
     explained = [] if "--no-explain" in flags else found["--explain"] or None
     return _Words(plain[0], plain[1:], found["--save"], explained, "--no-tree" not in flags,
                   directions[-1])  # fmt: skip
@@ -149,8 +156,9 @@ def _variables(words: list[str]) -> dict[str, Tensor]:
         start = len(word) - len(value)
         if not sign:
             raise ExpressionError("a variable is given as name=value, as in x=1.5", word, 0)
-        if not name.isidentifier() or keyword.iskeyword(name) or name not in names_in(name):
+        if not name.isidentifier() or keyword.iskeyword(name) or not names_in(name):
             raise ExpressionError("this is no name for a variable", word, 0, start - 1)
+        name = names_in(name).pop()  # of letters that can be written in two ways, the one in `ast`
         if name in FUNCTIONS:
             raise ExpressionError(f"{name} is a function; choose another name", word, 0, start - 1)
         if name in found:
@@ -190,14 +198,13 @@ def _summed(output: Tensor) -> str:
     return f"The result has the shape {output.shape}; its sum is differentiated.\n"
 
 
-def _gradients(output: Tensor, variables: dict[str, Tensor]) -> str:
-    """A line for each variable: its derivative, in full."""
-    lines = []
-    for name, gradient in zip(variables, grad(output, list(variables.values()))):
-        told = np.array2string(np.asarray(gradient.data), precision=6, separator=", ")
-        head = f"∂/∂{name} = "
-        lines.append(head + told.replace("\n", "\n" + " " * columns(head)))
-    return "\n".join(lines) + "\n"
+def _gradient(name: str, gradient: Tensor | None) -> str:
+    """A line about a variable: its derivative, in full."""
+    if gradient is None:
+        return f"∂/∂{name} : none, for {name} is in comparisons only, which have no derivative\n"
+    told = np.array2string(np.asarray(gradient.data), precision=6, separator=", ")
+    head = f"∂/∂{name} = "
+    return head + told.replace("\n", "\n" + " " * columns(head)) + "\n"
 
 
 def _functions() -> str:

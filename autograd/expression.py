@@ -51,7 +51,10 @@ FUNCTIONS |= {
 }
 FUNCTIONS |= {"add": np.add, "norm": np.linalg.norm}
 
-CONSTANTS = {"pi": np.pi, "e": np.e}
+# How many arguments a function takes that is no ufunc, and more than one array.
+_COUNTS = {"clip": 3, "dot": 2, "inner": 2, "outer": 2, "where": 3}
+
+CONSTANTS = {"pi": np.pi, "π": np.pi, "e": np.e}
 SETTINGS = ("axis", "ddof", "keepdims", "ord")  # keywords, with a literal each
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
@@ -89,6 +92,7 @@ _REFUSALS = (
     MemoryError,
     TypeError,
     ValueError,
+    Warning,
     autograd.AutogradError,
 )
 
@@ -137,7 +141,9 @@ def evaluate(source: str, variables: Mapping[str, Any], most: int = MOST_LETTERS
     done: dict[ast.AST, Any] = {}
     todo = [(parse(source, most), False)]
     top = todo[0][0]
-    with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
+    strict = np.errstate(divide="raise", over="raise", invalid="raise", under="ignore")
+    with strict, warnings.catch_warnings():
+        warnings.simplefilter("error")
         while todo:  # children first, without recursion
             node, ready = todo.pop()
             if ready:
@@ -240,6 +246,21 @@ def _check_call(node: ast.Call, source: str) -> None:
         if keyword.arg not in SETTINGS:
             told = f"unknown setting {keyword.arg}=" if keyword.arg else "** is not allowed"
             raise _error(f"{told}; known: {', '.join(SETTINGS)}", keyword, source)
+    _check_count(node.func.id, node, source)
+
+
+def _check_count(name: str, node: ast.Call, source: str) -> None:
+    """More arguments would be axes and places for results; those are keywords, or not allowed."""
+    wanted, given = getattr(FUNCTIONS[name], "nin", _COUNTS.get(name, 1)), len(node.args)
+    if wanted == given or any(isinstance(argument, ast.Starred) for argument in node.args):
+        return
+    cure = ""
+    if name in ("max", "min") and given > 1:
+        cure = f": write {name}([a, b]) or {name}imum(a, b); an axis is given as axis=0"
+    elif wanted == 1 and given > 1 and not hasattr(FUNCTIONS[name], "nin"):
+        cure = ": an axis is given as axis=0"
+    arguments = "1 argument" if wanted == 1 else f"{wanted} arguments"
+    raise _error(f"{name} takes {arguments}, got {given}{cure}", node, source)
 
 
 # ---- computing ----------------------------------------------------------------------------------
@@ -300,5 +321,7 @@ def _told(error: BaseException, node: Any) -> str:
         return "the result is too large for a float"
     if isinstance(error, FloatingPointError):
         return "not defined here: the result would be nan"
+    if "boolean" in str(error) or "BoolDType" in str(error):
+        return "a comparison is no number; choose by it: where(x > 0, a, b)"
     first = (str(error).splitlines() or [type(error).__name__])[0]
     return first if len(first) <= 200 else f"{first[:199]}…"

@@ -74,6 +74,28 @@ def test_one_variable_is_explained(capsys):
     assert "∂L/∂y" in shown and "∂L/∂x" not in shown.replace("∂/∂x", "")
 
 
+def test_a_variable_is_explained_once(capsys):
+    assert main(["x*y", "x=3", "y=2", "--no-tree", "--explain", "y", "--explain=y"]) == 0
+    assert capsys.readouterr().out.count("∂L/∂y = ") == 1
+
+
+def test_a_variable_in_comparisons_only_has_no_derivative(capsys):
+    assert main(["where(x > 0, y, 2*y)", "x=1", "y=2", "--no-tree"]) == 0
+    shown = capsys.readouterr().out
+    assert "∂/∂x : none, for x is in comparisons only" in shown and "∂/∂y = 1." in shown
+    assert "∂L/∂x" not in shown and "the check keeps the conditions of where" in shown
+
+
+def test_an_expression_may_follow_two_dashes(capsys):
+    assert main(["--no-explain", "--no-tree", "--", "--x", "x=3"]) == 0
+    assert capsys.readouterr().out == "∂/∂x = 1.\n"
+
+
+def test_letters_that_can_be_written_in_two_ways_are_one(capsys):
+    assert main(["e\u0301 * \u00e9 * π / pi", "e\u0301=3", "--no-tree", "--no-explain"]) == 0
+    assert capsys.readouterr().out == "∂/∂\u00e9 = 6.\n"
+
+
 def test_arrays_and_their_sum(capsys):
     assert main(["x**2", "x = [[1, 2], [3, -4]]", "--no-tree", "--no-explain"]) == 0
     assert capsys.readouterr().out == (
@@ -234,7 +256,7 @@ ERRORS = {
     "axis by name": (["sum(x, axis=x)", "x=1"], "takes an integer", "axis=x"),
     "huge axis": (["sum(x, axis=10**9)", "x=1"], "takes an integer", "axis=10**9"),
     "axis that there is not": (["sum(x, axis=1)", "x=[1]"], "axis 1", "sum(x, axis=1)"),
-    "no arguments": (["max()", "x=1"], "max", "max()"),
+    "no arguments": (["max()", "x=1"], "max takes 1 argument, got 0", "max()"),
     "shapes": (["x + y", "x=[1, 2]", "y=[1, 2, 3]"], "(2,)", "x + y"),
     "ragged": (["sum([1, [2]] * x)", "x=1"], "of one length", "[1, [2]]"),
     "too many numbers": (
@@ -245,6 +267,17 @@ ERRORS = {
     "Unicode before it": (["漢 + y", "漢=1"], "unknown name y", "y"),
     "unused": (["x", "x=1", "y=2"], "y is not used", "y"),
     "twice": (["x", "x=1", "x=2"], "x is given twice", "x"),
+    "twice in other letters": (["x", "x=1", "ｘ=2"], "x is given twice", None),
+    "syntax before values": (["x=2", "x*x"], "give values after the expression", "="),
+    "two arguments of max": (["max(x, 0)", "x=1"], "max([a, b]) or maximum(a, b)", "max(x, 0)"),
+    "place for a result": (["x + maximum([1], [2], [9])", "x=1"],
+                           "maximum takes 2 arguments, got 3", "maximum([1], [2], [9])"),
+    "too many arguments": (["sin(x, 1)", "x=1"], "sin takes 1 argument, got 2", "sin(x, 1)"),
+    "too few arguments": (["arctan2(x)", "x=1"], "takes 2 arguments, got 1", "arctan2(x)"),
+    "axis without its name": (["sum(x, 0)", "x=[1]"], "an axis is given as axis=0", "sum(x, 0)"),
+    "minus a comparison": (["-(x > 0) * x", "x=1"], "a comparison is no number", "-(x > 0)"),
+    "mean of nothing": (["mean(x)", "x=[]"], "would be nan", "mean(x)"),
+    "variance of nothing": (["x + var([])", "x=1"], "Degrees of freedom", "var([])"),
     "no value": (["x", "x"], "given as name=value", "x"),
     "no name": (["x", "1=2"], "no name for a variable", "1"),
     "keyword": (["x", "class=2"], "no name for a variable", "class"),
@@ -278,6 +311,9 @@ OPTIONS = {
     "no expression": (["--no-tree"], "the expression is missing"),
     "unknown direction": (["x", "x=1", "--direction", "up"], "LR or TB, got up"),
     "explain what is not there": (["x", "x=1", "--explain", "y"], "there is no variable y"),
+    "hostile name": (["x", "x=1", "--explain", "\x1b[31m\n"], r"no variable \x1b[31m"),
+    "hostile option": (["x", "x=1", "--\x1b\n\n"], r"unknown option --\x1b;"),
+    "hostile direction": (["x", "x=1", "--direction=\x1b\n\n"], r"got \x1b"),
     "unknown suffix": (["x", "x=1", "--save", "a.jpg"], "must end in .txt"),
     "no folder": (["x", "x=1", "--save", "no/such/a.svg"], "there is no folder"),
 }

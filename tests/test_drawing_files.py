@@ -49,6 +49,16 @@ def test_the_suffix_says_the_form(suffix, word, tmp_path):
     assert path.read_bytes() == word.encode()
 
 
+def test_an_error_of_the_system_names_the_file_and_not_the_temporary_one(tmp_path, monkeypatch):
+    def fails(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied", str(arguments[0]))
+
+    monkeypatch.setattr(os, "replace", fails)
+    path = tmp_path / "graph.txt"
+    with pytest.raises(PermissionError, match=r"save: Permission denied: .*graph\.txt'$"):
+        save(Words(), path)
+
+
 def test_a_str_is_a_path_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert save(Words(), "graph.txt") == "graph.txt"

@@ -79,9 +79,11 @@ def _replace(target: str, content: bytes) -> None:
         with open(temporary, "xb") as file:
             file.write(content)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.strerror:  # which names the temporary file
+            raise type(error)(error.errno, f"save: {error.strerror}", target) from error
         raise
 
 
