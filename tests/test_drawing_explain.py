@@ -391,6 +391,43 @@ def test_the_graph_is_freed_with_its_output() -> None:
     assert explanation.check.agrees
 
 
+@pytest.mark.parametrize("function", [lambda x: x**3, lambda x: np.sin(x) ** 3, lambda x: x**5])
+def test_a_flat_place_is_no_error_of_a_rule(function: Any) -> None:
+    """The difference is h² there, the rule gives 0: far from it, by any relative measure."""
+    x = number([0.0, 0.0])
+    check = explain(np.sum(function(x)), x).check
+    assert (check.agrees, check.remarks) == (True, ())
+
+
+def test_rounding_of_large_numbers_that_cancel_is_no_error_of_a_rule() -> None:
+    x = number(np.arange(1.0, 5.0))
+    check = explain(np.var(x**1e-8), x).check
+    assert (check.agrees, check.remarks) == (True, ())
+
+
+def test_a_slope_without_end_at_an_edge_is_told_by_its_growth() -> None:
+    x = number(0.0)
+    (remark,) = explain(np.sqrt(x), x).check.remarks
+    assert remark == (
+        "by the rules inf, but sqrt has no finite value below; the difference above grows without "
+        "end: 406.4 at h = 6.1e-06, 4064 at h = 6.1e-08"
+    )
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: np.where(x > 0, x, 2 * x), lambda x: (x > 0) * x], ids=["where", "mask"]
+)
+def test_conditions_are_said_to_be_kept(function: Any) -> None:
+    x = number(0.0)
+    (note,) = explain(function(x), x).notes
+    assert "does not see kinks and jumps" in note
+
+
+def test_a_tensor_by_itself() -> None:
+    x = number(2.0, "x")
+    assert "((x+h) - (x-h)) / 2h = 1. They agree." in str(explain(x, x))
+
+
 def test_a_kink_nearby_is_no_kink() -> None:
     x = number(1e-7)
     check = explain(autograd.relu(x), x).check

@@ -18,7 +18,7 @@ from autograd.drawing.differences import check
 from autograd.drawing.explanation import Explanation, Use
 from autograd.drawing.flow import Flow, sweep
 from autograd.drawing.naming import Names, Scopes
-from autograd.drawing.notation import cleaned, terms_of, written_with
+from autograd.drawing.notation import cleaned, terms_of, title, written_with
 from autograd.drawing.numbers import short
 from autograd.drawing.replay import leading
 from autograd.drawing.symbols import latex, rule
@@ -266,10 +266,26 @@ def _notes(
             f"{called.tensor} was given new values after it was used; the graph, and this "
             "explanation, know those that it had then"
         )
+    if held := _conditional(steps):
+        notes.append(
+            f"the check keeps the conditions of {' and '.join(held)} as they were recorded; it "
+            "does not see kinks and jumps that come from their change"
+        )
     nodes = [tensor, *(step.node for step in steps)]
     if any(node._hooks is not None and node._hooks.functions for node in nodes):
         notes.append("hooks were not run: the gradients are those without them")
     return tuple(notes)
+
+
+def _conditional(steps: list[Step]) -> list[str]:
+    """The operations that compute with arrays of True and False, which no gradient leads to."""
+    found = (
+        title(step.maker._op.name)
+        for step in steps
+        if step.maker._op.name == "where" or isinstance(step.maker._op.forward, np.ufunc)
+        if any(np.asarray(value).dtype.kind == "b" for value in step.maker._args)
+    )
+    return list(dict.fromkeys(found))
 
 
 def _differ(seen: Any, now: Any) -> bool:

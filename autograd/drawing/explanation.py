@@ -184,7 +184,8 @@ def _verdict(told: Explanation) -> str:
         return f"Not checked by finite differences: {check.reason or check.remarks[0]}."
     if len(check.entries) == check.size == 1:
         entry = check.entries[0]
-        quotient = f"({told.output}({told.tensor}+h) - {told.output}({told.tensor}-h)) / 2h"
+        of = told.output if told.output != told.tensor else ""
+        quotient = f"({of}({told.tensor}+h) - {of}({told.tensor}-h)) / 2h"
         return (
             f"Check by finite differences, h = {short(entry.step, 2)}: {quotient} = "
             f"{short(entry.differences, 6)}. {'They agree.' if entry.agrees else 'They differ!'}"
