@@ -230,6 +230,16 @@ def test_labels_out_of_range_raise(labels, options, message):
     assert x.grad is not None
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, ">i2", np.int64])
+def test_negative_labels_of_few_bits_among_many_classes(dtype):
+    bits = 8 * np.dtype(dtype).itemsize
+    x = np.zeros((2, 200 if bits == 8 else 40_000), np.float32)
+    labels = np.array([1, -100], dtype)
+    assert functional.cross_entropy(x, labels).item() == functional.cross_entropy(x[:1], [1]).item()
+    with pytest.raises(ValueError, match=r"label -100 at position 1"):
+        functional.cross_entropy(x, labels, ignore_index=-1)
+
+
 def test_the_position_of_a_label_in_many_axes():
     labels = np.zeros((2, 3), int)
     labels[1, 2] = 7

@@ -286,17 +286,16 @@ def _check_labels(name: str, labels: Any, shape: tuple[int, ...], axis: int) -> 
         )
 
 
-_UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+_INT64 = np.dtype(np.int64)
 
 
 def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:
     """Which labels count (None: all of them); raises for one that is out of range."""
     if not labels.size:
         return None
-    if not labels.dtype.isnative:
-        labels = labels.astype(labels.dtype.newbyteorder("="))
-    # Read without a sign, a negative label is a large one: one question for both ends.
-    unsigned = labels.view(_UNSIGNED[labels.itemsize])
+    # Read without a sign, a negative label is a large one: one question for both ends. (In 8 bits
+    # it would not be large enough: -100 would be 156.)
+    unsigned = labels.view(np.uint64) if labels.dtype is _INT64 else labels.astype(np.uint64)
     within = int(np.maximum.reduce(unsigned, axis=None)) < classes
     if within and not 0 <= ignore_index < classes:
         return None
