@@ -405,6 +405,22 @@ def test_rounding_of_large_numbers_that_cancel_is_no_error_of_a_rule() -> None:
     assert (check.agrees, check.remarks) == (True, ())
 
 
+@pytest.mark.parametrize(
+    ("function", "side", "quotient"),
+    [(lambda x: x**1.5, "below: compared is the difference above", "(L(x+h) - L(x)) / h"),
+     (lambda x: (-x) ** 2.5, "above: compared is the difference below", "(L(x) - L(x-h)) / h")],
+    ids=["left edge", "right edge"],
+)  # fmt: skip
+def test_at_the_end_of_a_domain_one_side_is_compared(
+    function: Any, side: str, quotient: str
+) -> None:
+    x = number(0.0)
+    explanation = explain(function(x), x)
+    assert explanation.check.agrees
+    assert explanation.check.remarks == (f"power has no finite value {side} alone",)
+    assert quotient in str(explanation) and "They agree." in str(explanation)
+
+
 def test_a_slope_without_end_at_an_edge_is_told_by_its_growth() -> None:
     x = number(0.0)
     (remark,) = explain(np.sqrt(x), x).check.remarks
@@ -421,6 +437,11 @@ def test_conditions_are_said_to_be_kept(function: Any) -> None:
     x = number(0.0)
     (note,) = explain(function(x), x).notes
     assert "does not see kinks and jumps" in note
+
+
+def test_no_conditions_are_told_of_where_nothing_is_checked() -> None:
+    x = number(np.zeros(0))
+    assert explain(np.sum(np.where(x > 0, x, 0)), x).notes == ()
 
 
 def test_a_tensor_by_itself() -> None:

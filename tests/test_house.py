@@ -45,6 +45,7 @@ FLOORS: list[set[str]] = [
     {"autograd.drawing.writers"} | {f"autograd.drawing.writers.{form}" for form in (
         "dot", "files", "html", "labels", "legend", "marks", "mermaid", "svg", "text"
     )},
+    {"autograd.drawing.reasons"},
     {"autograd.drawing.differences"},
     {"autograd.drawing.explanation"},
     {"autograd.drawing.explain"},

@@ -78,11 +78,13 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
         compared = check(steps, output, tensor, seed, total)
     uses = tuple(called.use(one) for one in found)
     seen = [one.step.uses[one.number].value for one in found]
+    notes = _notes(output, tensor, gradient, steps, seen, called)
+    if compared.agrees is not None:
+        notes += _kept_conditions(steps)
     return Explanation(
         called.output, called.tensor, locked(np.asarray(output._value)),
         locked(np.asarray(seen[0] if seen else tensor._value)), uses, count - len(uses),
-        locked(total), compared,
-        _notes(output, tensor, gradient, steps, seen, called),
+        locked(total), compared, notes,
     )  # fmt: skip
 
 
@@ -266,26 +268,26 @@ def _notes(
             f"{called.tensor} was given new values after it was used; the graph, and this "
             "explanation, know those that it had then"
         )
-    if held := _conditional(steps):
-        notes.append(
-            f"the check keeps the conditions of {' and '.join(held)} as they were recorded; it "
-            "does not see kinks and jumps that come from their change"
-        )
     nodes = [tensor, *(step.node for step in steps)]
     if any(node._hooks is not None and node._hooks.functions for node in nodes):
         notes.append("hooks were not run: the gradients are those without them")
     return tuple(notes)
 
 
-def _conditional(steps: list[Step]) -> list[str]:
-    """The operations that compute with arrays of True and False, which no gradient leads to."""
+def _kept_conditions(steps: list[Step]) -> tuple[str, ...]:
+    """A note on operations that compute with True and False, to which no gradient leads."""
     found = (
         title(step.maker._op.name)
         for step in steps
         if step.maker._op.name == "where" or isinstance(step.maker._op.forward, np.ufunc)
         if any(np.asarray(value).dtype.kind == "b" for value in step.maker._args)
     )
-    return list(dict.fromkeys(found))
+    if not (names := " and ".join(dict.fromkeys(found))):
+        return ()
+    return (
+        f"the check keeps the conditions of {names} as they were recorded; it does not see kinks "
+        "and jumps that come from their change",
+    )
 
 
 def _differ(seen: Any, now: Any) -> bool:

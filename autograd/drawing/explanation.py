@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.differences import Check
+from autograd.drawing.differences import Check, Entry
 from autograd.drawing.notation import in_fraction, title
 from autograd.drawing.numbers import short, statistics
 from autograd.drawing.symbols import latex_name
@@ -184,16 +184,24 @@ def _verdict(told: Explanation) -> str:
         return f"Not checked by finite differences: {check.reason or check.remarks[0]}."
     if len(check.entries) == check.size == 1:
         entry = check.entries[0]
-        of = told.output if told.output != told.tensor else ""
-        quotient = f"({of}({told.tensor}+h) - {of}({told.tensor}-h)) / 2h"
         return (
-            f"Check by finite differences, h = {short(entry.step, 2)}: {quotient} = "
+            f"Check by finite differences, h = {short(entry.step, 2)}: {_quotient(told, entry)} = "
             f"{short(entry.differences, 6)}. {'They agree.' if entry.agrees else 'They differ!'}"
         )
     compared = [entry.agrees for entry in check.entries if entry.agrees is not None]
     which = "all" if len(compared) == check.size else f"{len(compared)} of the"
     verdict = "they agree." if check.agrees else f"{compared.count(False)} of them differ!"
     return f"Check by finite differences of {which} {check.size:,} entries: {verdict}"
+
+
+def _quotient(told: Explanation, entry: Entry) -> str:
+    """ "(L(x+h) - L(x-h)) / 2h", or where L has one side only the difference of that side."""
+    of = told.output if told.output != told.tensor else ""
+    ends = [f"{of}({told.tensor}{sign})" for sign in ("+h", "", "-h")]
+    if np.isfinite(entry.right) == np.isfinite(entry.left):
+        return f"({ends[0]} - {ends[2]}) / 2h"
+    pair = ends[:2] if np.isfinite(entry.right) else ends[1:]
+    return f"({' - '.join(pair)}) / h"
 
 
 def _remarks(check: Check) -> Iterator[str]:
