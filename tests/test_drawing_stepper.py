@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nn
 from autograd import Tensor
+from autograd.drawing.data import GraphData
 from autograd.drawing.folding import fold
 from autograd.drawing.recorder import record_data
 from autograd.drawing.steps import steps
@@ -279,3 +281,89 @@ def test_other_addresses_leave_the_step_alone(tmp_path: Path) -> None:
         }, 500);
     """, tmp_path)  # fmt: skip
     assert found == [1, "said", 4]
+
+
+@needs_browser
+def test_an_address_that_names_no_depth_leaves_the_picture_alone(tmp_path: Path) -> None:
+    full = network()
+    found = drive(html(fold(full, 0), full), """
+        const count = () => document.querySelectorAll("#stage [data-node]").length;
+        $("depth").selectedIndex = $("depth").options.length - 1;
+        $("depth").dispatchEvent(new Event("change"));
+        document.querySelector(".skip").click();
+        setTimeout(() => report(count()), 500);
+    """, tmp_path)  # fmt: skip
+    assert found == len(full.nodes)
+
+
+def used_twice() -> tuple[GraphData, GraphData]:
+    """sum(h·h + h) with h from a module: folded, and open."""
+    nn.manual_seed(0)
+    h = nn.Sequential(nn.Linear(2, 2, dtype=np.float64), nn.Tanh())(np.ones((3, 2)))
+    full = record_data(np.sum(h * h + h), {"h": h})
+    return fold(full, 0), full
+
+
+@needs_browser
+def test_a_box_shows_nothing_before_its_time(tmp_path: Path) -> None:
+    folded, full = used_twice()
+    found = drive(html(folded, full), """
+        const box = $("stage").querySelector("[data-node=m0]");
+        key("Enter", box);
+        const seen = [];
+        for (let k = 0; k <= Number($("slider").max); k += 1) {
+          const text = box.querySelector(".gradient text:last-child");
+          const shown = getComputedStyle(text).visibility === "hidden" ? "" : text.textContent;
+          const [value, slope] = [...$("details").querySelectorAll("h3")].map(
+            (one) => one.nextElementSibling.innerText);
+          const known = ["not computed yet", "so far, 1 of 3 uses"].findIndex(
+            (words) => slope.includes(words));
+          seen.push([shown.slice(0, 6), value === "not computed yet", known]);
+          key("ArrowRight");
+        }
+        report(seen);
+    """, tmp_path)  # fmt: skip
+    assert [one for k, one in enumerate(found) if not k or one != found[k - 1]] == [
+        ["", True, 0], ["", False, 0], ["so far", False, 1], ["mean 0", False, -1]
+    ]  # fmt: skip
+
+
+@needs_browser
+def test_what_is_picked_stays_picked_where_the_picture_unfolds(tmp_path: Path) -> None:
+    folded, full = used_twice()
+    found = drive(html(folded, full), """
+        const titles = [];
+        const depth = (k) => {
+          $("depth").selectedIndex = k;
+          $("depth").dispatchEvent(new Event("change"));
+          const lit = [...document.querySelectorAll("#stage .picked")];
+          titles.push([$("details").querySelector("h2").textContent,
+                       ...lit.map((one) => one.dataset.node)]);
+        };
+        key("Enter", $("stage").querySelector("[data-node=m0]"));
+        for (const k of [$("depth").options.length - 1, 0]) depth(k);
+        key("Escape");
+        depth(0);
+        report(titles);
+    """, tmp_path)  # fmt: skip
+    (h,) = [node.id for node in full.nodes if node.name == "h"]
+    assert found == [["h", h], ["h", "m0"], ["A node"]]
+
+
+@needs_browser
+def test_what_grows_is_read_out_in_words(tmp_path: Path) -> None:
+    found = drive(html(shared()), """
+        key("End"); key("ArrowLeft");
+        const said = $("said").cloneNode(true);
+        for (const one of said.querySelectorAll("[aria-hidden=true]")) one.remove();
+        report(said.textContent);
+    """, tmp_path)  # fmt: skip
+    assert "The gradient of a grows by 3, from 4 to 7." in found
+    assert "+=" not in found and "→" not in found
+
+
+@needs_browser
+def test_cards_are_called_as_the_formulas_call_them(tmp_path: Path) -> None:
+    tree = browse(html(shared(), layout="own"), tmp_path)
+    picture = tree[tree.index('id="stage"') : tree.index("</svg>", tree.index('id="stage"'))]
+    assert all(f">{name}</text>" in picture for name in ("a", "n1", "n3", "n4"))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nn
 from autograd import Tensor, relu
 from autograd.drawing.data import Edge, GraphData, Node
 from autograd.drawing.recorder import record_data
@@ -160,6 +161,43 @@ def test_an_operation_is_written_with_names_and_with_numbers(name: str) -> None:
     a, b = leaf(3.0), leaf(-2.0)
     step = [step for step in told(function(a, b), a=a, b=b) if step.phase == "forward"][-1]
     assert (step.symbols, step.numbers) == (symbols, numbers)
+
+
+def test_arrays_and_shapes_need_no_more_parentheses() -> None:
+    a, b = leaf([1.0, 2.0]), leaf(np.ones((8, 2)))
+    found = [step.numbers for step in told(a * -a * b) if step.phase == "forward"]
+    assert found[2:] == [
+        "[1, 2] × [-1, -2] = [-1, -4]", "[-1, -4] × (8, 2) = (8, 2): mean -2.5, -4 to -1"
+    ]  # fmt: skip
+
+
+def test_operations_are_told_in_words() -> None:
+    loss = nn.functional.mse_loss(leaf([1.0]), np.zeros(1))
+    titles = [step.title for step in told(loss, loss=loss)]
+    assert "loss: mse loss" in titles and "Back through loss: mse loss" in titles
+
+
+def test_a_gradient_that_was_given_is_not_called_the_slope_by_the_output_itself() -> None:
+    x = leaf(2.0)
+    y = x * x
+    found = steps(record_data(y, {"x": x, "y": y}, gradient=2.5))
+    assert found[-1].numbers == "∂L/∂x = 10"
+    assert found[-3].additions[0].after == 2.5
+
+
+def test_an_output_that_is_used_besides_has_its_seed_and_its_uses() -> None:
+    p = leaf(2.0)
+    q = p * p
+    (reason,) = [step.reason for step in told([q, q * 3.0], q=q) if "Back through q" in step.title]
+    assert reason == (
+        "Its gradient is complete: the seed is there, and its only use has handed in its share."
+    )
+
+
+def test_a_slope_of_one_is_one_for_arrays_too() -> None:
+    a, b = leaf([3.0, 4.0]), leaf([1.0, 2.0])
+    numbers = [one.numbers for one in backward(told((a + b) * 2.0))[2].additions]
+    assert numbers == 2 * ["g × 1 = [2, 2] × 1 = [2, 2]"]
 
 
 def test_rules_are_told_in_symbols_and_in_numbers() -> None:

@@ -82,6 +82,15 @@ def label(node: Node) -> str:
     return short(node.value) if _is_number(node) else node.id
 
 
+def words(operation: str | None) -> str:
+    """The name of an operation as it is read.
+
+    >>> words("mse_loss")
+    'mse loss'
+    """
+    return (operation or "").replace("_", " ")
+
+
 def _is_number(node: Node) -> bool:
     return node.kind == "constant" and node.shape == () and node.value is not None
 
@@ -108,12 +117,19 @@ def outputs(data: GraphData) -> tuple[Node, ...]:
 
 
 def output_name(data: GraphData) -> str:
-    """How formulas call what is differentiated: its name, or "L"."""
+    """How formulas call what is differentiated: its name, or "L".
+
+    Where a gradient was given for the output, that is something behind it, which has no name.
+    """
     named = {node.name for node in data.nodes}
     asked = outputs(data)
-    if len(asked) == 1 and asked[0].name:
+    if len(asked) == 1 and asked[0].name and not _is_given(asked[0].gradient):
         return cleaned(asked[0].name)
     return "output" if "L" in named else "L"
+
+
+def _is_given(seed: Any) -> bool:
+    return seed is not None and bool(np.any(np.not_equal(seed, 1)))
 
 
 def incoming(data: GraphData) -> dict[str, list[int]]:
@@ -152,7 +168,7 @@ def _given(data: GraphData, given: tuple[str, ...]) -> str:
 
 
 def _computed(node: Node, inputs: list[Node]) -> Step:
-    title = f"{label(node)}: {node.operation}"
+    title = f"{label(node)}: {words(node.operation)}"
     if node.kind == "module":
         names = ", ".join(dict.fromkeys(label(one) for one in inputs))
         inside = f"Folded: {len(node.members)} nodes inside, {node.parameters} parameters."
@@ -181,7 +197,8 @@ def _written(node: Node, parts: list[str]) -> str:
 
 def _bracketed(text: str) -> str:
     """In parentheses where the sign before or behind would be misread: "2 - (-3)"."""
-    return f"({text})" if text.startswith("-") or " " in text else text
+    closed = text[:1] in "[("  # an array or a shape
+    return f"({text})" if text.startswith("-") or (" " in text and not closed) else text
 
 
 # ---- backward ---------------------------------------------------------------------------------
@@ -205,12 +222,14 @@ def _backward(data: GraphData) -> list[Step]:
     nodes = {node.id: node for node in data.nodes}
     edges, uses, output = incoming(data), _uses(data), output_name(data)
     told = [_seed(data, seeds, output)]
-    sums: dict[str, Any] = {one.node: one.after for one in told[0].additions}
+    given = {one.node: one.after for one in told[0].additions}
+    sums: dict[str, Any] = dict(given)
     for node in reversed(data.nodes):
         places = [place for place in edges[node.id] if data.edges[place].contribution is not None]
         if places:
             inputs = [nodes[data.edges[place].source] for place in edges[node.id]]
-            told.append(_handed_on(node, inputs, places, data.edges, sums, uses[node.id], output))
+            why = _why_now(uses[node.id], node.id in given)
+            told.append(_handed_on(node, inputs, places, data.edges, sums, why, output))
     return [*told, _done([n for n in data.nodes if n.id in sums and not edges[n.id]], sums, output)]
 
 
@@ -241,7 +260,7 @@ def _seed(data: GraphData, seeds: list[Node], output: str) -> Step:
         for name, seed in given.items()
     )
     reason = "The gradient of the output with respect to itself is 1."
-    if any(np.any(np.not_equal(seed, 1)) for seed in given.values()):
+    if any(map(_is_given, given.values())):
         reason = "This gradient was given for the output; the rest is multiplied by it."
     elif len(seeds) > 1 or any(np.size(node.gradient) != 1 for node in seeds):
         what = "outputs" if len(seeds) > 1 else "output"
@@ -261,7 +280,7 @@ def _given_gradient(node: Node, handed: Any) -> Any:
 
 def _handed_on(
     node: Node, inputs: list[Node], places: list[int], edges: tuple[Edge, ...],
-    sums: dict[str, Any], uses: int, output: str,
+    sums: dict[str, Any], why: str, output: str,
 ) -> Step:  # fmt: skip
     """One operation's step: it adds to the gradient of each input. Updates the running sums."""
     additions = []
@@ -275,8 +294,8 @@ def _handed_on(
         additions.append(
             Addition(place, edge.source, before, edge.contribution, after, symbols, numbers)
         )
-    return Step("backward", (node.id,), f"Back through {label(node)}: {node.operation}",
-                reason=_why_now(uses), additions=tuple(additions))  # fmt: skip
+    return Step("backward", (node.id,), f"Back through {label(node)}: {words(node.operation)}",
+                reason=why, additions=tuple(additions))  # fmt: skip
 
 
 def _rule(node: Node, edge: Edge, inputs: list[Node]) -> tuple[str, str]:
@@ -287,11 +306,13 @@ def _rule(node: Node, edge: Edge, inputs: list[Node]) -> tuple[str, str]:
     return rule(node, edge, called)[:2]
 
 
-def _why_now(uses: int) -> str:
+def _why_now(uses: int, is_output: bool) -> str:
     if not uses:
-        return "It is the output, its gradient is the seed."
+        return "It is the output: its gradient is the seed."
     which = {1: "its only use has", 2: "both of its uses have"}.get(uses, f"all {uses} uses have")
-    return f"Its gradient is complete: {which} handed in {'its' if uses == 1 else 'their'} share."
+    seed = "the seed is there, and " if is_output else ""
+    share = "its share" if uses == 1 else "their shares"
+    return f"Its gradient is complete: {seed}{which} handed in {share}."
 
 
 def _sum(before: Any, contribution: Any) -> Any:

@@ -173,7 +173,8 @@ def _numbers(node: Node, edge: Edge, terms: Terms) -> str:
     if part and not formulas.is_prose(part):
         name = _factor(formulas.written(part, terms.names))
     text = f"{terms.upstream} × {name} = {_worked_out(part, terms, g, second)}"
-    text += f"{first} × {_factor(second)} = {third}"
+    by = name if _is_number(name) else _factor(second)  # "× 1", however many ones there are
+    text += f"{first} × {by} = {third}"
     if edge.summed:
         return f"{text}{_summed(edge)}: {short(edge.contribution)}"
     return text + _entry(g, slope, product) * (third[:1] == "(")

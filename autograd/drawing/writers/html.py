@@ -63,7 +63,7 @@ def html(data: GraphData, full: GraphData | None = None, layout: str = "auto") -
     if len(whole.nodes) < len(full.nodes):
         notes = (*notes, f"The steps are those of boxes, not of all {len(full.nodes):,} nodes.")
     views = _titled(data, folded, min(MOST_DRAWN, len(whole.nodes)))
-    pictures = [svg(view, layout=layout) for _, view in views]
+    pictures = [svg(_called(view), layout=layout) for _, view in views]
     script = _script()
     return _filled(
         policy=_policy(script),
@@ -142,6 +142,12 @@ def _titled(data: GraphData, views: list[GraphData], most: int) -> list[tuple[st
     first = titled.pop(_boxes(data), ("what was drawn", data))[0]
     others = [one for one in titled.values() if len(one[1].nodes) <= most]
     return [(f"{name}: {len(view.nodes)} nodes", view) for name, view in [(first, data), *others]]
+
+
+def _called(view: GraphData) -> GraphData:
+    """The graph with its nameless nodes called as the steps call them: "n3"."""
+    nodes = (n._replace(name=n.id) if label(n) == n.id else n for n in view.nodes)
+    return view._replace(nodes=tuple(nodes))
 
 
 def _boxes(view: GraphData) -> tuple[str, ...]:

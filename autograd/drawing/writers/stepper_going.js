@@ -21,7 +21,8 @@ function go(k) {
   light(step, state.step);
   $("details").setAttribute("aria-live", "off"); // the step is what is to be read out
   if (state.picked) describe();
-  remember();
+  clearTimeout(noted); // browsers mind an address that changes thirty times a second
+  noted = setTimeout(remember, 200);
 }
 
 function remember() { // the address of the page names the step, to be shared
@@ -35,7 +36,7 @@ function remember() { // the address of the page names the step, to be shared
 function recall() {
   const asked = new URLSearchParams(location.hash.slice(1));
   const view = Number(asked.get("depth"));
-  if (views[view] && view !== state.view) show(view);
+  if (asked.has("depth") && views[view] && view !== state.view) show(view);
   if (["light", "dark"].includes(asked.get("colours"))) {
     $("theme").value = asked.get("colours");
     colours();
@@ -74,6 +75,7 @@ function pressed(event) {
     choose(node.dataset.node);
     return;
   }
+  if (event.key === "Escape") choose(null);
   if (event.key === " " && on.closest("button, summary")) return;
   const action = keys[event.key];
   if (!action) return;
@@ -97,7 +99,6 @@ function start() {
   $("depth").addEventListener("change", () => {
     show($("depth").selectedIndex);
     go(state.step);
-    mark();
   });
   $("theme").addEventListener("change", colours);
   for (const [id, change] of [["smaller", -1], ["larger", 1], ["fit", 0]]) {
@@ -108,7 +109,7 @@ function start() {
   }
   stage.addEventListener("click", (event) => {
     const node = event.target.closest("[data-node]");
-    if (node) choose(node.dataset.node);
+    choose(node && node.dataset.node);
   });
   document.addEventListener("keydown", pressed);
   window.addEventListener("hashchange", recall);

@@ -7,7 +7,15 @@ let boxes = new Map(), lines = new Map(); // of the picture: elements by id, and
 
 const boxOf = (id) => views[state.view].boxes[id] || id;
 
+// The place of the node whose value and gradient a box shows: of a module, of the last one inside.
+function placeOf(id) {
+  if (place.has(id)) return place.get(id);
+  return boxes.has(id) ? boxes.get(id).members[boxes.get(id).members.length - 1] : undefined;
+}
+
 function show(view) {
+  const picked = placeOf(state.picked); // the boxes of this picture are not those of the next
+  if (picked !== undefined) state.picked = nodes[picked].id;
   state.view = view;
   const picture = pictures[view];
   picture.setAttribute("role", "group"); // an image would hide its nodes from screen readers
@@ -31,6 +39,7 @@ function show(view) {
   });
   for (const [id, box] of boxes) prepare(id, box.element);
   $("depth").selectedIndex = view;
+  mark();
   size();
   colours();
 }
@@ -58,7 +67,7 @@ function light(step, k) {
     const alarms = (about(id) || {}).alarms || [];
     const seen = (text) => !marks.contains(text.includes("gradient") ? "ungraded" : "waiting");
     marks.toggle("calm", !alarms.some(seen));
-    amend(id, element, members, k);
+    amend(element, placeOf(id), k);
   }
   for (const {elements, members} of lines.values()) {
     const lit = members.some((n) => flows.has(n) ||
@@ -71,8 +80,8 @@ function light(step, k) {
     }
   }
   for (const label of stage.querySelectorAll("[data-edge-label]")) {
-    const line = lines.get(Number(label.dataset.edgeLabel));
-    label.classList.toggle("unhanded", Boolean(line) && line.members.every((n) => handed[n] > k));
+    const line = lines.get(Number(label.dataset.edgeLabel)); // of several uses it says the sum
+    label.classList.toggle("unhanded", Boolean(line) && line.members.some((n) => handed[n] > k));
   }
   const first = boxes.get([...now][0]);
   if (first) reveal(stage, first.element);
@@ -81,12 +90,12 @@ function light(step, k) {
 // The gradient on a card is what it has grown to: at the end, what the picture says anyway.
 const written = new WeakMap();
 
-function amend(id, element, members, k) {
+function amend(element, n, k) {
   const line = element.querySelector(".gradient");
   const texts = line ? line.querySelectorAll("text") : [];
-  if (texts.length !== 2 || members.length !== 1 || nodes[members[0]].id !== id) return;
+  if (texts.length !== 2 || n === undefined) return;
   if (!written.has(texts[1])) written.set(texts[1], texts[1].textContent);
-  const {text, kind} = gradient(members[0], k);
+  const {text, kind} = gradient(n, k);
   const all = written.get(texts[1]);
   element.classList.toggle("partial", kind === "partial"); // a strip of colours shows the whole
   texts[1].textContent = kind !== "partial" ? all : text.length < 9 ? text : "so far …";
@@ -157,9 +166,12 @@ function tinted(entry, largest) {
   return cell;
 }
 
+const hint = [...$("details").children]; // what to do, while nothing is chosen
+
 function choose(id) {
   state.picked = id;
   $("details").setAttribute("aria-live", "polite");
+  if (id === null) $("details").replaceChildren(...hint);
   describe();
   mark();
 }
@@ -228,16 +240,17 @@ function jumps(k) {
 
 function describe() {
   const id = state.picked;
-  const node = about(id), k = node && node.inside ? undefined : place.get(id);
-  if (!node) return;
+  const node = about(id), k = placeOf(id);
+  if (!node || k === undefined) return;
   const box = $("details");
   box.replaceChildren(make("h2", node.label), facts(node));
   for (const alarm of node.alarms || []) add(box, make("p", alarm, "warning"));
-  const shown = k === undefined || reached[k] <= state.step;
-  add(box, make("h3", "Value"), shown ? entries(node.value) : make("p", "not computed yet"), make("h3", `Gradient, ${slope(id)}`));
-  const known = k === undefined ? {kind: "done"} : gradient(k, state.step);
-  if (known.kind === "done" && node.gradient) add(box, entries(node.gradient));
-  else add(box, make("p", `${known.text || node.state} ${known.note || ""}`));
-  add(box, ...uses(id));
-  if (k !== undefined) add(box, jumps(k));
+  const early = make("p", "not computed yet");
+  add(box, make("h3", "Value"), reached[k] > state.step ? early : entries(node.value));
+  const known = gradient(k, state.step), several = node.inside && !node.value;
+  add(box, make("h3", `Gradient, ${slope(id)}`));
+  if (several) add(box, make("p", "it has several results, each with its own", "hint"));
+  else if (known.kind === "done" && node.gradient) add(box, entries(node.gradient));
+  else add(box, make("p", `${known.text} ${known.note || ""}`));
+  add(box, ...uses(id), jumps(k));
 }

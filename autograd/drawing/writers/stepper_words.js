@@ -10,7 +10,7 @@ for (const other of document.querySelectorAll("template")) {
   pictures.push(other.content.firstElementChild);
 }
 const state = {step: 0, view: 0, picked: null, zoom: 0};
-let timer = 0;
+let timer = 0, noted = 0;
 
 // ---- what is known at which step ------------------------------------------------------------
 
@@ -87,12 +87,13 @@ function addition(one) {
   add(formula, `${slope(one.node)} += `, make("b", one.plus));
   const sums = make("p", "", "sum");
   add(sums, make("span", one.before), " → ", make("b", one.after));
+  const aloud = `The gradient of ${named(one.node)} grows by ${one.plus}, from ${one.before} to ${one.after}.`;
+  for (const shown of [formula, sums]) shown.setAttribute("aria-hidden", "true");
+  add(item, make("p", aloud, "aloud"), formula);
   if (one.edge >= 0) {
-    add(item, formula, make("p", one.symbols, "symbols"), make("p", one.numbers, "numbers"), sums);
-  } else {
-    add(item, formula, sums);
+    add(item, make("p", one.symbols, "symbols"), make("p", one.numbers, "numbers"));
   }
-  return item;
+  return add(item, sums);
 }
 
 function say(step, k) {
@@ -161,6 +162,6 @@ function fill(step, k) {
     const grows = step.additions.some((one) => one.node === nodes[n].id);
     cell.row.className = now ? "now" : grows ? "grows" : "";
   });
-  const first = cells.find((cell) => cell.row.className);
-  if (first) reveal(first.row.closest(".rows"), first.row);
+  const lit = cells.filter((cell) => cell.row.className);
+  for (const {row} of [...lit.slice(-1), ...lit.slice(0, 1)]) reveal(row.closest(".rows"), row);
 }
