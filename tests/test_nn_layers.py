@@ -312,6 +312,17 @@ def test_linear_takes_lists_and_names_what_does_not_fit():
             nn.functional.linear(x, weight, b)
 
 
+@pytest.mark.parametrize(
+    "x, message",
+    [(np.ma.array([[1.0, 2.0]], mask=[[0, 1]]), "lose its mask"), ("one", "text"), (None, "None")],
+    ids=["masked", "text", "None"],
+)
+def test_linear_refuses_what_is_no_plain_number(x, message):
+    weight = Tensor(np.ones((2, 2)), requires_grad=True)
+    with pytest.raises(TypeError, match=message):
+        nn.functional.linear(x, weight)
+
+
 # ---- every layer ------------------------------------------------------------------------------
 
 

@@ -24,8 +24,8 @@ __all__ = [
 
 
 def _operand(x: Any) -> Any:
-    """A Tensor or an array as it is, anything else as an array."""
-    return x if isinstance(x, Tensor) else np.asarray(x)
+    """A Tensor or an array as it is, anything else as an array; what is no number is refused."""
+    return x if isinstance(x, Tensor) or x.__class__ is np.ndarray else Tensor(x).data
 
 
 # ---- linear -----------------------------------------------------------------------------------
