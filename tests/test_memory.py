@@ -31,6 +31,15 @@ from autograd import (
 )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def nothing_but_what_is_new():
+    """Going through all the tests that are loaded would take a second each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def without_collector():
     gc.collect()
