@@ -77,11 +77,14 @@ def main(arguments: list[str]) -> int:
     if not arguments or "--help" in arguments or arguments == ["-h"]:
         return _written(HELP.format(functions=_functions()))
     try:
-        return _written(_run(_sorted(arguments)))
+        with np.errstate(all="ignore"):  # what is infinite is printed so
+            return _written(_run(_sorted(arguments)))
     except ExpressionError as error:
         return _failed(f"{error}\n{_pointed(error)}")
     except (_UsageError, AutogradError, ImportError, OSError, ValueError) as error:
         return _failed(str(error))
+    except Exception as error:  # a rule that fails is no news for whoever typed the expression
+        return _failed(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
 
 
 def _run(words: _Words) -> str:

@@ -160,7 +160,7 @@ SLOPES = {
     "sum([[x, 1]], axis=-1, keepdims=True)": 1.0, "std([x, 0.0])": 0.5,
     "norm([x, 0])": 1.0, "(x > 1) * x": 1.0, "softplus(1000*x)": 1000.0,
     "sigmoid(-1000*x)": 0.0, "  x   ": 1.0, "x # a comment": 1.0, "logsumexp([x, x])": 1.0,
-    "trace([[x, 1], [1, x]])": 2.0, "abs(-x)": 1.0, "x" + "+x" * 900: 901.0, "exp(-1000*x)": 0.0,
+    "trace([[x, 1], [1, x]])": 2.0, "prod(x - 2, axis=0)": 1.0, "abs(-x)": 1.0, "x" + "+x" * 900: 901.0, "exp(-1000*x)": 0.0,
 }  # fmt: skip
 
 
@@ -303,6 +303,20 @@ def test_errors_are_one_line_with_a_caret_under_the_place(words, message, place,
         wide = sum(c == "漢" for c in source)
         under = source[carets.index("^") - wide : len(carets) - wide]
         assert under.strip() == place[: len(under)] and (under.strip() or not place)
+
+
+def test_a_rule_that_fails_is_an_error_in_one_line(monkeypatch, capsys):
+    def fails(*arguments: object, **settings: object) -> None:
+        raise ZeroDivisionError("integer modulo by zero\n(in a rule)")
+
+    monkeypatch.setattr("autograd.command.grad", fails)
+    assert main(["x*x", "x=3"]) == 2
+    assert capsys.readouterr().err == "error: ZeroDivisionError: integer modulo by zero\n"
+
+
+def test_a_sum_that_is_infinite_gives_no_warning(capsys):
+    assert main(["x + 1e308", "x=[1, 2]", "--no-explain"]) == 0
+    assert "inf" in capsys.readouterr().out
 
 
 OPTIONS = {

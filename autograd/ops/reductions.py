@@ -72,7 +72,7 @@ def prod_rule(
     g = stretched(g, a, axis, keepdims)
     if np.all(a != 0):
         return g * stretched(y, a, axis, keepdims) / a
-    if _no_axis(axis):
+    if a.ndim == 0 or _no_axis(axis):  # NumPy takes axis=0 for a single number too
         return g * np.ones_like(a)
     # The reduced axes, joined to one at the end: others = (product before) * (product behind).
     axes = tuple(range(a.ndim)) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
