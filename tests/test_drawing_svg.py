@@ -271,7 +271,7 @@ def test_alarms_stand_out() -> None:
 
 
 @pytest.mark.parametrize("change, hidden", [
-    ({}, set()), ({"grads": False}, {"grad"}), ({"values": False}, {"value"}),
+    ({}, set()), ({"grads": False}, {"grad"}), ({"values": False}, {"value", "grad"}),
 ], ids=["all", "no gradients", "no values"])  # fmt: skip
 def test_values_and_gradients_can_be_left_out(change: dict[str, Any], hidden: set[str]) -> None:
     data = made("neuron")._replace(**change)
@@ -279,10 +279,29 @@ def test_values_and_gradients_can_be_left_out(change: dict[str, Any], hidden: se
     assert not words & hidden and ({"value", "grad"} <= words or hidden)
 
 
+@pytest.mark.parametrize("state, told", [
+    ("computed", []), ("constant", []), ("not computed", ["grad", "not computed"]),
+    ("freed", ["grad", "freed"]),
+])  # fmt: skip
+def test_without_values_only_missing_gradients_are_told(state: str, told: list[str]) -> None:
+    gradient = 1.0 if state == "computed" else None
+    data = one("constant" if state == "constant" else "input", name="x", value=2.0, state=state,
+               gradient=gradient)._replace(values=False)  # fmt: skip
+    assert texts(element(svg(data, "own"), id="node-n0"))[1:] == told
+
+
+def test_gradients_that_are_only_rounding_are_0() -> None:
+    x = Tensor(0.1, requires_grad=True, name="x")
+    data = record_data(x * 1.1 + x * 2.2 - x * 3.3)
+    assert 0 < abs(data.nodes[0].gradient) < 1e-15
+    told = texts(element(svg(data, "own"), id="node-n0"))
+    assert told[-2:] == ["grad", "0"]
+
+
 def test_large_arrays_are_a_strip_of_colours() -> None:
     data = one(value=np.linspace(-1, 1, 100), shape=(100,))
     rects = [r.get("class") for r in element(svg(data, "own"), id="node-n0").iter(f"{SVG}rect")]
-    assert rects.count("minus") == rects.count("plus") >= 7
+    assert 7 <= rects.count("minus") <= 8 and 7 <= rects.count("plus") <= 8
 
 
 def test_small_arrays_are_numbers() -> None:
