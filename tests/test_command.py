@@ -160,7 +160,8 @@ SLOPES = {
     "sum([[x, 1]], axis=-1, keepdims=True)": 1.0, "std([x, 0.0])": 0.5,
     "norm([x, 0])": 1.0, "(x > 1) * x": 1.0, "softplus(1000*x)": 1000.0,
     "sigmoid(-1000*x)": 0.0, "  x   ": 1.0, "x # a comment": 1.0, "logsumexp([x, x])": 1.0,
-    "trace([[x, 1], [1, x]])": 2.0, "prod(x - 2, axis=0)": 1.0, "abs(-x)": 1.0, "x" + "+x" * 900: 901.0, "exp(-1000*x)": 0.0,
+    "trace([[x, 1], [1, x]])": 2.0, "prod(x - 2, axis=0)": 1.0, "abs(-x)": 1.0,
+    "x" + "+x" * 900: 901.0, "exp(-1000*x)": 0.0,
 }  # fmt: skip
 
 

@@ -439,6 +439,12 @@ def test_conditions_are_said_to_be_kept(function: Any) -> None:
     assert "does not see kinks and jumps" in note
 
 
+def test_conditions_beside_the_way_are_kept_too() -> None:
+    x, y = number(1.0), number(1.0)
+    (note,) = explain(np.where(y > x, 3, y) * x, x).notes
+    assert "conditions of where" in note
+
+
 def test_no_conditions_are_told_of_where_nothing_is_checked() -> None:
     x = number(np.zeros(0))
     assert explain(np.sum(np.where(x > 0, x, 0)), x).notes == ()

@@ -80,7 +80,7 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
     seen = [one.step.uses[one.number].value for one in found]
     notes = _notes(output, tensor, gradient, steps, seen, called)
     if compared.agrees is not None:
-        notes += _kept_conditions(steps)
+        notes += _kept_conditions(output)
     return Explanation(
         called.output, called.tensor, locked(np.asarray(output._value)),
         locked(np.asarray(seen[0] if seen else tensor._value)), uses, count - len(uses),
@@ -274,13 +274,14 @@ def _notes(
     return tuple(notes)
 
 
-def _kept_conditions(steps: list[Step]) -> tuple[str, ...]:
+def _kept_conditions(output: Any) -> tuple[str, ...]:
     """A note on operations that compute with True and False, to which no gradient leads."""
     found = (
-        title(step.maker._op.name)
-        for step in steps
-        if step.maker._op.name == "where" or isinstance(step.maker._op.forward, np.ufunc)
-        if any(np.asarray(value).dtype.kind == "b" for value in step.maker._args)
+        title(node._op.name)
+        for node in topological_order([output])
+        if node._op is not None
+        and (node._op.name == "where" or isinstance(node._op.forward, np.ufunc))
+        and any(np.asarray(value).dtype.kind == "b" for value in node._args)
     )
     if not (names := " and ".join(dict.fromkeys(found))):
         return ()
