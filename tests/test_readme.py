@@ -7,13 +7,14 @@ import importlib.util
 import io
 import pathlib
 import re
+import shlex
 import shutil
 
 import numpy as np
 import pytest
 
 import nn
-from autograd import Tensor
+from autograd import Tensor, command
 from autograd.rules import operations
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -70,6 +71,22 @@ def test_the_sessions_give_what_they_show(tmp_path):
         operations.update(known)
     assert outcome.failed == 0
     assert outcome.attempted > 15
+
+
+def test_what_stands_below_a_command_or_script_is_what_it_prints(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shown = [i for i, (language, _) in enumerate(BLOCKS) if language == "text"]
+    for i in shown:
+        language, code = BLOCKS[i - 1]
+        if language == "sh":
+            words = shlex.split(code)
+            assert words[:3] == [".venv/bin/python", "-m", "autograd"]
+            assert command.main(words[3:]) == 0
+        else:
+            exec(compile(code, "README.md", "exec"), {})
+        assert capsys.readouterr().out.strip() == BLOCKS[i][1].strip()
+    assert len(shown) == 2
+    assert (tmp_path / "graph.html").exists()
 
 
 def test_the_first_example_has_fifteen_lines():
