@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograd.drawing.data import Node
-from autograd.drawing.numbers import alarms, short, statistics, strip, summary
+from autograd.drawing.numbers import alarms, rounding, settled, short, statistics, strip, summary
 
 SHORT = {
     "whole": (2.0, "2"),
@@ -67,6 +67,37 @@ def test_statistics_of_large_numbers_do_not_warn(dtype):
     assert known.min == known.mean == known.max == most
 
 
+NOISE = {
+    "cancels but for rounding": ([0.1, 0.2, -0.3], 0.0),
+    "single precision": (np.array([0.1, 0.2, -0.3], np.float32), 0.0),
+    "small, but no noise": ([1e-20, 3e-20], 2e-20),
+    "small beside the others": ([1.0, -1.0, 3e-9], 1e-9),
+    "a small part of single precision": (np.array([1.0, -1.0, 3e-5], np.float32), 1e-5),
+    "whole numbers": ([10**9, 1 - 10**9], 0.5),
+    "beside an infinity": ([0.1, 0.2, -0.3, math.inf], 0.0),
+}
+
+
+@pytest.mark.parametrize("array, mean", NOISE.values(), ids=NOISE)
+def test_a_mean_that_is_only_rounding_is_0(array, mean):
+    assert statistics(array).mean == pytest.approx(mean, rel=1e-3, abs=0)
+
+
+@pytest.mark.parametrize("count", [10, 1000, 100_000])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_rounding_of_a_sum_is_within_its_bound(dtype, count):
+    numbers = np.random.default_rng(0).normal(size=count).astype(dtype)
+    tripled = (numbers * 3).astype(dtype)
+    zero = np.concatenate([tripled, -numbers, -numbers, -numbers])
+    shuffled = np.random.default_rng(1).permutation(zero)
+    assert abs(float(shuffled.sum())) <= rounding(shuffled) < count * 1e-3
+
+
+def test_settled_numbers_lose_only_what_is_noise():
+    assert settled([1.0, -9e-18, 2e-16, math.nan], 1e-16)[:3].tolist() == [1.0, 0.0, 2e-16]
+    assert settled(np.float32(3e-9), 1e-8) == 0 and settled(3e-9, 0.0) == 3e-9
+
+
 SUMMARIES = {
     "range": ([-3.0, 0.5, 2.5], "mean 0, -3 to 2.5"),
     "all equal": (np.ones(9), "all 1"),
@@ -85,7 +116,12 @@ STRIPS = {
     "scaled by the largest": ([1.0, -2.0, 0.0], [0.5, -1.0, 0.0]),
     "all zero": ([0.0, 0.0], [0.0, 0.0]),
     "infinite is the end of the scale": ([math.inf, 1.0, -math.inf], [1.0, 1.0, -1.0]),
-    "cut into runs": ([1.0, 3.0, 0.0, 1.0, 2.0, -6.0], [0.5, 1 / 6, -1.0]),
+    "cut into runs": ([1.0, 3.0, 0.0, 2.0, 0.0, -8.0], [0.25, 0.125, -0.5]),
+    "a cell for a column": ([[4.0, 0.0], [2.0, -1.0]], [0.75, -0.125]),
+    "what cancels is pale": ([[1.0, 3.0], [-1.0, 4.0]], [0.0, 0.875]),
+    "of one column its entries": ([[1.0], [-2.0]], [0.5, -1.0]),
+    "nan wins over infinity": ([[math.nan, 1.0], [math.inf, 2.0]], [math.nan, 0.75]),
+    "infinite in a column": ([[0.0, -math.inf], [2.0, 2.0]], [0.5, -1.0]),
     "scalar": (5.0, [1.0]),
     "empty": ([], []),
 }
@@ -93,7 +129,12 @@ STRIPS = {
 
 @pytest.mark.parametrize("array, expected", STRIPS.values(), ids=STRIPS)
 def test_strip(array, expected):
-    assert strip(array, cells=3) == expected
+    np.testing.assert_array_equal(strip(array, cells=3), expected)
+
+
+def test_columns_of_like_size_are_not_all_at_the_end_of_the_scale():
+    cells = strip(np.random.default_rng(0).normal(size=(150, 16)))
+    assert len(cells) == 16 and max(map(abs, cells)) < 0.2
 
 
 def test_a_nan_is_seen_in_its_run():

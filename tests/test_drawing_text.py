@@ -87,7 +87,20 @@ def test_without_gradients_there_is_no_column_for_them():
 
 def test_without_values_shapes_remain():
     shown = tree(np.sum(leaf([3.0, 4.0], "x") * 2.0), values=False)
-    assert "(2,)" in shown and "value" not in shown and "computed" in shown
+    assert "(2,)" in shown and not [n for n in ("value", "gradient", "computed") if n in shown]
+
+
+def test_without_values_a_gradient_that_is_missing_is_told_all_the_same():
+    x = leaf([3.0, 4.0], "x")
+    last = np.sum(np.exp(x))
+    last.backward(retain_graph=False)
+    assert "freed" in tree(last, values=False)
+
+
+def test_a_gradient_that_is_only_rounding_is_0():
+    x = leaf(0.1, "x")
+    row = next(line for line in tree(x * 1.1 + x * 2.2 - x * 3.3).splitlines() if "─ x" in line)
+    assert row.split()[-3:] == ["0.1", "0", "1.1"]
 
 
 def test_what_should_stand_out_is_listed_below():

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd.drawing.data import GraphData, Node
 from autograd.drawing.look import shortened, text_width
-from autograd.drawing.numbers import alarms, short, statistics, strip, summary
+from autograd.drawing.numbers import alarms, settled, short, statistics, strip, summary
 from autograd.drawing.steps import settings_text
 from autograd.drawing.symbols import sign
 
@@ -124,10 +124,11 @@ def _gradient(node: Node, data: GraphData) -> list[Line]:
     if not data.grads or node.kind == "module" and node.gradient is None:
         return []
     if node.gradient is None:
-        return [Line("grad", "freed" if node.state == "freed" else node.state, "quiet")]
-    if data.values is False and np.ndim(node.gradient):
+        quiet = data.values is False and node.state == "constant"
+        return [] if quiet else [Line("grad", node.state, "quiet")]
+    if data.values is False:  # no numbers; that a gradient is missing is told all the same
         return []
-    return _numbers("grad", node.gradient, data)
+    return _numbers("grad", settled(node.gradient, node.noise), data)
 
 
 def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
@@ -142,7 +143,7 @@ def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
     if array.dtype.kind in "fiu" and array.size:
         known = statistics(array)
         if known.min != known.max or known.nan or known.inf:
-            lines.append(Line(cells=tuple(round(v * 8) / 8 for v in strip(array))))
+            lines.append(Line(cells=tuple(round(v * 16) / 16 for v in strip(array))))
     return lines
 
 

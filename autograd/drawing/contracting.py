@@ -72,7 +72,9 @@ def _filled(box: Box, leaving: list[Node]) -> Node:
     last = leaving[-1]
     node = node._replace(shape=last.shape, dtype=last.dtype)
     if len(leaving) == 1:
-        return node._replace(value=last.value, gradient=last.gradient, state=last.state)
+        return node._replace(
+            value=last.value, gradient=last.gradient, state=last.state, noise=last.noise
+        )
     states = {one.state for one in leaving} - {"computed"}
     settings = {**node.settings, "results": len(leaving)}
     return node._replace(settings=settings, state=min(states, default="not computed"))
@@ -116,10 +118,10 @@ def _joined(edges: list[Edge], into: dict[str, str], position: int | None) -> Ed
         contribution = first.contribution
         for one in edges[1:]:
             contribution = contribution + one.contribution
-    members = sum(one.members for one in edges)
     return Edge(
-        edge.source, edge.target, position, f"x{position + 1}", contribution, members=members
-    )
+        edge.source, edge.target, position, f"x{position + 1}", contribution,
+        noise=sum(one.noise for one in edges), members=sum(one.members for one in edges),
+    )  # fmt: skip
 
 
 def _outside(node: Node, closed: set[tuple[str, ...]]) -> Node:

@@ -35,6 +35,7 @@ class Node(NamedTuple):
     value: Any = None  # a read-only array; None where it is not kept
     gradient: Any = None  # of the output with respect to it, an array of its shape; or None
     state: str = "not computed"
+    noise: float = 0.0  # what of an entry of the gradient may be rounding alone: shown as 0
     scope: tuple[str, ...] = ()  # the modules around it, from the outside: ("MLP", "0")
     settings: Mapping[str, Any] = NOTHING  # arguments that no gradient flows through: {"axis": 1}
     private: Mapping[str, Any] = NOTHING  # those named `_...`: never shown, but rules may need them
@@ -57,6 +58,7 @@ class Edge(NamedTuple):
     contribution: Any = None  # an array of the source's shape; None where none flows
     local: Any = None  # the derivative of the result by it, where that is one number an element
     summed: tuple[int, ...] = ()  # axes of the result that broadcasting stretched
+    noise: float = 0.0  # what of an entry of the contribution may be rounding alone
     members: int = 1  # of an edge between folded modules, how many edges it stands for
 
 

@@ -4,15 +4,17 @@ It is the engine's sweep, but it remembers the gradient of every value and what 
 edge. It runs no hooks, reads and writes no `.grad`, and where a part of the graph is freed it says
 which gradients cannot be known.
 
-May import: engine, uses.
+May import: engine, numbers, uses.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd.drawing.numbers import rounding
 from autograd.drawing.uses import Step, Use, is_hidden
 from autograd.engine import Deferred, fitted
 
@@ -27,6 +29,7 @@ class Flow(NamedTuple):
     contribution: Any
     local: Any = None
     summed: tuple[int, ...] = ()
+    noise: float = 0.0  # what rounding alone may have left of it
 
 
 class Gradients:
@@ -38,10 +41,19 @@ class Gradients:
 
     def __init__(self, seeds: dict[Any, Any]) -> None:
         self.of: dict[Any, Any] = dict(seeds)
+        self.noise: dict[Any, float] = {}  # what of each gradient may be rounding alone
         self.flows: dict[tuple[Any, int], Flow] = {}  # by (result, number of the use)
         self.unknown: set[Any] = set()
         self.freed = False
         self.errors: list[str] = []
+
+    def add(self, node: Any, flow: Flow) -> None:
+        """One use's contribution to the gradient of a value."""
+        before, new, noise = self.of.get(node), flow.contribution, flow.noise
+        if before is not None:
+            noise += self.noise.get(node, 0.0) + rounding(before, 2) + rounding(new, 2)
+            new = before + new
+        self.of[node], self.noise[node] = new, noise
 
     def gradient(self, node: Any) -> Any:
         """The complete gradient with respect to a value, or None."""
@@ -86,9 +98,7 @@ def _back(step: Step, found: Gradients, local: bool) -> None:
             found.unknown.add(use.source)
         elif (flow := flows[number]) is not None:
             found.flows[step.node, number] = flow
-            before = found.of.get(use.source)
-            new = flow.contribution
-            found.of[use.source] = new if before is None else before + new
+            found.add(use.source, flow)
 
 
 def _flows(step: Step, g: Any, local: bool) -> list[Flow | None]:
@@ -106,7 +116,9 @@ def _flows(step: Step, g: Any, local: bool) -> list[Flow | None]:
             raw = raw[use.member]
         derivative = _local(step, use) if local else None
         contribution = np.asarray(fitted(raw, use.source, step.maker))
-        flows.append(Flow(contribution, derivative, _summed(raw, use.source)))
+        summed = _summed(raw, use.source)
+        noise = rounding(raw, math.prod(np.shape(raw)[axis] for axis in summed)) if summed else 0.0
+        flows.append(Flow(contribution, derivative, summed, noise))
     return flows
 
 

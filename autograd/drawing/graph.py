@@ -169,10 +169,10 @@ def draw(
     """A drawing of the graph behind an output, with the gradients of (the sum of) the output.
 
     Args: output, a Tensor or a list of them; names, a dict of Tensors by name (`locals()`), or a
-        module; grads, whether gradients are shown; values, True for numbers, False for shapes only,
-        "auto" for what fits; direction, "LR" or "TB"; depth, to fold modules (see `Graph.fold`);
-        max_nodes, above which modules are folded, and then the far end summed up; gradient, of the
-        output's shape, to start from instead of ones.
+        module; grads, whether gradients are shown; values, True for numbers, False for shapes only
+        (gradients are then the colours of edges), "auto" for what fits; direction, "LR" or "TB";
+        depth, to fold modules (see `Graph.fold`); max_nodes, above which modules are folded, and
+        then the far end summed up; gradient, of the output's shape, to start from instead of ones.
     Returns a Graph; nothing is changed, no `.grad` touched.
 
     >>> from autograd import Tensor

@@ -73,13 +73,43 @@ class Statistics(NamedTuple):
     count: int  # type: ignore[assignment]  # (hides the tuple's method, which nobody needs)
 
 
+def rounding(array: Any, count: int | None = None) -> float:
+    """How far from 0 the sum of these numbers may be by rounding alone, where it should be 0.
+
+    Each of n numbers is off by a few units in its last place, and such errors add up like √n:
+    8 √n eps max|x|, eps that of the dtype; of whole numbers it is 0. Of a mean it is the nth part.
+    `count` is how many of the numbers one sum takes in, where these are several sums.
+
+    >>> rounding([0.1, 0.2, -0.3]) > abs(0.1 + 0.2 - 0.3) > 0
+    True
+    """
+    values = np.asarray(array)
+    if values.dtype.kind != "f" or not values.size:
+        return 0.0
+    largest, eps = float(np.absolute(values).max()), float(np.finfo(values.dtype).eps)
+    noise = 8 * math.sqrt(values.size if count is None else count) * eps * largest
+    return noise if math.isfinite(noise) else 0.0
+
+
+def settled(array: Any, noise: float) -> Any:
+    """The array with 0 in place of what is noise: nobody should read a meaning into -9.3e-18.
+
+    >>> settled([1.0, -9.3e-18], 1e-16).tolist()
+    [1.0, 0.0]
+    """
+    values = np.asarray(array)
+    return np.where(np.absolute(values) <= noise, 0, values) if noise else values
+
+
 def statistics(array: Any) -> Statistics:
-    """Least, mean and greatest finite entry, their spread, and counts; never a warning.
+    """Least, mean and greatest finite entry, their spread, and counts; never a warning. A mean that
+    is only `rounding` is 0.
 
     >>> statistics([0.0, 4.0, np.inf, np.nan])
     Statistics(min=0.0, mean=2.0, max=4.0, std=2.0, zeros=1, nan=1, inf=1, count=4)
     """
-    flat = np.asarray(array).ravel().astype(np.float64)  # float16 would overflow in the sum
+    given = np.asarray(array).ravel()
+    flat = given.astype(np.float64)  # float16 would overflow in the sum
     finite = flat[np.isfinite(flat)]
     nan = int(np.isnan(flat).sum())
     counts = (int((flat == 0).sum()), nan, flat.size - finite.size - nan, flat.size)
@@ -88,6 +118,8 @@ def statistics(array: Any) -> Statistics:
     low, high = float(finite.min()), float(finite.max())
     with np.errstate(all="ignore"):
         mean, std = float(finite.mean()), float(finite.std())
+        noise = rounding(given[np.isfinite(flat)]) / finite.size
+    mean = 0.0 if abs(mean) <= noise else mean
     return Statistics(low, min(max(mean, low), high), high, std, *counts)
 
 
@@ -114,19 +146,33 @@ def summary(array: Any, digits: int = 4) -> str:
 def strip(array: Any, cells: int = 16) -> list[float]:
     """The array as a row of at most `cells` numbers from -1 to 1, for a strip of colours.
 
-    An array with more entries is cut into `cells` runs, and each shows its entry of the largest
-    magnitude, so that nothing that stands out is lost; nan stays, an infinity is ±1.
+    A cell is the mean of a column (of the last axis; of several columns side by side where there
+    are more than cells), in parts of the array's largest magnitude: columns whose entries cancel
+    are pale. A column with a nan is nan, one with an infinity ±1.
 
-    >>> strip([1.0, -2.0, 0.0]), strip([1.0, 3.0, 0.0, -6.0], cells=2)
-    ([0.5, -1.0, 0.0], [0.5, -1.0])
+    >>> strip([1.0, -2.0, 0.0]), strip([1.0, 3.0, 0.0, -8.0], cells=2)
+    ([0.5, -1.0, 0.0], [0.25, -0.5])
+    >>> strip([[4.0, 1.0], [-4.0, 3.0]])
+    [0.0, 0.5]
     """
-    flat = np.asarray(array).ravel().astype(np.float64)
-    runs = np.array_split(flat, cells) if flat.size > cells else list(flat.reshape(-1, 1))
-    # argmax takes a nan for the largest: a run that has one shows it.
-    values = np.array([run[np.argmax(np.absolute(run))] for run in runs])
-    finite = np.absolute(values[np.isfinite(values)])
-    largest = finite.max(initial=0.0) or 1.0
-    return [float(entry) for entry in np.clip(values, -largest, largest) / largest]
+    values = np.asarray(array, np.float64)
+    if not values.size:
+        return []
+    if values.ndim < 2 or values.shape[-1] == 1:
+        values = values.reshape(1, -1)  # one column: its entries
+    columns = values.reshape(-1, values.shape[-1])
+    largest = float(np.absolute(columns[np.isfinite(columns)]).max(initial=0.0)) or 1.0
+    scaled = np.where(np.isinf(columns), np.sign(columns), columns / largest)
+    runs = np.array_split(scaled, min(cells, columns.shape[1]), axis=1)
+    infinite = np.array_split(np.isinf(columns), len(runs), axis=1)
+    return [_level(run, where) for run, where in zip(runs, infinite)]
+
+
+def _level(run: Any, infinite: Any) -> float:
+    """What a cell shows: the mean; nan where there is one, and the sign of an infinity."""
+    if infinite.any() and not np.isnan(run).any():
+        return float(run[infinite][0])
+    return float(run.mean())
 
 
 def alarms(node: Node) -> tuple[str, ...]:

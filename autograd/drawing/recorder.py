@@ -257,16 +257,18 @@ class _Recording:
         self, key: Any, kind: str, value: Any, source: Any, freed: bool = False, **more: Any
     ) -> None:
         value = plain(value)
-        gradient, state = None, "constant"
+        gradient, state, noise = None, "constant", 0.0
         if source is not None:
             state = "freed" if freed else "not computed"
             if self.found is not None:
                 gradient = self.found.gradient(source)
+                noise = self.found.noise.get(source, 0.0)
                 state = state if freed else self.found.state(source)
         self.nodes.append(
             DrawnNode(
                 self._next(key), kind, shape=value.shape, dtype=str(value.dtype), value=value,
-                gradient=None if gradient is None else plain(gradient), state=state, **more,
+                gradient=None if gradient is None else plain(gradient), state=state, noise=noise,
+                **more,
             )
         )  # fmt: skip
 
@@ -279,7 +281,7 @@ class _Recording:
                     self.ids[self._key(step, use)], self.ids[step.node], use.position, use.slot,
                     None if flow.contribution is None else plain(flow.contribution),
                     None if flow.local is None else plain(flow.local),
-                    flow.summed,
+                    flow.summed, flow.noise,
                 )
             )  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd.drawing.data import Edge, GraphData, Group, Node
-from autograd.drawing.numbers import alarms, short, statistics, summary
+from autograd.drawing.numbers import alarms, settled, short, statistics, summary
 from autograd.drawing.symbols import sign
 
 __all__: list[str] = []
@@ -81,19 +81,22 @@ def value(node: Node, data: GraphData, digits: int = 4) -> str:
 
 
 def gradient(node: Node, data: GraphData, digits: int = 4) -> str:
-    """The gradient; where there is none, why: "not computed", "constant" or "freed"."""
+    """The gradient; where there is none, why: "not computed", "constant" or "freed". Without values
+    only what is missing is told: "not computed" and "freed"."""
     if not data.grads:
         return ""
     if node.state == "computed" and node.gradient is not None:
-        return "computed" if data.values is False else number(node.gradient, data, digits)
-    return "" if node.kind == "module" else node.state
+        told = settled(node.gradient, node.noise)
+        return "" if data.values is False else number(told, data, digits)
+    quiet = node.kind == "module" or (data.values is False and node.state == "constant")
+    return "" if quiet else node.state
 
 
 def contribution(use: Edge, data: GraphData, digits: int = 4) -> str:
     """What comes back along a use; "" where nothing does, or it is not wanted."""
     if not data.grads or data.values is False or use.contribution is None:
         return ""
-    return number(use.contribution, data, digits)
+    return number(settled(use.contribution, use.noise), data, digits)
 
 
 def shape(node: Node, usual: str = "float64") -> str:

@@ -91,7 +91,8 @@ def _entries(
             yield stroke.line(f"M0 0H{SAMPLE:g}"), SAMPLE, words
     if strips:
         cells = (-1, -0.5, 0, 0.5, 1)
-        yield strip(cells, 0, -HEAT / 2, 5 * CELL), 5 * CELL, "entries, negative to positive"
+        words = "entries or means of columns, negative to positive"
+        yield strip(cells, 0, -HEAT / 2, 5 * CELL), 5 * CELL, words
 
 
 def _sizes(scale: look.Scale) -> Entry:

@@ -3,7 +3,7 @@
 Every mark has its light colours as plain attributes and a class, by which the style sheet gives it
 its dark ones.
 
-May import: drawing.data, drawing.look, drawing.cards, layout.geometry.
+May import: drawing.data, drawing.look, drawing.cards, drawing.numbers, layout.geometry.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from autograd.drawing import look
 from autograd.drawing.cards import HEAT, SIDE, TITLE, Line
 from autograd.drawing.data import Edge
 from autograd.drawing.layout.geometry import Box, Point, pieces
+from autograd.drawing.numbers import settled
 
 __all__: list[str] = []
 
@@ -190,7 +191,7 @@ def gradient_size(edge: Edge) -> float:
     """The root of the mean square of what flows along an edge; 0 where nothing does."""
     if edge.contribution is None or not np.size(edge.contribution):
         return 0.0
-    array = np.absolute(np.asarray(edge.contribution, dtype=np.float64))
+    array = np.absolute(np.asarray(settled(edge.contribution, edge.noise), dtype=np.float64))
     largest = float(array.max())
     if not largest or not math.isfinite(largest):
         return largest

@@ -18,7 +18,7 @@ from autograd.drawing.cards import TEXT, Card, card, line_height
 from autograd.drawing.data import Edge, GraphData, Group, Node
 from autograd.drawing.layout import place
 from autograd.drawing.layout.geometry import Box
-from autograd.drawing.numbers import alarms, short
+from autograd.drawing.numbers import alarms, settled, short
 from autograd.drawing.steps import settings_text
 from autograd.drawing.symbols import sign
 from autograd.drawing.writers.legend import legend
@@ -134,7 +134,7 @@ class _Picture:
         source, target = self.nodes[edge.source], self.nodes[edge.target]
         story = f"{_called(source)} → {_called(target)}, argument {edge.position + 1}"
         if edge.contribution is not None and self.data.grads:
-            story += f"; gradient back along it: {short(edge.contribution)}"
+            story += f"; gradient back along it: {short(settled(edge.contribution, edge.noise))}"
         if edge.summed:
             story += f", summed over axes {', '.join(map(str, edge.summed))}"
         return (
@@ -182,7 +182,8 @@ class _Picture:
             parts.append(f"value {short(node.value)}")
         if self.data.grads:
             known = node.gradient is not None
-            parts.append(f"gradient {short(node.gradient) if known else node.state}")
+            told = short(settled(node.gradient, node.noise)) if known else node.state
+            parts.append(f"gradient {told}")
         if node.scope:
             parts.append(f"in {_clipped('.'.join(node.scope))}")
         return "; ".join([*parts, *warnings])
@@ -196,7 +197,7 @@ def _label(edge: Edge, data: GraphData, uses: int) -> str:
     parts = [f"{edge.members} edges"] if edge.members > 1 else []
     if data.grads and edge.contribution is not None:
         if uses > 1 and not np.ndim(edge.contribution):
-            parts.append(short(edge.contribution))
+            parts.append(short(settled(edge.contribution, edge.noise)))
         if edge.summed:
             axes = ", ".join(map(str, edge.summed))
             parts.append(f"Σ ax{'is' if len(edge.summed) == 1 else 'es'} {axes}")
