@@ -116,10 +116,10 @@ def test_large_arrays_show_norm_range_and_largest_entries() -> None:
 
 
 def test_results_without_a_name_are_written_out() -> None:
-    x = number(2.0, "x")
-    use = explain(np.exp(x) * x, x).uses[1]
-    assert use.expression == "exp(x)·x"
-    assert use.rule == "∂(exp(x)·x)/∂x = exp(x)"
+    x, z = number(2.0, "x"), number(3.0, "z")
+    use = explain(np.exp(z) * x, x).uses[0]
+    assert use.expression == "exp(z)·x"
+    assert use.rule == "∂(exp(z)·x)/∂x = exp(z)"
 
 
 @pytest.mark.parametrize(
@@ -527,3 +527,32 @@ def test_a_graph_too_deep_is_refused_but_its_end_explained() -> None:
     with pytest.raises(ValueError, match="operations lie between start and L, more than 100,000"):
         explain(y, start)
     assert explain(y * y, y).check.agrees
+
+
+def test_an_operand_that_the_tensor_is_in_is_not_written_out() -> None:
+    """∂(s·s + s)/∂s is not 1, the slope of its last use."""
+    s = Tensor(-6.0, requires_grad=True)
+    found = explain(s * s + s, s, names={"s": s})
+    assert [use.rule for use in found.uses][-1] == "∂(x1 + s)/∂s = 1"
+    assert float(found.total) == -11.0
+
+
+OPERANDS = {
+    "an operation": (lambda w, x, b, v: np.add(w * x, v), "∂(w·x + v)/∂v = 1"),
+    "in an operation": (lambda w, x, b, v: autograd.relu(w * x + b) * v,
+                        "∂(relu(w·x + b)·v)/∂v = relu(w·x + b)"),
+    "too long": (lambda w, x, b, v: np.tanh(w * x + x * b + w * b) * v, "∂(x1·v)/∂v = x1"),
+    "too deep": (lambda w, x, b, v: np.exp(np.sin(np.cos(abs(w)))) * v, "∂(x1·v)/∂v = x1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("compute, rule", OPERANDS.values(), ids=OPERANDS)
+def test_an_operand_without_a_name_is_called_by_what_it_is_made_of(compute: Any, rule: str) -> None:
+    w, x, b, v = (number(value, name) for value, name in zip([2.0, 3.0, 4.0, 5.0], "wxbv"))
+    assert explain(compute(w, x, b, v), v).uses[0].rule == rule
+
+
+def test_names_that_are_no_dict_are_refused_in_the_name_of_explain() -> None:
+    x = number(1.0)
+    with pytest.raises(TypeError, match=r"^explain: names takes a dict"):
+        explain(x * 2, x, names=[x])

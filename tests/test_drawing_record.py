@@ -444,7 +444,7 @@ def test_a_gradient_for_several_outputs_is_refused() -> None:
 
 
 def test_names_that_are_no_dict_are_refused() -> None:
-    with pytest.raises(TypeError, match=r"names takes a dict .* got list"):
+    with pytest.raises(TypeError, match=r"^record: names takes a dict .* got list"):
         record(leaf(1.0) * 2, names=["x"])
 
 

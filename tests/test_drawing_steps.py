@@ -284,3 +284,11 @@ def test_infinities_are_summed_silently() -> None:
         y = np.log(x) - np.log(x)
     last = backward(told(y))[-2].additions[-1]
     assert np.isnan(last.after)
+
+
+def test_sums_that_are_only_rounding_are_0() -> None:
+    x = Tensor(0.1, requires_grad=True, name="x")
+    data = record_data(x * 1.1 + x * 2.2 - x * 3.3)
+    assert data.nodes[0].gradient != 0
+    afters = [one.after for step in steps(data) for one in step.additions if one.node == "n0"]
+    assert float(afters[-1]) == 0 and "∂L/∂x = 0" in steps(data)[-1].numbers

@@ -30,6 +30,7 @@ __all__ = ["explain"]
 
 STEPS = 100_000  # operations between the tensor and the output
 USES = 50  # that are told one by one
+LEVELS, LETTERS = 3, 20  # of what a nameless operand is called by: relu(w·x + b)
 
 
 class _Found(NamedTuple):
@@ -68,7 +69,7 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
     <BLANKLINE>
     Check by finite differences, h = 1.2e-05: (L(w+h) - L(w-h)) / 2h = 3. They agree.
     """
-    names = Names(names)
+    names = Names(names, "explain")
     called = _Called(output, tensor, names)
     _check_kinds(output, tensor)
     steps = _steps(output, tensor, called)
@@ -188,17 +189,21 @@ class _Called:
             return mine[0]
         return self._made_of(use.source) if name is None else name
 
-    def _made_of(self, node: Any) -> str | None:
-        """A result without a name, written with its arguments, if that is short: "y·3"."""
-        if node is None or not node._inputs:
+    def _made_of(self, node: Any, levels: int = LEVELS) -> str | None:
+        """A result without a name, written with its arguments, if that is short: "relu(w·x)".
+
+        Not where the tensor itself is in it: by x, x·x + x has not the slope 1 of this one use.
+        """
+        if node is None or not node._inputs or not levels:
             return None
         step = step_of(node)
         known = []
         for use in step.uses:
             of = use.value if use.source is None else use.source
-            own = self.tensor if of is self._tensor else self._name(of)
-            if own is None and np.ndim(use.value) == 0 and use.source is None:
-                own = short(use.value)
+            own = None if of is self._tensor else self._name(of)
+            if own is None and of is not self._tensor:
+                number = use.source is None and np.ndim(use.value) == 0
+                own = short(use.value) if number else self._made_of(use.source, levels - 1)
             if own is None:
                 return None
             known.append(cleaned(own))
@@ -206,7 +211,7 @@ class _Called:
             "", "operation", step.maker._op.name, settings=step.settings, private=step.private
         )
         text = written_with(drawn, known)
-        return text if len(text) <= 20 else None
+        return text if len(text) <= LETTERS else None
 
     def _of_tensor(self, step: Step) -> str:
         """The tensor's own name; of a parameter its name from the outermost module on."""

@@ -29,10 +29,11 @@ class Names:
     """Names of Tensors and arrays by identity: of a dict (`locals()`), or of a module.
 
     The first name in the dict wins, but names that start with "_" come last. What is no Tensor,
-    array or module is passed over.
+    array or module is passed over. Raises TypeError, in the name of the caller, for what is neither
+    a dict nor a module.
     """
 
-    def __init__(self, names: Any) -> None:
+    def __init__(self, names: Any, caller: str) -> None:
         self._held: list[Any] = []  # while an object lives, no other has its id
         self._known: dict[Any, str] = {}
         self._in_modules: dict[Any, str] = {}
@@ -47,7 +48,7 @@ class Names:
                 self._entry(key, value)
         else:
             raise TypeError(
-                f"draw: names takes a dict of Tensors by name, got {type(names).__name__}; "
+                f"{caller}: names takes a dict of Tensors by name, got {type(names).__name__}; "
                 "write names=locals(), or names={'x': x, 'y': y}"
             )
 

@@ -170,9 +170,12 @@ def _called(slots: Sequence[str], inputs: Sequence[Node]) -> list[str]:
         if not n.name and n.kind == "constant" and n.value is not None and n.shape == ():
             name = short(n.value)
         called.append(name)
-    for name in {name for name in called if called.count(name) > 1}:  # a·a has two uses of a
-        uses = [i for i, other in enumerate(called) if other == name]
-        if len({inputs[i].id for i in uses}) == 1 and name[:1] not in "-0123456789":
+    places: dict[str, list[int]] = {}
+    for i, name in enumerate(called):
+        places.setdefault(name, []).append(i)
+    for name, uses in places.items():
+        one = len(uses) > 1 and len({inputs[i].id for i in uses}) == 1
+        if one and name[:1] not in "-0123456789":  # a·a has two uses of a
             for use, i in enumerate(uses):
                 called[i] = name + "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(use + 1))
     return called
@@ -202,7 +205,22 @@ def _index(index: Any) -> str:
 
 def _operand(name: str) -> str:
     """In parentheses, if the sign of the operation would bind tighter than what is in the name."""
-    return f"({name})" if name[:1] == "-" or any(c in name for c in " +^*/") else name
+    signed = name[:1] == "-" or any(c in outermost(name) for c in " +^*/")
+    return f"({name})" if signed else name
+
+
+def outermost(text: str) -> str:
+    """What of an expression stands in no parentheses or brackets.
+
+    >>> outermost("relu(w·x + b)/y[0, 1]")
+    'relu()/y[]'
+    """
+    depth, outside = 0, ""
+    for c in text:
+        depth -= c in ")]"
+        outside += c if depth == 0 else ""
+        depth += c in "(["
+    return outside
 
 
 def _part(node: Node, edge: Edge, place: int, slots: Sequence[str]) -> str:

@@ -57,7 +57,7 @@ def record_data(
             )
         rest, order = Digest(order[:-TAIL], order[-TAIL:], scopes), order[-TAIL:]
     steps = [step_of(node) for node in order]
-    recording = _Recording(outputs, steps, Names(names), scopes, rest)
+    recording = _Recording(outputs, steps, Names(names, caller), scopes, rest)
     recording.sweep(grads, _seeds(outputs, gradient, caller), gradient is not None)
     return recording.data(grads)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd.drawing.data import Edge, GraphData, Node
 from autograd.drawing.notation import WRITTEN, cleaned
-from autograd.drawing.numbers import short, summary
+from autograd.drawing.numbers import settled, short, summary
 from autograd.drawing.symbols import rule
 
 __all__: list[str] = []
@@ -284,16 +284,15 @@ def _handed_on(
 ) -> Step:  # fmt: skip
     """One operation's step: it adds to the gradient of each input. Updates the running sums."""
     additions = []
+    noise = {one.id: one.noise for one in inputs}
     for place in places:
         edge = edges[place]
-        before, after = sums.get(edge.source), _sum(sums.get(edge.source), edge.contribution)
-        sums[edge.source] = after
+        before, added = sums.get(edge.source), settled(edge.contribution, edge.noise)
+        sums[edge.source] = after = settled(_sum(before, added), noise[edge.source])
         symbols, numbers = _rule(node, edge, inputs)
         if symbols.startswith("∂L/"):  # the rule does not know the output's name
             symbols = f"∂{output}/{symbols[3:]}"
-        additions.append(
-            Addition(place, edge.source, before, edge.contribution, after, symbols, numbers)
-        )
+        additions.append(Addition(place, edge.source, before, added, after, symbols, numbers))
     return Step("backward", (node.id,), f"Back through {label(node)}: {words(node.operation)}",
                 reason=why, additions=tuple(additions))  # fmt: skip
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd.drawing import formulas
 from autograd.drawing.data import Edge, Node
-from autograd.drawing.notation import Terms, cleaned, in_fraction, terms_of
+from autograd.drawing.notation import Terms, cleaned, in_fraction, outermost, terms_of
 from autograd.drawing.numbers import short, summary
 
 __all__: list[str] = []
@@ -226,11 +226,7 @@ def _worked_out(part: str, terms: Terms, g: Any, slope: str) -> str:
 
 def _factor(text: str) -> str:
     """In parentheses, where a × before it would be misread."""
-    depth, outside = 0, ""
-    for c in text:
-        depth -= c in ")]"
-        outside += c if depth == 0 else ""
-        depth += c in "(["
+    outside = outermost(text)
     return f"({text})" if "+" in outside[1:] or "-" in outside or "/" in outside else text
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from autograd.drawing.data import Edge, GraphData, Node
 from autograd.drawing.folding import fold
-from autograd.drawing.numbers import alarms, short, statistics, summary
+from autograd.drawing.numbers import alarms, settled, short, statistics, summary
 from autograd.drawing.steps import (
     Addition,
     Step,
@@ -210,7 +210,7 @@ def _node(node: Node, most: int) -> dict[str, Any]:
         "inside": len(node.members),
         "state": node.state,
         "value": _value(node.value, most),
-        "gradient": _value(node.gradient, most),
+        "gradient": _value(_shown(node.gradient, node.noise), most),
         "alarms": list(alarms(node)),
     }
     return {name: what for name, what in known.items() if what not in ("", 0, None, [])}
@@ -235,8 +235,12 @@ def _value(value: Any, most: int) -> dict[str, Any] | None:
 
 
 def _edge(edge: Edge) -> list[Any]:
-    given = "" if edge.contribution is None else amount(edge.contribution)
+    given = "" if edge.contribution is None else amount(_shown(edge.contribution, edge.noise))
     return [edge.source, edge.target, edge.slot, given]
+
+
+def _shown(gradient: Any, noise: float) -> Any:
+    return None if gradient is None else settled(gradient, noise)
 
 
 def _step(step: Step) -> dict[str, Any]:
