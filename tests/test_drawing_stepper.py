@@ -141,11 +141,13 @@ def test_alarms_wait_for_what_they_warn_of(tmp_path: Path) -> None:
             (one) => one.textContent.includes("inf in the gradient"));
           const rim = $("stage").querySelector("[data-node=n0] > .alarm-line");
           seen.push([words, rim].map((one) => getComputedStyle(one).visibility));
+          key("Enter", $("stage").querySelector("[data-node=n0]"));
+          seen[k].push($("details").innerText.includes("inf in the gradient"));
           key("ArrowRight");
         }
         report(seen);
     """, tmp_path)  # fmt: skip
-    assert found == 5 * [["hidden", "hidden"]] + 2 * [["visible", "visible"]]
+    assert found == 5 * [["hidden", "hidden", False]] + 2 * [["visible", "visible", True]]
 
 
 @needs_browser

@@ -64,9 +64,7 @@ function light(step, k) {
     marks.toggle("grows", grows.has(id) && !now.has(id));
     marks.toggle("waiting", members.some((n) => reached[n] > k));
     marks.toggle("ungraded", members.every((n) => !growth[n].some((one) => one.step <= k)));
-    const alarms = (about(id) || {}).alarms || [];
-    const seen = (text) => !marks.contains(text.includes("gradient") ? "ungraded" : "waiting");
-    marks.toggle("calm", !alarms.some(seen));
+    marks.toggle("calm", !alarms(id, k).length);
     amend(element, placeOf(id), k);
   }
   for (const {elements, members} of lines.values()) {
@@ -85,6 +83,14 @@ function light(step, k) {
   }
   const first = boxes.get([...now][0]);
   if (first) reveal(stage, first.element);
+}
+
+// The warnings about what is known after a step.
+function alarms(id, k) {
+  const n = placeOf(id);
+  const begun = {value: reached[n] <= k, gradient: n >= 0 && growth[n].some((one) => one.step <= k)};
+  const all = (about(id) || {}).alarms || [];
+  return all.filter((text) => begun[text.includes("gradient") ? "gradient" : "value"]);
 }
 
 // The gradient on a card is what it has grown to: at the end, what the picture says anyway.
@@ -244,7 +250,7 @@ function describe() {
   if (!node || k === undefined) return;
   const box = $("details");
   box.replaceChildren(make("h2", node.label), facts(node));
-  for (const alarm of node.alarms || []) add(box, make("p", alarm, "warning"));
+  for (const alarm of alarms(id, state.step)) add(box, make("p", alarm, "warning"));
   const early = make("p", "not computed yet");
   add(box, make("h3", "Value"), reached[k] > state.step ? early : entries(node.value));
   const known = gradient(k, state.step), several = node.inside && !node.value;
