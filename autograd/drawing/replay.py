@@ -83,6 +83,8 @@ class Replay:
 
     def _call(self, call: _Call, values: dict[Any, Any], shift: Any) -> Any:
         args = list(call.args)
+        for position in {position for position, member, *_ in call.moving if member is not None}:
+            args[position] = list(args[position])
         for position, member, source, base in call.moving:
             new = values[source]
             if source is self.tensor:  # what this use saw
@@ -90,7 +92,6 @@ class Replay:
             if member is None:
                 args[position] = new
             else:
-                args[position] = list(args[position])
                 args[position][member] = new
         kept = [copy.copy(a) if _is_foreign(a) else a for a in args]  # what a forward writes into
         try:
