@@ -268,3 +268,45 @@ def test_a_large_graph_of_modules_is_folded() -> None:
 ], ids=["chain", "backwards", "circle", "apart"])  # fmt: skip
 def test_units_come_after_those_that_lead_to_them(links: Any, order: list[int] | None) -> None:
     assert ordered(range(3), links) == order
+
+
+# ---- recurrent networks -------------------------------------------------------------------------
+
+
+class Cell(nn.Module):
+    def __init__(self) -> None:
+        self.inner, self.outer = nn.Linear(4, 4), nn.Linear(2, 4)
+
+    def forward(self, x: Any, h: Any) -> Any:
+        return np.tanh(self.inner(h) + self.outer(x))
+
+
+def unrolled(cell: Cell, steps: int) -> Tensor:
+    h: Any = np.zeros((1, 4), np.float32)
+    for x in np.random.default_rng(0).normal(size=(steps, 1, 2)).astype(np.float32):
+        h = cell(x, h)
+    return h.sum()
+
+
+def test_a_long_recurrence_is_its_cell_and_how_often_it_is_used() -> None:
+    cell = Cell()
+    graph = draw(unrolled(cell, 100))
+    by_name = {node.name: node for node in graph.nodes}
+    assert by_name["Cell"].settings == {"used": 100} and by_name["Cell"].parameters == 32
+    assert len(by_name["100 constants"].members) == 100
+    assert [node.shape for node in graph.nodes if node.kind == "constant"] == [(1, 4)]
+    assert "32 parameters, used 100 times" in graph.to_text()
+    assert "used 100 times" in graph.to_svg("own") and "100 constants" in graph.to_html()
+
+
+def test_a_short_recurrence_is_open_and_folded_keeps_its_few_constants() -> None:
+    cell = Cell()
+    graph = draw(unrolled(cell, 3))
+    assert not [node for node in graph.nodes if node.kind == "module"]
+    assert [node.kind for node in graph.fold(0).nodes].count("constant") == 4
+
+
+def test_a_module_that_uses_its_parameters_once_says_nothing_of_it() -> None:
+    model = nn.MLP([2, 4, 1])
+    graph = draw(model(np.ones((3, 2))).sum(), depth=0)
+    assert all("used" not in node.settings for node in graph.nodes)

@@ -76,7 +76,8 @@ def _filled(box: Box, leaving: list[Node]) -> Node:
             value=last.value, gradient=last.gradient, state=last.state, noise=last.noise
         )
     states = {one.state for one in leaving} - {"computed"}
-    settings = {**node.settings, "results": len(leaving)}
+    results = {"results": len(leaving)} if not all(map(is_leaf, leaving)) else {}
+    settings = {**node.settings, **results}
     return node._replace(settings=settings, state=min(states, default="not computed"))
 
 

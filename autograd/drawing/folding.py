@@ -6,6 +6,7 @@ May import: data, digest, contracting, calls.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from autograd.drawing.calls import path_of, trained
 from autograd.drawing.contracting import Box, contracted, is_leaf
@@ -14,6 +15,7 @@ from autograd.drawing.digest import earlier, most
 
 __all__: list[str] = []
 
+FEW = 6  # constants that are drawn one by one beside the box that uses them
 NEAREST = 60  # nodes of a graph that is summed up: more of one long chain tell nothing more
 
 Path = tuple[str, ...]
@@ -31,7 +33,8 @@ def fold(data: GraphData, depth: int) -> GraphData:
     """The graph with modules as boxes: 0 for the outermost ones, 1 for their children, and so on.
 
     What lies less deep stays as it is, and so do inputs. A parameter that only its module uses goes
-    into the box; one that several modules share stays outside.
+    into the box; one that several modules share stays outside. Many constants without a name that
+    only one box uses, as the steps of a sequence, are one box as well.
     """
     groups = {group.path: group for group in data.groups}
     modules = {group.path: group.module or group.path for group in data.groups}
@@ -43,10 +46,44 @@ def fold(data: GraphData, depth: int) -> GraphData:
         path = paths[node.id]
         if path is not None and not (is_leaf(node) and node.id in shared):
             inside.setdefault(path, []).append(node.id)
-    return contracted(data, [
-        Box(_box(f"m{k}", path, groups.get(path)), tuple(members), modules.get(path, path))
+    uses = _uses(data, inside)
+    boxes = [
+        Box(_box(f"m{k}", path, groups.get(path), uses[path]), tuple(members),
+            modules.get(path, path))
         for k, (path, members) in enumerate(inside.items())
-    ])  # fmt: skip
+    ]  # fmt: skip
+    return contracted(data, boxes + _series(data, boxes))
+
+
+def _uses(data: GraphData, inside: dict[Path, list[str]]) -> dict[Path, int]:
+    """How often each parameter in a box is used there: as often as a recurrent module is called."""
+    where = {name: path for path, members in inside.items() for name in members}
+    own = {node.id for node in data.nodes if node.kind == "parameter" and node.id in where}
+    count = Counter(
+        edge.source for edge in data.edges
+        if edge.source in own and where[edge.source] == where.get(edge.target)
+    )  # fmt: skip
+    least = dict.fromkeys(inside, 0)
+    for name, times in count.items():
+        least[where[name]] = min(times, least[where[name]] or times)
+    return least
+
+
+def _series(data: GraphData, boxes: list[Box]) -> list[Box]:
+    """The constants of one shape and without a name of which one box alone uses more than a few."""
+    into = {name: k for k, box in enumerate(boxes) for name in box.members}
+    users: dict[str, set[int | None]] = {node.id: set() for node in data.nodes}
+    for edge in data.edges:
+        users[edge.source].add(into.get(edge.target))
+    series: dict[tuple[int, Any], list[str]] = {}
+    for node in data.nodes:
+        nameless = node.kind == "constant" and node.name is None and node.id not in into
+        if nameless and len(users[node.id]) == 1 and (only := users[node.id].pop()) is not None:
+            series.setdefault((only, node.shape), []).append(node.id)
+    return [
+        Box(Node(f"c{k}", "module", None, f"{len(names):,} constants"), tuple(names), None)
+        for k, names in enumerate(series.values()) if len(names) > FEW
+    ]  # fmt: skip
 
 
 def _path(node: Node, depth: int) -> Path | None:
@@ -55,9 +92,12 @@ def _path(node: Node, depth: int) -> Path | None:
     return path[: depth + 1] if len(path) > depth and node.kind != "input" else None
 
 
-def _box(name: str, path: Path, group: Group | None) -> Node:
+def _box(name: str, path: Path, group: Group | None, uses: int) -> Node:
     kind, parameters = (None, 0) if group is None else (group.kind, group.parameters)
-    return Node(name, "module", kind, path[-1], scope=path[:-1], parameters=parameters)
+    return Node(
+        name, "module", kind, path[-1], scope=path[:-1], parameters=parameters,
+        settings={"used": uses} if uses > 1 else {},
+    )  # fmt: skip
 
 
 # ---- by size ----------------------------------------------------------------------------------

@@ -53,8 +53,11 @@ def _settings(node: Node) -> str:
 
 
 def parameters(node: Node) -> str:
-    """How many numbers are trained in a folded module."""
-    return f"{node.parameters:,} parameters" if node.parameters else ""
+    """How many numbers are trained in a folded module, and how often it uses them."""
+    if not node.parameters:
+        return ""
+    uses = node.settings.get("used", 1)
+    return f"{node.parameters:,} parameters" + (f", used {uses:,} times" if uses > 1 else "")
 
 
 def number(value: object, data: GraphData, digits: int = 4) -> str:
