@@ -255,6 +255,14 @@ def test_the_parameters_of_a_module_that_is_gone_are_inputs() -> None:
     data = record(y)
     assert "parameter" not in {node.kind for node in data.nodes}
     assert [group.title for group in data.groups] == ["MLP", "0", "1", "2"]
+    assert any(note.startswith("the module MLP is gone, for graphs") for note in data.notes)
+
+
+def test_of_a_module_that_is_there_and_of_plain_scopes_no_note_is_made() -> None:
+    model = nn.MLP([2, 3, 1])
+    with scope("outer"):
+        y = model(np.ones((4, 2))).sum()
+    assert record(y).notes == ()
 
 
 def test_scopes_without_modules_are_groups_too() -> None:

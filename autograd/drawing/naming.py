@@ -122,6 +122,7 @@ class Scopes:
         self._held: list[Any] = []
         self._states: dict[int, dict[int, str]] = {}
         self.classes: dict[Path, str] = {}  # the class of the module at each path
+        self.gone: list[Path] = []  # of modules that nobody holds any more: graphs do not either
 
     def path(self, scope: Any) -> Path:
         """The names from the outside in: ("MLP", "0")."""
@@ -143,6 +144,8 @@ class Scopes:
         for depth, module in enumerate(modules, 1):
             if module is not None:
                 self.classes.setdefault(path[:depth], type(module).__name__)
+            elif hasattr(chain[depth - 1].name, "module") and path[:depth] not in self.gone:
+                self.gone.append(path[:depth])
         self._paths[id(scope)], self._chains[id(scope)] = path, modules
         self._held += [scope, modules]
 

@@ -177,6 +177,11 @@ class _Recording:
         for output in self.outputs:
             if output not in self.ids:  # nothing was recorded behind it
                 self._bare(output)
+        if self.scopes.gone:
+            self.notes.append(
+                f"the module {'.'.join(self.scopes.gone[0])} is gone, for graphs do not hold "
+                "modules: its parameters are drawn as inputs; keep it in a variable (model = ...)"
+            )
         nodes, groups = grouped(self.nodes, self.edges, self.scopes.classes)
         return GraphData(nodes, tuple(self.edges), groups, grads=grads, notes=tuple(self.notes))
 
