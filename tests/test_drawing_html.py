@@ -57,6 +57,7 @@ def test_titles_notes_and_settings_become_no_markup(name: str) -> None:
         return html(GraphData((node,), (), notes=(text,)), layout="own")
 
     usual, hostile = page("usual"), page(HOSTILE[name])
+    assert "\x1b" not in hostile and hostile.encode("utf-8")
     assert markup(hostile) == markup(usual)
     assert content(hostile)["nodes"][0]["kind"] == "output"
 

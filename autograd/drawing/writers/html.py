@@ -4,8 +4,8 @@ The page is the picture as SVG, at every depth of folding, the steps as JSON, an
 `stepper_*.js` that shows them. No text of the user's becomes markup: the JSON is escaped, the
 script writes text only, and the page's own policy allows no script but that one and no network.
 
-May import: drawing.data, drawing.folding, drawing.numbers, drawing.steps, drawing.symbols,
-drawing.writers.svg.
+May import: drawing.data, drawing.folding, drawing.look, drawing.numbers, drawing.steps,
+drawing.symbols, drawing.writers.svg.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from autograd.drawing.data import Edge, GraphData, Node
 from autograd.drawing.folding import fold
+from autograd.drawing.look import cleaned
 from autograd.drawing.numbers import alarms, settled, short, statistics, summary
 from autograd.drawing.steps import (
     Addition,
@@ -114,7 +115,7 @@ def _json(content: Any) -> str:
 def _title(data: GraphData) -> str:
     names = [node.name for node in outputs(data) if node.name]
     what = ", ".join(names) if names else "a computation"
-    return f"{what[:80]}, forwards and backwards"
+    return f"{cleaned(what[:80])}, forwards and backwards"
 
 
 # ---- the depths at which the page draws -------------------------------------------------------
