@@ -70,7 +70,7 @@ def html(data: GraphData, full: GraphData | None = None, layout: str = "auto") -
         policy=_policy(script),
         title=escape(_title(whole)),
         style=_asset("stepper.css"),
-        notes="".join(f"<li>{escape(note)}</li>" for note in notes),
+        notes="".join(f"<li>{escape(cleaned(note))}</li>" for note in notes),
         depths="".join(f"<option>{escape(title)}</option>" for title, _ in views),
         picture=pictures[0],
         others="".join(f"<template>{picture}</template>" for picture in pictures[1:]),
