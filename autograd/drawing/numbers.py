@@ -146,20 +146,20 @@ def summary(array: Any, digits: int = 4) -> str:
 def strip(array: Any, cells: int = 16) -> list[float]:
     """The array as a row of at most `cells` numbers from -1 to 1, for a strip of colours.
 
-    A cell is the mean of a column (of the last axis; of several columns side by side where there
-    are more than cells), in parts of the array's largest magnitude: columns whose entries cancel
-    are pale. A column with a nan is nan, one with an infinity ±1.
+    A cell is an entry, or, where these are too many, the mean of a column (of the last axis; of
+    several columns side by side, if need be), in parts of the array's largest magnitude: columns
+    whose entries cancel are pale. A column with a nan is nan, one with an infinity ±1.
 
     >>> strip([1.0, -2.0, 0.0]), strip([1.0, 3.0, 0.0, -8.0], cells=2)
     ([0.5, -1.0, 0.0], [0.25, -0.5])
-    >>> strip([[4.0, 1.0], [-4.0, 3.0]])
+    >>> strip([[4.0, 1.0], [-4.0, 3.0]], cells=2)
     [0.0, 0.5]
     """
     values = np.asarray(array, np.float64)
     if not values.size:
         return []
-    if values.ndim < 2 or values.shape[-1] == 1:
-        values = values.reshape(1, -1)  # one column: its entries
+    if values.size <= cells or values.ndim < 2 or values.shape[-1] == 1:
+        values = values.reshape(1, -1)
     columns = values.reshape(-1, values.shape[-1])
     largest = float(np.absolute(columns[np.isfinite(columns)]).max(initial=0.0)) or 1.0
     scaled = np.where(np.isinf(columns), np.sign(columns), columns / largest)
