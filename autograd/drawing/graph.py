@@ -118,9 +118,9 @@ class Graph:
         return self.to_text()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {
+        return {  # (JupyterLab would draw text/vnd.mermaid itself and not show the SVG)
             "image/svg+xml": self.to_svg(),
-            "text/vnd.mermaid": self.to_mermaid(),
+            "text/x-mermaid": self.to_mermaid(),
             "text/plain": self.to_text(),
         }
 
