@@ -14,6 +14,7 @@ from autograd.drawing.cards import card
 from autograd.drawing.data import Edge, GraphData, Group, Node
 from autograd.drawing.layout import dot, place
 from autograd.drawing.layout.geometry import Box, Placement, Point, pieces, sampled
+from autograd.drawing.layout.ranks import SYMMETRIC
 from tests.drawings import DRAWINGS, made
 
 LABELS = {0: (40.0, 13.0), 2: (30.0, 13.0)}
@@ -217,6 +218,37 @@ def test_results_stand_behind_what_they_are_made_of(name: str, direction: str) -
         assert source[along] + source[along + 2] < target[along]
 
 
+@each_drawing
+@each_direction
+def test_first_arguments_arrive_first_where_the_order_counts(name: str, direction: str) -> None:
+    data, placement = placed(name, direction, "own")
+    across = 0 if direction == "TB" else 1
+    arrivals: dict[str, list[tuple[int, float]]] = {}
+    for edge, route in zip(data.edges, placement.routes):
+        arrivals.setdefault(edge.target, []).append((edge.position, route[-1][across]))
+    for node in data.nodes:
+        if node.kind != "module" and node.operation not in SYMMETRIC:
+            found = sorted(arrivals.get(node.id, ()))
+            assert [at for _, at in found] == sorted(at for _, at in found), node
+
+
+@needs_dot
+@pytest.mark.parametrize("name", ["network", "attention"])
+@each_direction
+@each_layout
+def test_frames_that_follow_each_other_stand_in_a_row(
+    name: str, direction: str, layout: str
+) -> None:
+    data, placement = placed(name, direction, layout)
+    along = 1 if direction == "TB" else 0
+    titles = [f"{k}: {kind}" for k, kind in ((0, "LayerNorm"), (1, "Linear"), (2, "ReLU"))]
+    titles = titles if name == "attention" else ["0: Linear", "1: ReLU", "2: Linear", "3: ReLU"]
+    row = [f for g, f in zip(data.groups, placement.frames) if g.title in titles and f]
+    assert len(row) == len(titles)
+    for one, other in zip(row, row[1:]):
+        assert one[along] + one[along + 2] < other[along]
+
+
 @pytest.mark.parametrize("name", ["attention", "150 nodes"])
 def test_the_same_places_every_time(name: str) -> None:
     data = made(name)
@@ -290,6 +322,14 @@ def broken(*_: Any, **__: Any) -> Any:
 
 
 @needs_dot
+@pytest.mark.parametrize("name, chosen", [("150 nodes", "dot"), ("network", "own")])
+def test_open_frames_are_placed_by_our_own_layout(name: str, chosen: str) -> None:
+    data = made(name)
+    sizes = {node.id: (90.0, 60.0) for node in data.nodes}
+    assert place(data, sizes) == place(data, sizes, layout=chosen)
+
+
+@needs_dot
 def test_without_dot_our_own_layout_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     data, sizes = graph(2, (0, 1)), {"n0": (60.0, 40.0), "n1": (60.0, 40.0)}
     monkeypatch.setenv("PATH", "")
@@ -314,7 +354,7 @@ def test_whatever_dot_does_our_own_layout_answers(
 def test_dot_is_not_waited_for_longer_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dot, "SECONDS", 0.0)
     data, sizes = made("attention"), {n.id: (60.0, 40.0) for n in made("attention").nodes}
-    assert place(data, sizes).notes == ("own layout: dot failed (TimeoutError)",)
+    assert place(data, sizes, layout="dot").notes == ("own layout: dot failed (TimeoutError)",)
 
 
 @needs_dot

@@ -94,7 +94,7 @@ class Graph:
 
     def to_svg(self, layout: str = "auto") -> str:
         """A picture; layout "dot" places the nodes by Graphviz, "own" by our own, "auto" by
-        Graphviz where it is installed."""
+        Graphviz where it is installed and no module is drawn open."""
         return svg(self.data, layout=layout)
 
     def to_html(self) -> str:

@@ -1,7 +1,8 @@
 """Layouts: where the nodes, edges and frames of a drawing stand.
 
-`place` takes Graphviz's `dot` where it is there and our own layout where it is not; both answer
-with the same `Placement`, and one writer draws both.
+`place` takes Graphviz's `dot` where it is there and our own layout where it is not, or where
+frames are drawn, which ours puts in a row; both answer with the same `Placement`, and one writer
+draws both.
 
 May import: drawing.data, layout.*.
 """
@@ -30,7 +31,8 @@ def place(
 
     `labels` are the sizes of texts at the ends of edges, by the edge's index, `titles` the widths
     of the groups' titles. `layout`: "own" (the same places on every machine), "dot" (Graphviz), or
-    "auto" (Graphviz where it is installed). Where `dot` fails, ours answers, with a note.
+    "auto" (Graphviz where it is installed and no group is open). Where `dot` fails, ours answers,
+    with a note.
     Raises ValueError for another layout.
     """
     if layout not in LAYOUTS:
@@ -38,7 +40,7 @@ def place(
     labels = labels or {}
     titles = titles or [0.0] * len(data.groups)
     notes: tuple[str, ...] = ()
-    if layout != "own":
+    if layout == "dot" or layout == "auto" and not data.groups:
         try:
             return dot.place(data, sizes, labels)
         except dot.Missing as reason:  # "auto" asked for nothing that it does not get

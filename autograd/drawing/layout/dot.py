@@ -3,7 +3,7 @@
 Whatever goes wrong here, the package or the program missing, an error, a run that takes too long,
 has one of two exceptions, after which our own layout takes over.
 
-May import: drawing.data, layout.geometry.
+May import: drawing.data, layout.geometry, layout.ranks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autograd.drawing.data import GraphData
-from autograd.drawing.layout.geometry import Box, Placement, Point, straight
+from autograd.drawing.layout.geometry import Box, Placement, Point, fitted, straight
+from autograd.drawing.layout.ranks import beside, turns
 
 __all__: list[str] = []
 
@@ -81,15 +82,21 @@ def source(data: GraphData, sizes: Mapping[str, Size], labels: Mapping[int, Size
     lines = [
         "digraph {",
         f"rankdir={data.direction}; nodesep=0.35; ranksep={(44 + room) / POINTS:.3f};",
-        "nslimit=4; nslimit1=4; mclimit=1;",
+        "newrank=true; nslimit=4; nslimit1=4; mclimit=1;",
         'node [shape=box, fixedsize=true, label=""]; edge [arrowsize=0.6];',
     ]
+    ordered = {edge.target for edge, turn in zip(data.edges, turns(data)) if turn}
     for k, node in enumerate(data.nodes):
         width, height = (size / POINTS for size in sizes[node.id])
-        lines.append(f"v{k} [width={width:.3f}, height={height:.3f}];")
+        first = ", ordering=in" if node.id in ordered else ""  # the first argument arrives first
+        lines.append(f"v{k} [width={width:.3f}, height={height:.3f}{first}];")
     lines += _clusters(data, number)
     for k, edge in enumerate(data.edges):
-        lines.append(f'v{number[edge.source]} -> v{number[edge.target]} [id="e{k}"];')
+        weight = 1 if data.nodes[number[edge.source]].operation is None else 8
+        ends = f"v{number[edge.source]} -> v{number[edge.target]}"
+        lines.append(f'{ends} [id="e{k}", weight={weight}];')
+    for u, v in beside(data):
+        lines.append(f"v{number[u]} -> v{number[v]} [style=invis, weight=0];")
     return "\n".join([*lines, "}"])
 
 
@@ -115,11 +122,10 @@ def _clusters(data: GraphData, number: Mapping[str, int]) -> list[str]:
 
 def read(data: GraphData, answer: Mapping[str, Any], sizes: Mapping[str, Size]) -> Placement:
     """Places from what `dot -Tjson` answered: points from the lower left corner, middles."""
-    left, bottom, right, top = _numbers(answer["bb"])
     objects = {entry["name"]: entry for entry in answer.get("objects", ())}
 
     def turned(x: float, y: float) -> Point:
-        return x - left, top - y
+        return x, -y
 
     boxes: dict[str, Box] = {}
     for k, node in enumerate(data.nodes):
@@ -133,12 +139,13 @@ def read(data: GraphData, answer: Mapping[str, Any], sizes: Mapping[str, Size]) 
             frames.append(None)
             continue
         x1, y1, x2, y2 = _numbers(place)
-        frames.append((x1 - left, top - y2, x2 - x1, y2 - y1))
+        frames.append((x1, -y2, x2 - x1, y2 - y1))
     routes: dict[str, tuple[Point, ...]] = {}
     for edge in answer.get("edges", ()):
-        routes[edge["id"]] = _route([turned(x, y) for x, y in _points(edge["pos"])])
+        if "id" in edge:  # those that nobody sees have none
+            routes[edge["id"]] = _route([turned(x, y) for x, y in _points(edge["pos"])])
     found = tuple(routes[f"e{k}"] for k in range(len(data.edges)))
-    return Placement(boxes, found, tuple(frames), right - left, top - bottom)
+    return fitted(boxes, found, frames)
 
 
 def _points(text: str) -> list[tuple[float, float]]:

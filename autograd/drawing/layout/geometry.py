@@ -5,7 +5,7 @@ May import: nothing of this project.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 __all__: list[str] = []
@@ -29,6 +29,24 @@ class Placement(NamedTuple):
     width: float
     height: float
     notes: tuple[str, ...] = ()  # what the reader should know: which layout it was, and why
+
+
+def fitted(
+    boxes: Mapping[str, Box], routes: Sequence[tuple[Point, ...]], frames: Sequence[Box | None]
+) -> Placement:
+    """All moved to a page that is just large enough."""
+    drawn = [*boxes.values(), *(frame for frame in frames if frame)]
+    points = [p for route in routes for p in route]
+    points += [corner for x, y, w, h in drawn for corner in ((x, y), (x + w, y + h))]
+    left, top = (min((p[k] for p in points), default=0.0) for k in (0, 1))
+    right, bottom = (max((p[k] for p in points), default=0.0) for k in (0, 1))
+    return Placement(
+        {i: (x - left, y - top, w, h) for i, (x, y, w, h) in boxes.items()},
+        tuple(tuple((x - left, y - top) for x, y in route) for route in routes),
+        tuple(f and (f[0] - left, f[1] - top, f[2], f[3]) for f in frames),
+        right - left,
+        bottom - top,
+    )
 
 
 def straight(start: Point, end: Point) -> tuple[Point, Point, Point]:

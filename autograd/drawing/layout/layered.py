@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from autograd.drawing.data import GraphData
 from autograd.drawing.layout.coordinates import Link, Spacing, coordinates
-from autograd.drawing.layout.geometry import ARROW, Box, Placement, Point, straight
+from autograd.drawing.layout.geometry import ARROW, Box, Placement, Point, fitted, straight
 from autograd.drawing.layout.ordering import ordered
 from autograd.drawing.layout.ranks import Layered, layered
 
@@ -72,17 +72,18 @@ class _Layout:
                 ends.setdefault((chain[-1], 1), []).append(e)
         ports: dict[tuple[int, int], float] = {}
         for (v, side), edges in ends.items():
-            edges.sort(key=lambda e: (self._beyond(e, side), self.data.edges[e].position, e))
+            edges.sort(key=lambda e: self._turn(e, side))
             room = self.across[v] - 16
             step = min(self._step(edges, side), room / max(1, len(edges) - 1))
             for k, e in enumerate(edges):
                 ports[e, side] = (k - (len(edges) - 1) / 2) * step
         return ports
 
-    def _beyond(self, e: int, side: int) -> int:
-        """The index in its column of the vertex that an edge goes to from its end."""
+    def _turn(self, e: int, side: int) -> tuple[float, int, int, int]:
+        """By what ends are sorted: by the order of arguments, then by where the edges go."""
         chain = self.graph.chains[e]
-        return self.index[chain[-2] if side else chain[1]]
+        beyond = self.index[chain[-2] if side else chain[1]]
+        return self.graph.turns[e] * side, beyond, self.data.edges[e].position, e
 
     def _step(self, edges: Sequence[int], side: int) -> float:
         """How far apart ends stand at best: labels must not touch."""
@@ -155,20 +156,7 @@ class _Layout:
     def placement(self) -> Placement:
         boxes = {node.id: self._box(v) for v, node in enumerate(self.data.nodes)}
         routes = [self._route(e) for e in range(len(self.data.edges))]
-        frames = self._frames()
-        drawn = [*boxes.values(), *(frame for frame in frames if frame)]
-        points = [p for route in routes for p in route]
-        left = min([b[0] for b in drawn] + [p[0] for p in points], default=0.0)
-        top = min([b[1] for b in drawn] + [p[1] for p in points], default=0.0)
-        right = max([b[0] + b[2] for b in drawn] + [p[0] for p in points], default=0.0)
-        bottom = max([b[1] + b[3] for b in drawn] + [p[1] for p in points], default=0.0)
-        return Placement(
-            {i: _moved(box, -left, -top) for i, box in boxes.items()},
-            tuple(tuple((x - left, y - top) for x, y in route) for route in routes),
-            tuple(frame and _moved(frame, -left, -top) for frame in frames),
-            right - left,
-            bottom - top,
-        )
+        return fitted(boxes, routes, self._frames())
 
     def _span(self, v: int) -> tuple[float, float]:
         """(first, last) of a vertex along the drawing: in the middle of its column."""
@@ -250,7 +238,3 @@ class _Layout:
 def _curve(start: Point, end: Point) -> tuple[Point, Point, Point]:
     middle = (start[0] + end[0]) / 2
     return (middle, start[1]), (middle, end[1]), end
-
-
-def _moved(box: Box, x: float, y: float) -> Box:
-    return box[0] + x, box[1] + y, box[2], box[3]

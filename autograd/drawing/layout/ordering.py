@@ -13,7 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 
-from autograd.drawing.layout.ranks import Layered
+from autograd.drawing.layout.ranks import Layered, neighbours
 
 __all__: list[str] = []
 
@@ -32,7 +32,12 @@ class Ordering:
 
     def __init__(self, graph: Layered, extents: Sequence[float]) -> None:
         self.graph, self.extents = graph, extents
-        self.left, self.right = graph.neighbours()
+        self.left: list[list[tuple[int, float]]] = [[] for _ in graph.rank]
+        self.right: list[list[tuple[int, float]]] = [[] for _ in graph.rank]
+        for chain, turn in zip(graph.chains, graph.turns):
+            for u, v in zip(chain, chain[1:]):
+                self.left[v].append((u, 0.0))
+                self.right[u].append((v, turn * GAP if v == chain[-1] else 0.0))
         self.layers = [list(layer) for layer in graph.layers]
         self.place = [0.0] * len(graph.rank)  # of every vertex, across its column
         self.members: list[list[int]] = [[] for _ in graph.spans]
@@ -57,7 +62,7 @@ class Ordering:
         for r in columns if forward else reversed(columns):
             for v in self.layers[r]:
                 if sides[v]:
-                    around = sorted(self.place[u] for u in sides[v])
+                    around = sorted(self.place[u] + port for u, port in sides[v])
                     key[v] = _middle(around) if median else sum(around) / len(around)
             self._sort(r, key, home)
 
@@ -66,7 +71,10 @@ class Ordering:
         changed = False
         for layer in self.layers:
             ends = {
-                v: [sorted(self.place[w] for w in side[v]) for side in (self.left, self.right)]
+                v: [
+                    sorted(self.place[w] + port for w, port in side[v])
+                    for side in (self.left, self.right)
+                ]
                 for v in layer
             }
             for k in range(len(layer) - 1):
@@ -84,8 +92,8 @@ class Ordering:
         total = 0
         for layer in self.layers:
             ends = [
-                (self.place[v], self.place[w]) for v in layer for w in self.right[v]
-            ]  # fmt: skip
+                (self.place[v], self.place[w] + port) for v in layer for w, port in self.right[v]
+            ]
             seen: list[float] = []
             for _, end in sorted(ends):
                 total += len(seen) - bisect_right(seen, end)
@@ -181,7 +189,8 @@ def _shaken(places: Sequence[float], turn: int) -> list[float]:
 
 def _walked(graph: Layered) -> list[float]:
     """When a walk from the last node back to the leaves, first arguments first, meets a vertex."""
-    left, _ = graph.neighbours()
+    links = [link for chain in graph.chains for link in zip(chain, chain[1:])]
+    left, _ = neighbours(links, len(graph.rank))
     met: dict[int, float] = {}
     for start in reversed(range(graph.nodes)):
         stack = [start]

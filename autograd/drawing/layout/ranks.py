@@ -14,6 +14,11 @@ from autograd.drawing.data import GraphData
 
 __all__: list[str] = []
 
+# Operations whose arguments may stand in any order; of all others the first stands first.
+SYMMETRIC = frozenset((
+    "add", "multiply", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp", "logaddexp2",
+))  # fmt: skip
+
 
 class Layered(NamedTuple):
     """The graph with a helper vertex wherever a long edge passes a column.
@@ -28,16 +33,7 @@ class Layered(NamedTuple):
     chains: list[list[int]]  # of every edge: its vertices from the left to the right
     inside: list[tuple[int, ...]]  # of every vertex: the groups around it, from the outside
     spans: list[tuple[int, int] | None]  # of every group: its first and its last column
-
-    def neighbours(self) -> tuple[list[list[int]], list[list[int]]]:
-        """(left, right): what every vertex is linked to, once for each link."""
-        left: list[list[int]] = [[] for _ in self.rank]
-        right: list[list[int]] = [[] for _ in self.rank]
-        for chain in self.chains:
-            for u, v in zip(chain, chain[1:]):
-                right[u].append(v)
-                left[v].append(u)
-        return left, right
+    turns: list[float]  # of every edge: where it arrives among its target's arguments, -0.5 to 0.5
 
 
 def layered(data: GraphData) -> Layered:
@@ -61,7 +57,23 @@ def layered(data: GraphData) -> Layered:
     layers: list[list[int]] = [[] for _ in range(max(rank, default=-1) + 1)]
     for vertex, r in enumerate(rank):
         layers[r].append(vertex)
-    return Layered(len(data.nodes), rank, layers, chains, inside, spans)
+    return Layered(len(data.nodes), rank, layers, chains, inside, spans, turns(data))
+
+
+def turns(data: GraphData) -> list[float]:
+    """Of every edge, where it arrives: -0.5 for the first argument to 0.5 for the last.
+
+    0 for all where the order says nothing.
+    """
+    free = {node.id for node in data.nodes if node.kind == "module" or node.operation in SYMMETRIC}
+    last: dict[str, int] = {}
+    for edge in data.edges:
+        last[edge.target] = max(last.get(edge.target, 0), edge.position)
+    return [
+        edge.position / last[edge.target] - 0.5 if last[edge.target] and edge.target not in free
+        else 0.0
+        for edge in data.edges
+    ]  # fmt: skip
 
 
 def _fill_gaps(
@@ -95,12 +107,8 @@ def ranks(pairs: Sequence[tuple[int, int]], inside: Sequence[tuple[int, ...]]) -
     Leaves stand right of frames that they do not belong to, though no edge leads to them: so the
     frames of modules that follow each other stand side by side, and nothing has to go around.
     """
-    inputs: list[list[int]] = [[] for _ in inside]
-    uses: list[list[int]] = [[] for _ in inside]
-    for u, v in pairs:
-        inputs[v].append(u)
-        uses[u].append(v)
-    behind = _behind(inputs, uses, inside)
+    inputs, uses = neighbours(pairs, len(inside))
+    behind = leaves_behind(inputs, uses, inside)
     rank = [0] * len(inside)
     for v in range(len(rank)):
         rank[v] = max((rank[u] + 1 for u in [*inputs[v], *behind[v]]), default=0)
@@ -117,7 +125,19 @@ def ranks(pairs: Sequence[tuple[int, int]], inside: Sequence[tuple[int, ...]]) -
     return [r - first for r in rank]
 
 
-def _behind(
+def neighbours(
+    pairs: Sequence[tuple[int, int]], count: int
+) -> tuple[list[list[int]], list[list[int]]]:
+    """(inputs, uses): of every vertex, where its edges come from and where they go."""
+    inputs: list[list[int]] = [[] for _ in range(count)]
+    uses: list[list[int]] = [[] for _ in range(count)]
+    for u, v in pairs:
+        inputs[v].append(u)
+        uses[u].append(v)
+    return inputs, uses
+
+
+def leaves_behind(
     inputs: Sequence[Sequence[int]], uses: Sequence[Sequence[int]],
     inside: Sequence[tuple[int, ...]],
 ) -> list[list[int]]:  # fmt: skip
@@ -138,6 +158,16 @@ def _behind(
             for g in inside[w][len(_common(inside[v], inside[w])) :]:
                 came.setdefault(g, {})[v] = None
     return behind
+
+
+def beside(data: GraphData) -> list[tuple[str, str]]:
+    """Ids of nodes that shall stand one behind the other though no edge says so."""
+    pairs = [pair for pair in ordered_pairs(data) if pair is not None]
+    behind = leaves_behind(*neighbours(pairs, len(data.nodes)), nesting(data)[0])
+    return [
+        (data.nodes[u].id, data.nodes[v].id)
+        for v, before in enumerate(behind) for u in dict.fromkeys(before)
+    ]  # fmt: skip
 
 
 def nesting(data: GraphData) -> tuple[list[tuple[int, ...]], list[bool]]:

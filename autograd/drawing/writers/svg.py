@@ -45,7 +45,8 @@ LETTERS = 10_000  # of a name in full
 def svg(data: GraphData, layout: str = "auto") -> str:
     """The drawing as an SVG document.
 
-    Args: layout, "own", "dot" (Graphviz) or "auto": `dot` where it is installed.
+    Args: layout, "own", "dot" (Graphviz) or "auto": `dot` where it is installed and no module is
+    drawn open.
     Raises ValueError for another layout.
     """
     return _Picture(data, layout).document()
