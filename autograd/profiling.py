@@ -18,7 +18,7 @@ __all__ = ["profile"]
 class profile(ModeChange):
     """Measure every operation inside: calls, time and memory, forward and backward.
 
-    Prints a table at the end, unless `verbose` is False; `table()` gives it as a string, and
+    Prints a table at the end, unless `verbose` is False; `table()` and `str` give it too, and
     `rows` holds the figures: (phase, scope, operation) -> [calls, seconds, bytes of results].
     Measuring costs about a microsecond an operation, so trust large figures and ratios.
 
@@ -78,3 +78,6 @@ class profile(ModeChange):
                 f"{100 * seconds / total:>6.1f}{size / 1e6:>9.2f}"
             )
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.table()

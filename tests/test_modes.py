@@ -668,6 +668,13 @@ def test_a_profile_counts_what_is_not_recorded_and_several_results():
     assert p.rows["forward", "", "eigh"][2] == 2 * 8 + 4 * 8
 
 
+def test_a_profile_prints_as_its_table():
+    with profile(verbose=False) as p:
+        Tensor([1.0]) * 2
+    assert str(p) == p.table()
+    assert [line.split()[0] for line in str(p).splitlines()] == ["phase", "forward"]
+
+
 def test_a_profile_counts_nothing_outside():
     p = profile(verbose=False)
     leaf(1.0) * 2
