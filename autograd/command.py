@@ -109,8 +109,8 @@ def _run(words: _Words) -> str:
     parts += [
         f"{explain(scalar, variables[name])}\n" for name in chosen if gradients[name] is not None
     ]
-    parts += [f"saved {path}\n" for path in words.save]
-    return "\n".join(parts)
+    saved = "".join(f"saved {path}\n" for path in words.save)
+    return "\n".join(parts + [saved] * bool(saved))
 
 
 # ---- words --------------------------------------------------------------------------------------

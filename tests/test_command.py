@@ -140,7 +140,8 @@ def test_several_files_are_saved(tmp_path, capsys):
     words = ["--save", paths[0], f"--save={paths[1]}", "--save", paths[2], "--save", paths[3]]
     assert main(["x*x", "x=3", "--no-explain", *words]) == 0
     shown = capsys.readouterr().out
-    assert all(f"saved {path}\n" in shown and Path(path).stat().st_size for path in paths)
+    assert shown.endswith("\n\n" + "".join(f"saved {path}\n" for path in paths))
+    assert all(Path(path).stat().st_size for path in paths)
 
 
 def test_the_direction_of_pictures(tmp_path, capsys):

@@ -15,7 +15,7 @@ from autograd import Tensor, primitive, record
 from autograd.drawing import formulas, notation, symbols
 from autograd.drawing.data import Edge, Node
 from autograd.drawing.numbers import short
-from autograd.drawing.symbols import latex, rule, sign
+from autograd.drawing.symbols import latex, latex_name, rule, sign
 from autograd.ops.elementwise import sinc_derivative
 from tests.calls import CALLS, OPERATIONS, Call, leaves, total
 
@@ -228,6 +228,17 @@ def test_numbers_without_a_local_derivative_are_found() -> None:
     inputs = [Node("n0", "input", name="x", value=0.0)]
     said = rule(node, Edge("n0", "n1", contribution=2.0), inputs)
     assert said.numbers == "g × exp(x) = 2 × 1 = 2"
+
+
+def test_exponents_are_no_signs() -> None:
+    node = Node("n1", "output", "multiply", formula="g x2, g x1", value=0.0, gradient=2.0)
+    inputs = [Node("n0", "input", name="x", value=0.0), Node("n2", "constant", value=1e-8)]
+    said = rule(node, Edge("n0", "n1", slot="x1", contribution=2e-8, local=1e-8), inputs)
+    assert said.numbers == "g × 1e-08 = 2 × 1e-08 = 2e-08"
+
+
+def test_an_accent_without_a_letter_stands_on_a_circle() -> None:
+    assert latex_name("\u0301x") == "\\mathrm{◌\u0301x}"
 
 
 HOSTILE = ["a\nb", "x" * 10_000, "<b>&'\"", "$\\frac{", "`*_|", "\x1b[31m", "日本", ""]

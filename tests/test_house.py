@@ -82,6 +82,7 @@ OPTIONAL = {"graphviz", "matplotlib", "safetensors", "tqdm"}
 LAZY = {
     "autograd.command": {"shutil", "textwrap"},
     "autograd.drawing.layout.dot": {"json"},
+    "autograd.drawing.symbols": {"unicodedata"},
     "autograd.drawing.writers.text": {"textwrap", "unicodedata"},
     "autograd.expression": {"difflib"},
     "nn.formats": {"hashlib", "io", "json", "zipfile"},

@@ -140,6 +140,10 @@ def latex_name(name: str) -> str:
         return stem + (f"_{{{plain[1:]}}}" if plain[1:] else "")
     if _is_number(name):
         return name
+    if not plain.isascii():
+        import unicodedata  # here, for few names need it
+
+        plain = "◌" * bool(unicodedata.combining(plain[0])) + plain  # else an accent on the brace
     return rf"\mathrm{{{formulas.escaped(plain)}}}"
 
 
@@ -226,6 +230,8 @@ def _worked_out(part: str, terms: Terms, g: Any, slope: str) -> str:
 
 def _factor(text: str) -> str:
     """In parentheses, where a × before it would be misread."""
+    if _is_number(text):
+        return f"({text})" if text[0] == "-" else text
     outside = outermost(text)
     return f"({text})" if "+" in outside[1:] or "-" in outside or "/" in outside else text
 
