@@ -86,7 +86,7 @@ def explain_step(
 
     Args: optimizer; closure, a function that computes and returns the loss, one number, and does
         not call backward; names, a Module, or a dict of Tensors by name (`locals()`).
-    Raises TypeError and ValueError for a closure that returns no such loss. After an error the
+    Raises TypeError and ValueError for a closure that does not do so. After an error the
     parameters, their gradients and the optimiser are as they were.
 
     >>> import nn
@@ -129,9 +129,14 @@ def _stepped(
     optimizer: Optimizer, closure: Callable[[], Tensor], parameters: list[Tensor], names: list[str]
 ) -> StepTable:
     old, arrays = [np.array(p.data) for p in parameters], [p.data for p in parameters]
-    loss = _loss(closure())
-    before = float(loss.data.item())
     optimizer.zero_grad()
+    loss = _loss(closure())
+    if any(p.grad is not None for p in parameters):
+        raise ValueError(
+            "explain_step: the closure called backward, which explain_step does itself; let it "
+            "compute the loss and return it"
+        )
+    before = float(loss.data.item())
     loss.backward(retain_graph=False)
     gradients = [None if p.grad is None else np.array(p.grad) for p in parameters]
     optimizer.step()
