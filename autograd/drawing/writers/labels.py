@@ -65,7 +65,7 @@ def number(value: object, data: GraphData, digits: int = 4) -> str:
 
     `digits` below 4 asks for as few characters as can be.
     """
-    told = short(value, digits, letters=60 if data.values is True else 20 if digits < 4 else 28)
+    told = short(value, digits, letters=60 if data.values is True else 28 if digits > 2 else 20)
     if not told.startswith("("):
         return told
     known = statistics(value)
