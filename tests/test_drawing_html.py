@@ -78,6 +78,14 @@ def test_small_values_come_with_their_entries_and_large_ones_with_statistics() -
     assert "320 zeros among 320" in nodes[0]["value"]["about"]
 
 
+def test_boxes_say_what_they_are() -> None:
+    boxes = (Node("m0", "module", None, "70 earlier operations", members=("n0",)),
+             Node("m1", "module", None, "MSELoss", members=("n1",)))  # fmt: skip
+    nodes = content(html(GraphData(boxes, ())))["nodes"]
+    told = [(n["label"], n["kind"], n["operation"]) for n in nodes]
+    assert told == [("m0", "summary", "70 earlier operations"), ("MSELoss", "module", "MSELoss")]
+
+
 def test_states_of_gradients_stay_apart() -> None:
     a, c = leaf(0.0), Tensor(2.0)
     nodes = content(html(record_data(a * c, {"a": a, "c": c})))["nodes"]

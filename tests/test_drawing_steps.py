@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Tensor, relu
+from autograd import Tensor, draw, relu
 from autograd.drawing.data import Edge, GraphData, Node
 from autograd.drawing.recorder import record_data
 from autograd.drawing.steps import Step, settings_text, steps
@@ -226,6 +226,25 @@ def test_the_turn_of_an_operation_has_its_reason(uses: int, words: str) -> None:
     output = sum([a.detach() + a for _ in range(uses)], Tensor(0.0)) if uses else a
     reasons = [step.reason for step in backward(told(output, a=a)) if "a: exp" in step.title]
     assert len(reasons) == 1 and words in reasons[0]
+
+
+def test_what_is_summed_up_is_told_as_such() -> None:
+    v = y = leaf(1.0)
+    for _ in range(500):
+        y = y * 1.001 + 0.1
+    found = steps(draw(y, names={"v": v}).data)
+    count = draw(y).nodes[1].name
+    assert (found[1].title, found[1].symbols) == (f"m0: {count}", "m0(v)")
+    assert found[1].reason == "Summed up: too many to be told one by one."
+    assert found[-2].title == f"Back through m0: {count}"
+    assert found[-3].additions[0].symbols.startswith("∂(m0 ")
+
+
+def test_a_module_whose_class_is_not_known_is_called_by_its_name() -> None:
+    node = Node("m0", "module", None, "MSELoss", value=1.0, members=("n1",))
+    x = Node("n0", "input", name="x", value=1.0)
+    step = steps(GraphData((x, node), (Edge("n0", "m0"),), grads=False))[-1]
+    assert (step.title, step.symbols) == ("MSELoss", "MSELoss(x)")
 
 
 def test_settings_are_told_in_a_line() -> None:

@@ -77,9 +77,20 @@ def label(node: Node) -> str:
     >>> label(Node("n0", "input", name="w")), label(Node("n7", "operation", "add"))
     ('w', 'n7')
     """
-    if node.name:
+    if node.name and not is_summary(node):
         return cleaned(node.name)
     return short(node.value) if _is_number(node) else node.id
+
+
+def is_summary(node: Node) -> bool:
+    """Whether a box is no module: its name says what is summed up, "970 earlier operations"."""
+    return node.kind == "module" and not node.operation and " " in f"{node.name}"
+
+
+def _heading(node: Node) -> str:
+    """What a step is about: "loss: mse loss", "m0: 970 earlier operations"."""
+    what = str(node.name) if is_summary(node) else words(node.operation)
+    return f"{label(node)}: {what}" if what else label(node)
 
 
 def words(operation: str | None) -> str:
@@ -168,11 +179,13 @@ def _given(data: GraphData, given: tuple[str, ...]) -> str:
 
 
 def _computed(node: Node, inputs: list[Node]) -> Step:
-    title = f"{label(node)}: {words(node.operation)}"
+    title = _heading(node)
     if node.kind == "module":
         names = ", ".join(dict.fromkeys(label(one) for one in inputs))
         inside = f"Folded: {len(node.members)} nodes inside, {node.parameters} parameters."
-        return Step("forward", (node.id,), title, f"{node.operation}({names})",
+        if is_summary(node):
+            inside = "Summed up: too many to be told one by one."
+        return Step("forward", (node.id,), title, f"{node.operation or label(node)}({names})",
                     amount(node.value), inside)  # fmt: skip
     symbols = _written(node, [label(one) for one in inputs])
     known = ["?" if one.value is None else short(one.value) for one in inputs]
@@ -293,7 +306,7 @@ def _handed_on(
         if symbols.startswith("∂L/"):  # the rule does not know the output's name
             symbols = f"∂{output}/{symbols[3:]}"
         additions.append(Addition(place, edge.source, before, added, after, symbols, numbers))
-    return Step("backward", (node.id,), f"Back through {label(node)}: {words(node.operation)}",
+    return Step("backward", (node.id,), f"Back through {_heading(node)}",
                 reason=why, additions=tuple(additions))  # fmt: skip
 
 
@@ -301,7 +314,7 @@ def _rule(node: Node, edge: Edge, inputs: list[Node]) -> tuple[str, str]:
     if node.kind == "module":
         flows = f"{edge.members} uses" if edge.members > 1 else "one use"
         return f"through {label(node)}, by {flows} inside", amount(edge.contribution)
-    called = [n if n.name or _is_number(n) else n._replace(name=n.id) for n in inputs]
+    called = [n if _is_number(n) else n._replace(name=label(n)) for n in inputs]
     return rule(node, edge, called)[:2]
 
 

@@ -27,6 +27,7 @@ from autograd.drawing.steps import (
     Addition,
     Step,
     amount,
+    is_summary,
     label,
     output_name,
     outputs,
@@ -147,7 +148,8 @@ def _titled(data: GraphData, views: list[GraphData], most: int) -> list[tuple[st
 
 def _called(view: GraphData) -> GraphData:
     """The graph with its nameless nodes called as the steps call them: "n3"."""
-    nodes = (n._replace(name=n.id) if label(n) == n.id else n for n in view.nodes)
+    names = {n.id for n in view.nodes if label(n) == n.id and not is_summary(n)}
+    nodes = (n._replace(name=n.id) if n.id in names else n for n in view.nodes)
     return view._replace(nodes=tuple(nodes))
 
 
@@ -199,8 +201,8 @@ def _node(node: Node, most: int) -> dict[str, Any]:
     known = {
         "id": node.id,
         "label": label(node)[:200],
-        "kind": node.kind,
-        "operation": node.operation or "",
+        "kind": "summary" if is_summary(node) else node.kind,
+        "operation": node.operation or (str(node.name) if node.kind == "module" else ""),
         "sign": sign(node.operation) if node.operation else "",
         "shape": str(node.shape),
         "dtype": node.dtype,
