@@ -77,7 +77,9 @@ def test_one_variable_is_explained(capsys):
 def test_three_numbers_are_written_out(capsys):
     words = ["sum(softmax(x) * y)", "x=[1, 2, 3]", "y=[0, 1, 0]", "--no-explain"]
     assert main(words) == 0
-    assert "│  └─ x     [1, 2, 3]             [-0.022, 0.185, -0.163]  (3,)" in capsys.readouterr().out
+    assert (
+        "│  └─ x     [1, 2, 3]             [-0.022, 0.185, -0.163]  (3,)" in capsys.readouterr().out
+    )
 
 
 def test_a_variable_is_explained_once(capsys):
