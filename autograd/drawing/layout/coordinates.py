@@ -10,6 +10,7 @@ May import: layout.ranks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from autograd.drawing.layout.ranks import Layered
@@ -51,9 +52,10 @@ def coordinates(
     rules = separation(graph, layers, extents, spacing, widths)
     x = list(places) + [0.0] * (2 * len(graph.spans))
     joined = _joined(len(x), links)
+    shifts = [_shifts(layer, graph, extents, spacing) for layer in layers]
     for turn in range(8):
-        for layer in layers if turn % 2 else reversed(layers):
-            _pull(layer, x, joined, graph, extents, spacing)
+        for r in range(len(layers)) if turn % 2 else reversed(range(len(layers))):
+            _pull(layers[r], shifts[r], x, joined)
     for g in range(len(graph.spans)):
         inside = [x[v] for v, groups in enumerate(graph.inside) if g in groups]
         x[len(graph.rank) + 2 * g] = min(inside, default=0.0)
@@ -161,30 +163,39 @@ def _apart(x: list[float], rules: Rules) -> list[float]:
 # ---- pulling ----------------------------------------------------------------------------------
 
 
+def _shifts(
+    layer: Sequence[int], graph: Layered, extents: Sequence[float], spacing: Spacing
+) -> list[float]:
+    """How far every vertex of a column stands from the first, at least."""
+    distances = [_distance(u, v, graph, extents, spacing) for u, v in zip(layer, layer[1:])]
+    return list(accumulate(distances, initial=0.0))
+
+
 def _pull(
-    layer: Sequence[int], x: list[float], joined: list[list[tuple[int, float, float]]],
-    graph: Layered, extents: Sequence[float], spacing: Spacing,
+    layer: Sequence[int], shifts: Sequence[float], x: list[float],
+    joined: list[list[tuple[int, float, float]]],
 ) -> None:  # fmt: skip
     """Each vertex of a column towards the mean of its neighbours, as near as the distances let.
 
     Least squares in a fixed order: vertices that would come too near are joined to blocks, and a
     block stands at the mean of what its vertices want.
     """
-    blocks: list[list[float]] = []  # [sum of weighted wishes, sum of weights, how many]
-    shift, at = [], 0.0
-    for k, v in enumerate(layer):
-        if k:
-            at += _distance(layer[k - 1], v, graph, extents, spacing)
-        shift.append(at)
-        weight = sum(w for _, _, w in joined[v])
-        wish = sum(w * (x[u] + offset) for u, offset, w in joined[v]) / weight if weight else x[v]
-        blocks.append([(wish - at) * (weight or 0.1), weight or 0.1, 1])
-        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
-            last = blocks.pop()
-            blocks[-1] = [a + b for a, b in zip(blocks[-1], last)]
-    wishes = [total / weight for total, weight, many in blocks for _ in range(int(many))]
-    for v, wish, by in zip(layer, wishes, shift):
-        x[v] = wish + by
+    blocks: list[tuple[float, float, float, int]] = []  # mean, weighted wishes, weights, how many
+    for v, shift in zip(layer, shifts):
+        total = weight = 0.0
+        for u, offset, w in joined[v]:
+            total += w * (x[u] + offset)
+            weight += w
+        if not weight:
+            total, weight = 0.1 * x[v], 0.1
+        total, many = total - shift * weight, 1
+        while blocks and blocks[-1][0] > total / weight:
+            _, wishes, weights, others = blocks.pop()
+            total, weight, many = total + wishes, weight + weights, many + others
+        blocks.append((total / weight, total, weight, many))
+    means = [mean for mean, _, _, many in blocks for _ in range(many)]
+    for v, mean, shift in zip(layer, means, shifts):
+        x[v] = mean + shift
 
 
 # ---- straightening ----------------------------------------------------------------------------
@@ -233,10 +244,7 @@ class _Mover:
         """Move some vertices with what they touch (and what that is aligned with), if it helps."""
         x = self.x
         self.tried += 1
-        if not any(
-            way * (x[v] + offset - x[u]) > NEAR
-            for u in start for v, offset, _ in self.joined[u]
-        ):  # fmt: skip
+        if not self._bent(start, way):
             return
         group, room = self._pushed(start, way, aligned)
         gain = 0.0
@@ -255,6 +263,15 @@ class _Mover:
             self.touched.update(v for v, *_ in self.joined[u])
             self.touched.update(v for v, _ in self.rules.after[u])
             self.touched.update(v for v, _ in self.rules.before[u])
+
+    def _bent(self, start: list[int], way: int) -> bool:
+        """Whether anything pulls that way."""
+        x = self.x
+        for u in start:
+            for v, offset, _ in self.joined[u]:
+                if way * (x[v] + offset - x[u]) > NEAR:
+                    return True
+        return False
 
     def _pushed(self, start: list[int], way: int, aligned: bool) -> tuple[set[int], float]:
         """(all that moves along, how far until something else is touched)."""

@@ -11,7 +11,7 @@ May import: layout.ranks.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from autograd.drawing.layout.ranks import Layered, neighbours
 
@@ -62,21 +62,19 @@ class Ordering:
         for r in columns if forward else reversed(columns):
             for v in self.layers[r]:
                 if sides[v]:
-                    around = sorted(self.place[u] + port for u, port in sides[v])
+                    around = self._ends(sides[v])
                     key[v] = _middle(around) if median else sum(around) / len(around)
             self._sort(r, key, home)
 
-    def transpose(self) -> bool:
-        """Let neighbours change places where fewer edges cross then; whether any did."""
-        changed = False
-        for layer in self.layers:
-            ends = {
-                v: [
-                    sorted(self.place[w] + port for w, port in side[v])
-                    for side in (self.left, self.right)
-                ]
-                for v in layer
-            }
+    def transpose(self, columns: Iterable[int]) -> set[int]:
+        """Let neighbours change places where fewer edges cross then.
+
+        Answers with the columns that are worth another look.
+        """
+        again: set[int] = set()
+        for r in columns:
+            layer, changed = self.layers[r], False
+            ends = {v: (self._ends(self.left[v]), self._ends(self.right[v])) for v in layer}
             for k in range(len(layer) - 1):
                 u, v = layer[k], layer[k + 1]
                 if self.graph.inside[u] != self.graph.inside[v]:
@@ -84,8 +82,17 @@ class Ordering:
                 if sum(map(_inversions, ends[u], ends[v])) > 0:
                     layer[k], layer[k + 1] = v, u
                     changed = True
-            self._spread(layer)
-        return changed
+            if changed:
+                self._spread(layer)
+                again.update(range(max(r - 1, 0), min(r + 2, len(self.layers))))
+        return again
+
+    def _ends(self, links: Sequence[tuple[int, float]]) -> list[float]:
+        """Where links end, in order."""
+        if len(links) == 1:
+            ((v, port),) = links
+            return [self.place[v] + port]
+        return sorted([self.place[v] + port for v, port in links])
 
     def crossings(self) -> int:
         """How many pairs of links cross."""
@@ -127,6 +134,8 @@ class Ordering:
 
 def _inversions(first: list[float], second: list[float]) -> int:
     """Crossings with `first` before `second`, less those the other way round."""
+    if len(first) == 1 == len(second):
+        return (first[0] > second[0]) - (first[0] < second[0])
     total = 0
     for end in second:
         total += len(first) - bisect_right(first, end) - bisect_left(first, end)
@@ -146,7 +155,7 @@ def ordered(graph: Layered, extents: Sequence[float]) -> tuple[list[list[int]], 
     ordering = Ordering(graph, extents)
     count = len(graph.rank)
     best = _best_from(ordering, _walked(graph))
-    for turn in range(max(1, min(RESTARTS, EFFORT // (count + 1)))):
+    for turn in range(min(RESTARTS, EFFORT // (count + 1))):
         if not best[0]:
             break
         key = _shaken(best[2], turn) if turn else [float(v) for v in range(count)]
@@ -160,8 +169,9 @@ def _best_from(ordering: Ordering, key: Sequence[float]) -> Found:
     best: Found | None = None
     big, since = len(key) > BIG, 0
     for turn in range(SWEEPS // 4 if big else SWEEPS):
-        while ordering.transpose() and not big:
-            if turn % 4:  # one pass between the sweeps, all of them every fourth time
+        again: Iterable[int] = range(len(ordering.layers))
+        while again := sorted(ordering.transpose(again)):
+            if big or turn % 4:  # one pass between the sweeps, all of them every fourth time
                 break
         found = ordering.crossings()
         since += 1
