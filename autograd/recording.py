@@ -24,6 +24,7 @@ from autograd.rules import Function, Operation, Signature, compositions, operati
 __all__ = ["nondifferentiable", "primitive"]
 
 _array = np.ndarray  # a name of its own is looked up in half the time
+_NUMPY = (_array, np.generic)
 _AS_THEY_ARE = frozenset([_array, float, int, bool, type(None)])  # what most arguments are
 
 
@@ -63,7 +64,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
     count = len(rules)
     raw: list[Any] = []
     inputs: list[Any] = []  # as long as the rules, or as the arguments if these are fewer
-    recorded = constants = False
+    recorded = integers = False
     like: Any = None
     for position, argument in enumerate(args):
         parent = None
@@ -90,8 +91,9 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             recorded = True
             inputs.append(parent)
         elif position < count:
-            constants = constants or argument is not None
             inputs.append(None)
+            if isinstance(argument, _NUMPY) and argument.dtype.kind != "f":
+                integers = True
     if kwargs and _any_tensor(kwargs.values()):
         kwargs = _without_gradient(operation, kwargs)
     try:
@@ -111,7 +113,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
         if data.dtype.kind not in "iub":
             raise TypeError(not_real(operation.name, data.dtype))
         parents = None  # no gradient flows through integers
-    if constants and parents is not None:
+    if integers and parents is not None:
         for position, (parent, rule) in enumerate(zip(parents, rules)):
             if parent is None and rule is not None and raw[position] is not None:
                 raw[position] = _floating(raw[position], data)
@@ -221,7 +223,7 @@ def nondifferentiable(function: Function) -> Function:
 def _floating(argument: Any, data: Any) -> Any:
     """An array of integers beside a Tensor in the result's dtype, for rules compute with it: x2 - 1
     and x2 * x2 would overflow in small integers."""
-    if isinstance(argument, (np.ndarray, np.generic)) and argument.dtype.kind in "iu":
+    if isinstance(argument, _NUMPY) and argument.dtype.kind in "iu":
         return argument.astype(data.dtype)
     return argument
 

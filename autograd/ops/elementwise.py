@@ -131,7 +131,7 @@ for function in (np.absolute, np.fabs):
     defvjp(function, lambda g, y, x: g * np.sign(x), formula="g sign(x)")  # 0 at 0
 
 
-def gate(x: Any, mask: Any) -> Any:
+def _gate(x: Any, mask: Any) -> Any:
     """x where the mask holds, 0 elsewhere, in a tenth of the time that np.where takes."""
     if isinstance(x, np.floating):
         return x if mask else type(x)(0)
@@ -145,7 +145,7 @@ def gate(x: Any, mask: Any) -> Any:
     return product if math.isfinite(np.vdot(product, product)) else np.where(mask, x, 0)
 
 
-gate = primitive(gate, lambda g, y, x, mask: gate(g, mask), formula="g where the mask holds")
+gate: Any = primitive(_gate, lambda g, y, x, mask: gate(g, mask), formula="g where the mask holds")
 
 
 def winner(g: Any, won: Any, tied: Any) -> Any:
@@ -394,7 +394,13 @@ def log_sigmoid(x: Any) -> Any:
     return -softplus(-floating(x))
 
 
-relu = primitive(relu, lambda g, y, x: gate(g, y != 0), formula="g where x > 0")
+def _relu_rule(g: Any, y: Any, x: Any) -> Any:
+    if g.__class__ is y.__class__ is np.ndarray:  # without the questions of a primitive
+        return _gate(g, y.astype(bool))  # y != 0, in half the time where y is small
+    return gate(g, y != 0)
+
+
+relu = primitive(relu, _relu_rule, formula="g where x > 0")
 sigmoid = primitive(sigmoid, lambda g, y, x: g * (y * (1 - y)), formula="g y (1-y)")
 softplus = primitive(softplus, lambda g, y, x: g * sigmoid(x), formula="g sigmoid(x)")
 log_sigmoid = primitive(log_sigmoid, lambda g, y, x: g * sigmoid(-x), formula="g sigmoid(-x)")
