@@ -450,6 +450,11 @@ def test_no_conditions_are_told_of_where_nothing_is_checked() -> None:
     assert explain(np.sum(np.where(x > 0, x, 0)), x).notes == ()
 
 
+def test_empty_arrays_are_called_so() -> None:
+    x = number(np.zeros((0, 3)), "x")
+    assert str(explain(np.sum(x), x)).startswith("∂L/∂x = an empty array (0, 3)\n")
+
+
 def test_a_tensor_by_itself() -> None:
     x = number(2.0, "x")
     assert "((x+h) - (x-h)) / 2h = 1. They agree." in str(explain(x, x))

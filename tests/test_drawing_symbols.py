@@ -230,6 +230,13 @@ def test_numbers_without_a_local_derivative_are_found() -> None:
     assert said.numbers == "g × exp(x) = 2 × 1 = 2"
 
 
+def test_names_like_those_of_rules_are_told_apart() -> None:
+    node = Node("n2", "output", "multiply", formula="g x2, g x1", value=6.0, gradient=1.0)
+    inputs = [Node("n0", "operation", value=3.0), Node("n1", "input", name="x1", value=2.0)]
+    said = rule(node, Edge("n1", "n2", 1, "x2", contribution=3.0, local=3.0), inputs)
+    assert said == ("∂(x1′·x1)/∂x1 = x1′", "g × x1′ = 1 × 3 = 3")
+
+
 def test_exponents_are_no_signs() -> None:
     node = Node("n1", "output", "multiply", formula="g x2, g x1", value=0.0, gradient=2.0)
     inputs = [Node("n0", "input", name="x", value=0.0), Node("n2", "constant", value=1e-8)]

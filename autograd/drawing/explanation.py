@@ -107,6 +107,8 @@ def _value(value: Any) -> str:
     text = short(value)
     if text[0] != "(":
         return text
+    if not np.size(value):
+        return f"an empty array {text}"
     known = statistics(value)
     odd = [f"{n} {what}" for n, what in ((known.nan, "nan"), (known.inf, "inf")) if n]
     with np.errstate(all="ignore"):

@@ -165,8 +165,11 @@ def _registered(node: Node) -> Any:
 def _called(slots: Sequence[str], inputs: Sequence[Node]) -> list[str]:
     """The learner's names; for constants without a name their number, for others the rule's."""
     called = []
+    taken = {cleaned(n.name) for n in inputs if n.name}
     for slot, n in zip(slots, inputs):
         name = cleaned(n.name) if n.name else slot.rstrip("_")
+        while not n.name and name in taken:  # the learner's own x1 is another
+            name += "′"
         if not n.name and n.kind == "constant" and n.value is not None and n.shape == ():
             name = short(n.value)
         called.append(name)
