@@ -30,7 +30,7 @@ Draws the computation graph of an expression, with the derivative by every varia
   python -m autograd "relu(w*x + b)**2" w=2 x=-1.5 b=4
   python -m autograd "sum(softmax(x) * y)" "x=[1, 2, 3]" "y=[0, 1, 0]" --save graph.html
 
-EXPRESSION  numbers, variables, + - * / ** @ %, comparisons, lists, pi, e, and the functions below,
+EXPRESSION  numbers, variables, + - * / ** @ %, comparisons, lists, pi or π, e, functions as below,
             with axis= and keepdims= where NumPy has them; nothing is evaluated as Python
 name=value  a number, or an array as nested lists: x=-1.5  x=1e-3  "x=[[1, 2], [3, 4]]"  x=pi/2
 
@@ -50,11 +50,12 @@ _MARGIN = 2  # columns before an expression in an error
 _SHOWN = 76  # of a longer expression only so much is shown in an error
 
 # For consoles that know no Unicode.
-_PLAIN: dict[int, str] = str.maketrans({
+_PLAIN: dict[str, str] = {
     "├": "|", "└": "`", "│": "|", "─": "-", "↑": "^", "↓": "v", "…": "~", "⚠": "!", "×": "*",
     "÷": "/", "−": "-", "·": "*", "∂": "d", "Σ": "sum", "Π": "prod", "√": "sqrt", "²": "^2",
-    "³": "^3", "≈": "~", "→": "->", "←": "<-", "ᵀ": ".T", "’": "'",
-} | {small: plain for small, plain in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")})  # fmt: skip
+    "³": "^3", "≈": "~", "→": "->", "←": "<-", "ᵀ": ".T", "’": "'", "′": "'", "∛": "cbrt",
+    "π": "pi", "Φ": "Phi", "⊗": "(x)", "⁻": "^-", "¹": "1",
+} | {small: plain for small, plain in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")}  # fmt: skip
 
 
 class _Words(NamedTuple):
@@ -259,5 +260,20 @@ def _print(told: str, stream: Any) -> None:
     try:
         told.encode(encoding)
     except UnicodeEncodeError:
-        told = told.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+        told = "".join(_plain(line) for line in told.splitlines(keepends=True))
+        told = told.encode(encoding, "replace").decode(encoding)
     stream.write(told)
+
+
+def _plain(line: str) -> str:
+    """A line in letters that every console has; its columns stay below each other."""
+    written, longer = "", 0
+    for c, following in zip(line, line[1:] + "\n"):
+        letters = _PLAIN.get(c, c)
+        if c in "√∛" and following.isalnum():
+            letters += " "  # "sqrt x" for "√x"
+        longer += len(letters) - 1
+        if c == " " and longer > 0 and written.endswith(" "):
+            letters, longer = "", longer - 1
+        written += letters
+    return written

@@ -127,6 +127,18 @@ def test_consoles_without_unicode_get_plain_letters():
     assert "|- x (n0)" in run.stdout and "d/dx = 6." in run.stdout and "?" not in run.stdout
 
 
+def test_columns_and_roots_without_unicode():
+    run = command("x + sqrt(x)", "x=4", encoding="cp1252")
+    assert run.stdout.startswith(
+        "                value  gradient  this use adds\n"
+        "+               6      1\n"
+        "|- x (n0)       4      1.25      1\n"
+        "`- sqrt         2      1\n"
+        "   `- ^ x (n0)                   0.25\n"
+    )
+    assert "d(sqrt x)/dx = 1/(2 sqrt x)" in run.stdout
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise on Windows")
 def test_a_reader_that_goes_away_is_no_error():
     process = subprocess.Popen(
