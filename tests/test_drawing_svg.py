@@ -258,6 +258,12 @@ def test_an_operation_tells_its_sign_its_name_and_its_settings() -> None:
     assert texts(element(svg(data, "own"), id="node-n0"))[:3] == ["Σ", "total", "axis=1"]
 
 
+def test_an_index_is_told_as_it_was_written() -> None:
+    x = Tensor(np.ones((4, 3)), requires_grad=True)
+    told = texts(element(svg(record_data(x[1:3, ..., 0]), "own"), id="node-n1"))
+    assert told[:2] == ["x[i]", "i=1:3, ..., 0"]
+
+
 def test_a_module_tells_what_it_holds() -> None:
     data = one("module", operation="Linear", name="0", parameters=1234, members=("n1", "n2"))
     told = texts(element(svg(data, "own"), id="node-n0"))

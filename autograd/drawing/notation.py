@@ -188,7 +188,7 @@ def written_with(node: Node, called: Sequence[str]) -> str:
     """The operation written with its arguments: "w·x", "exp(x)"."""
     pattern = WRITTEN.get(node.operation or "")
     if node.operation == "getitem":
-        return f"{_operand(called[0])}[{_index(node.settings.get('index'))}]"
+        return f"{_operand(called[0])}[{index_text(node.settings.get('index'))}]"
     if pattern is None or pattern.count("{}") != len(called):
         listed = [*called[:3], "…"] if len(called) > 4 else called
         return f"{title(node.operation)}({', '.join(listed)})"
@@ -196,14 +196,16 @@ def written_with(node: Node, called: Sequence[str]) -> str:
     return pattern.format(*(name if plain else _operand(name) for name in called))
 
 
-def _index(index: Any) -> str:
+def index_text(index: Any) -> str:
     """What stands in the brackets of x[...]; "…" for what is long, or an array."""
     if isinstance(index, tuple) and 0 < len(index) < 4:
-        return ", ".join(_index(one) for one in index)
+        return ", ".join(index_text(one) for one in index)
     if isinstance(index, slice):
         ends = ["" if end is None else str(end) for end in (index.start, index.stop, index.step)]
         return cleaned(":".join(ends if ends[2] else ends[:2]))
-    return str(index) if isinstance(index, (int, np.integer)) else "…"
+    if index is Ellipsis:
+        return "..."
+    return str(index) if index is None or isinstance(index, (int, np.integer)) else "…"
 
 
 def _operand(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.notation import WRITTEN, cleaned
+from autograd.drawing.notation import WRITTEN, cleaned, index_text
 from autograd.drawing.numbers import settled, short, summary
 from autograd.drawing.symbols import rule
 
@@ -339,10 +339,14 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
     >>> settings_text({"axis": 1, "keepdims": True, "weight": np.ones(50)})
     'axis=1, keepdims=True, weight=(50,)'
+    >>> settings_text({"index": (slice(1, None), 0)})                 # of x[i]
+    'i=1:, 0'
     """
-    return ", ".join(f"{name}={_setting(value)}" for name, value in settings.items())
+    return ", ".join(_setting(name, value) for name, value in settings.items())
 
 
-def _setting(value: Any) -> str:
+def _setting(name: str, value: Any) -> str:
+    if name == "index":
+        return f"i={index_text(value)}"
     text = short(value) if isinstance(value, (np.ndarray, float)) else str(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    return f"{name}={text}" if len(text) <= 60 else f"{name}={text[:59]}…"

@@ -1,6 +1,6 @@
 """What the writers of text share: titles, the lines of a node's box, groups inside groups.
 
-May import: drawing.data, numbers, symbols.
+May import: drawing.data, notation, numbers, symbols.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd.drawing.data import Edge, GraphData, Group, Node
+from autograd.drawing.notation import index_text
 from autograd.drawing.numbers import alarms, settled, short, statistics, summary
 from autograd.drawing.symbols import sign
 
@@ -45,9 +46,9 @@ def title(node: Node, letters: int = LETTERS) -> str:
 def _settings(node: Node) -> str:
     """The arguments of an operation that are short enough to be told: "(axis=1)"."""
     told = [
-        f"{key}={value}"
+        f"{key}={value}" if key != "index" else f"i={index_text(value)}"
         for key, value in node.settings.items()
-        if type(value) in (bool, int, float, tuple) and len(str(value)) <= 12
+        if key == "index" or type(value) in (bool, int, float, tuple) and len(str(value)) <= 12
     ]
     return f"({', '.join(told)})" if told else ""
 
