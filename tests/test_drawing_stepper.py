@@ -186,7 +186,7 @@ def test_a_node_shows_its_details_and_its_uses_by_pointer_and_by_keys(tmp_path: 
     details, playing, uses = seen[0]
     assert details.startswith("a\n") and "hands in 4" in details and "float64" in details
     assert (playing, uses) == (False, 3)
-    assert (label, tab) == ("a, input, value 3", 0)
+    assert (label, tab) == ("a, input, value 3, gradient 10", 0)
     assert other.startswith("n1\n")
 
 
@@ -362,6 +362,25 @@ def test_what_grows_is_read_out_in_words(tmp_path: Path) -> None:
     """, tmp_path)  # fmt: skip
     assert "The gradient of a grows by 3, from 4 to 7." in found
     assert "+=" not in found and "→" not in found
+
+
+@needs_browser
+def test_a_screen_reader_is_told_no_more_of_a_box_than_is_known(tmp_path: Path) -> None:
+    found = drive(html(shared()), """
+        const seen = [];
+        for (let k = 0; k <= Number($("slider").max); k += 1) {
+          const [a, square] = ["n0", "n1"].map((id) => $("stage").querySelector(
+            `[data-node=${id}]`).getAttribute("aria-label"));
+          seen.push([a, square]);
+          key("ArrowRight");
+        }
+        report(seen);
+    """, tmp_path)  # fmt: skip
+    a, square = (list(dict.fromkeys(column)) for column in zip(*found))
+    assert a == ["a, input, value 3", "a, input, value 3, gradient so far 4",
+                 "a, input, value 3, gradient 10"]  # fmt: skip
+    assert square == ["n1, multiply ×", "n1, multiply ×, value 9",
+                      "n1, multiply ×, value 9, gradient 1"]  # fmt: skip
 
 
 @needs_browser

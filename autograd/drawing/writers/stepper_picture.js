@@ -37,20 +37,27 @@ function show(view) {
   views[view].edges.forEach((line, k) => {
     if (lines.has(line)) lines.get(line).members.push(k);
   });
-  for (const [id, box] of boxes) prepare(id, box.element);
+  for (const {element} of boxes.values()) {
+    element.setAttribute("tabindex", "0");
+    element.setAttribute("role", "button");
+  }
   $("depth").selectedIndex = view;
   mark();
   size();
   colours();
 }
 
-function prepare(id, element) {
-  const node = about(id);
-  element.setAttribute("tabindex", "0");
-  element.setAttribute("role", "button");
-  if (!node) return;
-  const value = node.value ? `, value ${node.value.short}` : "";
-  element.setAttribute("aria-label", `${node.label}, ${told(node)}${value}`);
+// What a screen reader says of a box: no more than is known after a step.
+function name(id, element, k) {
+  const node = about(id), n = placeOf(id);
+  if (!node || n === undefined) return;
+  const words = [node.label, told(node)];
+  if (node.value && reached[n] <= k) words.push(`value ${node.value.short}`);
+  const {text, kind} = gradient(n, k);
+  if (kind === "done") words.push(`gradient ${text}`);
+  if (kind === "partial") words.push(`gradient so far ${text}`);
+  const label = words.join(", ");
+  if (element.getAttribute("aria-label") !== label) element.setAttribute("aria-label", label);
 }
 
 function light(step, k) {
@@ -66,6 +73,7 @@ function light(step, k) {
     marks.toggle("ungraded", members.every((n) => !growth[n].some((one) => one.step <= k)));
     marks.toggle("calm", !alarms(id, k).length);
     amend(element, placeOf(id), k);
+    name(id, element, k);
   }
   for (const {elements, members} of lines.values()) {
     const lit = members.some((n) => flows.has(n) ||
