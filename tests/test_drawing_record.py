@@ -258,6 +258,11 @@ def test_the_parameters_of_a_module_that_is_gone_are_inputs() -> None:
     assert any(note.startswith("the module MLP is gone, for graphs") for note in data.notes)
 
 
+def test_no_note_is_made_where_a_module_without_parameters_is_gone() -> None:
+    model = nn.MLP([2, 3, 1])
+    assert record(nn.MSELoss()(model(np.ones((4, 2))), np.ones((4, 1)))).data.notes == ()
+
+
 def test_of_a_module_that_is_there_and_of_plain_scopes_no_note_is_made() -> None:
     model = nn.MLP([2, 3, 1])
     with scope("outer"):

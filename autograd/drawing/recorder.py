@@ -119,6 +119,7 @@ class _Recording:
         self.edges: list[Edge] = []
         self.ids: dict[Any, str] = {}
         self.notes: list[str] = []
+        self.strangers: list[Path] = []  # where leaves are used that no known module holds
 
     # ---- gradients ----------------------------------------------------------------------------
 
@@ -177,9 +178,10 @@ class _Recording:
         for output in self.outputs:
             if output not in self.ids:  # nothing was recorded behind it
                 self._bare(output)
-        if self.scopes.gone:
+        lost = [g for g in self.scopes.gone if any(path[: len(g)] == g for path in self.strangers)]
+        if lost:
             self.notes.append(
-                f"the module {'.'.join(self.scopes.gone[0])} is gone, for graphs do not hold "
+                f"the module {'.'.join(lost[0])} is gone, for graphs do not hold "
                 "modules: its parameters are drawn as inputs; keep it in a variable (model = ...)"
             )
         nodes, groups = grouped(self.nodes, self.edges, self.scopes.classes)
@@ -210,6 +212,8 @@ class _Recording:
             own = getattr(source, "_name", None)
             short = own is None or mine[0].endswith(f".{own}")  # a layer's own name for it
             kind, name, scope = "parameter", mine[0] if short else own, mine[1]
+        else:
+            self.strangers.append(self._path(step))
         self._node(key, kind, use.value, source, name=name, scope=scope)
 
     def _constant(self, key: Any, step: Step, use: Use) -> None:
