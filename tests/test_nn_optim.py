@@ -385,3 +385,12 @@ def test_an_update_that_returns_nothing_is_told():
 def test_settings_that_are_no_numbers(settings, kind, fragment):
     with pytest.raises(kind, match=fragment):
         nn.optim.Adam([Tensor([1.0], requires_grad=True)], **settings)
+
+
+@pytest.mark.parametrize("gradient", [0.0, 1e-3])
+def test_a_small_epsilon_of_adam_holds_in_half_precision(gradient):
+    """g² is 0 there, so that epsilon alone divides; sqrt(1 - 0.999) times it would be 0 as well."""
+    p = Tensor(np.ones(1, np.float16), requires_grad=True)
+    p.grad = [gradient]
+    Adam([p], eps=5e-7).step()
+    assert p.item() == pytest.approx(1 - 1e-3 * gradient / 5e-7, rel=0.1)

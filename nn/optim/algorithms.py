@@ -145,6 +145,9 @@ class Adam(Optimizer):
         # lr m' / (sqrt(v') + eps), where m' = m / (1 - beta1^step) and v' = v / root².
         root = (1 - beta2**step) ** 0.5
         np.sqrt(v, out=new)
+        if value.dtype == np.float16:  # in which eps root may be 0
+            new /= root
+            root = 1.0
         new += settings["eps"] * root
         np.divide(change, new, out=new)
         new *= lr * root / (1 - beta1**step)
