@@ -421,6 +421,13 @@ def test_at_the_end_of_a_domain_one_side_is_compared(
     assert quotient in str(explanation) and "They agree." in str(explanation)
 
 
+@pytest.mark.parametrize("function, place", [(lambda x: np.sin(x * 1e14), 1.0), (np.cos, 1e200)])
+def test_what_changes_faster_than_the_steps_is_called_no_jump(function: Any, place: float) -> None:
+    x = number(place)
+    (remark,) = explain(function(x), x).check.remarks
+    assert "it changes faster here than steps of h = " in remark
+
+
 def test_a_slope_without_end_at_an_edge_is_told_by_its_growth() -> None:
     x = number(0.0)
     (remark,) = explain(np.sqrt(x), x).check.remarks

@@ -87,6 +87,11 @@ class Reasons:
         if not (math.isfinite(first.left) and math.isfinite(first.right)):
             return self._not_finite(rules, first, second)
         growth, times = second.slope / (first.slope or 1.0), first.h / second.h
+        if growth > 3 and tried[-1].slope < abs(rules) < math.inf:
+            return (
+                f"by the rules {short(rules)}, but it changes faster here than steps of h = "
+                f"{short(tried[-1].h, 2)} can follow: they find {short(tried[-1].central)}"
+            )
         if growth > 3:
             return self._grows(rules, first, second, growth > 0.7 * times)
         bent = first.gap > 1e-2 * first.slope + rounding
