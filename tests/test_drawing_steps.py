@@ -228,6 +228,13 @@ def test_the_turn_of_an_operation_has_its_reason(uses: int, words: str) -> None:
     assert len(reasons) == 1 and words in reasons[0]
 
 
+def test_an_infinite_gradient_that_is_kept_out_is_not_told_as_nan() -> None:
+    a, b = leaf(1.0), leaf(2.0)
+    step = backward(told(np.maximum(a, b) * np.inf, a=a, b=b))[2]
+    assert [one.numbers for one in step.additions] == ["g = inf → 0", "g × slope = inf × 1 = inf"]
+    assert [one.after for one in step.additions] == [0.0, np.inf]
+
+
 def test_what_is_summed_up_is_told_as_such() -> None:
     v = y = leaf(1.0)
     for _ in range(500):

@@ -167,10 +167,10 @@ def _numbers(node: Node, edge: Edge, terms: Terms) -> str:
     if factors:
         return factors
     slope = _slope(edge, g) if terms.elementwise else None
-    if slope is None:
-        return f"{terms.upstream} = {_shown(g)} → {_shown(edge.contribution)}"
     with np.errstate(all="ignore"):
-        product = np.asarray(g) * np.asarray(slope)
+        product = None if slope is None else np.asarray(g) * np.asarray(slope)
+    if product is None or _is_kept_out(product, edge):
+        return f"{terms.upstream} = {_shown(g)} → {_shown(edge.contribution)}"
     first, second, third = alike(g, slope, product)
     part = formulas.local(terms.part) if terms.part else ""
     name = "slope"
@@ -182,6 +182,14 @@ def _numbers(node: Node, edge: Edge, terms: Terms) -> str:
     if edge.summed:
         return f"{text}{_summed(edge)}: {short(edge.contribution)}"
     return text + _entry(g, slope, product) * (third[:1] == "(")
+
+
+def _is_kept_out(product: Any, edge: Edge) -> bool:
+    """Whether a rule hands back a number where inf × 0 is none: what maximum does not choose."""
+    contribution = np.asarray(edge.contribution)
+    return product.shape == contribution.shape and bool(
+        np.any(np.isnan(product) & ~np.isnan(contribution))
+    )
 
 
 def alike(*values: Any) -> list[str]:
