@@ -457,6 +457,15 @@ def test_no_conditions_are_told_of_where_nothing_is_checked() -> None:
     assert explain(np.sum(np.where(x > 0, x, 0)), x).notes == ()
 
 
+def test_of_a_long_list_a_few_members_are_told() -> None:
+    x, y = number(2.0, "x"), number(3.0, "y")
+    members = [x if i % 2 else y for i in range(1000)]
+    uses = explain(np.sum(np.stack(members) ** 2), x).uses
+    assert uses[-1].rule == "∂L/∂x₅₀ = its layer of g"  # of 500, the first 50 are kept
+    assert {use.expression for use in uses} == {"stack(y₁, x₁, y₂, …)"}
+    assert "x_{50}" in uses[-1].latex
+
+
 def test_empty_arrays_are_called_so() -> None:
     x = number(np.zeros((0, 3)), "x")
     assert str(explain(np.sum(x), x)).startswith("∂L/∂x = an empty array (0, 3)\n")

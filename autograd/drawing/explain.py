@@ -18,7 +18,7 @@ from autograd.drawing.differences import check
 from autograd.drawing.explanation import Explanation, Use
 from autograd.drawing.flow import Flow, sweep
 from autograd.drawing.naming import Names, Scopes
-from autograd.drawing.notation import cleaned, terms_of, title, written_with
+from autograd.drawing.notation import cleaned, terms_of, title, told_of, written_with
 from autograd.drawing.numbers import short
 from autograd.drawing.replay import leading
 from autograd.drawing.symbols import latex, rule
@@ -246,13 +246,13 @@ class _Called:
         )  # fmt: skip
         used = step.uses[found.number]
         source = inputs[found.number].id
-        edge = Edge(source, "y", used.position, used.slot, *flow)
-        said = rule(drawn, edge, inputs, self.output)
-        expression = terms_of(drawn, edge, inputs).expression
+        edge, told = told_of(Edge(source, "y", used.position, used.slot, *flow), inputs)
+        said = rule(drawn, edge, told, self.output)
+        expression = terms_of(drawn, edge, told).expression
         return Use(
             operation.name, cleaned(mine) if mine else expression, expression,
             ".".join(self._scopes.path(step.maker._scope)), said.symbols, said.numbers,
-            latex(drawn, edge, inputs, self.output), locked(np.asarray(found.upstream)),
+            latex(drawn, edge, told, self.output), locked(np.asarray(found.upstream)),
             flow.local, locked(flow.contribution), flow.summed,
         )  # fmt: skip
 

@@ -67,6 +67,8 @@ ELEMENTWISE = {
 }  # fmt: skip
 
 _LONGEST = 24  # letters of a name; longer ones lose their middle
+_MEMBERS = 8  # of a list argument that are told; of a longer list
+_FIRST = 5  # the first ones
 
 
 class Terms(NamedTuple):
@@ -180,8 +182,30 @@ def _called(slots: Sequence[str], inputs: Sequence[Node]) -> list[str]:
         one = len(uses) > 1 and len({inputs[i].id for i in uses}) == 1
         if one and name[:1] not in "-0123456789":  # a·a has two uses of a
             for use, i in enumerate(uses):
-                called[i] = name + "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(use + 1))
+                called[i] = name + _lowered(use + 1)
     return called
+
+
+def _lowered(number: int) -> str:
+    return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(number))
+
+
+def told_of(edge: Edge, inputs: Sequence[Node]) -> tuple[Edge, Sequence[Node]]:
+    """Of a long list the members that are told, its first ones and the one that the edge is of; of
+    fewer inputs all. The edge counts among those."""
+    base, _, member = edge.slot.partition("[")
+    if not member or len(inputs) <= _MEMBERS:
+        return edge, inputs
+    own = min(int(member.rstrip("]")), len(inputs) - 1)
+    places = sorted({*range(_FIRST), own})
+    ids = [n.id for n in inputs]
+    told = []
+    for place in places:
+        n = inputs[place]
+        if n.name and ids.count(n.id) > 1:
+            n = n._replace(name=cleaned(n.name) + _lowered(ids[: place + 1].count(n.id)))
+        told.append(n)
+    return edge._replace(slot=f"{base}[{places.index(own)}]"), told
 
 
 def written_with(node: Node, called: Sequence[str]) -> str:

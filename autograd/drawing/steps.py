@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.notation import WRITTEN, cleaned, index_text
+from autograd.drawing.notation import WRITTEN, cleaned, index_text, told_of
 from autograd.drawing.numbers import settled, short, summary
 from autograd.drawing.symbols import rule
 
@@ -314,7 +314,8 @@ def _rule(node: Node, edge: Edge, inputs: list[Node]) -> tuple[str, str]:
     if node.kind == "module":
         flows = f"{edge.members} uses" if edge.members > 1 else "one use"
         return f"through {label(node)}, by {flows} inside", amount(edge.contribution)
-    called = [n if _is_number(n) else n._replace(name=label(n)) for n in inputs]
+    edge, told = told_of(edge, inputs)
+    called = [n if _is_number(n) else n._replace(name=label(n)) for n in told]
     return rule(node, edge, called)[:2]
 
 
