@@ -17,6 +17,7 @@ import numpy as np
 
 from autograd import AutogradError, Tensor, draw, explain, grad
 from autograd.drawing.numbers import short
+from autograd.drawing.writers.files import checked
 from autograd.drawing.writers.labels import clean
 from autograd.drawing.writers.text import columns, text
 from autograd.expression import FUNCTIONS, MOST_VALUE_LETTERS, ExpressionError, evaluate, names_in
@@ -91,6 +92,8 @@ def main(arguments: list[str]) -> int:
 def _run(words: _Words) -> str:
     """Everything that is printed, after everything is saved."""
     names_in(words.expression)  # whatever is wrong with its syntax comes first
+    for path in words.save:  # all of them, before the first is written
+        checked(path)
     variables = _variables(words.values)
     for name in words.explain or ():
         if name not in variables:
@@ -206,7 +209,10 @@ def _gradient(name: str, gradient: Tensor | None) -> str:
     """A line about a variable: its derivative, in full."""
     if gradient is None:
         return f"∂/∂{name} : none, for {name} is in comparisons only, which have no derivative\n"
-    told = np.array2string(np.asarray(gradient.data), precision=6, separator=", ")
+    if gradient.ndim:
+        told = np.array2string(np.asarray(gradient.data), precision=6, separator=", ")
+    else:
+        told = f"{gradient.item():.6g}"
     head = f"∂/∂{name} = "
     return head + told.replace("\n", "\n" + " " * columns(head)) + "\n"
 

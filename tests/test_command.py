@@ -49,9 +49,9 @@ NEURON = """\
 │     └─ b     4      2
 └─ 2           2      constant
 
-∂/∂w = -3.
-∂/∂x = 4.
-∂/∂b = 2.
+∂/∂w = -3
+∂/∂x = 4
+∂/∂b = 2
 """
 
 
@@ -65,7 +65,7 @@ def test_tree_gradients_and_explanations():
 
 def test_parts_can_be_left_out(capsys):
     assert main(["x*x", "x=3", "--no-tree", "--no-explain"]) == 0
-    assert capsys.readouterr().out == "∂/∂x = 6.\n"
+    assert capsys.readouterr().out == "∂/∂x = 6\n"
 
 
 def test_one_variable_is_explained(capsys):
@@ -90,18 +90,18 @@ def test_a_variable_is_explained_once(capsys):
 def test_a_variable_in_comparisons_only_has_no_derivative(capsys):
     assert main(["where(x > 0, y, 2*y)", "x=1", "y=2", "--no-tree"]) == 0
     shown = capsys.readouterr().out
-    assert "∂/∂x : none, for x is in comparisons only" in shown and "∂/∂y = 1." in shown
+    assert "∂/∂x : none, for x is in comparisons only" in shown and "∂/∂y = 1\n" in shown
     assert "∂L/∂x" not in shown and "the check keeps the conditions of where" in shown
 
 
 def test_an_expression_may_follow_two_dashes(capsys):
     assert main(["--no-explain", "--no-tree", "--", "--x", "x=3"]) == 0
-    assert capsys.readouterr().out == "∂/∂x = 1.\n"
+    assert capsys.readouterr().out == "∂/∂x = 1\n"
 
 
 def test_letters_that_can_be_written_in_two_ways_are_one(capsys):
     assert main(["e\u0301 * \u00e9 * π / pi", "e\u0301=3", "--no-tree", "--no-explain"]) == 0
-    assert capsys.readouterr().out == "∂/∂\u00e9 = 6.\n"
+    assert capsys.readouterr().out == "∂/∂\u00e9 = 6\n"
 
 
 def test_arrays_and_their_sum(capsys):
@@ -124,7 +124,7 @@ def test_help(words, capsys):
 def test_consoles_without_unicode_get_plain_letters():
     run = command("x*x", "x=3", encoding="ascii")
     assert (run.returncode, run.stderr) == (0, "")
-    assert "|- x (n0)" in run.stdout and "d/dx = 6." in run.stdout and "?" not in run.stdout
+    assert "|- x (n0)" in run.stdout and "d/dx = 6\n" in run.stdout and "?" not in run.stdout
 
 
 def test_columns_and_roots_without_unicode():
@@ -153,6 +153,12 @@ def test_a_reader_that_goes_away_is_no_error():
 
 
 # ---- what it saves ----------------------------------------------------------------------------
+
+
+def test_no_file_is_saved_beside_one_that_cannot_be(tmp_path, capsys):
+    assert main(["x*x", "x=3", "--save", str(tmp_path / "a.svg"), "--save", "b.foo"]) == 2
+    assert "must end in" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_several_files_are_saved(tmp_path, capsys):

@@ -51,6 +51,14 @@ def save(graph: Drawing, path: Any) -> Any:
     Raises ValueError for another suffix, OSError where no file can be, ImportError for .png and
     .pdf without Graphviz, and says what to install.
     """
+    name, writer = checked(path)
+    content = writer(graph)
+    _replace(os.path.realpath(name), content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def checked(path: Any) -> tuple[str, Callable[[Drawing], str | bytes]]:
+    """A path that can be written to, and what writes there; raises as `save` does."""
     name = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(name, str):
         raise TypeError(f"save: the path must be a str or a Path, got {type(path).__name__}")
@@ -67,9 +75,7 @@ def save(graph: Drawing, path: Any) -> Any:
         )
     if os.path.isdir(name):
         raise IsADirectoryError(f"save: {name!r} is a folder; give the name of a file in it")
-    content = _WRITERS[suffix](graph)
-    _replace(os.path.realpath(name), content if isinstance(content, bytes) else content.encode())
-    return path
+    return name, _WRITERS[suffix]
 
 
 def _replace(target: str, content: bytes) -> None:
