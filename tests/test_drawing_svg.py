@@ -64,6 +64,12 @@ def element(text: str, **attributes: str) -> ET.Element:
     return found
 
 
+def box(rect: ET.Element) -> tuple[float, ...]:
+    """left, top, right, bottom"""
+    x, y, width, height = (float(rect.get(name) or 0) for name in ("x", "y", "width", "height"))
+    return x, y, x + width, y + height
+
+
 # ---- well-formed, and nothing slips in ----------------------------------------------------------
 
 
@@ -150,6 +156,19 @@ def test_labels_fit_their_cards(name: str, direction: str) -> None:
             wide, x = text_width(text.text or "", size, bold), float(text.get("x") or 0)
             start = x - wide if text.get("text-anchor") == "end" else x
             assert left + 3 <= start and start + wide <= left + width - 3, text.text
+
+
+@each_drawing
+@each_direction
+def test_labels_of_edges_touch_neither_cards_nor_each_other(name: str, direction: str) -> None:
+    root = parsed(drawn(name, direction))
+    grounds = [box(g[0]) for g in root.iter(f"{SVG}g") if g.get("data-edge-label")]
+    cards = [box(g[1]) for g in root.iter(f"{SVG}g") if g.get("data-node")]
+    assert len(cards) == len(made(name).nodes)
+    for k, one in enumerate(grounds):
+        for other in (*cards, *grounds[k + 1 :]):
+            across = min(one[2], other[2]) - max(one[0], other[0])
+            assert across < 3 or min(one[3], other[3]) - max(one[1], other[1]) < 3
 
 
 @each_drawing

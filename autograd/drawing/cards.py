@@ -49,14 +49,15 @@ class Card(NamedTuple):
     height: float
 
 
-def card(node: Node, data: GraphData, ends: int) -> Card:
-    """The card of a node; `ends`, how many edges begin or end there on one side."""
+def card(node: Node, data: GraphData, ends: int, labels: float = 0.0) -> Card:
+    """The card of a node; `ends`, how many edges begin or end there on one side, `labels`, how
+    wide the labels of those are that end there."""
     lines = tuple(_fitted(line) for line in _lines(node, data))
     width = max(NARROWEST, *(_width(line) + 2 * SIDE for line in lines))
     height = 2 * TOP + sum(line_height(line) for line in lines) + 2
     room = (ends - 1) * (6 if ends > 12 else 14) + 20
     if data.direction == "TB":
-        width = max(width, room)
+        width = max(width, room, labels + 2 * SIDE)
     else:
         height = max(height, room)
     return Card(lines, float(round(width)), float(round(height)))

@@ -10,6 +10,7 @@ May import: drawing.data, layout.geometry, layout.ranks, layout.ordering, layout
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from autograd.drawing.data import GraphData
 from autograd.drawing.layout.coordinates import Link, Spacing, coordinates
@@ -55,6 +56,12 @@ class _Layout:
         self.layers, places = ordered(self.graph, self.across)
         self.index = {v: k for layer in self.layers for k, v in enumerate(layer)}
         self.ports = self._ports()
+        self.room: dict[int, float] = {}  # before a vertex, for the labels of edges to it
+        for e, size in labels.items():
+            v = self.graph.chains[e][-1] if self.graph.chains[e] else 0
+            self.room[v] = max(self.room.get(v, 0.0), size[1 if self.turned else 0])
+        # From top to bottom the labels of edges stand between a frame's title and its nodes.
+        self.title = TITLE + self.turned * max((h for _, h in labels.values()), default=0.0)
         spacing = Spacing(title=0.0 if self.turned else TITLE)
         widths = [w + 2 * PAD if self.turned else 0.0 for w in titles]
         links = self._links()
@@ -73,10 +80,12 @@ class _Layout:
         ports: dict[tuple[int, int], float] = {}
         for (v, side), edges in ends.items():
             edges.sort(key=lambda e: self._turn(e, side))
-            room = self.across[v] - 16
-            step = min(self._step(edges, side), room / max(1, len(edges) - 1))
-            for k, e in enumerate(edges):
-                ports[e, side] = (k - (len(edges) - 1) / 2) * step
+            steps = [self._step(e, side) for e in edges]
+            if len(edges) == 1 or not (self.turned and side and edges[-1] in self.labels):
+                steps[-1] = 0.0  # nothing stands behind it
+            scale = min(1.0, (self.across[v] - 16) / (sum(steps) or 1.0))
+            starts = accumulate(steps, initial=-sum(steps) / 2)
+            ports.update(((e, side), start * scale) for e, start in zip(edges, starts))
         return ports
 
     def _turn(self, e: int, side: int) -> tuple[float, int, int, int]:
@@ -85,12 +94,13 @@ class _Layout:
         beyond = self.index[chain[-2] if side else chain[1]]
         return self.graph.turns[e] * side, beyond, self.data.edges[e].position, e
 
-    def _step(self, edges: Sequence[int], side: int) -> float:
-        """How far apart ends stand at best: labels must not touch."""
-        labelled = [self.labels[e] for e in edges if e in self.labels] if side else []
-        if not labelled:
-            return 18.0 if side else 12.0
-        return max((w if self.turned else h) for w, h in labelled) + 6
+    def _step(self, e: int, side: int) -> float:
+        """How far behind an end the next one stands at best: labels must not touch."""
+        if not side:
+            return 12.0
+        if not self.turned:  # labels stand over their edges
+            return 19.0
+        return self.labels[e][0] + 6 if e in self.labels else 18.0
 
     def _links(self) -> list[Link]:
         """What pulls in which direction, and how much: long edges and chains of results most."""
@@ -132,7 +142,7 @@ class _Layout:
                 continue
             inner = sorted(self.inner[g])
             spans = {h: self.graph.spans[h] or (0, 0) for h in inner}
-            pad = PAD + (TITLE if self.turned else 0.0)
+            pad = PAD + (self.title if self.turned else 0.0)
             before[g] = pad + max((before[h] for h in inner if spans[h][0] == span[0]), default=0)
             after[g] = PAD + max((after[h] for h in inner if spans[h][1] == span[1]), default=0)
             opening[span[0]] = max(opening[span[0]], before[g])
@@ -145,10 +155,9 @@ class _Layout:
         for u, v, offset, _ in links:
             r = self.graph.rank[v]
             bends[r] = max(bends[r], abs(self.y[v] + offset - self.y[u]))
-        for e in self.labels:
-            chain = self.graph.chains[e]
-            r = self.graph.rank[chain[-1]] if chain else 0
-            labels[r] = max(labels[r], self._label_room(e))
+        for v, room in self.room.items():
+            r = self.graph.rank[v]
+            labels[r] = max(labels[r], room)
         return [CHANNEL + min(WIDEST, BEND * b) + label for b, label in zip(bends, labels)]
 
     # ---- the answer ---------------------------------------------------------------------------
@@ -190,7 +199,7 @@ class _Layout:
             to = self.y[v] + (self.ports[e, 1] if last else 0.0)
             if leave > points[-1][0]:
                 points.extend(straight(points[-1], (leave, at)))
-            end = arrive - ARROW - (self._label_room(e) if last else 0.0)
+            end = arrive - ARROW - (self.room.get(v, 0.0) if last else 0.0)
             points.extend(_curve((leave, at), (end, to)))
             final = self._span(v)[0] if last else through
             points.extend(straight((end, to), (final, to)))
@@ -199,9 +208,6 @@ class _Layout:
         if self.data.nodes[chain[0]].id != edge.source:  # an edge against the order of the nodes
             points.reverse()
         return tuple((y, x) for x, y in points) if self.turned else tuple(points)
-
-    def _label_room(self, e: int) -> float:
-        return self.labels[e][1 if self.turned else 0] if e in self.labels else 0.0
 
     def _loop(self, e: int) -> tuple[Point, ...]:
         """An edge from a node to itself: round its corner."""
@@ -221,7 +227,7 @@ class _Layout:
                     if g in around and v < self.graph.nodes]  # fmt: skip
             held += [frame for h, frame in enumerate(frames) if frame and h in self.inner[g]]
             held += self._passing(g)
-            left, top = min(b[0] for b in held) - PAD, min(b[1] for b in held) - PAD - TITLE
+            left, top = min(b[0] for b in held) - PAD, min(b[1] for b in held) - PAD - self.title
             right = max(b[0] + b[2] for b in held) + PAD
             bottom = max(b[1] + b[3] for b in held) + PAD
             frames[g] = (left, top, max(right - left, self.titles[g] + 2 * PAD), bottom - top)

@@ -208,16 +208,16 @@ def _path(route: Sequence[Point]) -> str:
     """A row of cubic curves; straight ones as lines."""
     parts = [f"M{number(route[0][0])} {number(route[0][1])}"]
     for a, b, c, d in pieces(tuple(route)):
-        if _level(a, b, c, d):
+        if _straight(a, b, c, d):
             parts.append(f"L{number(d[0])} {number(d[1])}")
         else:
             parts.append("C" + " ".join(f"{number(x)} {number(y)}" for x, y in (b, c, d)))
     return "".join(parts)
 
 
-def _level(*points: Point) -> bool:
+def _straight(a: Point, b: Point, c: Point, d: Point) -> bool:
     """Whether a curve is a line along an axis."""
-    return any(max(p[k] for p in points) - min(p[k] for p in points) < 0.05 for k in (0, 1))
+    return any(abs(b[k] - a[k]) + abs(c[k] - a[k]) + abs(d[k] - a[k]) < 0.05 for k in (0, 1))
 
 
 def _towards(start: Point, end: Point, length: float) -> Point:

@@ -9,6 +9,7 @@ drawing.symbols, drawing.layout, writers.legend, writers.marks.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -58,22 +59,24 @@ class _Picture:
     def __init__(self, data: GraphData, layout: str) -> None:
         self.data = data
         self.nodes = {node.id: node for node in data.nodes}
-        uses: dict[str, int] = {}
-        arguments: dict[str, int] = {}
-        for edge in data.edges:
-            uses[edge.source] = uses.get(edge.source, 0) + 1
-            arguments[edge.target] = arguments.get(edge.target, 0) + 1
-        self.cards: dict[str, Card] = {
-            i: card(node, data, max(uses.get(i, 0), arguments.get(i, 0)))
-            for i, node in self.nodes.items()
-        }
+        uses = Counter(edge.source for edge in data.edges)
+        arguments = Counter(edge.target for edge in data.edges)
         labels = (_label(edge, data, uses[edge.source]) for edge in data.edges)
         self.labels = {k: label for k, label in enumerate(labels) if label}
+        wide = {k: look.text_width(label, LABEL) + 8 for k, label in self.labels.items()}
+        arriving: dict[str, float] = {}
+        for k, width in wide.items():
+            target = data.edges[k].target
+            arriving[target] = arriving.get(target, 0.0) + width + 6
+        self.cards: dict[str, Card] = {
+            i: card(node, data, max(uses[i], arguments[i]), arriving.get(i, 0.0))
+            for i, node in self.nodes.items()
+        }
         self.titles = [look.shortened(g.title, LONGEST, TEXT, True) for g in data.groups]
         self.placement = place(
             data,
             {i: (made.width, made.height) for i, made in self.cards.items()},
-            {k: (look.text_width(t, LABEL) + 8, LABEL + 3) for k, t in self.labels.items()},
+            {k: (width, LABEL + 3) for k, width in wide.items()},
             [look.text_width(title, TEXT, True) for title in self.titles],
             layout,
         )
