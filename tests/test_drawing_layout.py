@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from itertools import combinations
 from typing import Any
 
@@ -126,6 +127,22 @@ def test_no_edge_passes_through_a_node(name: str, direction: str) -> None:
     for edge, route in zip(data.edges, placement.routes):
         for point in sampled(route):
             assert [node for node, box in boxes if on(point, box, 0.5)] == [], edge
+
+
+@each_drawing
+@each_direction
+def test_no_edge_passes_the_label_of_another(name: str, direction: str) -> None:
+    data = made(name)._replace(direction=direction)
+    ends = Counter(edge.target for edge in data.edges)
+    labels = {k: (40.0, 13.0) for k, e in enumerate(data.edges) if 1 < ends[e.target] < 9}
+    cards = [card(node, data, ends[node.id], 46.0 * ends[node.id]) for node in data.nodes]
+    sizes = {node.id: (c.width, c.height) for node, c in zip(data.nodes, cards)}
+    routes = place(data, sizes, labels, layout="own").routes
+    for k in labels:
+        x, y = routes[k][-1]
+        label = (x + 5, y - 20, 32, 11) if direction == "TB" else (x - 42, y - 14, 32, 11)
+        others = (route for e, route in enumerate(routes) if e != k)
+        assert not any(on(point, label, 1.5) for route in others for point in sampled(route)), k
 
 
 @each_drawing

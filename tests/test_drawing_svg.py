@@ -160,13 +160,16 @@ def test_labels_fit_their_cards(name: str, direction: str) -> None:
 
 @each_drawing
 @each_direction
-def test_labels_of_edges_touch_neither_cards_nor_each_other(name: str, direction: str) -> None:
+def test_labels_of_edges_touch_no_card_no_title_and_no_other_label(
+    name: str, direction: str
+) -> None:
     root = parsed(drawn(name, direction))
     grounds = [box(g[0]) for g in root.iter(f"{SVG}g") if g.get("data-edge-label")]
     cards = [box(g[1]) for g in root.iter(f"{SVG}g") if g.get("data-node")]
-    assert len(cards) == len(made(name).nodes)
+    titles = [box(r) for r in root.findall(f"{SVG}g/{SVG}rect[@class='paper']")]
+    assert (len(cards), len(titles)) == (len(made(name).nodes), len(made(name).groups))
     for k, one in enumerate(grounds):
-        for other in (*cards, *grounds[k + 1 :]):
+        for other in (*cards, *titles, *grounds[k + 1 :]):
             across = min(one[2], other[2]) - max(one[0], other[0])
             assert across < 3 or min(one[3], other[3]) - max(one[1], other[1]) < 3
 
