@@ -112,6 +112,12 @@ def test_hostile_data_stays_text(where: str) -> None:
     assert {a for e in root.iter() for a in e.attrib} <= ATTRIBUTES
 
 
+def test_a_long_name_of_a_parameter_stands_in_two_lines() -> None:
+    name = "encoder.layers.0.self_attention.in_projection_weight"
+    told = texts(element(svg(one("parameter", name=name), "own"), id="node-n0"))
+    assert told[:2] == ["encoder.layers.0.self_attention.", "in_projection_weight"]
+
+
 def test_a_long_name_is_shortened_on_the_card_and_whole_in_its_title() -> None:
     name = "a" * 5000 + "z" * 5000
     node = element(svg(one(name=name), "own"), id="node-n0")

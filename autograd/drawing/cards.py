@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.drawing.data import GraphData, Node
-from autograd.drawing.look import shortened, text_width
+from autograd.drawing.look import cleaned, shortened, text_width
 from autograd.drawing.numbers import alarms, settled, short, statistics, strip, summary
 from autograd.drawing.steps import settings_text
 from autograd.drawing.symbols import sign
@@ -72,7 +72,7 @@ def _lines(node: Node, data: GraphData) -> list[Line]:
     ]
     value = [line._replace(part="value") for line in _value(node, data)]
     gradient = [line._replace(part="gradient") for line in _gradient(node, data)]
-    return [_title(node), *_shape(node), *value, *gradient, *warnings]
+    return [*_title(node), *_shape(node), *value, *gradient, *warnings]
 
 
 def line_height(line: Line) -> float:
@@ -80,11 +80,16 @@ def line_height(line: Line) -> float:
     return HEAT + 3 if line.cells else LINE + (3 if line.style == "title" else 0)
 
 
-def _title(node: Node) -> Line:
-    """The sign of an operation and its name; of a leaf or a module the name."""
-    if node.kind == "module" or node.operation is None:
-        return Line(node.name or node.operation or node.kind, style="title")
-    return Line(sign(node.operation), node.name or "", style="title")
+def _title(node: Node) -> list[Line]:
+    """The sign of an operation and its name; of a leaf or a module the name, a long one in two
+    lines: where it belongs, "encoder.layers.0.", and what it is there."""
+    if node.kind != "module" and node.operation is not None:
+        return [Line(sign(node.operation), node.name or "", style="title")]
+    name = cleaned(node.name or node.operation or node.kind)
+    place, dot, last = name.rpartition(".")
+    if not place or not last or text_width(name, TITLE, bold=True) <= WIDEST:
+        return [Line(name, style="title")]
+    return [Line(place + dot, style="quiet"), Line(last, style="title")]
 
 
 def _shape(node: Node) -> list[Line]:
