@@ -11,7 +11,7 @@ import pytest
 
 import nn
 from autograd import Tensor
-from nn.optim import joined
+from nn.optim import Adam, AdamW, joined
 from nn.optim.algorithms import __all__ as ALL
 
 OPTIONS = {
@@ -248,3 +248,86 @@ def test_a_state_that_cannot_be_laid_end_to_end_keeps_its_parameter_alone():
         give_gradients(params, step)
         optimizer.step()
     assert [optimizer.state[p]["sizes"] for p in params] == [[p.size] * 2 for p in params]
+
+
+# ---- memory used again --------------------------------------------------------------------------
+
+
+def stepped(make, sizes, steps, watch=lambda parameters, optimizer: None):
+    """The parameters after some steps with gradients that change; `watch` is called after each."""
+    rng = np.random.default_rng(0)
+    parameters = [Tensor(rng.normal(size=n), requires_grad=True) for n in sizes]
+    optimizer = make(parameters)
+    for _ in range(steps):
+        for parameter in parameters:
+            parameter.grad = rng.normal(size=parameter.shape)
+        optimizer.step()
+        watch(parameters, optimizer)
+    return parameters, optimizer
+
+
+LARGE_SIZES = {"one": [40_000], "joined": [12_000, 9_000], "both": [12_000, 9_000, 50_000]}
+LARGE = pytest.mark.parametrize("sizes", LARGE_SIZES.values(), ids=LARGE_SIZES)
+ADAMS = {
+    "Adam": Adam,
+    "amsgrad": lambda p: Adam(p, amsgrad=True, weight_decay=0.1),
+    "AdamW": lambda p: AdamW(p, maximize=True),
+}
+each_adam = pytest.mark.parametrize("make", ADAMS.values(), ids=ADAMS)
+
+
+@LARGE
+@each_adam
+def test_memory_used_again_changes_no_number(make, sizes, monkeypatch):
+    again, _ = stepped(make, sizes, 6)
+    monkeypatch.setattr(joined, "REUSED", 1 << 60)
+    fresh, _ = stepped(make, sizes, 6)
+    assert all(np.array_equal(a.data, b.data) for a, b in zip(again, fresh))
+
+
+@LARGE
+def test_large_parameters_take_turns_in_the_same_memory(sizes):
+    places = []
+    stepped(Adam, sizes, 8, lambda ps, _: places.append(ps[-1].data.ctypes.data))
+    assert len(set(places[2:])) < len(places[2:])
+
+
+@LARGE
+@each_adam
+def test_what_somebody_holds_is_never_written_into(make, sizes):
+    held, copies = [], []
+
+    def hold(parameters, optimizer):
+        for parameter in parameters:
+            found = [parameter.data, parameter.data[3:7], parameter.grad, (parameter * 2)._args[0]]
+            held.extend(found)
+            copies.extend(array.copy() for array in found)
+
+    def hold_states_too(parameters, optimizer):
+        hold(parameters, optimizer)
+        for state in optimizer.state.values():
+            for entry in state.values():
+                if isinstance(entry, np.ndarray):
+                    held.append(entry)
+                    copies.append(entry.copy())
+
+    stepped(make, sizes, 5, hold)
+    stepped(make, sizes, 5, hold_states_too)
+    assert len(held) > 40
+    assert all(np.array_equal(array, copy) for array, copy in zip(held, copies))
+
+
+def test_a_graph_recorded_before_steps_keeps_its_values():
+    graphs = []
+    stepped(Adam, [40_000], 5, lambda ps, _: graphs.append(((ps[0] * ps[0]).sum(), ps[0].data * 2)))
+    for graph, slope in graphs:
+        (leaf,) = {parent for parent in graph._inputs[0]._inputs}
+        leaf.grad = None
+        graph.backward()
+        assert np.array_equal(leaf.grad, slope)
+
+
+def test_an_update_by_hand_gets_new_memory():
+    _, optimizer = stepped(Adam, [40_000], 3)
+    a = optimizer.empty_like(np.zeros(5))
+    assert a.shape == (5,) and a.base is None
