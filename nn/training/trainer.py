@@ -287,6 +287,8 @@ class Trainer:
         """Modules train, but for those that are frozen, or that the user put into evaluation."""
         if not self.model.training:
             self.model.train()
+        if all(p.requires_grad for p in self.model.parameters()):
+            return  # the usual case, for which not every module is asked
         for module in self.model.modules():
             parameters = list(module.parameters())
             if parameters and not any(p.requires_grad for p in parameters):
