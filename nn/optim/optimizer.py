@@ -100,7 +100,10 @@ class Optimizer:
         It may be one that an earlier step has left behind, and that nobody else holds: large
         parameters are stepped in half the time and less, for new memory is dear.
         """
-        return np.empty_like(array) if self._stepping is None else self._stepping.empty_like(array)
+        joined = self._stepping
+        if joined is None or not joined.spare:
+            return np.empty_like(array)
+        return joined.empty_like(array)
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise ValueError for settings that make no sense, TypeError for those of a wrong kind;
