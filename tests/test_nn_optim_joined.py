@@ -5,6 +5,9 @@ What a step gives is compared, bit for bit, with steps of one parameter at a tim
 
 import copy
 import pickle
+import subprocess
+import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -331,3 +334,58 @@ def test_an_update_by_hand_gets_new_memory():
     _, optimizer = stepped(Adam, [40_000], 3)
     a = optimizer.empty_like(np.zeros(5))
     assert a.shape == (5,) and a.base is None
+
+
+class Alone(Adam):
+    """Adam that is given each parameter in its own shape."""
+
+    def update(self, *arguments):
+        return super().update(*arguments)
+
+
+def test_memory_used_again_keeps_the_layout():
+    rng = np.random.default_rng(0)
+    parameter = Tensor(np.asfortranarray(rng.normal(size=(200, 300))), requires_grad=True)
+    optimizer = Alone([parameter])
+    for _ in range(8):
+        parameter.grad = rng.normal(size=(200, 300))
+        optimizer.step()
+        assert parameter.data.flags.f_contiguous
+
+
+def test_arrays_that_somebody_has_locked_are_not_used_again():
+    def lock(parameters, optimizer):
+        for parameter in parameters:
+            parameter.data.flags.writeable = parameter.grad.flags.writeable = False
+
+    locked, _ = stepped(Alone, [40_000], 6, lock)
+    free, _ = stepped(Alone, [40_000], 6)
+    assert np.array_equal(locked[0].data, free[0].data)
+
+
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adagrad"])
+def test_nothing_is_kept_for_an_update_that_does_not_ask(name):
+    kept = []
+
+    def watch(parameters, optimizer):
+        kept.append(weakref.ref(parameters[0].grad))
+        kept.append(weakref.ref(optimizer._joined[0].value))
+        parameters[0].grad = None
+
+    _, optimizer = stepped(getattr(nn.optim, name), [40_000], 3, watch)
+    assert [kept.index(found) for found in kept if found() is not None] == [5]
+    assert kept[5]() is optimizer._joined[0].value
+
+
+def test_what_a_debugger_holds_on_import_is_not_counted():
+    script = """
+import sys, autograd
+def look(frame, event, argument):
+    frame.f_locals
+    return look
+sys.settrace(look)
+from nn.optim import joined
+sys.settrace(None)
+assert joined._UNSHARED <= 2
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -28,7 +28,7 @@ def _references(arrays: list[Any]) -> int:
     return getrefcount(array)
 
 
-_UNSHARED = _references([np.empty(1)])
+_UNSHARED = min(2, _references([np.empty(1)]))  # a debugger may have held it, too
 
 
 class Joined:
@@ -53,6 +53,7 @@ class Joined:
         } if flat else states[0]  # fmt: skip
         self.stepped = False
         self.spare: list[Any] = []  # what the step before has left behind
+        self.asked = False  # whether `update` asks for it
 
     def laid(self, arrays: list[Any]) -> Any:
         """Arrays of the parameters' shapes, end to end."""
@@ -83,9 +84,10 @@ class Joined:
         """
         while self.spare:
             old = self.spare.pop()
-            if getrefcount(old) == _UNSHARED and old.base is None:
-                if old.shape == array.shape and old.dtype is array.dtype and old.flags.c_contiguous:
-                    return old
+            if getrefcount(old) == _UNSHARED and old.flags.owndata and old.flags.carray:
+                if old.shape == array.shape and old.strides == array.strides:
+                    if old.dtype is array.dtype:
+                        return old
         return np.empty_like(array)
 
     def intact(self) -> bool:
@@ -98,7 +100,10 @@ class Joined:
     def take(self, value: Any, state: dict[str, Any], gradient: Any) -> None:
         """New values and a new state; of the old ones and of the gradient the memory is kept."""
         if value.size >= REUSED:
-            self.spare = [gradient, self.value, *filter(is_array, self.state.values())]
+            left = [gradient] if self.asked or len(self.parameters) > 1 else []
+            if self.asked:
+                left += [self.value, *filter(is_array, self.state.values())]
+            self.spare = [array for array in left if array.base is None]
         self.value, self.state, self.views = value, state, self.parts(value)
         for parameter, view in zip(self.parameters, self.views):
             parameter.data = view

@@ -101,9 +101,10 @@ class Optimizer:
         parameters are stepped in half the time and less, for new memory is dear.
         """
         joined = self._stepping
-        if joined is None or not joined.spare:
+        if joined is None:
             return np.empty_like(array)
-        return joined.empty_like(array)
+        joined.asked = True
+        return joined.empty_like(array) if joined.spare else np.empty_like(array)
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise ValueError for settings that make no sense, TypeError for those of a wrong kind;
