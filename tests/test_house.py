@@ -31,9 +31,9 @@ FLOORS: list[set[str]] = [
     {"autograd.ops"},
     {"autograd.gradcheck", "autograd.profiling", "autograd.transforms"},
     # drawing: data, words and what the engine remembers, folding and places, writers
-    {"autograd.drawing", "autograd.drawing.data", "autograd.drawing.uses"},
+    {"autograd.drawing", "autograd.drawing.data", "autograd.drawing.look", "autograd.drawing.uses"},
     {"autograd.drawing.formulas", "autograd.drawing.numbers", "autograd.drawing.notation"},
-    {"autograd.drawing.look", "autograd.drawing.symbols"},
+    {"autograd.drawing.symbols"},
     {"autograd.drawing.cards", "autograd.drawing.steps"},
     {f"autograd.drawing.{part}" for part in (
         "calls", "contracting", "digest", "flow", "folding", "naming", "recorder", "replay"

@@ -125,14 +125,19 @@ def shortened(text: str, room: float, size: float, bold: bool = False) -> str:
     low, high = 0, len(text)  # how many letters fit: found by halving
     while low < high:
         many = (low + high + 1) // 2
-        if text_width(_without_middle(text, many), size, bold) <= room:
+        if text_width(without_middle(text, many), size, bold) <= room:
             low = many
         else:
             high = many - 1
-    return _without_middle(text, low)
+    return without_middle(text, low)
 
 
-def _without_middle(text: str, many: int) -> str:
+def without_middle(text: str, many: int) -> str:
+    """So many letters of a text, from both its ends.
+
+    >>> without_middle("a long name", 4)
+    'a…me'
+    """
     first = (many + 1) // 2
     return f"{text[:first].rstrip()}…{text[len(text) - (many - first) :].lstrip()}"
 

@@ -3,7 +3,7 @@
 The formulas are the registered ones. Here stand only the ways of writing an operation with its
 arguments, and formulas that call an argument otherwise than the rule does.
 
-May import: drawing.data, drawing.formulas, drawing.numbers, rules.
+May import: drawing.data, drawing.formulas, drawing.look, drawing.numbers, rules.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from autograd.drawing import formulas
 from autograd.drawing.data import Edge, Node
+from autograd.drawing.look import without_middle
 from autograd.drawing.numbers import short
 from autograd.rules import operations
 
@@ -95,7 +96,7 @@ def cleaned(name: str) -> str:
     ('aaaaaaaaaaaa…bbbbbbbbbbb', 'two lines')
     """
     if len(name) > _LONGEST:
-        name = name[: _LONGEST // 2] + "…" + name[1 - _LONGEST // 2 :]
+        name = without_middle(name, _LONGEST - 1)
     return "".join(c if c.isprintable() else " " for c in name)
 
 

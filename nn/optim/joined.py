@@ -84,10 +84,8 @@ class Joined:
         """
         while self.spare:
             old = self.spare.pop()
-            if getrefcount(old) == _UNSHARED and old.flags.owndata and old.flags.carray:
-                if old.shape == array.shape and old.strides == array.strides:
-                    if old.dtype is array.dtype:
-                        return old
+            if getrefcount(old) == _UNSHARED and _takes_the_place(old, array):
+                return old
         return np.empty_like(array)
 
     def intact(self) -> bool:
@@ -118,6 +116,14 @@ class Joined:
             for name, entry in self.state.items()
         }
         return [{name: laid[name][i] for name in laid} for i in range(len(self.cuts))]
+
+
+def _takes_the_place(old: Any, array: Any) -> bool:
+    """Whether what is computed for the one may be written into the other."""
+    return (
+        old.shape == array.shape and old.strides == array.strides and old.dtype is array.dtype
+        and old.flags.owndata and old.flags.carray
+    )  # fmt: skip
 
 
 def is_array(entry: Any) -> bool:

@@ -4,7 +4,7 @@ Labels of nodes, edges and groups are plain strings. Graphviz reads two language
 backslashes (`\n` is a line's end, `\N` the node's name) and entities of HTML (`&amp;`); both are
 escaped. The legend alone is written in Graphviz's HTML, for a string has one colour.
 
-May import: drawing.data, look, writers.labels.
+May import: drawing.data, look, writers.labels, writers.marks.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from autograd.drawing.writers.labels import (
     nested,
     shared,
 )
+from autograd.drawing.writers.marks import escaped
 
 __all__: list[str] = []
 
@@ -100,19 +101,16 @@ def _legend(data: GraphData) -> str:
     there = {node.kind for node in data.nodes}
     cells = [
         f'<td border="1" style="rounded" color="{kind.light[1]}" bgcolor="{kind.light[0]}">'
-        f"{_escaped(kind.title)}</td>"
+        f"{escaped(kind.title)}</td>"
         for name, kind in KINDS.items()
         if name in there
     ]
     across = f'colspan="{max(len(cells), 1)}" align="left"'
-    notes = [f"<tr><td {across}>{_escaped(clean(note, 120))}</td></tr>" for note in data.notes]
+    notes = [
+        f"<tr><td {across}>{escaped(clean(note, 120)) or ' '}</td></tr>" for note in data.notes
+    ]
     rows = [f"<tr>{''.join(cells)}</tr>"] * bool(cells) + notes or ["<tr><td></td></tr>"]
     return f'<table border="0" cellspacing="6" cellpadding="4">{"".join(rows)}</table>'
-
-
-def _escaped(told: str) -> str:
-    """A text in Graphviz's HTML."""
-    return told.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") or " "
 
 
 def quoted(*told: str) -> str:

@@ -1,6 +1,6 @@
 """What the writers of text share: titles, the lines of a node's box, groups inside groups.
 
-May import: drawing.data, notation, numbers, symbols.
+May import: drawing.data, look, notation, numbers, symbols.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd.drawing.data import Edge, GraphData, Group, Node
+from autograd.drawing.look import without_middle
 from autograd.drawing.notation import index_text
 from autograd.drawing.numbers import alarms, settled, short, statistics, summary
 from autograd.drawing.symbols import sign
@@ -25,8 +26,7 @@ def clean(told: object, letters: int = LETTERS) -> str:
     """
     name = str(told).strip()
     if len(name) > letters:
-        half = letters // 2
-        name = f"{name[: letters - half - 1]}…{name[-half:]}"
+        name = without_middle(name, letters - 1)
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
