@@ -25,6 +25,7 @@ from autograd.rules import Operation, declare, methods, operations
 __all__ = ["Tensor"]
 
 new_object = object.__new__
+_array = np.ndarray  # a name of its own is looked up in half the time
 Shape = tuple[int, ...]
 
 
@@ -223,15 +224,16 @@ class Tensor(Node):
         data = self._value
         if self._op is not None:
             return locked(data)
-        if data.__class__ is not np.ndarray:
-            self._value = data = np.array(data)  # from now on, writing into .data is seen
+        if data.__class__ is _array:
+            return data
+        self._value = data = np.array(data)  # from now on, writing into .data is seen
         return data
 
     @data.setter
     def data(self, value: Any) -> None:
         old = self._value  # the way of optimisers, a third of the time of all the questions below
         if (
-            value.__class__ is np.ndarray is old.__class__
+            value.__class__ is _array is old.__class__
             and value.dtype is old.dtype
             and value.shape == old.shape
             and self._inputs == ()
@@ -290,9 +292,13 @@ class Tensor(Node):
         >>> x.grad
         array(6.)
         """
-        gradient = getattr(self, "_grad", None)
-        if gradient is not None and gradient.__class__ is not np.ndarray:
-            self._grad = gradient = np.array(getattr(gradient, "_value", gradient))
+        try:
+            gradient = self._grad
+        except AttributeError:  # of a result: the slot was never set
+            return None
+        if gradient is None or gradient.__class__ is _array:
+            return gradient
+        self._grad = gradient = np.array(getattr(gradient, "_value", gradient))
         return gradient
 
     @grad.setter

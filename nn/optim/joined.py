@@ -18,7 +18,7 @@ from autograd import Tensor
 
 __all__ = ["Joined", "is_array", "kind"]
 
-LARGE = 1 << 15  # elements; above, to lay them end to end costs more than the calls that it saves
+LARGE = 1 << 17  # elements; above, to lay them end to end costs more than the calls that it saves
 REUSED = 1 << 14  # elements; below, a new array costs less than to ask for an old one
 
 
@@ -35,17 +35,16 @@ class Joined:
     """Some parameters of one group, their values and states end to end; or one as it is."""
 
     def __init__(
-        self, group: int, members: list[tuple[int, Tensor, dict[str, Any]]], flat: bool
+        self, group: int, members: list[tuple[Tensor, dict[str, Any]]], flat: bool
     ) -> None:
         self.group, self.flat = group, flat
-        self.places = [place for place, _, _ in members]
-        self.parameters = [parameter for _, parameter, _ in members]
+        self.parameters = [parameter for parameter, _ in members]
         self.views = [parameter.data for parameter in self.parameters]
         ends = np.cumsum([view.size for view in self.views]).tolist()
         self.cuts = [
             (slice(end - view.size, end), view.shape) for end, view in zip(ends, self.views)
         ]
-        states = [state for _, _, state in members]
+        states = [state for _, state in members]
         self.value = self.laid(self.views)
         self.state = {
             name: self.laid([state[name] for state in states]) if is_array(first) else first
@@ -69,12 +68,21 @@ class Joined:
             return [laid]
         return [laid[cut].reshape(s) if len(s) != 1 else laid[cut] for cut, s in self.cuts]
 
+    def gradients(self) -> list[Any] | None:
+        """The parameters' gradients; None if one has none, or has been given another array."""
+        found = []
+        for parameter, view in zip(self.parameters, self.views):
+            gradient = parameter.grad
+            if gradient is None or parameter.data is not view:
+                return None
+            found.append(gradient)
+        return found
+
     def gradient(self, gradients: list[Any]) -> Any:
-        """The gradients of these, of those of all parameters in the group."""
-        mine = [gradients[place] for place in self.places]
-        if not self.spare or len(mine) == 1:
-            return self.laid(mine)
-        return np.concatenate(mine, axis=None, out=self.empty_like(self.value))
+        """The gradients of these, end to end."""
+        if not self.spare or len(gradients) == 1:
+            return self.laid(gradients)
+        return np.concatenate(gradients, axis=None, out=self.empty_like(self.value))
 
     def empty_like(self, array: Any) -> Any:
         """An array to write into: an old one that nobody else holds, or a new one.
@@ -87,13 +95,6 @@ class Joined:
             if getrefcount(old) == _UNSHARED and _takes_the_place(old, array):
                 return old
         return np.empty_like(array)
-
-    def intact(self) -> bool:
-        """Whether nobody has given a parameter another array since."""
-        for parameter, view in zip(self.parameters, self.views):
-            if parameter.data is not view:
-                return False
-        return True
 
     def take(self, value: Any, state: dict[str, Any], gradient: Any) -> None:
         """New values and a new state; of the old ones and of the gradient the memory is kept."""

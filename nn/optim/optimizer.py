@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,10 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._state: dict[Tensor, dict[str, Any]] = {}
         self._joined: list[Joined] = []  # what is stepped together, and the state of it
-        self._trained: list[int] = []  # the parameters that they were made of
+        self._members: list[Tensor] = []  # all parameters when it was found out,
+        self._idle: list[Tensor] = []  # and those of them without a gradient
         self._stepping: Joined | None = None  # the one whose update is under way
+        self._seen: dict[int, Any] = {}  # groups as they were, and their settings in plain numbers
         owner = next(kind for kind in type(self).__mro__ if "update" in vars(kind))
         self._flat = vars(owner).get("elementwise", False)
         self.check(defaults)
@@ -77,7 +80,7 @@ class Optimizer:
         for joined in self._joined:
             if joined.stepped and joined.state:
                 self._state.update(zip(joined.parameters, joined.states()))
-        self._joined, self._trained = [], []
+        self._joined, self._members, self._idle = [], [], []
         return self._state
 
     def initial(self, value: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,12 +146,14 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        settings = [_settings(group) for group in self.param_groups]
-        gradients = [[p.grad for p in group["params"]] for group in self.param_groups]
-        self._join(gradients, settings)
+        settings = [self._settings(i, group) for i, group in enumerate(self.param_groups)]
+        gradients = self._gradients()
+        if gradients is None:
+            self._join(settings)
+            gradients = [[p.grad for p in joined.parameters] for joined in self._joined]
         changes = []  # all are computed before the first is made: an error changes nothing
-        for joined in self._joined:
-            value, gradient = joined.value, joined.gradient(gradients[joined.group])
+        for joined, parts in zip(self._joined, gradients):
+            value, gradient = joined.value, joined.gradient(parts)
             state, self._stepping = joined.state.copy(), joined
             new = self.update(value, gradient, state, settings[joined.group])
             if new.__class__ is not np.ndarray or new.dtype is not value.dtype:
@@ -160,28 +165,50 @@ class Optimizer:
             joined.take(*change)
         return loss
 
-    def _join(self, gradients: list[list[Any]], settings: list[dict[str, Any]]) -> None:
-        """Find out what can be stepped together, unless it is the same as in the step before."""
-        trained = [
-            0 if gradient is None else id(parameter)
-            for group, found in zip(self.param_groups, gradients)
-            for parameter, gradient in zip(group["params"], found)
-        ]
-        if trained == self._trained and all(joined.intact() for joined in self._joined):
-            return
+    def _settings(self, number: int, group: dict[str, Any]) -> dict[str, Any]:
+        """The settings of a group in plain numbers: those of the step before, if still the same."""
+        seen, settings = self._seen.get(number, (None, None))
+        try:
+            if group == seen:
+                return settings.copy()
+        except ValueError:  # an array, which is not to be compared at once
+            pass
+        settings = _settings(group)
+        if all(_is_constant(value) for value in settings.values()):
+            self._seen[number] = group.copy(), settings
+        return settings.copy()
+
+    def _gradients(self) -> list[list[Any]] | None:
+        """The gradients of what is stepped together; None if that has changed since."""
+        idle = self._idle  # without a gradient so far
+        found = []
+        for joined in self._joined:
+            gradients = joined.gradients()
+            if gradients is None:
+                return None
+            found.append(gradients)
+        members = [p for group in self.param_groups for p in group["params"]]
+        same = len(members) == len(self._members) and all(map(is_, members, self._members))
+        return found if same and all(p.grad is None for p in idle) else None
+
+    def _join(self, settings: list[dict[str, Any]]) -> None:
+        """Find out what can be stepped together."""
         state = self.state
         kinds: dict[Any, list[Any]] = {}
+        idle = []
         for number, group in enumerate(self.param_groups):
             for place, parameter in enumerate(group["params"]):
-                if gradients[number][place] is None:
+                if parameter.grad is None:
+                    idle.append(parameter)
                     continue
                 kept = state.get(parameter)
                 if kept is None:
                     kept = self.initial(parameter.data, settings[number])
                 alike = (kind(parameter, kept) if self._flat else None) or place
-                kinds.setdefault((number, alike), []).append((place, parameter, kept))
+                kinds.setdefault((number, alike), []).append((parameter, kept))
         self._joined = [Joined(number, found, self._flat) for (number, _), found in kinds.items()]
-        self._trained = trained
+        self._members = [p for group in self.param_groups for p in group["params"]]
+        self._idle = idle
 
     def _as_array(self, new: Any, value: Any) -> np.ndarray:
         """A step must not change the dtype: float32 / np.sqrt(2) is float64."""
@@ -199,7 +226,9 @@ class Optimizer:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        no_longer: dict[str, Any] = {"_joined": [], "_trained": [], "_stepping": None}
+        no_longer: dict[str, Any] = {
+            "_joined": [], "_members": [], "_idle": [], "_stepping": None, "_seen": {},
+        }  # fmt: skip
         return {**vars(self), "_state": self.state, **no_longer}
 
     # ---- state --------------------------------------------------------------------------------
@@ -259,7 +288,7 @@ class Optimizer:
                 "changed:" + "".join(f"\n    {complaint}" for complaint in complaints)
             )
         self.param_groups, self._state = groups, states
-        self._joined, self._trained = [], []
+        self._joined, self._members, self._idle = [], [], []
 
     def _settings_from(
         self, title: str, saved: Mapping[str, Any], complaints: list[str]
@@ -454,6 +483,13 @@ def _settings(group: dict[str, Any]) -> dict[str, Any]:
         if value.__class__ not in _PLAIN and name in settings:
             settings[name] = plain(value)
     return settings
+
+
+def _is_constant(setting: Any) -> bool:
+    """Whether it can never change in itself, as a list could."""
+    if setting.__class__ is tuple:
+        return all(_is_constant(member) for member in setting)
+    return setting.__class__ in _PLAIN
 
 
 def plain(setting: Any) -> Any:
