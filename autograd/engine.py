@@ -87,12 +87,13 @@ def topological_order(outputs: Iterable[Any]) -> list[Any]:
     order = [output for output in reached if output is not None and output._inputs != ()]
     add, append = reached.add, order.append
     for node in order:  # grows while it is walked: breadth first, without recursion
-        if node._inputs is None:
+        inputs = node._inputs
+        if inputs is None:
             raise GraphFreedError(_freed(node))
-        for parent in node._inputs:
+        for parent in inputs:
             if parent not in reached:
                 add(parent)
-                if parent._inputs or parent._inputs is None:  # no leaf
+                if parent._inputs != ():  # no leaf
                     append(parent)
     order.sort(key=by_birth)
     return order
@@ -146,12 +147,13 @@ def _walk(
     wanted = None if inputs is None else leading_to(inputs, order)
     targets = set(inputs or ())
     watch = _watch(mode) if mode.anomaly or mode.profile else None
-    get, array = pending.get, np.ndarray
+    usual = inputs is None and watch is None and not create_graph
+    get, take, array, following = pending.get, pending.pop, np.ndarray, order.pop
     node = None
     try:
         while order:  # a node that is done is dropped at once, for retain_graph=False
-            node = order.pop()
-            g = pending.pop(node, None)
+            node = following()
+            g = take(node, None)
             if g is None:  # no input leads through here
                 continue
             if g.__class__ is Deferred:
@@ -160,18 +162,29 @@ def _walk(
                 g = node._hooks.run(node, g)
                 if node._hooks.retain:
                     kept[node] = g
-            if targets and node in targets:
-                kept[node] = g
-            if create_graph:
-                y, args = node._as_arguments()
-            else:
-                y, args = node._value, node._args
-            if node._op.pair and wanted is None and watch is None:
+            operation = node._op
+            if not usual:
+                if node in targets:
+                    kept[node] = g
+                y, args = node._as_arguments() if create_graph else (node._value, node._args)
+                kwargs = node._kwargs or {}
+                for parent, rule in zip(node._inputs, operation.rules):
+                    if parent is None or (wanted is not None and parent not in wanted):
+                        continue
+                    if watch is not None:
+                        new = watch(node, rule, g, y, args, kwargs)
+                    else:
+                        new = rule(g, y, *args, **kwargs)
+                    new = fitted(new, parent, node)
+                    before = get(parent)
+                    pending[parent] = new if before is None else before + new
+            elif operation.pair:
                 # The loop below, written out for the two arguments of an operator: without *args,
                 # counting and calls, which take a fifth of the sweep of small operations.
-                x1, x2 = args
+                y = node._value
+                x1, x2 = node._args
                 left, right = node._inputs
-                left_rule, right_rule = node._op.rules
+                left_rule, right_rule = operation.rules
                 if left is not None:
                     new, value = left_rule(g, y, x1, x2), left._value
                     if new.__class__ is not value.__class__ or (
@@ -191,16 +204,11 @@ def _walk(
                     before = get(right)
                     pending[right] = new if before is None else before + new
             else:
-                kwargs = node._kwargs
-                for parent, rule in zip(node._inputs, node._op.rules):
-                    if parent is None or (wanted is not None and parent not in wanted):
+                y, args, kwargs = node._value, node._args, node._kwargs
+                for parent, rule in zip(node._inputs, operation.rules):
+                    if parent is None:
                         continue
-                    if watch is not None:
-                        new = watch(node, rule, g, y, args, kwargs or {})
-                    elif kwargs is None:
-                        new = rule(g, y, *args)
-                    else:
-                        new = rule(g, y, *args, **kwargs)
+                    new = rule(g, y, *args) if kwargs is None else rule(g, y, *args, **kwargs)
                     value = parent._value
                     if (
                         new.__class__ is not array

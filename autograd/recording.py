@@ -25,7 +25,9 @@ __all__ = ["nondifferentiable", "primitive"]
 
 _array = np.ndarray  # a name of its own is looked up in half the time
 _NUMPY = (_array, np.generic)
-_AS_THEY_ARE = frozenset([_array, float, int, bool, type(None)])  # what most arguments are
+_NUMBERS = frozenset([float, int, bool, type(None)])
+_AS_THEY_ARE = _NUMBERS | {_array}  # what most arguments are
+_ASKED = (Node, list, tuple, _array)  # of what is not as it is, what needs another look
 
 
 def result(
@@ -51,19 +53,80 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
 
     Returns a Tensor, or for several results the same kind of tuple full of Tensors.
     """
+    # Written out for what is usual: numbers and arrays of floats, of which one is recorded, and one
+    # array that comes out. That takes half the time of all the questions of `_apply`.
     mode = current_mode()
-    if operation.single and not kwargs and mode.plain:  # the short way of f(x)
+    if operation.single and not kwargs and mode.plain:  # f(x)
         only = args[0]
         if isinstance(only, Node) and only._requires_grad:
             args = (only._value,)
             return result(only, operation.forward(*args), operation, (only,), args, None, mode)
+    rules = operation.rules
+    if kwargs or not (mode.plain and operation.usual):
+        return _apply(operation, args, kwargs or {}, mode)
+    raw: Any = []
+    inputs: Any = []  # as long as the rules, or as the arguments if these are fewer
+    like: Any = None
+    rest: Any = ()
+    if len(args) > len(rules):
+        if len(args) > operation.signature.out:
+            return _apply(operation, args, {}, mode)
+        args, rest = args[: len(rules)], args[len(rules) :]
+    for argument in args:
+        if isinstance(argument, Node):
+            value = argument._value
+            if argument._requires_grad:
+                inputs.append(argument)
+                like = argument
+            elif value.dtype.kind == "f":
+                inputs.append(None)
+            else:
+                return _apply(operation, (*args, *rest), {}, mode)
+            raw.append(value)
+            continue
+        kind = argument.__class__
+        if kind in _NUMBERS or (kind is _array and argument.dtype.kind == "f"):
+            inputs.append(None)
+            raw.append(argument)
+        else:
+            return _apply(operation, (*args, *rest), {}, mode)
+    for argument in rest:
+        if argument.__class__ not in _AS_THEY_ARE and isinstance(argument, _ASKED):
+            like = None
+        raw.append(argument)
+    if like is None:
+        return _apply(operation, (*args, *rest), {}, mode)
+    raw, inputs = tuple(raw), tuple(inputs)
+    try:
+        data = operation.forward(*raw)
+    except Exception as error:
+        raise restated(operation.name, raw, error) from None
+    if data.__class__ is not _array and not isinstance(data, np.floating) or data.dtype.kind != "f":
+        return _finished(like, data, operation, inputs, list(raw), {}, mode)
+    node = like._new()  # as in `result`, but for the call
+    node._value = data
+    node._requires_grad = True
+    node._inputs = inputs
+    node._args = raw
+    node._kwargs = None
+    node._op = operation
+    node._birth = next_birth()
+    node._scope = mode.scope
+    node._hooks = None
+    return node
+
+
+def _apply(
+    operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], mode: Mode
+) -> Any:
+    """`apply`, with all its questions."""
     signature = operation.signature
     if kwargs or len(args) > signature.out:
-        args, kwargs = _bound(operation, args, kwargs or {})
+        args, kwargs = _bound(operation, args, kwargs)
     rules = operation.rules
     count = len(rules)
     raw: list[Any] = []
-    inputs: list[Any] = []  # as long as the rules, or as the arguments if these are fewer
+    inputs: list[Any] = []
     recorded = integers = False
     like: Any = None
     for position, argument in enumerate(args):
@@ -98,12 +161,20 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
         kwargs = _without_gradient(operation, kwargs)
     try:
         if mode.profile is None:
-            data = operation.forward(*raw, **kwargs) if kwargs else operation.forward(*raw)
+            data = operation.forward(*raw, **kwargs)
         else:
-            data = mode.profile.forward(operation, mode.scope, raw, kwargs or {})
+            data = mode.profile.forward(operation, mode.scope, raw, kwargs)
     except Exception as error:
         raise restated(operation.name, raw, error) from None
-    parents: Any = tuple(inputs) if recorded else None
+    parents = tuple(inputs) if recorded else None
+    return _finished(like, data, operation, parents, raw, kwargs, mode, integers)
+
+
+def _finished(
+    like: Any, data: Any, operation: Operation, parents: Any, raw: list[Any],
+    kwargs: dict[str, Any], mode: Mode, integers: bool = False,
+) -> Any:  # fmt: skip
+    """What an operation has computed, whatever it is, as a Tensor or as several."""
     if data.__class__ is not _array:
         if isinstance(data, (tuple, list)):
             return _several(like, data, operation, parents, raw, kwargs, mode)
@@ -114,20 +185,11 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             raise TypeError(not_real(operation.name, data.dtype))
         parents = None  # no gradient flows through integers
     if integers and parents is not None:
-        for position, (parent, rule) in enumerate(zip(parents, rules)):
+        for position, (parent, rule) in enumerate(zip(parents, operation.rules)):
             if parent is None and rule is not None and raw[position] is not None:
                 raw[position] = _floating(raw[position], data)
-    node = like._new()  # as in `result`, but for the call
-    node._value = data
-    node._op = operation
-    node._scope = mode.scope
-    node._hooks = None
-    node._kwargs = kwargs or None
-    if parents is None:
-        node._requires_grad, node._inputs, node._args, node._birth = False, (), (), 0
-    else:
-        node._requires_grad, node._inputs, node._args = True, parents, tuple(raw)
-        node._birth = next_birth()
+    args = () if parents is None else tuple(raw)
+    node = result(like, data, operation, parents, args, kwargs, mode)
     return _checked(node, raw) if mode.anomaly else node
 
 

@@ -395,8 +395,10 @@ def log_sigmoid(x: Any) -> Any:
 
 
 def _relu_rule(g: Any, y: Any, x: Any) -> Any:
-    if g.__class__ is y.__class__ is np.ndarray:  # without the questions of a primitive
-        return _gate(g, y.astype(bool))  # y != 0, in half the time where y is small
+    if g.__class__ is y.__class__ is np.ndarray:  # as in _gate, without all its questions
+        product = y.astype(bool).astype(y.dtype)  # y != 0, in half the time where y is small
+        product *= g
+        return product if math.isfinite(np.vdot(product, product)) else np.where(y != 0, g, 0)
     return gate(g, y != 0)
 
 

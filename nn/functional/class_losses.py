@@ -43,16 +43,21 @@ def _cross_entropy(
     # Few classes are laid along the first axis, for NumPy is slow at many short rows: two thirds of
     # the time at 100 rows of 2, half of it at 1,000 rows of 10.
     rows, classes = logits.shape
-    few = classes <= 32
-    slope = logits.T.copy() if few else logits.copy()
-    axis = 0 if few else 1
-    slope -= np.maximum.reduce(slope, axis=axis, keepdims=True)
-    flat = slope.reshape(-1)  # a view; an index into it takes half the time of [rows, labels]
     place = np.arange(rows)
-    place += labels * rows if few else place * (classes - 1) + labels
+    few = classes <= 32
+    if few:
+        slope = logits.T.copy()
+        place += labels * rows
+        slope -= np.maximum.reduce(slope)
+    else:
+        slope = logits.copy()
+        place *= classes
+        place += labels
+        slope -= np.maximum.reduce(slope, axis=1, keepdims=True)
+    flat = slope.reshape(-1)  # a view; an index into it takes half the time of [rows, labels]
     at_label = flat.take(place)
     np.exp(slope, out=slope)
-    sums = np.add.reduce(slope, axis=axis, keepdims=True)
+    sums = np.add.reduce(slope) if few else np.add.reduce(slope, axis=1, keepdims=True)
     slope /= sums
     flat[place] -= 1  # softmax(logits) - one_hot(labels)
     losses = np.log(sums, out=sums).reshape(-1)
@@ -146,31 +151,32 @@ def cross_entropy(
     >>> cross_entropy(Tensor([[0.0, 0.0], [0.0, 100.0]]), [0, 1], reduction="none")
     Tensor([0.69314718, 0.        ])
     """
+    # The usual case, rows of logits and a label for each, needs few questions.
+    if (
+        logits.__class__ is Tensor
+        and target.__class__ is np.ndarray
+        and target.dtype is _INT64
+        and weight is None
+        and label_smoothing.__class__ is float
+        and label_smoothing == 0
+        and ignore_index.__class__ is int
+        and ignore_index < 0
+        and logits.dtype.kind == "f"
+    ):
+        shape, rows = logits.shape, len(target) if target.ndim else 0
+        if len(shape) == 2 and target.shape == (shape[0],) and rows and _all_below(target, shape[1]):
+            if reduction == "mean":
+                return _fused_cross_entropy(logits, target, None, 1 / rows, True, Kept())
+            if reduction == "sum":
+                return _fused_cross_entropy(logits, target, None, 1.0, True, Kept())
     name = "cross_entropy"
     check_smoothing(name, label_smoothing)
-    if weight is None and not label_smoothing and _rows_and_labels(logits, target):
-        check_reduction(name, reduction)
-        check_ignore_index(name, ignore_index)
-        if _counted(name, target, logits.shape[1], ignore_index) is None:  # every row counts
-            share = share_of(reduction, len(target))
-            return _fused_cross_entropy(logits, target, None, share, reduction != "none", Kept())
     logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
     target = _target(name, target)
     if target.shape == logits.shape:
         return _against_probabilities(logits, axis, target, weight, reduction, label_smoothing)
     compute = partial(_of_labels, weight, label_smoothing)
     return _against_labels(name, compute, logits, axis, target, weight, ignore_index, reduction)
-
-
-def _rows_and_labels(logits: Any, target: Any) -> bool:
-    """Whether this is the usual case, which needs few questions: half the time of a small loss."""
-    if logits.__class__ is not Tensor or target.__class__ is not np.ndarray:
-        return False
-    shape = logits.shape
-    return (
-        len(shape) == 2 and target.shape == shape[:1] and shape[1] > 0
-        and target.dtype == np.intp and logits.dtype.kind == "f"
-    )  # fmt: skip
 
 
 def _of_labels(
@@ -289,15 +295,17 @@ def _check_labels(name: str, labels: Any, shape: tuple[int, ...], axis: int) -> 
 _INT64 = np.dtype(np.int64)
 
 
+def _all_below(labels: Any, classes: int) -> bool:
+    """Whether all labels, a row of 64 bits each, are in range: read without a sign, a negative one
+    is a large one, so that one question serves for both ends."""
+    return int(np.maximum.reduce(labels.view(np.uint64))) < classes
+
+
 def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:
     """Which labels count (None: all of them); raises for one that is out of range."""
     if not labels.size:
         return None
-    # Read without a sign, a negative label is a large one: one question for both ends. (In 8 bits
-    # it would not be large enough: -100 would be 156.)
-    unsigned = labels.view(np.uint64) if labels.dtype is _INT64 else labels.astype(np.uint64)
-    within = int(np.maximum.reduce(unsigned, axis=None)) < classes
-    if within and not 0 <= ignore_index < classes:
+    if not 0 <= ignore_index < classes and _all_below(labels.astype(np.int64).reshape(-1), classes):
         return None
     keep = labels != ignore_index
     wrong = keep & ((labels < 0) | (labels >= classes))

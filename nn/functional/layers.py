@@ -32,8 +32,10 @@ def _operand(x: Any) -> Any:
 
 
 def _product(a: Any, b: Any) -> Any:
-    """a @ b; of two matrices by np.dot, half a microsecond less each time."""
-    return np.dot(a, b) if a.ndim == 2 else np.matmul(a, b)
+    """a @ b; of two plain matrices by their method, which takes the shortest way to BLAS."""
+    if a.__class__ is b.__class__ is np.ndarray and a.ndim == 2:
+        return a.dot(b)
+    return np.matmul(a, b)
 
 
 def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -62,15 +64,24 @@ def _linear_by_weight(g: Any, y: Any, x: Any, weight: Any, bias: Any = None) -> 
     if x.ndim != 2:
         rows = math.prod(x.shape[:-1])
         g, x = g.reshape((rows, weight.shape[0])), x.reshape((rows, weight.shape[1]))
-    return np.dot(g.T, x)
+    return _product(g.T, x)
+
+
+def _linear_by_bias(g: Any, y: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    """gᵀ 1: of rows by BLAS, in half the time and less; else the engine adds them up."""
+    if g.__class__ is not np.ndarray or g.ndim != 2 or g.dtype.char not in "fd":
+        return g
+    ones = np.empty(len(g), g.dtype)
+    ones.fill(1)  # (np.ones takes three times as long)
+    return ones.dot(g)
 
 
 _fused_linear = primitive(
     _linear,
     lambda g, y, x, weight, bias=None: _product(g, weight),
     _linear_by_weight,
-    lambda g, y, x, weight, bias=None: g,
-    formula="g W, gᵀ x, g",
+    _linear_by_bias,
+    formula="g W, gᵀ x, gᵀ 1",
 )
 
 
