@@ -17,7 +17,7 @@ import numpy as np
 from autograd import Tensor
 from nn import activations, functional
 from nn.functional.arguments import as_input, as_number
-from nn.functional.layers import as_shape, batch_normalized, check_probability
+from nn.functional.layers import as_shape, batch_normalized, check_probability, fused_linear
 from nn.init import named_initializer, uniform_
 from nn.module import Module, Sequential
 from nn.names import unknown
@@ -70,9 +70,11 @@ class Linear(Module):
         self.bias = _parameter((out_features,), bound, "bias", dtype, rng) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        x = as_input(x, self.weight.dtype)
+        weight = self.weight
+        if x.__class__ is not Tensor or not x.requires_grad:
+            x = as_input(x, weight.dtype)
         try:
-            return functional.linear(x, self.weight, self.bias)
+            return fused_linear(x, weight, self.bias)  # functional.linear, but for its questions
         except ValueError:
             if x.shape[-1:] != (self.in_features,):
                 raise ValueError(self._wrong_width(x.shape)) from None

@@ -34,26 +34,42 @@ __all__ = ["cross_entropy", "nll_loss"]
 
 # Rows of logits or log probabilities (n, C) against labels (n,) or probabilities (n, C). `_share`
 # is what each row counts, beside `counts` of labels, a column (n, 1) or None; if `_total`, the
-# shares are added up. `_kept` is what the forward leaves for the rule.
+# shares are added up. `_kept` is what is there for the forward, and what that leaves for the rule.
+
+
+FEW = 32  # classes; up to here they are laid along the first axis: see `_cross_entropy`
+
+
+class _Kept(Kept):
+    """The place of each row's label in the logits end to end, found where they were checked."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: Any) -> None:
+        self.place = place
+
+
+def _places(labels: Any, rows: int, classes: int) -> Any:
+    """For `_Kept`. Raises ValueError for a label that is out of range, also below 0: to ask and to
+    compute in one call takes half the time."""
+    if classes <= FEW:
+        return np.ravel_multi_index((labels, np.arange(rows)), (classes, rows))
+    return np.ravel_multi_index((np.arange(rows), labels), (rows, classes))
 
 
 def _cross_entropy(
-    logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _kept: Kept
+    logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _kept: _Kept
 ) -> Any:
     # Few classes are laid along the first axis, for NumPy is slow at many short rows: two thirds of
     # the time at 100 rows of 2, half of it at 1,000 rows of 10.
-    rows, classes = logits.shape
-    place = np.arange(rows)
-    few = classes <= 32
+    few = logits.shape[1] <= FEW
     if few:
         slope = logits.T.copy()
-        place += labels * rows
         slope -= np.maximum.reduce(slope)
     else:
         slope = logits.copy()
-        place *= classes
-        place += labels
         slope -= np.maximum.reduce(slope, axis=1, keepdims=True)
+    place = _kept.place
     flat = slope.reshape(-1)  # a view; an index into it takes half the time of [rows, labels]
     at_label = flat.take(place)
     np.exp(slope, out=slope)
@@ -72,7 +88,7 @@ def _cross_entropy(
 
 
 def _cross_entropy_rule(
-    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _kept: Kept
+    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _kept: _Kept
 ) -> Any:
     slope = _kept.value
     if isinstance(logits, Tensor):  # to be differentiated again
@@ -163,12 +179,16 @@ def cross_entropy(
         and ignore_index < 0
         and logits.dtype.kind == "f"
     ):
-        shape, rows = logits.shape, len(target) if target.ndim else 0
-        if len(shape) == 2 and target.shape == (shape[0],) and rows and _all_below(target, shape[1]):
-            if reduction == "mean":
-                return _fused_cross_entropy(logits, target, None, 1 / rows, True, Kept())
-            if reduction == "sum":
-                return _fused_cross_entropy(logits, target, None, 1.0, True, Kept())
+        shape = logits.shape
+        if len(shape) == 2 and target.shape == (shape[0],) and reduction in _TOTALS:
+            rows = shape[0]
+            try:
+                kept = _Kept(_places(target, *shape))
+            except ValueError:  # out of range, or to be passed over
+                kept = None
+            if kept is not None and rows:
+                share = 1 / rows if reduction == "mean" else 1.0
+                return _fused_cross_entropy(logits, target, None, share, True, kept)
     name = "cross_entropy"
     check_smoothing(name, label_smoothing)
     logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
@@ -184,7 +204,8 @@ def _of_labels(
     total: bool,
 ) -> Any:  # fmt: skip
     if not label_smoothing:
-        return _fused_cross_entropy(rows, labels, counts, share, total, Kept())
+        kept = _Kept(_places(labels, *rows.shape))
+        return _fused_cross_entropy(rows, labels, counts, share, total, kept)
     one_hot = _one_hot(labels, rows.shape, rows.dtype)
     return _fused_probabilities(rows, _smoothed(one_hot, weight, label_smoothing), share, total)
 
@@ -267,6 +288,7 @@ def _target(name: str, target: Any) -> Any:
     return array
 
 
+_TOTALS = ("mean", "sum")
 _PREDICTIONS = {"cross_entropy": "logits", "nll_loss": "log probabilities"}
 _KINDS = {"cross_entropy": "integer labels or probabilities", "nll_loss": "integer labels"}
 
@@ -295,17 +317,15 @@ def _check_labels(name: str, labels: Any, shape: tuple[int, ...], axis: int) -> 
 _INT64 = np.dtype(np.int64)
 
 
-def _all_below(labels: Any, classes: int) -> bool:
-    """Whether all labels, a row of 64 bits each, are in range: read without a sign, a negative one
-    is a large one, so that one question serves for both ends."""
-    return int(np.maximum.reduce(labels.view(np.uint64))) < classes
-
-
 def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:
     """Which labels count (None: all of them); raises for one that is out of range."""
     if not labels.size:
         return None
-    if not 0 <= ignore_index < classes and _all_below(labels.astype(np.int64).reshape(-1), classes):
+    # Read without a sign, a negative label is a large one: one question for both ends. (In 8 bits
+    # it would not be large enough: -100 would be 156.)
+    unsigned = labels.view(np.uint64) if labels.dtype is _INT64 else labels.astype(np.uint64)
+    within = int(np.maximum.reduce(unsigned, axis=None)) < classes
+    if within and not 0 <= ignore_index < classes:
         return None
     keep = labels != ignore_index
     wrong = keep & ((labels < 0) | (labels >= classes))
