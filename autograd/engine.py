@@ -83,18 +83,16 @@ class Node:
 
 def topological_order(outputs: Iterable[Any]) -> list[Any]:
     """The recorded results that the outputs depend on, oldest first."""
-    reached = {None, *outputs}
-    order = [output for output in reached if output is not None and output._inputs != ()]
-    add, append = reached.add, order.append
+    reached = set(outputs)
+    order = [output for output in reached if output._inputs != ()]
     for node in order:  # grows while it is walked: breadth first, without recursion
-        inputs = node._inputs
-        if inputs is None:
+        if node._inputs is None:
             raise GraphFreedError(_freed(node))
-        for parent in inputs:
-            if parent not in reached:
-                add(parent)
-                if parent._inputs != ():  # no leaf
-                    append(parent)
+        for parent in node._inputs:
+            # A leaf, which most inputs of a network are, is passed over without a look at the set.
+            if parent is not None and parent._inputs != () and parent not in reached:
+                reached.add(parent)
+                order.append(parent)
     order.sort(key=by_birth)
     return order
 
@@ -225,8 +223,11 @@ def _walk(
         _note(error, node)
         raise
     for leaf, g in pending.items():
-        g = g.total() if g.__class__ is Deferred else g
-        kept[leaf] = g if leaf._hooks is None else leaf._hooks.run(leaf, g)
+        if g.__class__ is Deferred:
+            g = g.total()
+        if leaf._hooks is not None:
+            g = leaf._hooks.run(leaf, g)
+        kept[leaf] = g
 
 
 def fitted(contribution: Any, parent: Any, node: Any) -> Any:
@@ -392,6 +393,7 @@ def commit(gradients: dict[Any, Any]) -> None:
     An array that somebody else holds too (a rule returned its incoming gradient, an argument or
     something of its own) or that is a view is copied; one that is fresh is taken as it is.
     """
+    array = np.ndarray
     with _commit_lock:
         while gradients:
             tensor, g = gradients.popitem()
@@ -399,7 +401,7 @@ def commit(gradients: dict[Any, Any]) -> None:
             if before is not None:
                 with np.errstate(all="ignore"):
                     g = before + g
-            elif g.__class__ is np.ndarray and (getrefcount(g) > _UNSHARED or g.base is not None):
+            elif g.__class__ is array and (getrefcount(g) > _UNSHARED or g.base is not None):
                 g = g.copy()
             tensor._grad = g
 

@@ -422,8 +422,12 @@ class Tensor(Node):
                 f"backward: {self._title()} does not depend on anything that requires a gradient; "
                 "create the parameters with requires_grad=True, and compute outside of no_grad()"
             )
-        seed = output_gradient(self, gradient, "backward")
-        seed = getattr(seed, "_value", seed)
+        data = self._value
+        if gradient is None and isinstance(data, np.generic):  # a loss, quickly
+            seed = data.__class__(1)
+        else:
+            seed = output_gradient(self, gradient, "backward")
+            seed = getattr(seed, "_value", seed)
         commit(sweep([self], [seed], retain_graph=retain_graph))
 
     def zero_grad(self) -> None:

@@ -18,7 +18,7 @@ from autograd import Tensor
 
 __all__ = ["Joined", "is_array", "kind"]
 
-LARGE = 1 << 17  # elements; above, to lay them end to end costs more than the calls that it saves
+LARGE = 1 << 16  # elements; above, to lay them end to end costs more than the calls that it saves
 REUSED = 1 << 14  # elements; below, a new array costs less than to ask for an old one
 
 
@@ -121,9 +121,10 @@ class Joined:
 
 def _takes_the_place(old: Any, array: Any) -> bool:
     """Whether what is computed for the one may be written into the other."""
+    flags = old.flags
     return (
         old.shape == array.shape and old.strides == array.strides and old.dtype is array.dtype
-        and old.flags.owndata and old.flags.carray
+        and flags.owndata and flags.carray
     )  # fmt: skip
 
 

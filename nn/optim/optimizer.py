@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -60,7 +59,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._state: dict[Tensor, dict[str, Any]] = {}
         self._joined: list[Joined] = []  # what is stepped together, and the state of it
-        self._members: list[Tensor] = []  # all parameters when it was found out,
+        self._members: list[list[int]] = []  # all parameters when it was found out, by their id,
         self._idle: list[Tensor] = []  # and those of them without a gradient
         self._stepping: Joined | None = None  # the one whose update is under way
         self._seen: dict[int, Any] = {}  # groups as they were, and their settings in plain numbers
@@ -180,16 +179,17 @@ class Optimizer:
 
     def _gradients(self) -> list[list[Any]] | None:
         """The gradients of what is stepped together; None if that has changed since."""
-        idle = self._idle  # without a gradient so far
         found = []
         for joined in self._joined:
             gradients = joined.gradients()
             if gradients is None:
                 return None
             found.append(gradients)
-        members = [p for group in self.param_groups for p in group["params"]]
-        same = len(members) == len(self._members) and all(map(is_, members, self._members))
-        return found if same and all(p.grad is None for p in idle) else None
+        for parameter in self._idle:
+            if parameter.grad is not None:
+                return None
+        members = [list(map(id, group["params"])) for group in self.param_groups]
+        return found if members == self._members else None
 
     def _join(self, settings: list[dict[str, Any]]) -> None:
         """Find out what can be stepped together."""
@@ -207,7 +207,7 @@ class Optimizer:
                 alike = (kind(parameter, kept) if self._flat else None) or place
                 kinds.setdefault((number, alike), []).append((parameter, kept))
         self._joined = [Joined(number, found, self._flat) for (number, _), found in kinds.items()]
-        self._members = [p for group in self.param_groups for p in group["params"]]
+        self._members = [list(map(id, group["params"])) for group in self.param_groups]
         self._idle = idle
 
     def _as_array(self, new: Any, value: Any) -> np.ndarray:
