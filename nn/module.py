@@ -391,6 +391,10 @@ def _contents(module: Module) -> list[Any]:
     return [vars(module), *([module._layers] if isinstance(module, Sequential) else [])]
 
 
+_STATE = (Tensor, np.ndarray, Module)
+_SIMPLE = frozenset([bool, int, float, str, type(None)])  # most attributes: they hold nothing
+
+
 def _opened(module: Module) -> Iterator[tuple[str, Any]]:
     """Everything that a Module holds itself, with its name: values, and the containers of them."""
     stack = [("", content) for content in reversed(_contents(module))]
@@ -400,14 +404,28 @@ def _opened(module: Module) -> Iterator[tuple[str, Any]]:
         yield name, value
         if isinstance(value, (dict, list, tuple)) and id(value) not in seen:
             seen.add(id(value))  # a list may hold itself
-            inside = [(_joined(name, key), member) for key, member in _items(value)]
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            inside = [
+                (_joined(name, key), member)
+                for key, member in items
+                if member.__class__ not in _SIMPLE and not str(key).startswith("_")
+            ]
             stack.extend(reversed(inside))
 
 
 def _parts(module: Module) -> list[tuple[str, Any]]:
     """The Tensors, arrays and Modules that a Module holds itself, in the order they were set."""
-    kinds = (Tensor, np.ndarray, Module)
-    return [(name, value) for name, value in _opened(module) if isinstance(value, kinds)]
+    found: list[tuple[str, Any]] = []
+    for name, value in vars(module).items():
+        if value.__class__ in _SIMPLE or name.startswith("_"):
+            continue
+        if isinstance(value, _STATE):
+            found.append((name, value))
+        elif isinstance(value, (dict, list, tuple)):  # seldom: it is gone through, too
+            return [(name, value) for name, value in _opened(module) if isinstance(value, _STATE)]
+    if isinstance(module, Sequential):
+        found += [(str(i), layer) for i, layer in enumerate(module._layers)]
+    return found
 
 
 def _walk(root: Module) -> Iterator[tuple[str, Any]]:
@@ -420,7 +438,9 @@ def _walk(root: Module) -> Iterator[tuple[str, Any]]:
             seen.add(id(value))
             yield name, value
             if isinstance(value, Module):
-                parts = [(_joined(name, part), member) for part, member in _parts(value)]
+                parts = _parts(value)
+                if name:
+                    parts = [(f"{name}.{part}", member) for part, member in parts]
                 stack.extend(reversed(parts))
 
 
