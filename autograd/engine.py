@@ -215,8 +215,7 @@ def _walk(
                         or new.dtype is not value.dtype
                     ):
                         new = fitted(new, parent, node)
-                    before = get(parent)
-                    pending[parent] = new if before is None else before + new
+                    pending[parent] = pending[parent] + new if parent in pending else new
             if not retain_graph:
                 node._inputs = node._args = node._kwargs = None
     except Exception as error:
@@ -397,7 +396,10 @@ def commit(gradients: dict[Any, Any]) -> None:
     with _commit_lock:
         while gradients:
             tensor, g = gradients.popitem()
-            before = getattr(tensor, "_grad", None)
+            try:
+                before = tensor._grad
+            except AttributeError:  # of a result: the slot was never set
+                before = None
             if before is not None:
                 with np.errstate(all="ignore"):
                     g = before + g

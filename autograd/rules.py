@@ -42,15 +42,13 @@ class Signature:
 class Operation:
     """A function that the graph can record: its forward, and a rule for each argument."""
 
-    __slots__ = (
-        "forward", "formula", "name", "pair", "rules", "signature", "single", "usual",
-    )  # fmt: skip
+    __slots__ = ("forward", "formula", "name", "pair", "rules", "signature", "single")
 
     def __init__(self, forward: Callable[..., Any], name: str | None = None) -> None:
         self.forward = forward
         self.name: str = name or getattr(forward, "__name__", type(forward).__name__).lstrip("_")
         self.rules: tuple[Callable[..., Any] | None, ...] = ()
-        self.single = self.pair = self.usual = False
+        self.single = self.pair = False
         self.signature: Any = None  # a Signature, from `define` on
         self.formula: str | None = None
 
@@ -64,7 +62,6 @@ class Operation:
             )
         self.rules, self.formula = rules, formula
         self.signature = Signature(known[0], skip=2)
-        self.usual = len(known) == len(rules)  # a gradient for each of the first arguments
         # The engine has short ways for ufuncs of one array and of two, and no other argument.
         kind = (getattr(self.forward, "nin", 0), getattr(self.forward, "nout", 0))
         counts = (len(self.signature.names or ()), len(rules))

@@ -16,7 +16,6 @@ import numpy as np
 
 from autograd import Tensor, log_softmax, primitive, softmax
 from nn.functional.arguments import (
-    Kept,
     any_rows,
     as_constant,
     as_floats,
@@ -34,32 +33,38 @@ __all__ = ["cross_entropy", "nll_loss"]
 
 # Rows of logits or log probabilities (n, C) against labels (n,) or probabilities (n, C). `_share`
 # is what each row counts, beside `counts` of labels, a column (n, 1) or None; if `_total`, the
-# shares are added up. `_kept` is what is there for the forward, and what that leaves for the rule.
-
+# shares are added up. Cross-entropy of labels has both in `_how`, for it is asked in every step.
 
 FEW = 32  # classes; up to here they are laid along the first axis: see `_cross_entropy`
 
 
-class _Kept(Kept):
-    """The place of each row's label in the logits end to end, found where they were checked."""
+class _How:
+    """How the cross-entropy is computed, and the slope that its forward leaves for the rule.
 
-    __slots__ = ("place",)
+    `place` is where each row's label is in the logits end to end, as they are laid there.
+    """
 
-    def __init__(self, place: Any) -> None:
-        self.place = place
+    __slots__ = ("place", "share", "slope", "total")
+
+    place: Any
+    share: float
+    slope: Any
+    total: bool
 
 
-def _places(labels: Any, rows: int, classes: int) -> Any:
-    """For `_Kept`. Raises ValueError for a label that is out of range, also below 0: to ask and to
-    compute in one call takes half the time."""
+def _how(labels: Any, rows: int, classes: int, share: float, total: bool) -> _How:
+    """Raises ValueError for a label that is out of range, also below 0: to ask and to compute in
+    one call takes half the time."""
+    how = _How()  # (a method __init__ would be one more call)
+    how.share, how.total = share, total
     if classes <= FEW:
-        return np.ravel_multi_index((labels, np.arange(rows)), (classes, rows))
-    return np.ravel_multi_index((np.arange(rows), labels), (rows, classes))
+        how.place = np.ravel_multi_index((labels, np.arange(rows)), (classes, rows))
+    else:
+        how.place = np.ravel_multi_index((np.arange(rows), labels), (rows, classes))
+    return how
 
 
-def _cross_entropy(
-    logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _kept: _Kept
-) -> Any:
+def _cross_entropy(logits: Any, labels: Any, counts: Any, _how: _How) -> Any:
     # Few classes are laid along the first axis, for NumPy is slow at many short rows: two thirds of
     # the time at 100 rows of 2, half of it at 1,000 rows of 10.
     few = logits.shape[1] <= FEW
@@ -69,7 +74,7 @@ def _cross_entropy(
     else:
         slope = logits.copy()
         slope -= np.maximum.reduce(slope, axis=1, keepdims=True)
-    place = _kept.place
+    place = _how.place
     flat = slope.reshape(-1)  # a view; an index into it takes half the time of [rows, labels]
     at_label = flat.take(place)
     np.exp(slope, out=slope)
@@ -83,18 +88,20 @@ def _cross_entropy(
     if counts is not None:
         losses *= counts[:, 0]
         slope *= counts
-    _kept.value = slope
-    return reduced(losses, _share, _total)
+    _how.slope = slope
+    if _how.total and losses.dtype.char in "fd":
+        return np.add.reduce(losses) * _how.share  # as `reduced` does, but for the call
+    return reduced(losses, _how.share, _how.total)
 
 
 def _cross_entropy_rule(
-    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _kept: _Kept
+    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _how: _How
 ) -> Any:
-    slope = _kept.value
+    slope = _how.slope
     if isinstance(logits, Tensor):  # to be differentiated again
         slope = softmax(logits) - _one_hot(labels, logits.shape, logits.dtype)
         slope = slope if counts is None else slope * counts
-    return slope * (g * _share if _total else g[:, None])
+    return slope * (g * _how.share if _how.total else g[:, None])
 
 
 def _cross_entropy_of_probabilities(logits: Any, target: Any, _share: float, _total: bool) -> Any:
@@ -180,15 +187,15 @@ def cross_entropy(
         and logits.dtype.kind == "f"
     ):
         shape = logits.shape
-        if len(shape) == 2 and target.shape == (shape[0],) and reduction in _TOTALS:
-            rows = shape[0]
+        rows = shape[0] if shape else 0
+        if len(shape) == 2 and target.shape == (rows,) and rows and reduction in _TOTALS:
+            share = 1 / rows if reduction == "mean" else 1.0
             try:
-                kept = _Kept(_places(target, *shape))
+                how = _how(target, rows, shape[1], share, True)
             except ValueError:  # out of range, or to be passed over
-                kept = None
-            if kept is not None and rows:
-                share = 1 / rows if reduction == "mean" else 1.0
-                return _fused_cross_entropy(logits, target, None, share, True, kept)
+                how = None
+            if how is not None:
+                return _fused_cross_entropy(logits, target, None, how)
     name = "cross_entropy"
     check_smoothing(name, label_smoothing)
     logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
@@ -204,8 +211,8 @@ def _of_labels(
     total: bool,
 ) -> Any:  # fmt: skip
     if not label_smoothing:
-        kept = _Kept(_places(labels, *rows.shape))
-        return _fused_cross_entropy(rows, labels, counts, share, total, kept)
+        how = _how(labels, *rows.shape, share, total)
+        return _fused_cross_entropy(rows, labels, counts, how)
     one_hot = _one_hot(labels, rows.shape, rows.dtype)
     return _fused_probabilities(rows, _smoothed(one_hot, weight, label_smoothing), share, total)
 

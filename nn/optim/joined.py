@@ -80,9 +80,10 @@ class Joined:
 
     def gradient(self, gradients: list[Any]) -> Any:
         """The gradients of these, end to end."""
-        if not self.spare or len(gradients) == 1:
+        if len(gradients) == 1:
             return self.laid(gradients)
-        return np.concatenate(gradients, axis=None, out=self.empty_like(self.value))
+        out = self.empty_like(self.value) if self.spare else None
+        return np.concatenate(gradients, axis=None, out=out)
 
     def empty_like(self, array: Any) -> Any:
         """An array to write into: an old one that nobody else holds, or a new one.

@@ -145,7 +145,9 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        settings = [self._settings(i, group) for i, group in enumerate(self.param_groups)]
+        settings = []
+        for number, group in enumerate(self.param_groups):
+            settings.append(self._settings(number, group))
         gradients = self._gradients()
         if gradients is None:
             self._join(settings)
@@ -188,8 +190,10 @@ class Optimizer:
         for parameter in self._idle:
             if parameter.grad is not None:
                 return None
-        members = [list(map(id, group["params"])) for group in self.param_groups]
-        return found if members == self._members else None
+        for group, members in zip(self.param_groups, self._members):
+            if [*map(id, group["params"])] != members:
+                return None
+        return found if len(self.param_groups) == len(self._members) else None
 
     def _join(self, settings: list[dict[str, Any]]) -> None:
         """Find out what can be stepped together."""
