@@ -24,7 +24,7 @@ OPTIONS = {
     "RMSprop": {"lr": 0.01, "momentum": 0.5, "centered": True},
     "Adagrad": {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.1},
 }
-SHAPES = [(3, 4), (4,), (), (0,), (200, 200), (1, 1, 5), (2, 3)]  # one is above joined.LARGE
+SHAPES = [(3, 4), (4,), (), (0,), (300, 250), (1, 1, 5), (2, 3)]  # one is above joined.LARGE
 
 each = pytest.mark.parametrize("name", OPTIONS)
 
@@ -269,7 +269,7 @@ def stepped(make, sizes, steps, watch=lambda parameters, optimizer: None):
     return parameters, optimizer
 
 
-LARGE_SIZES = {"one": [40_000], "joined": [12_000, 9_000], "both": [12_000, 9_000, 50_000]}
+LARGE_SIZES = {"one": [40_000], "joined": [12_000, 9_000], "both": [12_000, 9_000, 70_000]}
 LARGE = pytest.mark.parametrize("sizes", LARGE_SIZES.values(), ids=LARGE_SIZES)
 ADAMS = {
     "Adam": Adam,

@@ -33,30 +33,27 @@ __all__ = ["cross_entropy", "nll_loss"]
 
 # Rows of logits or log probabilities (n, C) against labels (n,) or probabilities (n, C). `_share`
 # is what each row counts, beside `counts` of labels, a column (n, 1) or None; if `_total`, the
-# shares are added up. Cross-entropy of labels has both in `_how`, for it is asked in every step.
+# shares are added up.
 
 FEW = 32  # classes; up to here they are laid along the first axis: see `_cross_entropy`
 
 
 class _How:
-    """How the cross-entropy is computed, and the slope that its forward leaves for the rule.
+    """How a cross-entropy is computed: whether the shares are added up, and where each row's label
+    is in the logits, as they are laid end to end; and the slope, which is left for the rule."""
 
-    `place` is where each row's label is in the logits end to end, as they are laid there.
-    """
-
-    __slots__ = ("place", "share", "slope", "total")
+    __slots__ = ("place", "slope", "total")
 
     place: Any
-    share: float
     slope: Any
     total: bool
 
 
-def _how(labels: Any, rows: int, classes: int, share: float, total: bool) -> _How:
+def _how(labels: Any, rows: int, classes: int, total: bool) -> _How:
     """Raises ValueError for a label that is out of range, also below 0: to ask and to compute in
     one call takes half the time."""
     how = _How()  # (a method __init__ would be one more call)
-    how.share, how.total = share, total
+    how.total = total
     if classes <= FEW:
         how.place = np.ravel_multi_index((labels, np.arange(rows)), (classes, rows))
     else:
@@ -64,7 +61,7 @@ def _how(labels: Any, rows: int, classes: int, share: float, total: bool) -> _Ho
     return how
 
 
-def _cross_entropy(logits: Any, labels: Any, counts: Any, _how: _How) -> Any:
+def _cross_entropy(logits: Any, labels: Any, counts: Any, _share: float, _how: _How) -> Any:
     # Few classes are laid along the first axis, for NumPy is slow at many short rows: two thirds of
     # the time at 100 rows of 2, half of it at 1,000 rows of 10.
     few = logits.shape[1] <= FEW
@@ -90,18 +87,18 @@ def _cross_entropy(logits: Any, labels: Any, counts: Any, _how: _How) -> Any:
         slope *= counts
     _how.slope = slope
     if _how.total and losses.dtype.char in "fd":
-        return np.add.reduce(losses) * _how.share  # as `reduced` does, but for the call
-    return reduced(losses, _how.share, _how.total)
+        return np.add.reduce(losses) * _share  # as `reduced` does, but for the call
+    return reduced(losses, _share, _how.total)
 
 
 def _cross_entropy_rule(
-    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _how: _How
+    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _share: float, _how: _How
 ) -> Any:
     slope = _how.slope
     if isinstance(logits, Tensor):  # to be differentiated again
         slope = softmax(logits) - _one_hot(labels, logits.shape, logits.dtype)
         slope = slope if counts is None else slope * counts
-    return slope * (g * _how.share if _how.total else g[:, None])
+    return slope * (g * _share if _how.total else g[:, None])
 
 
 def _cross_entropy_of_probabilities(logits: Any, target: Any, _share: float, _total: bool) -> Any:
@@ -191,11 +188,11 @@ def cross_entropy(
         if len(shape) == 2 and target.shape == (rows,) and rows and reduction in _TOTALS:
             share = 1 / rows if reduction == "mean" else 1.0
             try:
-                how = _how(target, rows, shape[1], share, True)
+                how = _how(target, rows, shape[1], True)
             except ValueError:  # out of range, or to be passed over
                 how = None
             if how is not None:
-                return _fused_cross_entropy(logits, target, None, how)
+                return _fused_cross_entropy(logits, target, None, share, how)
     name = "cross_entropy"
     check_smoothing(name, label_smoothing)
     logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
@@ -211,8 +208,8 @@ def _of_labels(
     total: bool,
 ) -> Any:  # fmt: skip
     if not label_smoothing:
-        how = _how(labels, *rows.shape, share, total)
-        return _fused_cross_entropy(rows, labels, counts, how)
+        how = _how(labels, *rows.shape, total)
+        return _fused_cross_entropy(rows, labels, counts, share, how)
     one_hot = _one_hot(labels, rows.shape, rows.dtype)
     return _fused_probabilities(rows, _smoothed(one_hot, weight, label_smoothing), share, total)
 
