@@ -147,6 +147,10 @@ class CrossEntropyLoss(_Loss):
     """
 
     _function = staticmethod(functional.cross_entropy)
+    weight: Any
+    ignore_index: int
+    reduction: str
+    label_smoothing: float
 
     def __init__(
         self,

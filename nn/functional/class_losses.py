@@ -208,7 +208,7 @@ def _of_labels(
     total: bool,
 ) -> Any:  # fmt: skip
     if not label_smoothing:
-        how = _how(labels, *rows.shape, total)
+        how = _how(labels, rows.shape[0], rows.shape[1], total)
         return _fused_cross_entropy(rows, labels, counts, share, how)
     one_hot = _one_hot(labels, rows.shape, rows.dtype)
     return _fused_probabilities(rows, _smoothed(one_hot, weight, label_smoothing), share, total)

@@ -144,7 +144,7 @@ class Network:
             np.dot(x, w.T, y)
             np.add(y, b, y)
             if layer < len(self.masks):
-                np.maximum(y, self.zeros[layer], y)
+                np.maximum(y, self.zeros[layer], out=y)
             x = y
 
     def loss(self, labels: Any) -> float:
