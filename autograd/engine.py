@@ -30,6 +30,8 @@ __all__: list[str] = []
 next_birth = itertools.count(1).__next__  # atomic under the interpreter's lock; leaves have 0
 by_birth = attrgetter("_birth")
 
+_BLAS = (np.dtype(np.float32), np.dtype(np.float64))  # in the byte order of the machine
+
 # Gradients are gathered privately and then added to the leaves under this lock, all at once: a
 # rule that raises leaves every .grad as it was, and threads that share a leaf lose nothing.
 _commit_lock = threading.Lock()
@@ -240,7 +242,7 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
         shape, given = value.shape, contribution.shape  # the usual cases, quickly
         if given == shape:
             return contribution
-        if given[1:] == shape and len(shape) == 1 and contribution.dtype.char in "fd":
+        if given[1:] == shape and len(shape) == 1 and contribution.dtype in _BLAS:
             # A bias beside a batch: BLAS adds the rows in half the time of np.add.reduce.
             ones = np.empty(given[0], contribution.dtype)
             ones.fill(1)  # (np.ones takes three times as long)
@@ -263,7 +265,9 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
     if not hasattr(contribution, "dtype"):
         contribution = _number(contribution, node)
     shape, given = value.shape, contribution.shape
-    if given != shape:
+    if given[1:] == shape and shape:
+        contribution = np.add.reduce(contribution, axis=0)
+    elif given != shape:
         extra = len(given) - len(shape)
         fits = extra >= 0 and all(n in (1, m) for n, m in zip(shape, given[extra:]))
         if not fits:

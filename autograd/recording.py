@@ -287,7 +287,9 @@ def _written_out(
     def of_any(x: Any = _NOTHING, /, *args: Any, **kwargs: Any) -> Any:
         return at_length(x, args, kwargs)
 
-    return of_any if None in rules else {1: of_one, 3: of_three}.get(len(rules), of_any)
+    if None in rules or most < len(rules):  # `apply` says what is not taken
+        return of_any
+    return {1: of_one, 3: of_three}.get(len(rules), of_any)
 
 
 def nondifferentiable(function: Function) -> Function:

@@ -70,11 +70,13 @@ class Linear(Module):
         self.bias = _parameter((out_features,), bound, "bias", dtype, rng) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        weight = self.weight
+        weight, bias = self.weight, self.bias
         if x.__class__ is not Tensor or not x.requires_grad:
             x = as_input(x, weight.dtype)
+        tensors = weight.__class__ is Tensor and (bias is None or bias.__class__ is Tensor)
+        linear = fused_linear if tensors else functional.linear  # the same, with questions before
         try:
-            return fused_linear(x, weight, self.bias)  # functional.linear, but for its questions
+            return linear(x, weight, bias)
         except ValueError:
             if x.shape[-1:] != (self.in_features,):
                 raise ValueError(self._wrong_width(x.shape)) from None

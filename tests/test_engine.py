@@ -178,6 +178,22 @@ def test_the_same_tensor_several_times(f, slope):
     assert np.isclose(x.grad, slope, rtol=1e-14, atol=1e-14)
 
 
+@pytest.mark.parametrize("batch", [(4,), (4, 5)], ids=["rows", "pages"])
+def test_the_sum_over_one_more_axis_is_one_operation_of_the_graph(batch):
+    bias = leaf(np.ones(batch[1:] + (3,)))
+    (g,) = grad(((np.ones((*batch, 3)) + bias) ** 2).sum(), bias, create_graph=True)
+    assert "made by sum" in repr(g) and g.data.tolist() == np.full(bias.shape, 16.0).tolist()
+
+
+def test_the_gradient_of_a_bias_in_another_byte_order_has_its_dtype():
+    stretched = primitive(
+        lambda x: np.broadcast_to(x, (4, 3)), lambda g, y, x: np.broadcast_to(x, (4, 3))
+    )
+    x = Tensor(np.array([1, 2, 3], np.dtype(float).newbyteorder()), requires_grad=True)
+    stretched(x).backward(np.ones((4, 3)))
+    assert x.grad.dtype == x.dtype and x.grad.tolist() == [4, 8, 12]
+
+
 def test_the_order_is_topological():
     """a reaches y by a short and by a long path; its own rule must wait for both.
 

@@ -184,6 +184,20 @@ def test_a_primitive_takes_keywords_by_name_and_by_place():
         scaled(x, factor=2)
 
 
+@pytest.mark.parametrize(
+    "operation, count",
+    [
+        (primitive(lambda x: x * 1, lambda g, y: g), 1),
+        (primitive(lambda x: x * 1, lambda g, y, out: g), 1),
+        (primitive(lambda x, y, z: x + y + z, *[lambda g, r, x, y: g] * 3), 3),
+    ],
+    ids=["none of one", "one called out", "two of three"],
+)
+def test_arguments_that_the_rules_do_not_take_are_refused_at_the_call(operation, count):
+    with pytest.raises(TypeError, match="on Tensors it takes at most|out= is not supported"):
+        operation(*[leaf(2.0)] * count)
+
+
 def test_a_primitive_of_several_results():
     polar = primitive(
         lambda x, y: (np.hypot(x, y), np.arctan2(y, x)),
