@@ -238,7 +238,7 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
     """
     value = parent._value
     kind = contribution.__class__
-    if kind is value.__class__ is np.ndarray and contribution.dtype is value.dtype:
+    if kind is value.__class__ is np.ndarray and contribution.dtype == value.dtype:
         shape, given = value.shape, contribution.shape  # the usual cases, quickly
         if given == shape:
             return contribution

@@ -391,7 +391,8 @@ def _contents(module: Module) -> list[Any]:
     return [vars(module), *([module._layers] if isinstance(module, Sequential) else [])]
 
 
-_STATE = (Tensor, np.ndarray, Module)
+_ARRAYS = (Tensor, np.ndarray)
+_CONTAINERS = (dict, list, tuple)  # what is gone through
 _SIMPLE = frozenset([bool, int, float, str, type(None)])  # most attributes: they hold nothing
 
 
@@ -402,7 +403,7 @@ def _opened(module: Module) -> Iterator[tuple[str, Any]]:
     while stack:
         name, value = stack.pop()
         yield name, value
-        if isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+        if isinstance(value, _CONTAINERS) and id(value) not in seen:
             seen.add(id(value))  # a list may hold itself
             items = value.items() if isinstance(value, dict) else enumerate(value)
             inside = [
@@ -419,13 +420,23 @@ def _parts(module: Module) -> list[tuple[str, Any]]:
     for name, value in vars(module).items():
         if value.__class__ in _SIMPLE or name.startswith("_"):
             continue
-        if isinstance(value, _STATE):
+        if isinstance(value, _ARRAYS):
             found.append((name, value))
-        elif isinstance(value, (dict, list, tuple)):  # seldom: it is gone through, too
-            return [(name, value) for name, value in _opened(module) if isinstance(value, _STATE)]
-    if isinstance(module, Sequential):
-        found += [(str(i), layer) for i, layer in enumerate(module._layers)]
-    return found
+        elif isinstance(value, _CONTAINERS):  # seldom (a Module may be a list, too)
+            break
+        elif isinstance(value, Module):
+            found.append((name, value))
+    else:
+        if not isinstance(module, Sequential):
+            return found
+        for i, layer in enumerate(module._layers):
+            if isinstance(layer, _CONTAINERS):
+                break
+            found.append((str(i), layer))
+        else:
+            return found
+    kinds = (*_ARRAYS, Module)
+    return [(name, value) for name, value in _opened(module) if isinstance(value, kinds)]
 
 
 def _walk(root: Module) -> Iterator[tuple[str, Any]]:

@@ -440,3 +440,10 @@ def test_labels_find_their_logits_in_any_memory_layout():
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = (p - np.eye(4)[labels]) / 5
     assert all(np.allclose(g, expected, rtol=0, atol=1e-15) for g in results)
+
+
+@pytest.mark.parametrize("reduction", [["mean"], np.array("mean"), np.array(["sum"]), None, b"sum"])
+def test_a_reduction_that_is_no_str_is_refused_in_the_usual_case(reduction):
+    logits = Tensor(np.ones((2, 3)), requires_grad=True)
+    with pytest.raises(TypeError, match="cross_entropy: reduction must be a str, got"):
+        functional.cross_entropy(logits, np.array([0, 1]), reduction=reduction)

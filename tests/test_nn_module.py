@@ -688,3 +688,36 @@ def test_the_foreign_package_autograd_is_recognised(tmp_path):
     for part in ("ImportError", "PyPI package `autograd`", "same import",
                  "pip uninstall autograd chalkgrad", "pip install chalkgrad"):  # fmt: skip
         assert part in done.stderr
+
+
+class Listed(nn.Module, list):
+    """A Module that is a list, too: its members are state of the Module that holds it."""
+
+
+class Mapped(dict, nn.Module):
+    pass
+
+
+def test_a_module_that_is_a_list_or_a_dict_too_is_gone_through():
+    listed = Listed([nn.Linear(1, 1, bias=False), np.zeros(1)])
+    listed.own = Tensor([1.0], requires_grad=True)
+    mapped = Mapped(a=nn.Linear(1, 1, bias=False), _private=nn.Linear(1, 1))
+    module = Bag(first=Tensor([0.0]), listed=listed, mapped=mapped, last=Tensor([0.0]))
+    names = ["first", "listed.own", "listed.0.weight", "mapped.a.weight", "last"]
+    assert [name for name, _ in module.named_parameters()] == names
+    assert [name for name, _ in module.named_buffers()] == ["listed.1"]
+    assert list(module.state_dict()) == [*names[:3], "listed.1", *names[3:]]
+    chain = nn.Sequential(nn.ReLU(), listed, nn.ReLU())
+    names = [name for name, _ in chain.named_modules()]
+    assert names == ["", "0", "1", "1.0", "2"]
+    assert [name for name, _ in chain.named_parameters()] == ["1.own", "1.0.weight"]
+
+
+def test_a_sequential_has_its_own_attributes_before_its_layers():
+    chain = nn.Sequential(nn.Linear(1, 1, bias=False))
+    chain.scale, chain.count, chain._hidden = Tensor([1.0]), 3, Tensor([1.0])
+    assert [name for name, _ in chain.named_parameters()] == ["scale", "0.weight"]
+    chain.more = [np.zeros(1), Tensor([2.0])]
+    assert list(chain.state_dict()) == ["scale", "more.0", "more.1", "0.weight"]
+    chain.again = chain._layers
+    assert list(chain.state_dict()) == ["scale", "more.0", "more.1", "again.0.weight"]

@@ -394,3 +394,111 @@ def test_a_small_epsilon_of_adam_holds_in_half_precision(gradient):
     p.grad = [gradient]
     Adam([p], eps=5e-7).step()
     assert p.item() == pytest.approx(1 - 1e-3 * gradient / 5e-7, rel=0.1)
+
+
+def rates(lr, change, make=SGD, **settings):
+    """How far each of three steps went, with this rate, and after each step this change."""
+    p = Tensor(np.ones(3), requires_grad=True)
+    optimizer = make([p], lr=lr, **settings)
+    moves = []
+    for _ in range(3):
+        before, p.grad = p.data[0], np.ones(3)
+        optimizer.step()
+        moves.append(before - p.data[0])
+        change(optimizer.param_groups[0])
+    return moves
+
+
+def halve(group):
+    group["lr"] *= 0.5
+
+
+@pytest.mark.parametrize(
+    "lr", [0.5, np.array(0.5), np.array([0.5]), np.array(0.5, np.float32), np.float16(0.5)], ids=str
+)
+def test_a_rate_changed_in_place_counts_from_the_next_step(lr):
+    assert rates(lr, halve) == [0.5, 0.25, 0.125]
+
+
+@pytest.mark.parametrize("before", [0.1, np.float16(0.1), np.float32(0.1)], ids=repr)
+@pytest.mark.parametrize("after", [0.1, np.float16(0.1), np.array(0.1, np.float32)], ids=repr)
+def test_a_rate_that_is_equal_only_when_rounded_is_another_one(before, after):
+    moves = rates(before, lambda group: group.update(lr=after))
+    np.testing.assert_allclose(moves, [float(before), float(after), float(after)], rtol=1e-12)
+
+
+@pytest.mark.parametrize("betas", [[0.5, 0.9], (np.array(0.5), 0.9)], ids=["list", "array"])
+def test_betas_changed_in_place_count_from_the_next_step(betas):
+    def change(group):
+        if isinstance(betas, list):
+            betas[0] = 0.0
+        else:
+            betas[0][...] = 0.0
+
+    plain = rates(0.1, lambda group: group.update(betas=(0.0, 0.9)), Adam, betas=(0.5, 0.9))
+    assert rates(0.1, change, Adam, betas=betas) == plain
+
+
+def test_settings_may_change_their_names_between_steps():
+    seen = []
+
+    class Noting(nn.optim.Optimizer):
+        def update(self, value, gradient, state, settings):
+            seen.append(dict(settings))
+            settings.clear()  # its own copy
+            return value - gradient
+
+    p = Tensor([1.0], requires_grad=True)
+    p.grad = [1.0]
+    optimizer = Noting([p], {"lr": 0.1, "eps": 0.5})
+    optimizer.step()
+    optimizer.step()
+    group = optimizer.param_groups[0]
+    group["other"] = group.pop("eps")
+    optimizer.step()
+    del group["other"]
+    optimizer.step()
+    assert seen == [{"lr": 0.1, "eps": 0.5}] * 2 + [{"lr": 0.1, "other": 0.5}, {"lr": 0.1}]
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (200, 100)], ids=str)
+def test_adam_keeps_the_dtype_of_its_state(shape):
+    class Louder(Adam):
+        def update(self, value, gradient, state, settings):
+            return super().update(value, gradient * np.float64(2), state, settings)
+
+    p = Tensor(np.ones(shape, np.float32), requires_grad=True)
+    optimizer = Louder([p])
+    for dtype in (np.float32, np.float32, np.float64, np.float64, np.float16):
+        p.data = p.data.astype(dtype)
+        p.grad = np.ones(shape, dtype)
+        optimizer.step()
+        entries = {name: optimizer.state[p][name].dtype for name in ("exp_avg", "exp_avg_sq")}
+        assert p.dtype == dtype and entries == {"exp_avg": dtype, "exp_avg_sq": dtype}
+
+
+def test_adam_steps_in_the_precision_of_parameters_that_became_wider():
+    def run(shape):
+        p = Tensor(np.ones(shape, np.float32), requires_grad=True)
+        optimizer = Adam([p], lr=0.1)
+        for dtype in (np.float32, np.float64, np.float64):
+            p.data = p.data.astype(dtype)
+            p.grad = np.full(shape, 0.3, dtype)
+            optimizer.step()
+        return p.data.flat[0]
+
+    assert run((3,)) == run((200, 100)) != np.float32(run((3,)))  # a small one as a large one
+
+
+@pytest.mark.parametrize("entry", [0.0, np.zeros(()), np.zeros(1)], ids=["number", "0-d", "one"])
+def test_adam_takes_one_value_for_all_as_its_state(entry):
+    def run(entry):
+        p = Tensor(np.ones(3), requires_grad=True)
+        optimizer = Adam([p])
+        for _ in range(2):
+            p.grad = np.arange(1.0, 4.0)
+            optimizer.step()
+            optimizer.state[p]["exp_avg_sq"] = entry
+        return p.data.tolist()
+
+    assert run(entry) == run(np.zeros(3))

@@ -181,6 +181,7 @@ def cross_entropy(
         and label_smoothing == 0
         and ignore_index.__class__ is int
         and ignore_index < 0
+        and reduction.__class__ is str
         and logits.dtype.kind == "f"
     ):
         shape = logits.shape

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -168,15 +169,12 @@ class Optimizer:
 
     def _settings(self, number: int, group: dict[str, Any]) -> dict[str, Any]:
         """The settings of a group in plain numbers: those of the step before, if still the same."""
-        seen, settings = self._seen.get(number, (None, None))
-        try:
-            if group == seen:
-                return settings.copy()
-        except ValueError:  # an array, which is not to be compared at once
-            pass
-        settings = _settings(group)
-        if all(_is_constant(value) for value in settings.values()):
-            self._seen[number] = group.copy(), settings
+        # The same means the very same objects: 0.1 equals np.float32(0.1), which is another rate.
+        names, values, settings = self._seen.get(number, (None, (), {}))
+        if [*group] != names or not all(map(is_, group.values(), values)):
+            settings = _settings(group)
+            if all(_is_constant(group[name]) for name in settings):
+                self._seen[number] = [*group], [*group.values()], settings
         return settings.copy()
 
     def _gradients(self) -> list[list[Any]] | None:
@@ -490,10 +488,10 @@ def _settings(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_constant(setting: Any) -> bool:
-    """Whether it can never change in itself, as a list could."""
+    """Whether it can never change in itself, as a list or an array could."""
     if setting.__class__ is tuple:
         return all(_is_constant(member) for member in setting)
-    return setting.__class__ in _PLAIN
+    return setting.__class__ in _PLAIN or isinstance(setting, np.number)
 
 
 def plain(setting: Any) -> Any:
