@@ -447,3 +447,31 @@ def test_a_reduction_that_is_no_str_is_refused_in_the_usual_case(reduction):
     logits = Tensor(np.ones((2, 3)), requires_grad=True)
     with pytest.raises(TypeError, match="cross_entropy: reduction must be a str, got"):
         functional.cross_entropy(logits, np.array([0, 1]), reduction=reduction)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (1, 3), (0, 3), (3,), (4, 3, 2)], ids=str)
+@pytest.mark.parametrize("labels", [(1,), (4, 1), (2,), (4,), (3,)], ids=str)
+def test_labels_are_not_stretched_to_the_rows(shape, labels):
+    if shape[:1] + shape[2:] == labels:
+        return
+    logits = Tensor(np.ones(shape), requires_grad=True)
+    with pytest.raises(ValueError, match=r"logits of shape \(.* need labels of shape"):
+        functional.cross_entropy(logits, np.zeros(labels, np.int64))
+
+
+def test_options_of_another_kind_are_refused_in_the_usual_case():
+    logits, labels = Tensor(np.ones((2, 3)), requires_grad=True), np.array([0, 1])
+    for ignore_index in (-1.0, np.float64(-1), "-1"):
+        with pytest.raises(TypeError, match="ignore_index must be an integer"):
+            functional.cross_entropy(logits, labels, ignore_index=ignore_index)
+    for label_smoothing in ("0", None, np.zeros(1)):
+        with pytest.raises(TypeError, match="label_smoothing must be a number"):
+            functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+    with pytest.raises(TypeError, match="labels must be integers"):
+        functional.cross_entropy(logits, labels == 1)
+
+
+def test_logits_of_integers_are_taken_as_floats():
+    loss = functional.cross_entropy(Tensor(np.zeros((2, 4), np.int64)), np.array([0, 1]))
+    np.testing.assert_allclose(loss.data, np.log(4))
+    assert loss.dtype == np.float64

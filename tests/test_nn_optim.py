@@ -502,3 +502,39 @@ def test_adam_takes_one_value_for_all_as_its_state(entry):
         return p.data.tolist()
 
     assert run(entry) == run(np.zeros(3))
+
+
+def test_what_the_lists_of_groups_and_the_gradients_say_counts_at_every_step():
+    p, q, r, s = (Tensor([1.0], requires_grad=True) for _ in range(4))
+    optimizer = SGD([p, q], lr=1.0)
+
+    def moved(**gradients):
+        before = [float(t.data[0]) for t in (p, q, r, s)]
+        for name, t in zip("pqrs", (p, q, r, s)):
+            t.grad = [1.0] if name in gradients else None
+        optimizer.step()
+        pairs = zip("pqrs", (p, q, r, s), before)
+        return "".join(name for name, t, old in pairs if t.data[0] != old)
+
+    params = optimizer.param_groups[0]["params"]
+    assert moved(p=1) == "p"
+    assert moved(p=1, q=1) == "pq"  # it had no gradient before
+    params.append(r)
+    assert moved(p=1, q=1, r=1) == "pqr"
+    params.remove(q)
+    assert moved(p=1, q=1, r=1) == "pr"
+    params[0] = s
+    assert moved(p=1, q=1, r=1, s=1) == "rs"
+    optimizer.add_param_group({"params": [q]})
+    assert moved(p=1, q=1, r=1, s=1) == "qrs"
+    del optimizer.param_groups[0]
+    assert moved(p=1, q=1, r=1, s=1) == "q"
+
+
+@pytest.mark.parametrize("make", [SGD, Adam, AdamW, RMSprop, Adagrad])
+def test_to_climb_is_to_go_down_the_turned_gradient(make):
+    up, down = (Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    for p, sign, maximize in ((up, 1, True), (down, -1, False)):
+        p.grad = sign * np.array([1.0, -3.0])
+        make([p], maximize=maximize).step()
+    assert up.data.tolist() == down.data.tolist() != [1.0, 2.0]
