@@ -22,6 +22,7 @@ from autograd import (
     no_grad,
     primitive,
 )
+from autograd.engine import topological_order
 
 
 def leaf(values, **options):
@@ -209,6 +210,24 @@ def test_the_order_is_topological():
     y.backward()
     assert asked == [4.0]  # once, with the sum of both paths
     assert x.grad == 4 * 2 * 2
+
+
+def test_each_result_has_one_place_in_the_order():
+    y = x = leaf(1.0)
+    for _ in range(10):  # by 2^10 ways back to x
+        y = y + y
+    assert len(topological_order([y])) == 10
+    y.backward()
+    assert x.grad == 2**10
+
+
+def test_a_number_of_single_precision_starts_with_one_of_its_own():
+    x = Tensor(np.float32([1, 2]), requires_grad=True)
+    y = np.sum(x)
+    seen = []
+    y.register_hook(seen.append)
+    y.backward()
+    assert type(y._value) is type(seen[0]) is np.float32
 
 
 def test_the_order_holds_for_inputs_in_either_place():

@@ -266,6 +266,13 @@ def test_relu_of_nan_is_nan():
     np.testing.assert_array_equal(relu(Tensor([nan, -1.0, 1.0])).data, [nan, 0, 1])
 
 
+def test_relu_hands_an_infinite_gradient_on_beside_a_nan():
+    x = Tensor([nan, 1.0, -1.0], requires_grad=True)
+    relu(x).backward([1.0, inf, inf])
+    assert x.grad.tolist() == [1, inf, 0]
+
+
+
 # ---- where, and its cure ----------------------------------------------------------------------
 
 

@@ -318,6 +318,8 @@ def test_linear_takes_lists_and_names_what_does_not_fit():
     ):
         with pytest.raises(ValueError, match=fragment):
             nn.functional.linear(x, weight, b)
+    with pytest.raises(ValueError, match=r"and weight of shape \(2, 3, 3\) do not fit"):
+        nn.functional.linear(np.ones((1, 3)), np.ones((2, 3, 3)))
 
 
 @pytest.mark.parametrize(
