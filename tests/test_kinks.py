@@ -272,7 +272,6 @@ def test_relu_hands_an_infinite_gradient_on_beside_a_nan():
     assert x.grad.tolist() == [1, inf, 0]
 
 
-
 # ---- where, and its cure ----------------------------------------------------------------------
 
 
