@@ -21,7 +21,7 @@ from tests.benchmarks.report import Results, Samples, conclude, header, plot, sh
 from tests.benchmarks.work import RATE
 from tests.benchmarks.worker import Failed
 
-TURN = 5e6  # ns: long enough that everybody's code and data are in the caches
+TURN = 25e6  # ns: a training goes on for long, so the first steps after another's turn count little
 TOLERANCE, ROUNDING = 1e-4, 1e-5  # of losses and results, of weights in the median
 
 
