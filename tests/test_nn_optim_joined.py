@@ -389,3 +389,43 @@ sys.settrace(None)
 assert joined._UNSHARED <= 2
 """
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_what_is_written_into_data_after_a_failed_first_step_counts():
+    class Failing(nn.optim.SGD):
+        elementwise = True
+        broken = True
+
+        def update(self, *arguments):
+            if self.broken:
+                raise ArithmeticError("on purpose")
+            return super().update(*arguments)
+
+    p, q = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
+    optimizer = Failing([p, q], lr=1.0)
+    p.grad, q.grad = [1.0, 1.0], [1.0]
+    with pytest.raises(ArithmeticError, match="on purpose"):
+        optimizer.step()
+    p.data[0] = 100.0
+    optimizer.broken = False
+    optimizer.step()
+    assert (p.data.tolist(), q.data.tolist()) == ([99.0, 1.0], [2.0])
+
+
+def test_an_update_may_look_at_the_state():
+    class Looking(nn.optim.Adam):
+        elementwise = True
+
+        def update(self, *arguments):
+            seen.append([state["step"] for state in self.state.values()])
+            return super().update(*arguments)
+
+    seen: list[list[int]] = []
+    theirs, mine = parameters(), parameters()
+    looking, plain = Looking(theirs), nn.optim.Adam(mine)
+    for step in range(3):
+        for params, optimizer in ((theirs, looking), (mine, plain)):
+            give_gradients(params, step)
+            optimizer.step()
+    assert bits(theirs, looking) == bits(mine, plain)
+    assert seen[0] == [] and max(seen[-1]) == 2

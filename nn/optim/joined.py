@@ -70,6 +70,8 @@ class Joined:
 
     def gradients(self) -> list[Any] | None:
         """The parameters' gradients; None if one has none, or has been given another array."""
+        if not self.stepped:  # its first step failed: it does not see what is written into `.data`
+            return None
         found = []
         for parameter, view in zip(self.parameters, self.views):
             gradient = parameter.grad

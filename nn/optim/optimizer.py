@@ -153,8 +153,9 @@ class Optimizer:
         if gradients is None:
             self._join(settings)
             gradients = [[p.grad for p in joined.parameters] for joined in self._joined]
+        stepped = self._joined  # (an update that looks at `state` takes them apart)
         changes = []  # all are computed before the first is made: an error changes nothing
-        for joined, parts in zip(self._joined, gradients):
+        for joined, parts in zip(stepped, gradients):
             value, gradient = joined.value, joined.gradient(parts)
             state, self._stepping = joined.state.copy(), joined
             new = self.update(value, gradient, state, settings[joined.group])
@@ -163,7 +164,8 @@ class Optimizer:
             if new.shape != value.shape:
                 raise ValueError(self._wrong_shape(new, value, gradient))
             changes.append((new, state, gradient))
-        for joined, change in zip(self._joined, changes):
+        self._joined = stepped
+        for joined, change in zip(stepped, changes):
             joined.take(*change)
         return loss
 
