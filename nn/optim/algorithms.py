@@ -136,18 +136,17 @@ class Adam(Optimizer):
         step, m, v = state["step"] + 1, state["exp_avg"], state["exp_avg_sq"]
         # m + (g - m) (1 - beta1) and v beta2 + g g (1 - beta2), in arrays that are new anyway. One
         # more array, `new`, serves for all the rest: a fifth less time than with an array each.
-        small = value.ndim and value.size < REUSED
-        if small:  # made soonest by the operations themselves, which here keep dtype and shape
-            change, square, new = np.subtract(g, m), np.multiply(g, g), np.multiply(v, beta2)
-            small = change.dtype is square.dtype is new.dtype is value.dtype
-            small = small and new.shape == value.shape
-        if not small:
-            change = np.subtract(g, m, out=self.empty_like(value))
-            square = np.multiply(g, g, out=self.empty_like(value))
-            new = np.multiply(v, beta2, out=self.empty_like(value))
+        small = (
+            value.ndim and value.size < REUSED and m.__class__ is v.__class__ is np.ndarray
+            and g.dtype is m.dtype is v.dtype is value.dtype and m.shape == v.shape == value.shape
+        )  # fmt: skip
+        # Small arrays are made soonest by the operations themselves.
+        change = np.subtract(g, m, out=None if small else self.empty_like(value))
         change *= 1 - beta1
         change += m
+        square = np.multiply(g, g, out=None if small else self.empty_like(value))
         square *= 1 - beta2
+        new = np.multiply(v, beta2, out=None if small else self.empty_like(value))
         square += new
         v = square
         if settings["amsgrad"]:
