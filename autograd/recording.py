@@ -206,8 +206,8 @@ def _written_out(
     """What `primitive` returns: `apply` behind a short way for the usual calls.
 
     It is `apply` for what is usual, one or three arguments with a gradient, without a loop and
-    without a call on the way. A call costs half a microsecond in a real step, where code
-    and data have left the nearest caches: small networks train in a twentieth less time.
+    without a call on the way. A call costs half a microsecond in a real step, where code and data
+    have left the nearest caches: small networks train in a twentieth less time.
     """
     most = operation.signature.out
 
