@@ -148,7 +148,7 @@ def _walk(
     targets = set(inputs or ())
     watch = _watch(mode) if mode.anomaly or mode.profile else None
     usual = inputs is None and watch is None and not create_graph
-    get, take, array, following = pending.get, pending.pop, np.ndarray, order.pop
+    take, array, following = pending.pop, np.ndarray, order.pop
     node = None
     try:
         while order:  # a node that is done is dropped at once, for retain_graph=False
@@ -176,8 +176,7 @@ def _walk(
                     else:
                         new = rule(g, y, *args, **kwargs)
                     new = fitted(new, parent, node)
-                    before = get(parent)
-                    pending[parent] = new if before is None else before + new
+                    pending[parent] = pending[parent] + new if parent in pending else new
             elif operation.pair:
                 # The loop below, written out for the two arguments of an operator: without *args,
                 # counting and calls, which take a fifth of the sweep of small operations.
@@ -192,8 +191,7 @@ def _walk(
                         and (new.shape != value.shape or new.dtype is not value.dtype)
                     ):
                         new = fitted(new, left, node)
-                    before = get(left)
-                    pending[left] = new if before is None else before + new
+                    pending[left] = pending[left] + new if left in pending else new
                 if right is not None:
                     new, value = right_rule(g, y, x1, x2), right._value
                     if new.__class__ is not value.__class__ or (
@@ -201,8 +199,7 @@ def _walk(
                         and (new.shape != value.shape or new.dtype is not value.dtype)
                     ):
                         new = fitted(new, right, node)
-                    before = get(right)
-                    pending[right] = new if before is None else before + new
+                    pending[right] = pending[right] + new if right in pending else new
             else:
                 y, args, kwargs = node._value, node._args, node._kwargs
                 for parent, rule in zip(node._inputs, operation.rules):
@@ -237,21 +234,21 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
     Where the forward stretched an input over an axis, its gradient is the sum over that axis.
     """
     value = parent._value
-    kind = contribution.__class__
-    if kind is value.__class__ is np.ndarray and contribution.dtype == value.dtype:
-        shape, given = value.shape, contribution.shape  # the usual cases, quickly
-        if given == shape:
-            return contribution
-        if given[1:] == shape and len(shape) == 1 and contribution.dtype in _BLAS:
-            # A bias beside a batch: BLAS adds the rows in half the time of np.add.reduce.
-            ones = np.empty(given[0], contribution.dtype)
-            ones.fill(1)  # (np.ones takes three times as long)
-            return ones.dot(contribution)
     raw = contribution._value if isinstance(contribution, Node) else contribution
     kind = raw.__class__
-    if kind is value.__class__ and kind is not tuple:
-        if kind is not np.ndarray or (raw.shape == value.shape and raw.dtype is value.dtype):
+    if kind is value.__class__ and kind is not tuple:  # the usual cases, quickly
+        if kind is not np.ndarray:
             return contribution
+        if raw.dtype == value.dtype:
+            shape, given = value.shape, raw.shape
+            if given == shape:
+                return contribution
+            rows = given[1:] == shape and len(shape) == 1 and contribution is raw
+            if rows and raw.dtype in _BLAS:
+                # A bias beside a batch: BLAS adds the rows in half the time of np.add.reduce.
+                ones = np.empty(given[0], raw.dtype)
+                ones.fill(1)  # (np.ones takes three times as long)
+                return ones.dot(raw)
     if contribution.__class__ is Deferred:
         return contribution
     if value.__class__ is tuple:  # the members of a list argument: each is fitted on its way on
@@ -265,9 +262,7 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
     if not hasattr(contribution, "dtype"):
         contribution = _number(contribution, node)
     shape, given = value.shape, contribution.shape
-    if given[1:] == shape and shape:
-        contribution = np.add.reduce(contribution, axis=0)
-    elif given != shape:
+    if given != shape:
         extra = len(given) - len(shape)
         fits = extra >= 0 and all(n in (1, m) for n, m in zip(shape, given[extra:]))
         if not fits:
@@ -282,7 +277,9 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
         ]  # fmt: skip
         # An axis as a number takes half the time of a tuple.
         axis = axes[0] if len(axes) == 1 else tuple(axes)
-        contribution = np.add.reduce(contribution, axis=axis).reshape(shape)
+        contribution = np.add.reduce(contribution, axis=axis)
+        if contribution.shape != shape:
+            contribution = contribution.reshape(shape)
     if contribution.dtype != value.dtype:
         if contribution.dtype.kind not in "fiub":
             raise AutogradError(

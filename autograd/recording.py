@@ -211,27 +211,20 @@ def _written_out(
     """
     most = operation.signature.out
 
-    def at_length(x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        args = args if x is _NOTHING else (x, *args)
+    def at_length(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if _any_tensor(args) or (kwargs and _any_tensor(kwargs.values())):
             return apply(operation, args, kwargs)
         return forward(*args, **kwargs)
 
     def of_one(x: Any = _NOTHING, /, *args: Any, **kwargs: Any) -> Any:
         mode = current_mode()
-        if (
-            kwargs or not mode.plain or not isinstance(x, Node) or not x._requires_grad
-            or operation.rules is not rules
-        ):  # fmt: skip
-            return at_length(x, args, kwargs)
-        raw: Any = (x._value,)
-        if args:
-            for argument in args:
-                if argument.__class__ not in _AS_THEY_ARE and isinstance(argument, _ASKED):
-                    return at_length(x, args, kwargs)
-            raw = (x._value, *args)
-            if len(raw) > most:
-                return at_length(x, args, kwargs)
+        usual = mode.plain and not kwargs and len(args) < most and operation.rules is rules
+        for argument in args:
+            if argument.__class__ not in _AS_THEY_ARE and isinstance(argument, _ASKED):
+                usual = False
+        if not usual or not isinstance(x, Node) or not x._requires_grad:
+            return at_length(args if x is _NOTHING else (x, *args), kwargs)
+        raw = (x._value, *args)
         try:
             data = forward(*raw)
         except Exception as error:
@@ -253,19 +246,19 @@ def _written_out(
     def of_three(*args: Any, **kwargs: Any) -> Any:
         mode = current_mode()
         if kwargs or not mode.plain or len(args) != 3 or operation.rules is not rules:
-            return at_length(_NOTHING, args, kwargs)
+            return at_length(args, kwargs)
         x, y, z = args
-        if not (isinstance(y, Node) and isinstance(z, Node)):
-            return at_length(_NOTHING, args, kwargs)
-        if not (y._requires_grad and z._requires_grad):
-            return at_length(_NOTHING, args, kwargs)
+        if not (
+            isinstance(y, Node) and y._requires_grad and isinstance(z, Node) and z._requires_grad
+        ):
+            return at_length(args, kwargs)
         if x.__class__ is _array and x.dtype.kind == "f":  # a first layer's input
             raw: Any = (x, y._value, z._value)
             inputs: Any = (None, y, z)
         elif isinstance(x, Node) and x._requires_grad:
             raw, inputs = (x._value, y._value, z._value), args
         else:
-            return at_length(_NOTHING, args, kwargs)
+            return at_length(args, kwargs)
         try:
             data = forward(*raw)
         except Exception as error:
@@ -284,8 +277,8 @@ def _written_out(
         node._hooks = None
         return node
 
-    def of_any(x: Any = _NOTHING, /, *args: Any, **kwargs: Any) -> Any:
-        return at_length(x, args, kwargs)
+    def of_any(*args: Any, **kwargs: Any) -> Any:
+        return at_length(args, kwargs)
 
     if None in rules or most < len(rules):  # `apply` says what is not taken
         return of_any

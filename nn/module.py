@@ -391,7 +391,7 @@ def _contents(module: Module) -> list[Any]:
     return [vars(module), *([module._layers] if isinstance(module, Sequential) else [])]
 
 
-_ARRAYS = (Tensor, np.ndarray)
+_STATE = (Tensor, np.ndarray, Module)
 _CONTAINERS = (dict, list, tuple)  # what is gone through
 _SIMPLE = frozenset([bool, int, float, str, type(None)])  # most attributes: they hold nothing
 
@@ -416,27 +416,18 @@ def _opened(module: Module) -> Iterator[tuple[str, Any]]:
 
 def _parts(module: Module) -> list[tuple[str, Any]]:
     """The Tensors, arrays and Modules that a Module holds itself, in the order they were set."""
-    found: list[tuple[str, Any]] = []
-    for name, value in vars(module).items():
-        if value.__class__ in _SIMPLE or name.startswith("_"):
-            continue
-        if isinstance(value, _ARRAYS):
-            found.append((name, value))
-        elif isinstance(value, _CONTAINERS):  # seldom (a Module may be a list, too)
+    held = [
+        (name, value)
+        for name, value in vars(module).items()
+        if value.__class__ not in _SIMPLE and not name.startswith("_")
+    ]
+    if isinstance(module, Sequential):
+        held += [(str(i), layer) for i, layer in enumerate(module._layers)]
+    for _, value in held:
+        if isinstance(value, _CONTAINERS):  # seldom (a Module may be a list, too)
+            held = list(_opened(module))
             break
-        elif isinstance(value, Module):
-            found.append((name, value))
-    else:
-        if not isinstance(module, Sequential):
-            return found
-        for i, layer in enumerate(module._layers):
-            if isinstance(layer, _CONTAINERS):
-                break
-            found.append((str(i), layer))
-        else:
-            return found
-    kinds = (*_ARRAYS, Module)
-    return [(name, value) for name, value in _opened(module) if isinstance(value, kinds)]
+    return [(name, value) for name, value in held if isinstance(value, _STATE)]
 
 
 def _walk(root: Module) -> Iterator[tuple[str, Any]]:
@@ -449,9 +440,7 @@ def _walk(root: Module) -> Iterator[tuple[str, Any]]:
             seen.add(id(value))
             yield name, value
             if isinstance(value, Module):
-                parts = _parts(value)
-                if name:
-                    parts = [(f"{name}.{part}", member) for part, member in parts]
+                parts = [(_joined(name, part), member) for part, member in _parts(value)]
                 stack.extend(reversed(parts))
 
 

@@ -187,12 +187,12 @@ def cross_entropy(
         shape = logits.shape
         rows = shape[0] if shape else 0
         if len(shape) == 2 and target.shape == (rows,) and rows and reduction in _TOTALS:
-            share = 1 / rows if reduction == "mean" else 1.0
             try:
                 how = _how(target, rows, shape[1], True)
             except ValueError:  # out of range, or to be passed over
-                how = None
-            if how is not None:
+                pass
+            else:
+                share = share_of(reduction, rows)
                 return _fused_cross_entropy(logits, target, None, share, how)
     name = "cross_entropy"
     check_smoothing(name, label_smoothing)

@@ -80,8 +80,8 @@ class Joined:
             found.append(gradient)
         return found
 
-    def gradient(self, gradients: list[Any]) -> Any:
-        """The gradients of these, end to end."""
+    def laid_gradient(self, gradients: list[Any]) -> Any:
+        """These gradients end to end, in memory that was used before if there is some."""
         if len(gradients) == 1:
             return self.laid(gradients)
         out = self.empty_like(self.value) if self.spare else None

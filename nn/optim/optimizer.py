@@ -80,7 +80,7 @@ class Optimizer:
         for joined in self._joined:
             if joined.stepped and joined.state:
                 self._state.update(zip(joined.parameters, joined.states()))
-        self._joined, self._members, self._idle = [], [], []
+        self._joined = []
         return self._state
 
     def initial(self, value: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Optimizer:
         if joined is None:
             return np.empty_like(array)
         joined.asked = True
-        return joined.empty_like(array) if joined.spare else np.empty_like(array)
+        return joined.empty_like(array)
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise ValueError for settings that make no sense, TypeError for those of a wrong kind;
@@ -146,9 +146,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        settings = []
-        for number, group in enumerate(self.param_groups):
-            settings.append(self._settings(number, group))
+        settings = list(map(self._settings, range(len(self.param_groups)), self.param_groups))
         gradients = self._gradients()
         if gradients is None:
             self._join(settings)
@@ -156,7 +154,7 @@ class Optimizer:
         stepped = self._joined  # (an update that looks at `state` takes them apart)
         changes = []  # all are computed before the first is made: an error changes nothing
         for joined, parts in zip(stepped, gradients):
-            value, gradient = joined.value, joined.gradient(parts)
+            value, gradient = joined.value, joined.laid_gradient(parts)
             state, self._stepping = joined.state.copy(), joined
             new = self.update(value, gradient, state, settings[joined.group])
             if new.__class__ is not np.ndarray or new.dtype is not value.dtype:
@@ -180,7 +178,9 @@ class Optimizer:
         return settings.copy()
 
     def _gradients(self) -> list[list[Any]] | None:
-        """The gradients of what is stepped together; None if that has changed since."""
+        """The gradients of what is stepped together; None if that is not known, or not any more."""
+        if not self._joined:
+            return None
         found = []
         for joined in self._joined:
             gradients = joined.gradients()
@@ -292,7 +292,7 @@ class Optimizer:
                 "changed:" + "".join(f"\n    {complaint}" for complaint in complaints)
             )
         self.param_groups, self._state = groups, states
-        self._joined, self._members, self._idle = [], [], []
+        self._joined = []
 
     def _settings_from(
         self, title: str, saved: Mapping[str, Any], complaints: list[str]
