@@ -13,6 +13,7 @@ May import: errors, mode.
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -35,6 +36,21 @@ _BLAS = (np.dtype(np.float32), np.dtype(np.float64))  # in the byte order of the
 # Gradients are gathered privately and then added to the leaves under this lock, all at once: a
 # rule that raises leaves every .grad as it was, and threads that share a leaf lose nothing.
 _commit_lock = threading.Lock()
+
+
+def _unlocked() -> None:
+    """A lock of its own for a forked child: another thread of the parent may have held this one,
+    and in the child nobody would ever release it."""
+    global _commit_lock
+    _commit_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlocked)
+
+# Half a precision adds up in a whole one, and comes back at the end: of 1s alone, float16 counts
+# no further than 2048. (A dtype in another byte order is another object, and equal to none here.)
+_HALF, _WIDER = np.dtype(np.float16), np.dtype(np.float32)
 
 
 class Node:
@@ -124,6 +140,8 @@ def sweep(
     order = topological_order(outputs)
     pending: dict[Any, Any] = {}  # what has come so far for each Tensor
     for output, gradient in zip(outputs, gradients):
+        if gradient.dtype == _HALF:
+            gradient = gradient.astype(_WIDER)
         pending[output] = pending[output] + gradient if output in pending else gradient
     kept: dict[Any, Any] = {}
     mode = current_mode()
@@ -131,6 +149,9 @@ def sweep(
         set_mode(mode.but(grad=True))
     try:
         _walk(order, pending, kept, inputs, mode, create_graph, retain_graph)
+        for tensor, g in kept.items():
+            if g.dtype is not tensor._value.dtype:
+                kept[tensor] = _of_dtype(g, tensor._value.dtype)
     finally:
         if current_mode() is not mode:
             set_mode(mode)
@@ -207,11 +228,10 @@ def _walk(
                         continue
                     new = rule(g, y, *args) if kwargs is None else rule(g, y, *args, **kwargs)
                     value = parent._value
-                    if (
-                        new.__class__ is not array
-                        or value.__class__ is not array
-                        or new.shape != value.shape
-                        or new.dtype is not value.dtype
+                    if new.__class__ is not value.__class__ or (
+                        (new.shape != value.shape or new.dtype is not value.dtype)
+                        if new.__class__ is array
+                        else new.__class__ is tuple
                     ):
                         new = fitted(new, parent, node)
                     pending[parent] = pending[parent] + new if parent in pending else new
@@ -231,7 +251,8 @@ def _walk(
 def fitted(contribution: Any, parent: Any, node: Any) -> Any:
     """Bring a rule's result to its input's shape and dtype: the one place that un-broadcasts.
 
-    Where the forward stretched an input over an axis, its gradient is the sum over that axis.
+    Where the forward stretched an input over an axis, its gradient is the sum over that axis. The
+    gradient of a float16 input is float32 until the sweep is done.
     """
     value = parent._value
     raw = contribution._value if isinstance(contribution, Node) else contribution
@@ -261,7 +282,15 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
         )
     if not hasattr(contribution, "dtype"):
         contribution = _number(contribution, node)
-    shape, given = value.shape, contribution.shape
+    if contribution.dtype.kind not in "fiub":
+        raise AutogradError(
+            f"{node._op.name}: its rule must return real numbers, but returned "
+            f"{_kind(contribution)}"
+        )
+    shape, given, dtype = value.shape, contribution.shape, value.dtype
+    if dtype == _HALF:
+        dtype = _WIDER
+        contribution = _of_dtype(contribution, dtype)
     if given != shape:
         extra = len(given) - len(shape)
         fits = extra >= 0 and all(n in (1, m) for n, m in zip(shape, given[extra:]))
@@ -280,14 +309,11 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
         contribution = np.add.reduce(contribution, axis=axis)
         if contribution.shape != shape:
             contribution = contribution.reshape(shape)
-    if contribution.dtype != value.dtype:
-        if contribution.dtype.kind not in "fiub":
-            raise AutogradError(
-                f"{node._op.name}: its rule must return real numbers, but returned "
-                f"{_kind(contribution)}"
-            )
-        contribution = contribution.astype(value.dtype)
-    return contribution
+    return _of_dtype(contribution, dtype)
+
+
+def _of_dtype(gradient: Any, dtype: Any) -> Any:
+    return gradient if gradient.dtype == dtype else gradient.astype(dtype)
 
 
 class Deferred:
@@ -331,6 +357,8 @@ class Hooks:
 
     def run(self, tensor: Any, g: Any) -> Any:
         """Show the gradient to every function; what one of them returns replaces it."""
+        summed = g.dtype
+        g = _of_dtype(g, tensor._value.dtype)
         for function in list(self.functions.values()):
             answer = function(locked(g))
             if answer is None:
@@ -348,10 +376,8 @@ class Hooks:
                     f"a hook on {tensor._title()} returned {_kind(answer)}; a gradient must be "
                     "real numbers"
                 )
-            if answer.dtype != tensor._value.dtype:
-                answer = answer.astype(tensor._value.dtype)
-            g = answer
-        return g
+            g = _of_dtype(answer, tensor._value.dtype)
+        return _of_dtype(g, summed)
 
 
 class HookHandle:

@@ -104,7 +104,7 @@ def _prepared(inputs: Any, caller: str) -> tuple[list[Tensor], list[tuple[int, T
                 f"{caller}: input {i} is {t.dtype}; finite differences need float64, "
                 "Tensor(data, requires_grad=True, dtype=np.float64)"
             )
-        leaves.append(Tensor(np.array(t.data), t.requires_grad, name=t.name))
+        leaves.append(Tensor(np.array(t.numpy()), t.requires_grad, name=t.name))
     checked = [(i, t) for i, t in enumerate(leaves) if t.requires_grad]
     if not checked:
         raise ValueError(f"{caller}: no input requires a gradient, so there is nothing to check")

@@ -4,7 +4,7 @@
 a Tensor: an operation, a composition of them, or one with plain results. `primitive` and
 `nondifferentiable` make new ones.
 
-May import: rules, errors, mode, engine.
+May import: rules, errors, frames, mode, engine.
 """
 
 from __future__ import annotations
@@ -18,15 +18,27 @@ import numpy as np
 
 from autograd.engine import Deferred, Node, anomaly, locked, next_birth
 from autograd.errors import RESTATED, AutogradError, InPlaceError, not_real, restated
+from autograd.frames import user_line
 from autograd.mode import Mode, current_mode
-from autograd.rules import Function, Operation, Signature, compositions, operations, plain
+from autograd.rules import (
+    Function,
+    Operation,
+    Signature,
+    asks_tensors,
+    compositions,
+    hold,
+    operations,
+    plain,
+    writes_in_place,
+)  # fmt: skip
 
 __all__ = ["nondifferentiable", "primitive"]
 
 _array = np.ndarray  # a name of its own is looked up in half the time
 _NUMPY = (_array, np.generic)
 _AS_THEY_ARE = frozenset([_array, float, int, bool, type(None)])  # what most arguments are
-_ASKED = (Node, list, tuple, _array)  # of what is not as it is, what needs another look
+_ASKED = (Node, list, tuple, dict, _array)  # of what is not as it is, what needs another look
+_NESTED = frozenset([list, tuple, dict])
 
 
 def result(
@@ -81,7 +93,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
         elif argument.__class__ in (list, tuple):
             argument = _as_operand(argument, operation, position)
         elif isinstance(argument, _array):
-            argument = plain_array(argument, operation.name)
+            argument = operand_array(argument, operation.name)
         raw.append(argument)
         if parent is not None:
             if position >= count or rules[position] is None:
@@ -162,15 +174,7 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
             return plain[function](*args, **kwargs)
         except Exception as error:
             raise restated(function.__name__, args, error) from None
-    name = _numpy_name(function)
-    raise TypeError(
-        f"{name} has no derivative registered, so it does not take Tensors. Give it one:\n"
-        f"    autograd.defvjp({name}, lambda g, y, x: ...)        # g times the derivative by x\n"
-        "or make an operation of your own:\n"
-        "    f = autograd.primitive(forward, lambda g, y, x: ...)\n"
-        "or, if no gradient can flow through it:\n"
-        f"    autograd.nondifferentiable({name})"
-    )
+    raise TypeError(_unknown(function))
 
 
 def primitive(
@@ -192,8 +196,8 @@ def primitive(
     operation = Operation(forward)
     operation.define(rules, formula)
 
-    function: Any = wraps(forward)(_written_out(operation, forward, rules))
-    operations[function] = operation
+    function = wraps(forward)(_written_out(operation, forward, rules))
+    hold(function, operation)
     return function
 
 
@@ -212,6 +216,9 @@ def _written_out(
     most = operation.signature.out
 
     def at_length(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for argument in args if not kwargs else (*args, *kwargs.values()):
+            if argument.__class__ in _NESTED:
+                _without_hidden(operation, argument)
         if _any_tensor(args) or (kwargs and _any_tensor(kwargs.values())):
             return apply(operation, args, kwargs)
         return forward(*args, **kwargs)
@@ -300,9 +307,9 @@ def nondifferentiable(function: Function) -> Function:
     >>> first(x)
     np.float64(3.0)
     """
-    plain[function] = function
-    if isinstance(function, np.ufunc) or hasattr(function, "_implementation"):
-        return function  # NumPy asks our protocols by itself
+    if asks_tensors(function):  # NumPy asks our protocols by itself
+        plain[function] = function
+        return function
 
     @wraps(function)
     def unwrapped(*args: Any, **kwargs: Any) -> Any:
@@ -320,6 +327,17 @@ def _floating(argument: Any, data: Any) -> Any:
     if isinstance(argument, _NUMPY) and argument.dtype.kind in "iu":
         return argument.astype(data.dtype)
     return argument
+
+
+def operand_array(array: Any, name: str) -> Any:
+    """A plain array of one of a subclass, beside a Tensor; where np.matrix would mean something
+    else by `*` and `**`, it is refused."""
+    if isinstance(array, np.matrix):
+        raise TypeError(
+            f"{name}: * and ** of an np.matrix are those of linear algebra, but a Tensor computes "
+            "element by element; use np.asarray(matrix), and @ for products of matrices"
+        )
+    return plain_array(array, name)
 
 
 def plain_array(array: Any, name: str) -> Any:
@@ -355,6 +373,7 @@ def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any,
         raise TypeError(
             f"{operation.name}: nested lists of Tensors are no array; join each by np.stack([...])"
         )
+    _without_hidden(operation, argument)
     raw = tuple(a._value if isinstance(a, Node) else np.asarray(a) for a in argument)
     inputs = tuple(
         a if isinstance(a, Node) and a._requires_grad and mode.grad else None for a in argument
@@ -504,11 +523,33 @@ def _bound(operation: Operation, args: Any, kwargs: dict[str, Any]) -> tuple[Any
     signature = operation.signature
     kwargs = _accepted(operation, signature, args, kwargs)
     args = list(args)
-    for name in (signature.names or ())[len(args) : len(operation.rules)]:
+    names = (signature.names or ())[len(args) : len(operation.rules)]
+    wanted = [i for i, name in enumerate(names) if isinstance(kwargs.get(name), Node)]
+    for i, name in enumerate(names):
         if name not in kwargs:
-            break
-        args.append(kwargs.pop(name))
+            if not wanted or i > wanted[-1] or name not in signature.defaults:
+                break  # what comes later has no gradient, or `apply` says that it is not taken
+            args.append(signature.defaults[name])
+        else:
+            args.append(kwargs.pop(name))
     return tuple(args), kwargs
+
+
+def _without_hidden(operation: Operation, argument: Any) -> None:
+    """Refuse Tensors inside of dicts, and of lists in a list, for which no rule would be asked."""
+    waiting = [a for a in argument if a.__class__ in _NESTED]
+    if argument.__class__ is dict:
+        waiting = [argument]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Node):
+            raise TypeError(
+                f"{operation.name}: a Tensor inside of a dict or a nested list is not seen, and its "
+                "rule would not be asked; give each Tensor as an argument of its own, or several "
+                "in one flat list"
+            )
+        if value.__class__ in _NESTED:
+            waiting += value.values() if value.__class__ is dict else value
 
 
 def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -524,22 +565,11 @@ def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str,
 def _checked(node: Node, raw: list[Any], owner: Node | None = None) -> Node:
     """Under detect_anomaly: remember the user's line, and raise at a nan or inf."""
     owner = node if owner is None else owner
-    owner._line = _user_line()
+    owner._line = user_line()
     if node._value.dtype.kind == "f" and not np.all(np.isfinite(node._value)):
         owner._args = tuple(raw)  # also of a result that is not recorded
         raise AutogradError(anomaly("its result holds", node._value, owner))
     return node
-
-
-def _user_line() -> str:
-    """'file:line in function' of the nearest caller outside of this library and NumPy."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
-        module = frame.f_globals.get("__name__", "").split(".")[0]
-        if module not in ("autograd", "nn", "numpy"):
-            break
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 
 def _any_tensor(arguments: Any) -> bool:
@@ -568,7 +598,45 @@ def _name_of(function: Any) -> str:
     return function.name if isinstance(function, Operation) else _numpy_name(function)
 
 
+# Where ufuncs are at home, which they do not tell: "erf" may be SciPy's, and its i0 is not np.i0.
+_HOMES = {"np": "numpy", "scipy.special": "scipy.special"}
+
+
 def _numpy_name(function: Any) -> str:
-    module = getattr(function, "__module__", None) or "numpy"
     name = getattr(function, "__name__", repr(function))
+    if isinstance(function, np.ufunc):
+        for short, module in _HOMES.items():
+            if getattr(sys.modules.get(module), name, None) is function:
+                return f"{short}.{name}"
+        return name
+    module = getattr(function, "__module__", None) or "numpy"
     return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
+
+
+def _unknown(function: Any) -> str:
+    """What to do about a function of NumPy that is not registered."""
+    name, cure = _numpy_name(function), writes_in_place(function)
+    if cure is not None:
+        return (
+            f"{name} writes into its first argument, which no graph can record, so it does not take "
+            f"Tensors; compute a new one instead: {cure}"
+        )
+    if isinstance(function, np.ufunc):
+        taken = ["x"] if function.nin == 1 else [f"x{i + 1}" for i in range(function.nin)]
+    else:
+        code, optional = function._implementation.__code__, function._implementation.__defaults__
+        taken = list(code.co_varnames[: code.co_argcount - len(optional or ())]) or ["*args"]
+    rules = [f"lambda g, y, {', '.join(taken)}: ..."] * min(len(taken), 2)
+    more = ", ..." if len(taken) > 2 else ""
+    if len(taken) == 1:
+        what = f"# g times the derivative by {taken[0]}"
+    else:
+        what = "# one for each argument, None for one without a gradient"
+    return (
+        f"{name} has no derivative registered, so it does not take Tensors. Give it one:\n"
+        f"    autograd.defvjp({name}, {', '.join(rules)}{more})        {what}\n"
+        "or make an operation of your own:\n"
+        "    f = autograd.primitive(forward, lambda g, y, x: ...)\n"
+        "or, if no gradient can flow through it:\n"
+        f"    autograd.nondifferentiable({name})"
+    )

@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary, ref
+
+import numpy as np
 
 __all__ = ["Operation", "defvjp"]
 
@@ -27,7 +30,7 @@ class Signature:
     argument beyond `most`, or one in the place of NumPy's `out`.
     """
 
-    __slots__ = ("most", "names", "out")
+    __slots__ = ("defaults", "most", "names", "out")
 
     def __init__(self, function: Callable[..., Any], skip: int) -> None:
         code: Any = getattr(function, "__code__", None)
@@ -37,20 +40,33 @@ class Signature:
         takes_more = takes_any or code.co_flags & 0x04  # *args
         self.most = 1 << 30 if takes_more else code.co_argcount - skip
         self.out = self.names.index("out") if self.names and "out" in self.names else self.most
+        self.defaults = defaults_of(function)
+
+
+def defaults_of(function: Any) -> dict[str, Any]:
+    """What a function written in Python takes for the arguments that are left out."""
+    code, given = getattr(function, "__code__", None), getattr(function, "__defaults__", None)
+    return dict(zip(code.co_varnames[code.co_argcount - len(given) :], given)) if given else {}
 
 
 class Operation:
     """A function that the graph can record: its forward, and a rule for each argument."""
 
-    __slots__ = ("forward", "formula", "name", "pair", "rules", "signature", "single")
+    __slots__ = (
+        "forward", "formula", "function", "name", "operands", "pair", "rules", "signature",
+        "single", "__weakref__",
+    )  # fmt: skip
 
     def __init__(self, forward: Callable[..., Any], name: str | None = None) -> None:
         self.forward = forward
         self.name: str = name or getattr(forward, "__name__", type(forward).__name__).lstrip("_")
         self.rules: tuple[Callable[..., Any] | None, ...] = ()
+        # How many arrays a ufunc or an operator takes, and nothing else; 0 for what is neither.
+        self.operands: int = forward.nin if getattr(forward, "nout", 0) == 1 else 0
         self.single = self.pair = False
         self.signature: Any = None  # a Signature, from `define` on
         self.formula: str | None = None
+        self.function: Any = None  # a weak reference to what `primitive` made of it
 
     def define(self, rules: tuple[Callable[..., Any] | None, ...], formula: str | None) -> None:
         """Give the operation its rules; None stands for an argument that has no gradient."""
@@ -62,19 +78,32 @@ class Operation:
             )
         self.rules, self.formula = rules, formula
         self.signature = Signature(known[0], skip=2)
-        # The engine has short ways for ufuncs of one array and of two, and no other argument.
-        kind = (getattr(self.forward, "nin", 0), getattr(self.forward, "nout", 0))
-        counts = (len(self.signature.names or ()), len(rules))
-        self.single, self.pair = (kind == (n, 1) and counts == (n, n) for n in (1, 2))
+        self.signature.defaults |= defaults_of(self.forward)
+        # The engine has short ways for one array and for two, and no other argument.
+        counts = (self.operands, len(self.signature.names or ()), len(rules))
+        self.single, self.pair = counts == (1, 1, 1), counts == (2, 2, 2)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 
 
-# The three things that a function can be to a Tensor. They only grow, by the functions below.
-operations: dict[Callable[..., Any], Operation] = {}
+class Operations(dict[Callable[..., Any], Operation]):
+    """The operations of NumPy's functions. What `primitive` makes holds its own, so that both go
+    when nobody holds them any more; it is found here, too."""
+
+    def __missing__(self, function: Any) -> Operation:
+        operation = getattr(function, "operation", None)
+        if not isinstance(operation, Operation):
+            raise KeyError(function)
+        return operation
+
+
+# The three things that a function of NumPy can be to a Tensor. They only grow, by the functions
+# below.
+operations = Operations()
 compositions: dict[Callable[..., Any], tuple[Callable[..., Any], Signature]] = {}
 plain: dict[Callable[..., Any], Callable[..., Any]] = {}
+_primitives: WeakValueDictionary[int, Operation] = WeakValueDictionary()  # by id, in their order
 
 # This library's own functions that are methods of Tensor as well, by name.
 methods: dict[str, Callable[..., Any]] = {}
@@ -82,9 +111,46 @@ methods: dict[str, Callable[..., Any]] = {}
 
 def declare(function: Callable[..., Any]) -> Operation:
     """The operation of a function, made without rules if there is none yet."""
-    if function not in operations:
-        operations[function] = Operation(function)
-    return operations[function]
+    try:
+        return operations[function]
+    except KeyError:
+        return operations.setdefault(function, Operation(function))
+
+
+def known() -> list[tuple[Any, Operation]]:
+    """Every function that is recorded, and its operation: NumPy's, and what `primitive` has made
+    (None where only graphs still hold it)."""
+    made = [(operation.function(), operation) for operation in _primitives.values()]
+    return [*operations.items(), *made]
+
+
+def hold(function: Any, operation: Operation) -> None:
+    """Make a function the one that records this operation, for as long as somebody holds it."""
+    function.operation, operation.function = operation, ref(function)
+    _primitives[id(operation)] = operation
+
+
+def asks_tensors(function: Any) -> bool:
+    """Whether NumPy asks the arguments of this function what to do (NEP 13 and NEP 18)."""
+    return isinstance(function, np.ufunc) or hasattr(function, "_implementation")
+
+
+# NumPy's functions that write into an argument, and what to write instead.
+IN_PLACE: dict[str, str] = {
+    "copyto": "np.where(mask, values, array); np.full and np.full_like with a Tensor as the value "
+    "come here too: np.broadcast_to(value, shape)",
+    "fill_diagonal": "np.where(np.eye(n, dtype=bool), values, matrix)",
+    "put": "np.where, or autograd.scatter_add",
+    "place": "np.where(mask, values, array)",
+    "putmask": "np.where(mask, values, array)",
+    "put_along_axis": "np.where, or autograd.scatter_add",
+}
+
+
+def writes_in_place(function: Any) -> str | None:
+    """What to write instead of one of NumPy's functions that write into an argument, or None."""
+    name = getattr(function, "__name__", "")
+    return IN_PLACE.get(name) if getattr(np, name, None) is function else None
 
 
 def defvjp(
@@ -98,7 +164,9 @@ def defvjp(
     tuples (zeros where nothing came); for a list argument the rule returns a list. `formula` is
     the derivative in symbols, for messages and explanations.
 
-    Raises TypeError if a rule is not a function. A second call replaces the first.
+    Raises TypeError if a rule is not a function, and for a function that NumPy does not hand over
+    to Tensors (one of your own, most of SciPy's): for these there is `primitive`. A second call
+    replaces the first.
 
     >>> import numpy as np
     >>> from autograd import Tensor, defvjp
@@ -110,6 +178,17 @@ def defvjp(
     """
     if not callable(function):
         raise TypeError(f"defvjp: first the function, then its rules; {function!r} is no function")
+    name = getattr(function, "__name__", "f").replace("<lambda>", "f")
+    if (cure := writes_in_place(function)) is not None:
+        raise TypeError(
+            f"defvjp: np.{name} writes into its argument, which no graph can record; use {cure}"
+        )
+    if not (asks_tensors(function) or function in operations or hasattr(function, "operation")):
+        raise TypeError(
+            f"defvjp: NumPy does not hand calls of {function!r} over to Tensors, so its rules would "
+            f"never be asked; make an operation of it and call that: {name} = primitive({name}, "
+            "rule)"
+        )
     declare(function).define(rules, formula)
 
 

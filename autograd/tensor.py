@@ -4,12 +4,13 @@ Here is the class: what a Tensor is, its operators and methods, and NumPy's prot
 `np.sin(tensor)` record. What an operation computes and how it is differentiated is written under
 ops/, and found through the registry.
 
-May import: rules, errors, mode, engine, recording.
+May import: rules, errors, frames, mode, engine, recording.
 """
 
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -18,8 +19,9 @@ import numpy as np
 
 from autograd.engine import HookHandle, Hooks, Node, commit, locked, next_birth, sweep
 from autograd.errors import AutogradError, InPlaceError, needs_float, not_real, restated
+from autograd.frames import assigns_in_place, is_numpys
 from autograd.mode import current_mode
-from autograd.recording import apply, as_arguments, call, plain_array, result
+from autograd.recording import apply, as_arguments, call, operand_array, plain_array, result
 from autograd.rules import Operation, declare, methods, operations
 
 __all__ = ["Tensor"]
@@ -34,13 +36,12 @@ Shape = tuple[int, ...]
 # way of `apply`; whatever is unusual takes the long way.
 
 
-def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:
+def _binary(operation: Operation, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:
     """The three methods of a binary operator: `x * y`, `2 * x` and `x *= y`.
 
     The Python operator itself is the forward, for on NumPy scalars it takes a tenth of the ufunc's
     time. A Python float or int is taken as it is, and stays weak in promotion (NEP 50).
     """
-    operation = declare(ufunc)
     get_mode, make, birth, float64 = current_mode, new_object, next_birth, np.float64
 
     def forward(self: Tensor, other: Any) -> Any:
@@ -103,14 +104,36 @@ def _binary(ufunc: Any, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, 
         return result(self, data, operation, (None, self), (other, b), None, mode)
 
     def in_place(self: Tensor, other: Any) -> Any:
-        # Python's default, x = x * y, but for `with no_grad(): w -= step`, where w stays the leaf
-        # it was and takes the new values, as PyTorch's users write it.
+        # Python's default, x = x * y, but for leaves that require a gradient: `with no_grad(): w -=
+        # step` gives w the new values, as PyTorch's users write it, and while recording it raises.
         new = forward(self, other)
-        if self._requires_grad and self._inputs == () and not get_mode().grad:
-            return new if new is NotImplemented else self.assign_(new)
-        return new
+        is_leaf = self._requires_grad and self._inputs == () and self._op is None
+        if not is_leaf or new is NotImplemented:
+            return new
+        if get_mode().grad:
+            raise InPlaceError(
+                f"{operation.name} in place, of {self._title()} that requires a gradient, would "
+                "leave the leaf as it is and only give its name to a new Tensor. To update it: "
+                "`with no_grad(): p -= step`; for a new Tensor: y = p - step"
+            )
+        return self.assign_(new)
 
     return forward, reflected, in_place
+
+
+def _number(value: Any) -> Any:
+    """An array without axes as the number in it, anything else as it is."""
+    return value[()] if value.__class__ is _array and not value.ndim else value
+
+
+def _power(x1: Any, x2: Any) -> Any:
+    """`x1 ** x2`. NumPy computes it for numbers otherwise than for arrays without axes, down to the
+    last bit; which of the two a leaf holds is chance: a look at `.data` makes it an array."""
+    return _number(x1) ** _number(x2)
+
+
+_POWER = declare(operator.pow)
+_POWER.forward, _POWER.name, _POWER.operands = _power, "power", 2
 
 
 def _unary(ufunc: Any) -> Any:
@@ -131,6 +154,16 @@ def _comparison(function: Callable[[Any, Any], Any]) -> Any:
     return compare
 
 
+_compare_equal = _comparison(operator.eq)
+
+
+def _equal(self: Tensor, other: Any) -> Any:
+    if other.__class__ in (list, tuple) and is_numpys(sys._getframe(1)):
+        # np.testing.assert_equal(tensor, list) wants one answer, as it gets of two lists.
+        return np.array_equal(np.asarray(self), other, equal_nan=True)
+    return _compare_equal(self, other)
+
+
 def _operand(value: Any, operation: Operation) -> Any:
     """A plain operand beside a Tensor; NotImplemented for what is no number or array."""
     if isinstance(value, Tensor):  # of a subclass
@@ -139,7 +172,7 @@ def _operand(value: Any, operation: Operation) -> Any:
         if value.dtype.kind not in "fiub":
             raise TypeError(not_real(operation.name, value.dtype))
         if isinstance(value, np.ndarray) and value.__class__ is not np.ndarray:
-            return plain_array(value, operation.name)
+            return operand_array(value, operation.name)
         return value
     if isinstance(value, (bool, int, float)):
         return value
@@ -214,7 +247,9 @@ class Tensor(Node):
 
         Assigning gives the Tensor another array of the same shape, which it shares, and that
         array's dtype (`assign_` keeps the dtype); graphs recorded before keep the values that they
-        used. Raises InPlaceError on a result, ValueError on another shape.
+        used. Of a leaf that requires a gradient `p.data += 1` means `p.data = p.data + 1`, so that
+        neither they nor the array that the leaf was made of see it. Raises InPlaceError on a
+        result, ValueError on another shape.
 
         >>> p = Tensor([1.0, 2.0], requires_grad=True)
         >>> p.data = p.data - 0.5
@@ -224,9 +259,10 @@ class Tensor(Node):
         data = self._value
         if self._op is not None:
             return locked(data)
-        if data.__class__ is _array:
-            return data
-        self._value = data = np.array(data)  # from now on, writing into .data is seen
+        if data.__class__ is not _array:
+            self._value = data = np.array(data)  # from now on, writing into .data is seen
+        if self._requires_grad and assigns_in_place(sys._getframe(1)):
+            return data.copy(order="K")  # for `+=` to write into, and to be assigned
         return data
 
     @data.setter
@@ -464,7 +500,7 @@ class Tensor(Node):
 
     def detach(self) -> Tensor:
         """The same values as a leaf that needs no gradient; shares the data."""
-        return Tensor(self.data)
+        return Tensor(self.numpy() if self._op is None else locked(self._value))
 
     def _as_arguments(self) -> tuple[Any, tuple[Any, ...]]:
         return as_arguments(self)
@@ -473,8 +509,12 @@ class Tensor(Node):
 
     def numpy(self) -> Any:
         """The values as a plain array, without the graph; as `.data` (read-only for results)."""
-        data = self.data
-        return data if data.__class__ is np.ndarray else locked(np.array(data))
+        data = self._value
+        if self._op is not None:
+            return locked(data if data.__class__ is _array else np.array(data))
+        if data.__class__ is not _array:
+            self._value = data = np.array(data)  # from now on, writing into it is seen
+        return data
 
     def item(self) -> Any:
         """The one element as a Python number; ValueError if there are more or fewer."""
@@ -495,28 +535,54 @@ class Tensor(Node):
 
     copy = clone
 
-    def astype(self, dtype: Any) -> Tensor:
-        """Convert the values; to a float dtype this is differentiable.
+    def astype(self, dtype: Any, *, casting: Any = "unsafe", copy: bool = True) -> Tensor:
+        """Convert the values; to a float dtype this is differentiable. See ndarray.astype.
+
+        Raises TypeError where `casting` does not allow it. `copy=False` returns the Tensor itself
+        where it has that dtype already.
 
         >>> Tensor([1.0, 2.5]).astype(np.float32).dtype
         dtype('float32')
         """
-        return apply(_ASTYPE, (self, np.dtype(dtype)))
+        dtype = np.dtype(dtype)
+        if not np.can_cast(self._value.dtype, dtype, casting):
+            raise TypeError(
+                f"astype: casting={casting!r} does not allow {self._value.dtype} to become {dtype}"
+            )
+        if not copy and self._value.dtype == dtype:
+            return self
+        return apply(_ASTYPE, (self, dtype))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self._requires_grad:
             raise TypeError(
                 "a Tensor that requires a gradient does not become an array by itself, for its "
                 "gradient would be lost: use np.stack([...]) to join Tensors, or .detach() or "
-                ".data for the values alone"
+                ".data for the values alone. A function that takes arrays only becomes an "
+                "operation by f = primitive(f, rule)"
             )
         return np.array(self.data, dtype=dtype, copy=copy)
 
     def __copy__(self) -> Tensor:
-        return _leaf(*self._leaf_state())
+        leaf = _leaf(*self._leaf_state())
+        leaf.__setstate__(self._own_attributes())
+        return leaf
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _leaf, self._leaf_state()
+        return _leaf, self._leaf_state(), self._own_attributes() or None
+
+    def _own_attributes(self) -> dict[str, Any]:
+        """What a subclass has added: attributes, and slots that are set."""
+        slots = [
+            name
+            for kind in type(self).__mro__ if not issubclass(Tensor, kind)
+            for name in _slots(kind) if hasattr(self, name)
+        ]  # fmt: skip
+        return {**getattr(self, "__dict__", {}), **{name: getattr(self, name) for name in slots}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
 
     def _leaf_state(self) -> tuple[Any, ...]:
         if self._inputs != ():
@@ -525,7 +591,7 @@ class Tensor(Node):
                 ".detach() for its values (to plot them, say), or .clone() for a copy in the graph"
             )
         value = self._value if self._op is None else self.data  # of a result: read-only
-        return value, self._requires_grad, self.name, self.grad
+        return value, self._requires_grad, self.name, self.grad, type(self)
 
     def __repr__(self) -> str:
         text = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
@@ -542,15 +608,22 @@ class Tensor(Node):
 
     # ---- operators and comparisons ------------------------------------------------------------
 
-    __add__, __radd__, __iadd__ = _binary(np.add, operator.add)
-    __sub__, __rsub__, __isub__ = _binary(np.subtract, operator.sub)
-    __mul__, __rmul__, __imul__ = _binary(np.multiply, operator.mul)
-    __truediv__, __rtruediv__, __itruediv__ = _binary(np.divide, operator.truediv)
-    __floordiv__, __rfloordiv__, __ifloordiv__ = _binary(np.floor_divide, operator.floordiv)
-    __mod__, __rmod__, __imod__ = _binary(np.remainder, operator.mod)
-    __pow__, __rpow__, __ipow__ = _binary(np.power, operator.pow)
-    __matmul__, __rmatmul__, __imatmul__ = _binary(np.matmul, operator.matmul)
+    __add__, __radd__, __iadd__ = _binary(declare(np.add), operator.add)
+    __sub__, __rsub__, __isub__ = _binary(declare(np.subtract), operator.sub)
+    __mul__, __rmul__, __imul__ = _binary(declare(np.multiply), operator.mul)
+    __truediv__, __rtruediv__, __itruediv__ = _binary(declare(np.divide), operator.truediv)
+    __floordiv__, __rfloordiv__, __ifloordiv__ = _binary(
+        declare(np.floor_divide), operator.floordiv
+    )
+    __mod__, __rmod__, __imod__ = _binary(declare(np.remainder), operator.mod)
+    _raised, __rpow__, __ipow__ = _binary(_POWER, _power)
+    __matmul__, __rmatmul__, __imatmul__ = _binary(declare(np.matmul), operator.matmul)
     __neg__, __pos__, __abs__ = _unary(np.negative), _unary(np.positive), _unary(np.absolute)
+
+    def __pow__(self, exponent: Any, modulus: None = None) -> Any:
+        if modulus is not None:
+            raise TypeError("pow(x, y, z): a power modulo z is for Python's integers; use x**y % z")
+        return self._raised(exponent)
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
         return self // other, self % other
@@ -561,7 +634,7 @@ class Tensor(Node):
     # Comparisons give plain arrays.
     __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
     __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
-    __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
+    __eq__, __ne__ = _equal, _comparison(operator.ne)
 
     # ---- a container of numbers, as ndarray is ------------------------------------------------
 
@@ -596,7 +669,14 @@ class Tensor(Node):
         return bool(self._value)
 
     def __float__(self) -> float:
-        return float(self._one("float"))
+        value = float(self._one("float"))
+        if self._requires_grad and is_numpys(sys._getframe(1)):
+            raise TypeError(
+                "a NumPy function has asked a Tensor that requires a gradient for its plain number "
+                "(as np.sum(array, initial=t) does), and the gradient would be lost: make a Tensor "
+                "of the array, too, or give t.detach()"
+            )
+        return value
 
     def __int__(self) -> int:
         return int(self._one("int"))
@@ -764,6 +844,11 @@ class Tensor(Node):
             return call(_REDUCTIONS[ufunc], *inputs, **kwargs)
         if method == "accumulate" and ufunc in _ACCUMULATIONS:
             return call(_ACCUMULATIONS[ufunc], *inputs, **({"axis": 0} | kwargs))
+        if method == "at":
+            raise TypeError(
+                f"np.{ufunc.__name__}.at writes into an array, which no graph can record; "
+                "autograd.scatter_add computes what np.add.at does, as a new Tensor"
+            )
         if method == "outer" and not kwargs:
             a, b = inputs
             return call(ufunc, np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
@@ -875,9 +960,24 @@ def _flag(requires_grad: Any) -> bool:
     )
 
 
-def _leaf(data: Any, requires_grad: bool, name: str | None, gradient: Any) -> Tensor:
-    """A leaf from its parts, for copy and pickle."""
-    leaf = Tensor(data, requires_grad, name=name)
+def _slots(kind: type) -> list[str]:
+    """The attributes that a class keeps in slots of its own, under the names that they have."""
+    names = vars(kind).get("__slots__", ())
+    names = [names] if isinstance(names, str) else list(names)
+    hidden = [n for n in names if n.startswith("__") and not n.endswith("__")]
+    return [
+        f"_{kind.__name__.lstrip('_')}{n}" if n in hidden else n
+        for n in names if n not in ("__dict__", "__weakref__")
+    ]  # fmt: skip
+
+
+def _leaf(
+    data: Any, requires_grad: bool, name: str | None, gradient: Any, kind: type[Tensor] = Tensor
+) -> Tensor:
+    """A leaf from its parts, for copy and pickle; of a subclass without its `__init__`, which may
+    take other arguments."""
+    leaf = new_object(kind)
+    Tensor.__init__(leaf, data, requires_grad, name=name)
     if gradient is not None:
         leaf.grad = gradient
     return leaf

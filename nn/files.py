@@ -382,7 +382,7 @@ def _declared(caller: str, like: Any) -> Declared:
         raise TypeError(
             f"{caller}: `like` must be a Module or a dict of arrays, got {type(like).__name__}"
         )
-    values = {name: v.data if isinstance(v, Tensor) else v for name, v in like.items()}
+    values = {name: v.numpy() if isinstance(v, Tensor) else v for name, v in like.items()}
     return {name: (np.asarray(value).dtype, np.shape(value)) for name, value in values.items()}
 
 

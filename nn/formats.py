@@ -116,7 +116,7 @@ def as_stored(caller: str, name: Any, value: Any, place: str | None = None) -> n
             f"{caller}: the name {shown} {why}; rename it"
         )
     try:
-        array = np.asarray(value.data if isinstance(value, Tensor) else value)
+        array = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
     except ValueError as error:
         raise TypeError(f"{caller}: {place or name} is no array: {error}") from error
     if array.dtype.kind not in "biuf":

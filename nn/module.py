@@ -112,7 +112,7 @@ class Module:
         >>> {name: array.shape for name, array in nn.Linear(2, 3).state_dict().items()}
         {'weight': (3, 2), 'bias': (3,)}
         """
-        return {name: np.array(getattr(v, "data", v)) for name, v in self._state().items()}
+        return {name: np.array(_values(v)) for name, v in self._state().items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
         """Take the values of a state dict, cast to the dtypes of this Module.
@@ -167,7 +167,7 @@ class Module:
         if dtype.kind != "f":
             raise TypeError(f"astype: parameters need a floating-point dtype, got {dtype}")
         floats = [v for v in self._state().values() if v.dtype.kind == "f"]
-        self._take([(v, np.array(getattr(v, "data", v), dtype)) for v in floats])
+        self._take([(v, np.array(_values(v), dtype)) for v in floats])
         return self
 
     def zero_grad(self) -> None:
@@ -473,10 +473,15 @@ def _exchanged(value: Any, new: dict[int, tuple[Any, np.ndarray]]) -> Any:
     return value
 
 
+def _values(value: Any) -> Any:
+    """The array of a parameter or buffer, without a copy."""
+    return value.numpy() if isinstance(value, Tensor) else value
+
+
 def _array(name: str, value: Any) -> np.ndarray:
     """An entry of a state dict as an array of real numbers."""
     try:
-        return value.data if isinstance(value, Tensor) else Tensor(value).data
+        return (value if isinstance(value, Tensor) else Tensor(value)).numpy()
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"load_state_dict: {name}: {error}") from error

@@ -6,6 +6,7 @@ May import: nothing of this project.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,23 @@ import numpy as np
 __all__ = ["generator", "get_state", "manual_seed", "set_state"]
 
 _default: np.random.Generator | None = None
+_chosen = False  # whether somebody has chosen where it stands, by a seed or a state
+
+
+def _forked() -> None:
+    """In a forked child: a generator that nobody has seeded starts anew, or else all children would
+    draw the same weights. One that was seeded goes on from where it stood, as a copy: a thread of
+    the parent may have held its lock."""
+    global _default
+    if _default is not None:
+        bits = type(_default.bit_generator)()
+        if _chosen:
+            bits.state = _default.bit_generator.state
+        _default = np.random.Generator(bits)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -28,9 +46,9 @@ def manual_seed(seed: int) -> np.random.Generator:
     >>> bool(np.all(a.weight == b.weight))
     True
     """
-    global _default
+    global _chosen, _default
     try:
-        _default = np.random.default_rng(seed)
+        _default, _chosen = np.random.default_rng(seed), True
     except (TypeError, ValueError) as error:
         raise type(error)(
             f"manual_seed: the seed must be a whole number from 0 on, got {seed!r}"
@@ -81,6 +99,7 @@ def set_state(state: Mapping[str, Any], rng: np.random.Generator | None = None) 
     >>> set_state(state, rng); rng.random() == first
     True
     """
+    global _chosen
     bits = generator(rng).bit_generator
     kind, before = type(bits).__name__, bits.state
     given = state.get("bit_generator") if isinstance(state, Mapping) else type(state).__name__
@@ -92,6 +111,7 @@ def set_state(state: Mapping[str, Any], rng: np.random.Generator | None = None) 
     try:
         _check_place(kind, state)
         bits.state = copy.deepcopy(dict(state))
+        _chosen = _chosen or rng is None or rng is _default
     except (TypeError, ValueError, KeyError, OverflowError, IndexError) as error:
         bits.state = before
         raise ValueError(f"this is no state of a {kind} generator: {error!r}") from error

@@ -277,7 +277,11 @@ def test_masked_arrays_and_matrices_beside_a_tensor():
     square = np.array([[1.0, 2], [3, 4]])
     with pytest.warns(PendingDeprecationWarning):
         matrix = np.matrix(square)
-    np.testing.assert_array_equal((t * matrix).data, t.data * square)
+    # NumPy's own product of the two would be that of linear algebra.
+    for f in (lambda: t * matrix, lambda: matrix * t, lambda: t**matrix, lambda: np.add(t, matrix)):
+        with pytest.raises(TypeError, match="np.asarray"):
+            f()
+    np.testing.assert_array_equal((t @ np.asarray(matrix)).data, square @ square)
 
 
 def test_integer_results_beside_float_ones_need_no_gradient():

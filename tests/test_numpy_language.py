@@ -456,8 +456,6 @@ UNREGISTERED = {
     "np.fft.fft": np.fft.fft,
     "np.linalg.qr": lambda x: np.linalg.qr(np.stack([x, x])),
     "np.gradient": np.gradient,
-    "np.put": lambda x: np.put(x, 0, 1.0),
-    "np.copyto": lambda x: np.copyto(np.zeros(2), x),
 }
 
 
@@ -469,7 +467,7 @@ def test_a_function_without_a_rule_is_named_and_shows_the_three_ways(name, f):
     message = str(raised.value)
     assert message.startswith(name)
     for way in (
-        f"autograd.defvjp({name}, lambda g, y, x:",
+        f"autograd.defvjp({name}, lambda g, y, ",
         "autograd.primitive(",
         f"autograd.nondifferentiable({name})",
     ):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import autograd.engine
-from autograd import Tensor, grad, hessian, softmax
+from autograd import InPlaceError, Tensor, grad, hessian, softmax
 
 rng = np.random.default_rng(11)
 START = rng.bit_generator.state
@@ -657,10 +657,15 @@ def test_augmented_operators_make_a_new_tensor(tensor, other, symbol):
         with pytest.raises(expected):
             function(x, other)
         return
+    if requires_grad:  # a leaf that is trained would stay as it is, without a word
+        with pytest.raises(InPlaceError, match=r"with no_grad\(\)"):
+            function(x, other)
+        x = x.clone()
     x = function(x, other)  # as NumPy's x = x + other: the dtype may widen, the shape may grow
     same_as_numpy(x, expected, Tensor)
     assert x is not before
     np.testing.assert_array_equal(before.data, kept)
+    np.testing.assert_array_equal(a, kept)
 
 
 @pytest.mark.parametrize("symbol", AUGMENTED)

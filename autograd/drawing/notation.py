@@ -17,7 +17,7 @@ from autograd.drawing import formulas
 from autograd.drawing.data import Edge, Node
 from autograd.drawing.look import without_middle
 from autograd.drawing.numbers import short
-from autograd.rules import operations
+from autograd.rules import known
 
 __all__: list[str] = []
 
@@ -159,7 +159,7 @@ def _slots(node: Node, edge: Edge, inputs: Sequence[Node]) -> tuple[list[str], i
 
 def _registered(node: Node) -> Any:
     """The operation in the registry: of several with one name, the one with this formula."""
-    for operation in operations.values():
+    for _, operation in known():
         if operation.name == node.operation and operation.formula == node.formula:
             return operation
     return None

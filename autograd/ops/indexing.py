@@ -49,7 +49,7 @@ scatter = primitive(
 
 def lookup_rule(g: Any, y: Any, x: Any, index: Any) -> Deferred:
     """g goes where the element came from, once for each time that it was looked up."""
-    shape, dtype = x.shape, x.dtype
+    shape, dtype = x.shape, g.dtype
 
     def build(parts: list[tuple[Any, Any]]) -> Any:
         return scatter([part for _, part in parts], [i for i, _ in parts], shape, dtype)

@@ -107,7 +107,7 @@ def repeat_rule(g: Any, y: Any, a: Any, repeats: Any, axis: Any = None) -> Any:
         copies = (*a.shape[:axis], a.shape[axis], repeats, *a.shape[axis + 1 :])
         return np.sum(g.reshape(copies), axis=axis + 1)
     index = np.repeat(np.arange(a.shape[axis]), repeats)
-    return scatter([g], [(*(slice(None),) * axis, index)], a.shape, a.dtype)
+    return scatter([g], [(*(slice(None),) * axis, index)], a.shape, g.dtype)
 
 
 defvjp(np.repeat, repeat_rule, formula="the sum of the copies' g")
@@ -116,7 +116,7 @@ defvjp(np.repeat, repeat_rule, formula="the sum of the copies' g")
 def diagonal_rule(g: Any, y: Any, a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
     """g on the diagonal of zeros."""
     places = np.diagonal(np.arange(a.size).reshape(a.shape), offset, axis1, axis2)
-    return scatter([g], [places], (a.size,), a.dtype).reshape(a.shape)
+    return scatter([g], [places], (a.size,), g.dtype).reshape(a.shape)
 
 
 defvjp(np.diagonal, diagonal_rule, formula="g on the diagonal")

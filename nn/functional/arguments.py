@@ -128,7 +128,7 @@ def as_constant(name: str, option: str, value: Any, dtype: Any = None) -> Any:
         raise TypeError(
             f"{name}: {option} is a constant, without a gradient; use its .detach(){_later(name)}"
         )
-    return np.array(tensor.data, dtype or (tensor.dtype if tensor.dtype.kind == "f" else float))
+    return np.array(tensor.numpy(), dtype or (tensor.dtype if tensor.dtype.kind == "f" else float))
 
 
 def paired(name: str, prediction: Any, target: Any) -> tuple[Tensor, Any]:

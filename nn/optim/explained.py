@@ -111,15 +111,15 @@ def explain_step(
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     called = _names(parameters, names)
     gradients, state = [p.grad for p in parameters], optimizer.state_dict()
-    old = [p.data for p in parameters]
+    old = [p.numpy() for p in parameters]
     try:
         with enable_grad():
             return _stepped(optimizer, closure, parameters, called)
     except BaseException:
-        if any(p.data is not value for p, value in zip(parameters, old)):  # it has stepped
+        if any(p.numpy() is not value for p, value in zip(parameters, old)):  # it has stepped
             optimizer.load_state_dict(state)
         for parameter, value, gradient in zip(parameters, old, gradients):
-            if parameter.data is not value:
+            if parameter.numpy() is not value:
                 parameter.data = value
             parameter.grad = gradient
         raise
@@ -128,7 +128,7 @@ def explain_step(
 def _stepped(
     optimizer: Optimizer, closure: Callable[[], Tensor], parameters: list[Tensor], names: list[str]
 ) -> StepTable:
-    old, arrays = [np.array(p.data) for p in parameters], [p.data for p in parameters]
+    old, arrays = [np.array(p.numpy()) for p in parameters], [p.numpy() for p in parameters]
     optimizer.zero_grad()
     loss = _loss(closure())
     if any(p.grad is not None for p in parameters):
@@ -142,7 +142,7 @@ def _stepped(
     optimizer.step()
     after = float(_loss(closure()).data.item())
     rows = tuple(
-        Row(name, value, np.array(p.data), gradient)
+        Row(name, value, np.array(p.numpy()), gradient)
         for name, value, p, gradient in zip(names, old, parameters, gradients)
     )
     table = StepTable(type(optimizer).__name__, rows, before, after)
@@ -172,7 +172,7 @@ def _loss(loss: Any) -> Tensor:
 
 def _with(parameters: list[Tensor], values: list[Any], function: Callable[[], float]) -> float:
     """function() with other values in the parameters, which then have their own again."""
-    own = [p.data for p in parameters]
+    own = [p.numpy() for p in parameters]
     try:
         for parameter, value in zip(parameters, values):
             parameter.data = value

@@ -39,7 +39,7 @@ class Joined:
     ) -> None:
         self.group, self.flat = group, flat
         self.parameters = [parameter for parameter, _ in members]
-        self.views = [parameter.data for parameter in self.parameters]
+        self.views = [parameter.numpy() for parameter in self.parameters]
         ends = np.cumsum([view.size for view in self.views]).tolist()
         self.cuts = [
             (slice(end - view.size, end), view.shape) for end, view in zip(ends, self.views)
@@ -75,7 +75,7 @@ class Joined:
         found = []
         for parameter, view in zip(self.parameters, self.views):
             gradient = parameter.grad
-            if gradient is None or parameter.data is not view:
+            if gradient is None or parameter.numpy() is not view:
                 return None
             found.append(gradient)
         return found

@@ -207,7 +207,7 @@ class Optimizer:
                     continue
                 kept = state.get(parameter)
                 if kept is None:
-                    kept = self.initial(parameter.data, settings[number])
+                    kept = self.initial(parameter.numpy(), settings[number])
                 alike = (kind(parameter, kept) if self._flat else None) or place
                 kinds.setdefault((number, alike), []).append((parameter, kept))
         self._joined = [Joined(number, found, self._flat) for (number, _), found in kinds.items()]
@@ -336,7 +336,7 @@ class Optimizer:
                 complaints.append(f"state of parameter {index!r}, which no group lists")
             elif saved:  # an empty one is that of a parameter that made no step
                 parameter, settings = places[index]
-                title, fresh = f"parameter {index}", self.initial(parameter.data, settings)
+                title, fresh = f"parameter {index}", self.initial(parameter.numpy(), settings)
                 missing = [name for name in fresh if name not in saved]
                 if missing:
                     complaints.append(f"{title}: missing {', '.join(missing)}")
@@ -446,7 +446,7 @@ def _parts(state_dict: Any) -> tuple[Any, Any]:
 def _entry(title: str, value: Any, like: Any, complaints: list[str]) -> Any:
     """A copy of one entry of a saved state, in the shape and dtype of `like`, or as it is."""
     if isinstance(value, (np.ndarray, np.generic, Tensor)) and not isinstance(like, int):
-        array = np.asarray(getattr(value, "data", value))
+        array = np.asarray(_values(value))
         if array.shape != like.shape:
             complaints.append(f"{title} has shape {array.shape}, expected {like.shape}")
         elif not np.can_cast(array.dtype, like.dtype, "same_kind"):
@@ -463,9 +463,13 @@ def _entry(title: str, value: Any, like: Any, complaints: list[str]) -> Any:
     return copy.deepcopy(value)
 
 
+def _values(value: Any) -> Any:
+    return value.numpy() if isinstance(value, Tensor) else value
+
+
 def _copied(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic, Tensor)):
-        return np.array(getattr(value, "data", value))
+        return np.array(_values(value))
     return copy.deepcopy(value)
 
 

@@ -458,7 +458,7 @@ class Trainer:
         check_parameters(dict(self.model.named_parameters()), list(loss), self.optimizer)
 
     def _not_finite(self, value: float) -> str:
-        bad = [n for n, p in self.model.named_parameters() if not np.all(np.isfinite(p.data))]
+        bad = [n for n, p in self.model.named_parameters() if not np.all(np.isfinite(p.numpy()))]
         weights = (
             f"The weights were so already: {', '.join(bad)}. The steps before were too large: try "
             "a smaller learning rate, inputs and targets of a usual size (nn.standardize), or "

@@ -1,0 +1,229 @@
+"""Operations of one's own: rules that would never be asked are refused, and nothing stays behind."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd import (
+    Tensor,
+    defvjp,
+    explain,
+    grad,
+    gradcheck,
+    nondifferentiable,
+    primitive,
+    rules,
+)
+
+
+def leaf(*values: float) -> Tensor:
+    return Tensor(list(values), requires_grad=True)
+
+
+RULE = lambda g, y, *args: g  # noqa: E731
+
+# ---- defvjp of what NumPy does not hand over ----------------------------------------------------
+
+
+def cube(x: Any) -> Any:
+    return x**3
+
+
+class Callable_:
+    def __call__(self, x: Any) -> Any:
+        return x
+
+
+UNASKED: dict[str, Any] = {
+    "one's own": cube, "lambda": lambda x: x, "built-in": abs, "object": Callable_(),
+    "vectorize": np.vectorize(abs), "np.array": np.array, "np.asarray": np.asarray,
+    "a method": np.ndarray.sum, "np.random": np.random.default_rng().normal, "type": float,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", UNASKED.values(), ids=UNASKED)
+def test_rules_that_nobody_would_ask_are_refused(function: Any) -> None:
+    before = dict(rules.operations)
+    with pytest.raises(TypeError, match=r"= primitive\(\w+, rule\)"):
+        defvjp(function, RULE)
+    assert dict(rules.operations) == before
+
+
+def test_scipys_functions_on_arrays_are_refused_and_its_ufuncs_taken() -> None:
+    linalg = pytest.importorskip("scipy.linalg", reason="takes its expm")
+    special = pytest.importorskip("scipy.special", reason="takes its erfcx")
+    with pytest.raises(TypeError, match=r"expm = primitive\(expm, rule\)"):
+        defvjp(linalg.expm, RULE)
+    try:
+        defvjp(special.erfcx, lambda g, y, x: g * (2 * x * y - 2 / np.sqrt(np.pi)))
+        assert gradcheck(special.erfcx, leaf(0.3, 1.2))
+    finally:
+        rules.operations.pop(special.erfcx, None)
+    with pytest.raises(TypeError, match=r"f = primitive\(f, rule\)"):
+        linalg.expm(Tensor(np.eye(2), requires_grad=True))
+
+
+@pytest.mark.parametrize(
+    "function", [np.put, np.place, np.putmask, np.copyto, np.fill_diagonal, np.put_along_axis]
+)
+def test_functions_that_write_in_place_get_no_rule(function: Any) -> None:
+    with pytest.raises(TypeError, match=f"np.{function.__name__} writes into its argument"):
+        defvjp(function, RULE)
+
+
+def test_what_can_be_asked_is_taken() -> None:
+    ufunc = np.frompyfunc(float, 1, 1)
+    made = primitive(cube, lambda g, y, x: g)
+    try:
+        defvjp(ufunc, RULE)
+        defvjp(np.packbits, None, RULE)
+        defvjp(made, lambda g, y, x: g * 3 * x**2)
+        assert gradcheck(made, leaf(1.0, 2.0))
+    finally:
+        rules.operations.pop(ufunc)
+        rules.operations.pop(np.packbits)
+
+
+# ---- Tensors where no rule would see them -------------------------------------------------------
+
+HIDING: dict[str, Callable[[Any], Any]] = {
+    "dict": lambda t: {"a": t},
+    "nested list": lambda t: [[t]],
+    "nested tuple": lambda t: ((1.0, t),),
+    "dict in a list": lambda t: [{"a": t}],
+    "list in a dict": lambda t: {"a": [1.0, {"b": t}]},
+    "beside a Tensor": lambda t: [t, [t]],
+}
+
+
+@pytest.mark.parametrize("hide", HIDING.values(), ids=HIDING)
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize("way", ["alone", "beside", "keyword", "keyword beside"])
+def test_tensors_in_dicts_and_nested_lists_raise(hide: Any, requires_grad: bool, way: str) -> None:
+    f = primitive(lambda x, y=None, **rest: np.ones(2), lambda g, y, x, *a, **k: g)
+    hidden, t = hide(Tensor([1.0, 2.0], requires_grad=requires_grad)), leaf(1.0, 2.0)
+    calls = {
+        "alone": lambda: f(hidden), "beside": lambda: f(t, hidden),
+        "keyword": lambda: f(1.0, z=hidden), "keyword beside": lambda: f(t, z=hidden),
+    }  # fmt: skip
+    with pytest.raises(TypeError, match="nested list|join"):
+        calls[way]()
+
+
+def test_flat_lists_and_plain_structures_are_taken() -> None:
+    f = primitive(
+        lambda xs, table=None: sum(xs) * table["scale"][0],
+        lambda g, y, xs, table=None: [g * table["scale"][0] for _ in xs],
+    )
+    x = leaf(1.0, 2.0)
+    f([x, x, np.ones(2)], table={"scale": [3.0]}).sum().backward()
+    assert x.grad.tolist() == [6.0, 6.0]
+    assert f([np.ones(2)], {"scale": (2.0,)}).tolist() == [2.0, 2.0]
+
+
+# ---- keywords -----------------------------------------------------------------------------------
+
+logpdf = primitive(
+    lambda x, loc=0.0, scale=1.0: -(((x - loc) / scale) ** 2) / 2 - np.log(scale),
+    lambda g, y, x, loc=0.0, scale=1.0: -g * (x - loc) / scale**2,
+    lambda g, y, x, loc=0.0, scale=1.0: g * (x - loc) / scale**2,
+    lambda g, y, x, loc=0.0, scale=1.0: g * ((x - loc) ** 2 / scale**3 - 1 / scale),
+)
+
+
+def test_a_tensor_by_keyword_behind_arguments_that_are_left_out() -> None:
+    x, scale = leaf(0.3, -1.0), leaf(2.0)
+    assert gradcheck(lambda x, scale: logpdf(x, scale=scale), [x, scale])
+    assert gradcheck(lambda scale: logpdf(x.data, scale=scale), [scale])
+    assert gradcheck(lambda x, loc: logpdf(x, loc=loc, scale=2.0), [x, leaf(0.5)])
+    np.testing.assert_array_equal(logpdf(x, scale=scale).data, logpdf(x, 0.0, scale).data)
+
+
+def test_what_is_left_out_is_what_the_forward_takes() -> None:
+    f = primitive(
+        lambda x, a=2.0, b=1.0: x * a * b, lambda g, y, x, a, b: g * a * b,
+        lambda g, y, x, a, b: g * x * b, lambda g, y, x, a, b: g * x * a,
+    )  # fmt: skip
+    x, b = leaf(3.0), leaf(5.0)
+    f(x, b=b).sum().backward()
+    assert (x.grad.item(), b.grad.item()) == (10.0, 6.0)
+
+
+def test_one_that_no_rule_differentiates_by_is_named() -> None:
+    f = primitive(lambda x, scale=1.0: x * scale, lambda g, y, x, scale=1.0: g * scale)
+    with pytest.raises(TypeError, match="scale=, which has no derivative there"):
+        f(leaf(1.0), scale=leaf(2.0))
+
+
+# ---- a gradient that would be lost --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", [np.sum, np.max, np.min, np.prod])
+def test_a_tensor_as_the_initial_value_of_an_arrays_reduction_raises(function: Any) -> None:
+    t = Tensor(2.0, requires_grad=True)
+    with pytest.raises((TypeError, ValueError)) as raised:
+        function(np.ones(3), initial=t)
+    why = raised.value.__cause__ or raised.value  # NumPy tells it as the cause of an error of its
+    assert "initial=t" in str(why) and "t.detach()" in str(why)
+    assert function(np.ones(3), initial=t.detach()) == function(np.ones(3), initial=2.0)
+    assert float(t) == 2.0  # in one's own program it is what it is everywhere
+
+
+# ---- nothing stays behind -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def registered() -> int:
+    known = [operation for _, operation in rules.known()]
+    return len(known) + len(rules.compositions) + len(rules.plain)
+
+
+def test_a_primitive_goes_when_nobody_holds_it(no_collector: None) -> None:
+    before, kept = registered(), []
+    for _ in range(200):
+        weight = np.ones(1000)
+        kept.append(weakref.ref(weight))
+        f = primitive(lambda x, w=weight: x * w[0], lambda g, y, x: g)
+        f(leaf(1.0)).backward([1.0])
+        h = nondifferentiable(lambda x, w=weight: w[0])
+        assert h(leaf(1.0)) == 1.0
+    del f, h, weight
+    assert registered() == before
+    assert not any(weight() is not None for weight in kept)
+
+
+def test_one_whose_rule_calls_itself_goes_with_the_collector(no_collector: None) -> None:
+    def make() -> None:
+        again = primitive(lambda x, k: x**k, lambda g, y, x, k: g * k * again(x, k - 1))
+        x = leaf(2.0)
+        (g,) = grad(again(x, 3), x, [1.0], create_graph=True)
+        assert grad(g, x, [1.0])[0].item() == 12.0
+
+    before = registered()
+    make()
+    gc.collect()
+    assert registered() == before
+
+
+def test_a_graph_goes_on_after_its_function_has_gone() -> None:
+    def y_of(x: Tensor) -> Tensor:
+        return primitive(lambda a: a * 2, lambda g, y, a: g * 2, formula="2 g")(x)
+
+    x = leaf(1.0, 2.0)
+    y = y_of(x)
+    assert "∂f(x)/∂x = 2" in str(explain(y.sum(), x))
+    y.backward([1.0, 1.0])
+    assert x.grad.tolist() == [2.0, 2.0]
