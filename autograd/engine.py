@@ -49,7 +49,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlocked)
 
 # Half a precision adds up in a whole one, and comes back at the end: of 1s alone, float16 counts
-# no further than 2048. (A dtype in another byte order is another object, and equal to none here.)
+# no further than 2048.
 _HALF, _WIDER = np.dtype(np.float16), np.dtype(np.float32)
 
 
@@ -140,7 +140,7 @@ def sweep(
     order = topological_order(outputs)
     pending: dict[Any, Any] = {}  # what has come so far for each Tensor
     for output, gradient in zip(outputs, gradients):
-        if gradient.dtype == _HALF:
+        if gradient.dtype is _HALF:
             gradient = gradient.astype(_WIDER)
         pending[output] = pending[output] + gradient if output in pending else gradient
     kept: dict[Any, Any] = {}
@@ -149,9 +149,6 @@ def sweep(
         set_mode(mode.but(grad=True))
     try:
         _walk(order, pending, kept, inputs, mode, create_graph, retain_graph)
-        for tensor, g in kept.items():
-            if g.dtype is not tensor._value.dtype:
-                kept[tensor] = _of_dtype(g, tensor._value.dtype)
     finally:
         if current_mode() is not mode:
             set_mode(mode)
@@ -182,11 +179,11 @@ def _walk(
             if node._hooks is not None:
                 g = node._hooks.run(node, g)
                 if node._hooks.retain:
-                    kept[node] = g
+                    kept[node] = _of_dtype(g, node._value.dtype)
             operation = node._op
             if not usual:
                 if node in targets:
-                    kept[node] = g
+                    kept[node] = _of_dtype(g, node._value.dtype)
                 y, args = node._as_arguments() if create_graph else (node._value, node._args)
                 kwargs = node._kwargs or {}
                 for parent, rule in zip(node._inputs, operation.rules):
@@ -245,7 +242,7 @@ def _walk(
             g = g.total()
         if leaf._hooks is not None:
             g = leaf._hooks.run(leaf, g)
-        kept[leaf] = g
+        kept[leaf] = g if leaf._value.dtype is not _HALF else g.astype(_HALF)
 
 
 def fitted(contribution: Any, parent: Any, node: Any) -> Any:

@@ -216,9 +216,13 @@ def _written_out(
     most = operation.signature.out
 
     def at_length(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for argument in args if not kwargs else (*args, *kwargs.values()):
+        for argument in args:
             if argument.__class__ in _NESTED:
                 _without_hidden(operation, argument)
+        if kwargs:
+            for argument in kwargs.values():
+                if argument.__class__ in _NESTED:
+                    _without_hidden(operation, argument)
         if _any_tensor(args) or (kwargs and _any_tensor(kwargs.values())):
             return apply(operation, args, kwargs)
         return forward(*args, **kwargs)
@@ -524,14 +528,13 @@ def _bound(operation: Operation, args: Any, kwargs: dict[str, Any]) -> tuple[Any
     kwargs = _accepted(operation, signature, args, kwargs)
     args = list(args)
     names = (signature.names or ())[len(args) : len(operation.rules)]
-    wanted = [i for i, name in enumerate(names) if isinstance(kwargs.get(name), Node)]
-    for i, name in enumerate(names):
-        if name not in kwargs:
-            if not wanted or i > wanted[-1] or name not in signature.defaults:
-                break  # what comes later has no gradient, or `apply` says that it is not taken
-            args.append(signature.defaults[name])
-        else:
+    for place, name in enumerate(names):
+        if name in kwargs:
             args.append(kwargs.pop(name))
+        elif name in signature.defaults and _any_tensor(map(kwargs.get, names[place:])):
+            args.append(signature.defaults[name])  # left out before a Tensor that is given
+        else:
+            break
     return tuple(args), kwargs
 
 
@@ -544,9 +547,9 @@ def _without_hidden(operation: Operation, argument: Any) -> None:
         value = waiting.pop()
         if isinstance(value, Node):
             raise TypeError(
-                f"{operation.name}: a Tensor inside of a dict or a nested list is not seen, and its "
-                "rule would not be asked; give each Tensor as an argument of its own, or several "
-                "in one flat list"
+                f"{operation.name}: a Tensor inside of a dict or a nested list is not seen, and "
+                "its rule would not be asked; give each Tensor as an argument of its own, or "
+                "several in one flat list"
             )
         if value.__class__ in _NESTED:
             waiting += value.values() if value.__class__ is dict else value
@@ -618,8 +621,8 @@ def _unknown(function: Any) -> str:
     name, cure = _numpy_name(function), writes_in_place(function)
     if cure is not None:
         return (
-            f"{name} writes into its first argument, which no graph can record, so it does not take "
-            f"Tensors; compute a new one instead: {cure}"
+            f"{name} writes into its first argument, which no graph can record, so it does not "
+            f"take Tensors; compute a new one instead: {cure}"
         )
     if isinstance(function, np.ufunc):
         taken = ["x"] if function.nin == 1 else [f"x{i + 1}" for i in range(function.nin)]

@@ -45,7 +45,8 @@ class Signature:
 
 def defaults_of(function: Any) -> dict[str, Any]:
     """What a function written in Python takes for the arguments that are left out."""
-    code, given = getattr(function, "__code__", None), getattr(function, "__defaults__", None)
+    code: Any = getattr(function, "__code__", None)
+    given = getattr(function, "__defaults__", None)
     return dict(zip(code.co_varnames[code.co_argcount - len(given) :], given)) if given else {}
 
 
@@ -62,7 +63,7 @@ class Operation:
         self.name: str = name or getattr(forward, "__name__", type(forward).__name__).lstrip("_")
         self.rules: tuple[Callable[..., Any] | None, ...] = ()
         # How many arrays a ufunc or an operator takes, and nothing else; 0 for what is neither.
-        self.operands: int = forward.nin if getattr(forward, "nout", 0) == 1 else 0
+        self.operands: int = getattr(forward, "nin", 0) if getattr(forward, "nout", 0) == 1 else 0
         self.single = self.pair = False
         self.signature: Any = None  # a Signature, from `define` on
         self.formula: str | None = None
@@ -185,9 +186,9 @@ def defvjp(
         )
     if not (asks_tensors(function) or function in operations or hasattr(function, "operation")):
         raise TypeError(
-            f"defvjp: NumPy does not hand calls of {function!r} over to Tensors, so its rules would "
-            f"never be asked; make an operation of it and call that: {name} = primitive({name}, "
-            "rule)"
+            f"defvjp: NumPy does not hand calls of {function!r} over to Tensors, so its rules "
+            "would never be asked; make an operation of it and call that: "
+            f"{name} = primitive({name}, rule)"
         )
     declare(function).define(rules, formula)
 

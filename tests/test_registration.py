@@ -1,4 +1,4 @@
-"""Operations of one's own: rules that would never be asked are refused, and nothing stays behind."""
+"""Operations of one's own: rules that nobody would ask are refused, and nothing stays behind."""
 
 from __future__ import annotations
 

@@ -203,7 +203,10 @@ class _Asked:
         return ufunc
 
 
-@composes(np.clip, np.zeros(()).clip(0, _Asked()))  # array.clip(0, t) calls a ufunc without a name
+_clip_ufunc: Any = np.zeros(()).clip(0, _Asked())  # type: ignore[call-overload]
+
+
+@composes(np.clip, _clip_ufunc)  # array.clip(0, t) calls a ufunc that has no public name
 def clip(
     a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None,
     max: Any = None,
