@@ -598,14 +598,14 @@ def _plain(value: Any) -> Any:
 
 
 def _name_of(function: Any) -> str:
-    return function.name if isinstance(function, Operation) else _numpy_name(function)
+    return function.name if isinstance(function, Operation) else numpy_name(function)
 
 
 # Where ufuncs are at home, which they do not tell: "erf" may be SciPy's, and its i0 is not np.i0.
 _HOMES = {"np": "numpy", "scipy.special": "scipy.special"}
 
 
-def _numpy_name(function: Any) -> str:
+def numpy_name(function: Any) -> str:
     name = getattr(function, "__name__", repr(function))
     if isinstance(function, np.ufunc):
         for short, module in _HOMES.items():
@@ -618,7 +618,7 @@ def _numpy_name(function: Any) -> str:
 
 def _unknown(function: Any) -> str:
     """What to do about a function of NumPy that is not registered."""
-    name, cure = _numpy_name(function), writes_in_place(function)
+    name, cure = numpy_name(function), writes_in_place(function)
     if cure is not None:
         return (
             f"{name} writes into its first argument, which no graph can record, so it does not "

@@ -21,7 +21,15 @@ from autograd.engine import HookHandle, Hooks, Node, commit, locked, next_birth,
 from autograd.errors import AutogradError, InPlaceError, needs_float, not_real, restated
 from autograd.frames import assigns_in_place, is_numpys
 from autograd.mode import current_mode
-from autograd.recording import apply, as_arguments, call, operand_array, plain_array, result
+from autograd.recording import (
+    apply,
+    as_arguments,
+    call,
+    numpy_name,
+    operand_array,
+    plain_array,
+    result,
+)  # fmt: skip
 from autograd.rules import Operation, declare, methods, operations
 
 __all__ = ["Tensor"]
@@ -846,14 +854,14 @@ class Tensor(Node):
             return call(_ACCUMULATIONS[ufunc], *inputs, **({"axis": 0} | kwargs))
         if method == "at":
             raise TypeError(
-                f"np.{ufunc.__name__}.at writes into an array, which no graph can record; "
+                f"{numpy_name(ufunc)}.at writes into an array, which no graph can record; "
                 "autograd.scatter_add computes what np.add.at does, as a new Tensor"
             )
         if method == "outer" and not kwargs:
             a, b = inputs
             return call(ufunc, np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
         raise TypeError(
-            f"np.{ufunc.__name__}.{method} does not work on Tensors; it has no rule. Use the "
+            f"{numpy_name(ufunc)}.{method} does not work on Tensors; it has no rule. Use the "
             "function itself and reductions such as np.sum, or .detach() for plain values"
         )
 
