@@ -5,8 +5,10 @@ They take plain numbers and arrays of their own dtype; the minima and roots are 
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -213,6 +215,22 @@ def test_an_equation_of_motion_with_its_jacobian() -> None:
         jac=lambda t, x: jacobian(lambda x: f(t, x), x),
     )  # fmt: skip
     np.testing.assert_allclose(found.y[:, -1], [-1, 0], atol=1e-5)
+
+
+def test_the_lines_of_the_readme() -> None:
+    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "scipy" in c]
+    names = {
+        "np": np, "value_and_grad": value_and_grad, "hessian": hessian, "jacobian": jacobian,
+    }  # fmt: skip
+    found = []
+    for line in code.splitlines():
+        if line.startswith(("minimize(", "least_squares(")):
+            found.append(eval(line, names).x)
+        else:
+            exec(line, names)
+    for x, expected in zip(found, [np.ones(5), np.ones(5), [1, np.log(2)]], strict=True):
+        np.testing.assert_allclose(x, expected, atol=1e-4)
 
 
 # ---- a network --------------------------------------------------------------------------------
