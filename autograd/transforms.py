@@ -360,8 +360,8 @@ def _values(caller: str, what: str, value: Any) -> Any:
         return value._value
     if value.__class__ is np.ndarray and value.dtype.kind in "fiub":
         return value
-    several = isinstance(value, dict) or hasattr(value, "__next__") or hasattr(value, "parameters")
-    if several or _holds_arrays(value):
+    several = hasattr(value, "__next__") or callable(getattr(value, "parameters", None))
+    if several or isinstance(value, (list, tuple, dict)) and _holds_arrays(value):
         raise TypeError(
             f"{caller}: {what} holds several Tensors or arrays in a {type(value).__name__}; give "
             "them as a tuple, and f takes each as an argument of its own: tuple(params) of a list, "

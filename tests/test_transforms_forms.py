@@ -27,6 +27,7 @@ from autograd import (
     jvp,
     no_grad,
     primitive,
+    record,
     value_and_grad,
     vjp,
 )
@@ -460,6 +461,19 @@ def test_the_graph_behind_x_is_left_alone() -> None:
     assert x.grad is None and middle.grad is None
 
 
+@pytest.mark.parametrize("outer", INNER.values(), ids=INNER)
+def test_where_x_is_used_besides_the_argument_only_the_outer_transform_sees_it(outer: Any) -> None:
+    """∂/∂z (z² x) = 2 z x; at z = x it is 2x², whose derivative is 4x."""
+
+    def slope(x: Any) -> Any:
+        found = [value_and_grad(lambda z: z * z * x)(x)[1], vjp(lambda z: z * z * x, x)[1],
+                 jvp(lambda z: z * z * x, x, 1.0)[1], jacobian(lambda z: z * z * x, x)]  # fmt: skip
+        assert [float(s) for s in found] == [pytest.approx(2 * 0.7**2)] * 4
+        return sum(found) / 4
+
+    assert float(outer(slope, 0.7)) == pytest.approx(4 * 0.7, rel=1e-14)
+
+
 # ---- what f is handed -------------------------------------------------------------------------
 
 
@@ -500,6 +514,19 @@ def test_what_f_is_handed_is_a_variable_that_requires_a_gradient() -> None:
 
     for x in (X, Tensor(X), Tensor(X, requires_grad=True)):
         value_and_grad(f)(x)
+
+
+def test_it_is_drawn_as_an_input() -> None:
+    drawn = []
+
+    def f(x: Any) -> Any:
+        y = np.sin(x)
+        drawn.append(record(y, names={"x": x}))
+        return y
+
+    for x in (0.5, Tensor(0.5), Tensor(0.5, requires_grad=True)):
+        value_and_grad(f)(x)
+        assert [(n.kind, n.name) for n in drawn.pop().nodes] == [("input", "x"), ("output", None)]
 
 
 # ---- what is refused, and hints ---------------------------------------------------------------
@@ -553,6 +580,18 @@ def test_the_cures_for_lists_and_dicts_work() -> None:
         x
     )
     np.testing.assert_array_equal(slopes[1].data, [3.0])
+
+
+def test_arrays_of_other_kinds_are_arrays() -> None:
+    class Own(np.ndarray):
+        pass
+
+    for x in (X.view(Own), X.astype(">f8"), np.broadcast_to(X[:1], 3), X[::-1]):
+        slope = value_and_grad(cubic)(x)[1]
+        assert type(slope) is np.ndarray
+        np.testing.assert_allclose(slope, 3 * np.asarray(x) ** 2)
+    with pytest.raises(TypeError, match="mask"):
+        value_and_grad(cubic)(np.ma.array(X, mask=[1, 0, 0]))
 
 
 def test_a_list_of_lists_of_numbers_is_an_array() -> None:
