@@ -124,6 +124,19 @@ def leading_to(inputs: Iterable[Any], order: list[Any]) -> set[Any]:
     return leading
 
 
+def _are_all_leaves(inputs: list[Any], order: list[Any]) -> bool:
+    """Whether the inputs are leaves, and all that there are: a sweep has nothing to leave out."""
+    wanted = set(inputs)
+    for tensor in wanted:
+        if tensor._inputs != ():
+            return False
+    for node in order:
+        for parent in node._inputs:
+            if parent is not None and parent._inputs == () and parent not in wanted:
+                return False
+    return True
+
+
 def sweep(
     outputs: list[Any],
     gradients: list[Any],
@@ -138,6 +151,8 @@ def sweep(
     that asked for `retain_grad()` are among what comes back; nothing is written to any Tensor.
     """
     order = topological_order(outputs)
+    if inputs is not None and not create_graph and _are_all_leaves(inputs, order):
+        inputs = None
     pending: dict[Any, Any] = {}  # what has come so far for each Tensor
     for output, gradient in zip(outputs, gradients):
         if gradient.dtype is _HALF:

@@ -221,6 +221,24 @@ def is_grad_enabled() -> bool:
     return current_mode().grad
 
 
+class _Differentiation(ModeChange):
+    """Around a function that is being differentiated, and around rules that record: records."""
+
+    def _change(self, mode: Mode) -> Mode:
+        return mode.but(grad=True, around=mode, by=id(self))
+
+
+differentiation = _Differentiation()  # one for all, so that `inside` knows its blocks
+
+
+def inside(change: ModeChange) -> bool:
+    """Whether this thread, or task, is inside a block of this very change of mode."""
+    mode: Mode | None = current_mode()
+    while mode is not None and mode.by != id(change):
+        mode = mode.around
+    return mode is not None
+
+
 class detect_anomaly(ModeChange):
     """Find where a nan or an infinity is born, in the forward or in the backward pass.
 

@@ -83,6 +83,7 @@ from nn.training import (  # noqa: E402
     ModelCheckpoint,
     Trainer,
 )  # fmt: skip
+from nn.vectors import parameters_to_vector, vector_to_parameters  # noqa: E402
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "Callback", "CheckpointError",
@@ -92,6 +93,6 @@ __all__ = [
     "SELU", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh",
     "Trainer", "accuracy", "clip_grad_norm_", "clip_grad_value_", "confusion_matrix",
     "explain_step", "functional", "init", "load", "load_checkpoint", "load_idx", "manual_seed",
-    "metrics", "optim", "r2_score", "save", "save_checkpoint", "standardize", "top_k_accuracy",
-    "train_test_split",
+    "metrics", "optim", "parameters_to_vector", "r2_score", "save", "save_checkpoint",
+    "standardize", "top_k_accuracy", "train_test_split", "vector_to_parameters",
 ]  # fmt: skip

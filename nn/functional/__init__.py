@@ -25,19 +25,31 @@ from nn.functional.activations import (
     tanh,
 )
 from nn.functional.class_losses import cross_entropy, nll_loss
-from nn.functional.layers import batch_norm, dropout, layer_norm, linear, one_hot
+from nn.functional.layers import (
+    batch_norm,
+    cosine_similarity,
+    dropout,
+    layer_norm,
+    linear,
+    normalize,
+    one_hot,
+)
 from nn.functional.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     huber_loss,
+    kl_div,
     l1_loss,
     mse_loss,
     smooth_l1_loss,
 )
 
 __all__ = [
-    "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
-    "dropout", "elu", "gelu", "hardtanh", "huber_loss", "l1_loss", "layer_norm", "leaky_relu",
-    "linear", "log_sigmoid", "log_softmax", "logsumexp", "mse_loss", "nll_loss", "one_hot", "relu",
-    "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh",
+    "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_similarity",
+    "cross_entropy", "dropout", "elu", "gelu", "hardtanh", "huber_loss", "kl_div", "l1_loss",
+    "layer_norm", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "logsumexp", "mse_loss",
+    "nll_loss", "normalize", "one_hot", "relu", "selu", "sigmoid", "silu", "smooth_l1_loss",
+    "softmax", "softplus", "tanh",
 ]  # fmt: skip
+
+logsigmoid = log_sigmoid  # PyTorch's name for it; the other one is as log_softmax

@@ -88,13 +88,13 @@ class Kept:
 # ---- losses -----------------------------------------------------------------------------------
 
 
-def check_reduction(name: str, reduction: str) -> None:
+def check_reduction(name: str, reduction: str, reductions: tuple[str, ...] = REDUCTIONS) -> None:
     """Raise ValueError for an unknown reduction, TypeError for what is no name."""
     if not isinstance(reduction, str):
         got = type(reduction).__name__
         raise TypeError(f"{name}: reduction must be a str, got {got}{_later(name)}")
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{name}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
+    if reduction not in reductions:
+        raise ValueError(f"{name}: reduction must be one of {reductions}, got {reduction!r}")
 
 
 def check_smoothing(name: str, label_smoothing: float) -> None:

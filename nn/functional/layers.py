@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, primitive
-from nn.functional.arguments import as_floats, values
+from nn.functional.arguments import as_floats, as_number, values
 from nn.random import generator
 
 __all__ = [
-    "as_shape", "batch_norm", "batch_normalized", "check_probability", "dropout", "fused_linear",
-    "layer_norm", "linear", "one_hot",
+    "as_shape", "batch_norm", "batch_normalized", "check_probability", "cosine_similarity",
+    "dropout", "fused_linear", "layer_norm", "linear", "normalize", "one_hot",
 ]  # fmt: skip
 
 
@@ -319,6 +319,92 @@ def _along_channels(array: Any, x: Any) -> Any:
     if array is None or x.ndim == 2:
         return array
     return array.reshape((-1,) + (1,) * (x.ndim - 2))
+
+
+# ---- lengths of vectors ------------------------------------------------------------------------
+
+
+def normalize(x: Any, p: float = 2.0, axis: int | Sequence[int] = 1, eps: float = 1e-12) -> Any:
+    """Bring each vector along an axis to length 1: x / max(norm, eps).
+
+    Args: x of any shape; p, of the norm (sum of |x|^p)^(1/p), inf for the largest |x|; axis, one,
+        or several whose elements are one vector; eps, the least divisor, so that a vector of zeros
+        stays one (its gradient is g / eps). Raises ValueError for an axis that x has not. Source:
+        PyTorch's normalize.
+
+    >>> normalize(Tensor([[3.0, 4.0], [0.0, 0.0]]))
+    Tensor([[0.6, 0.8],
+            [0. , 0. ]])
+    """
+    p = as_number("normalize", "p", p, finite=False)
+    eps = as_number("normalize", "eps", eps, least=0)
+    given = as_floats(x)
+    x = _at_least_single(given if given.ndim else given.reshape(1))
+    y = x / _length(x, p, _axes("normalize", axis, x), eps)
+    return _as_given(y.reshape(given.shape), given.dtype)
+
+
+def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any:
+    """The cosine of the angle between vectors along an axis: their product, both of length 1.
+
+    sum(x1 / max(norm(x1), eps) * x2 / max(norm(x2), eps)). Args: x1 and x2, of shapes that
+        broadcast to one; axis, of that shape, and gone in the result; eps, the least length.
+    Raises ValueError for shapes that do not fit, or for an axis that is not there. Source:
+    PyTorch's cosine_similarity, which differentiates the length also of a vector shorter than eps.
+
+    >>> cosine_similarity(Tensor([[1.0, 0.0], [1.0, 1.0]]), [[0.0, 5.0], [3.0, 3.0]])
+    Tensor([0., 1.])
+    """
+    name = "cosine_similarity"
+    eps = as_number(name, "eps", eps, least=0)
+    x1, x2 = as_floats(x1), as_floats(x2)
+    dtype = np.result_type(x1.dtype, x2.dtype)
+    try:
+        shape = np.broadcast_shapes(x1.shape, x2.shape) or (1,)
+    except ValueError:
+        raise ValueError(
+            f"{name}: x1 of shape {x1.shape} and x2 of shape {x2.shape} do not fit: each axis must "
+            "be as long in both, or 1"
+        ) from None
+    x1, x2 = (np.broadcast_to(_at_least_single(x), shape) for x in (x1, x2))
+    axes = _axes(name, index(axis), x1)
+    cosines = (x1 / _length(x1, 2.0, axes, eps)) * (x2 / _length(x2, 2.0, axes, eps))
+    return _as_given(np.sum(cosines, axis=axes), dtype)
+
+
+def _length(x: Any, p: float, axes: tuple[int, ...], eps: float) -> Any:
+    """The norms, at least eps, of the vectors along these axes, which stay, with length 1."""
+    if len(axes) > 1:  # of a matrix np.linalg.norm would take another norm
+        rest = [n for axis, n in enumerate(x.shape) if axis not in axes]
+        size = math.prod(x.shape[axis] for axis in axes)
+        joined = np.moveaxis(x, axes, range(len(axes))).reshape((size, *rest))
+        norms = np.expand_dims(np.linalg.norm(joined, p, 0), axes)
+    else:
+        norms = np.linalg.norm(x, p, axes[0], True)
+    return np.clip(norms, eps, None)
+
+
+def _axes(name: str, axis: Any, x: Any) -> tuple[int, ...]:
+    """One axis or several as a tuple of different ones from 0 on, which x has."""
+    try:
+        given = tuple(map(index, axis if isinstance(axis, Sequence) else (axis,)))
+    except TypeError:
+        raise TypeError(f"{name}: axis must be an int or several, got {axis!r}") from None
+    axes = tuple(a % x.ndim for a in given)
+    if not axes or len(set(axes)) < len(axes) or not all(-x.ndim <= a < x.ndim for a in given):
+        raise ValueError(
+            f"{name}: axis {axis} does not fit an array of shape {x.shape}; axis=-1 is the last"
+        )
+    return axes
+
+
+def _at_least_single(x: Any) -> Any:
+    """Half a precision as a whole one: squares of its numbers leave its range."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def _as_given(y: Any, dtype: Any) -> Any:
+    return y.astype(dtype) if y.dtype != dtype else y
 
 
 # ---- dropout, labels --------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from nn.functional.arguments import (
 )
 
 __all__ = [
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "l1_loss",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss",
     "mse_loss", "smooth_l1_loss",
 ]  # fmt: skip
 
@@ -335,3 +335,59 @@ def binary_cross_entropy_with_logits(
     pos_weight = _fitting(name, "pos_weight", pos_weight, logits)
     share = share_of(reduction, logits.size)
     return _fused_logits(logits, target, weight, pos_weight, share, reduction != "none")
+
+
+# ---- divergence of distributions --------------------------------------------------------------
+
+
+def _known(log: Any) -> Any:
+    """The logs of probabilities, with any number for that of 0, by which it is multiplied."""
+    return np.where(log == -np.inf, 0, log)
+
+
+def _kl_div(prediction: Any, target: Any, log_target: bool, _share: float, _total: bool) -> Any:
+    if log_target:
+        share, log = np.exp(target), _known(target)
+    else:
+        share, log = target, np.log(np.where(target == 0, 1, target))
+    return reduced(share * (log - prediction), _share, _total)
+
+
+def _kl_by_prediction(
+    g: Any, y: Any, prediction: Any, target: Any, log_target: bool, _share: float, _total: bool
+) -> Any:
+    return -(np.exp(target) if log_target else target) * (g * _share)
+
+
+def _kl_by_target(
+    g: Any, y: Any, prediction: Any, target: Any, log_target: bool, _share: float, _total: bool
+) -> Any:
+    if log_target:
+        return np.exp(target) * (_known(target) - prediction + 1) * (g * _share)
+    return (np.log(target) - prediction + 1) * (g * _share)
+
+
+_fused_kl = primitive(
+    _kl_div, _kl_by_prediction, _kl_by_target, formula="-g t, g (log t - p + 1), of log t times t"
+)
+
+
+def kl_div(prediction: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
+    """target (log(target) - prediction), of log probabilities as prediction: how far it is off.
+
+    Args: prediction, such as of `log_softmax`, and target, probabilities, of the same shape;
+    reduction, "batchmean" for the Kullback-Leibler divergence, the sum divided by the length of the
+    first axis, "mean" (over the number of elements), "sum" or "none"; log_target, True for a target
+    of log probabilities. A probability of 0 in the target counts 0. Errors as of `mse_loss`.
+    Source: Kullback and Leibler, "On information and sufficiency", 1951; PyTorch's kl_div.
+
+    >>> kl_div(np.log([[0.5, 0.5], [0.5, 0.5]]), [[0.5, 0.5], [1, 0]], reduction="batchmean")
+    Tensor(0.34657359)
+    """
+    check_reduction("kl_div", reduction, ("mean", "batchmean", "sum", "none"))
+    prediction, target = paired("kl_div", prediction, target)
+    if reduction == "batchmean":
+        share = share_of("mean", prediction.shape[0] if prediction.ndim else 1)
+    else:
+        share = share_of(reduction, prediction.size)
+    return _fused_kl(prediction, target, bool(log_target), share, reduction != "none")
