@@ -165,6 +165,7 @@ def two_checkouts(cases: list[Case], crew: Crew, options: argparse.Namespace) ->
     title = f"{header([])}; this checkout against {options.against}"
     print(title, "this, that, and the median (quartiles) of this / that\n", sep="\n", flush=True)
     pairs = [against.paired(case, options.against) for case in cases]
+    crew.one_core = True  # or one of them may sit on the core that others are busy on
 
     def run(pairs: list[Case]) -> Results:
         results: Results = {}

@@ -27,6 +27,8 @@ class Crew:
         self.pythons = {name: pythons.get(name) or sys.executable for name in MODULES}
         self.versions = {name: self._version(name) for name in DISTRIBUTIONS}
         self.workers: dict[tuple[str, int, str], Worker] = {}
+        self._turns = 0  # how often all were relieved
+        self.one_core = False
         self._imported: set[tuple[str, str]] = set()
         self._cache = tempfile.TemporaryDirectory()
 
@@ -62,7 +64,11 @@ class Crew:
             settings |= {"XLA_FLAGS": ONE_THREAD} if entrant.threads == 1 else {}
         python = self.pythons[entrant.who]
         module, checkout = MODULES[entrant.who], entrant.checkout
-        return Worker(module, python, entrant.threads, settings, checkout)
+        worker = Worker(module, python, entrant.threads, settings, checkout)
+        if self.one_core and entrant.threads == 1 and hasattr(os, "sched_setaffinity"):
+            cores = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(worker.process.pid, {cores[self._turns % len(cores)]})
+        return worker
 
     def fresh(self, case: Case, entrant: Entrant) -> dict[str, float]:
         """What a process answers that is started for this one question."""
@@ -101,7 +107,8 @@ class Crew:
                 del self.workers[key]
 
     def relieve(self) -> None:
-        """End all processes; new ones start where they are needed."""
+        """End all processes; new ones start where they are needed, if on one core, on the next."""
+        self._turns += 1
         for worker in self.workers.values():
             worker.close()
         self.workers.clear()
