@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.recording import primitive
+from autograd.recording import plain_array, primitive
 from autograd.rules import composes, defvjp, operations
 from autograd.tensor import Tensor
 
@@ -63,7 +63,7 @@ Shapes = tuple[tuple[int, ...], ...]
 def einsum(*operands: Any, optimize: Any = False) -> Any:
     """Both ways of calling it: letters first, or each operand followed by a list of numbers."""
     subscripts, given = _separated(operands)
-    arrays = [a if isinstance(a, Tensor) else np.asarray(a) for a in given]
+    arrays = [a if isinstance(a, Tensor) else plain_array(a, "einsum") for a in given]
     terms, output = explicit(subscripts, tuple([a.shape for a in arrays]))
     if any(a.dtype != arrays[0].dtype for a in arrays):
         dtype = np.result_type(*[a.dtype for a in arrays])
@@ -172,7 +172,7 @@ def contract(operands: Any, terms: tuple[str, ...], output: str, optimize: Any =
     return left[0].astype(np.float16) if half else left[0]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024, typed=True)  # 0 is not False
 def _steps(
     terms: tuple[str, ...], output: str, shapes: Shapes, optimize: Any
 ) -> list[tuple[tuple[int, ...], tuple[str, ...], str]]:
@@ -184,6 +184,8 @@ def _steps(
     if optimize is False:
         room = max(ROOM, *(math.prod(shape) for shape in shapes))
         optimize = ("optimal" if len(terms) < 5 else "greedy", room)
+    if isinstance(optimize, tuple) and optimize[:1] == ("einsum_path",):
+        optimize = list(optimize)
     units = [np.broadcast_to(1.0, shape) for shape in shapes]
     path = np.einsum_path(f"{','.join(terms)}->{output}", *units, optimize=optimize)[0][1:]
     steps, left = [], list(terms)
@@ -213,9 +215,18 @@ def _of_two(x1: Any, x2: Any, left: str, right: str, output: str) -> Any:
         return np.einsum(f"{left},{right}->{output}", x1, x2)
     if precisions == "ee":
         x1, x2 = x1.astype(np.float32), x2.astype(np.float32)
-    swapped, one, other, shape, order = layout
-    y = _matrix(x2 if swapped else x1, *one) @ _matrix(x1 if swapped else x2, *other)
-    y = y.reshape(shape).transpose(order)[()]
+    swapped, one, other, flat, shape, order = layout
+    if swapped:
+        x1, x2 = x2, x1
+    x1, x2 = _matrix(x1, *one), _matrix(x2, *other)
+    if flat is None:
+        y = x1 @ x2
+    else:  # an array of its own, and no view that the sweep would copy
+        y = np.empty(shape, np.result_type(x1, x2))
+        np.matmul(x1, x2, out=y.reshape(flat))
+    if order is not None:
+        y = y.transpose(order)
+    y = y if shape else y[()]
     return y.astype(np.float16) if precisions == "ee" else y
 
 
@@ -224,8 +235,12 @@ _BY_BLAS = frozenset(a + b for a in "efd" for b in "efd")
 
 def _matrix(x: Any, subscripts: str, order: Any, shape: Any) -> Any:
     """An operand as a matrix or a stack of them, in a way that BLAS reads."""
-    x = np.einsum(subscripts, x) if subscripts else x.transpose(order)
-    x = x.reshape(shape)
+    if subscripts:
+        x = np.einsum(subscripts, x)
+    elif order is not None:
+        x = x.transpose(order)
+    if x.shape != shape:
+        x = x.reshape(shape)
     return x if x.itemsize in x.strides[-2:] else np.ascontiguousarray(x)
 
 
@@ -260,13 +275,19 @@ def _layout(left: str, right: str, output: str, shape1: Any, shape2: Any) -> Any
         letters = [*stack, *groups[0], *groups[1]]
         shape = [lengths[c] for c in stack] + [math.prod(lengths[c] for c in g) for g in groups]
         if len(term) == len(letters):
-            return "", tuple(term.index(c) for c in letters), tuple(shape)
+            return "", _order(term, letters), tuple(shape)
         return f"{term}->{''.join(letters)}", None, tuple(shape)
 
+    one, other = laid_out(left, rows, joined), laid_out(right, joined, columns)
     found = [*stack, *rows, *columns]
-    order = tuple(found.index(c) for c in output)
-    shape = tuple(lengths[c] for c in found)
-    return False, laid_out(left, rows, joined), laid_out(right, joined, columns), shape, order
+    shape, flat = tuple(lengths[c] for c in found), (*one[2][:-1], other[2][-1])
+    return False, one, other, None if flat == shape else flat, shape, _order(found, output)
+
+
+def _order(given: Any, wanted: Any) -> tuple[int, ...] | None:
+    """How a transposition brings given letters into the wanted order; None where they are."""
+    order = tuple(given.index(c) for c in wanted)
+    return None if order == tuple(range(len(order))) else order
 
 
 def _by_first(g: Any, y: Any, x1: Any, x2: Any, left: str, right: str, output: str) -> Any:
@@ -296,7 +317,7 @@ def gradient_of_operand(
             [n if axis in (first, again) else 1 for axis in range(len(shape))]
         )
         g = np.where(diagonal, g, 0)
-    return np.broadcast_to(g, shape)
+    return g if g.shape == shape else np.broadcast_to(g, shape)
 
 
 @lru_cache(maxsize=4096)
