@@ -719,3 +719,17 @@ for a in (definite(3), definite(3)[:2], definite(3)[:, :2], definite(3, 2)[..., 
 case(np.linalg.pinv, definite(3), rtol=1e-12, exact=plain_pinv)
 case(np.linalg.svd, definite(2), exact=None,
      via=lambda a: np.linalg.svd(a)[0] ** 2 * np.linalg.svd(a)[1])  # fmt: skip
+
+# ---- einsum, two operands at a time -----------------------------------------------------------
+_two = np.random.default_rng(71)
+
+
+def of(*shape: int) -> Any:
+    return _two.normal(size=shape)
+
+
+for terms, sizes in [
+    (("ij", "jk", "ik"), [(2, 3), (3, 2)]), (("ij", "jk", "ki"), [(2, 3), (3, 2)]),
+    (("bij", "bkj", "bik"), [(2, 2, 3), (2, 2, 3)]), (("ij", "ij", ""), [(2, 3), (2, 3)]),
+]:  # fmt: skip
+    case(linalg.einsum_of_two, *[of(*s) for s in sizes], *terms)

@@ -5,11 +5,13 @@ May import: tensor and everything below it.
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from autograd.recording import primitive
+from autograd.recording import plain_array, primitive
 from autograd.rules import composes, defvjp, operations
 from autograd.tensor import Tensor
 
@@ -45,101 +47,319 @@ def matmul_by_right(g: Any, y: Any, x1: Any, x2: Any) -> Any:
 defvjp(np.matmul, matmul_by_left, matmul_by_right, formula="g x2ᵀ, x1ᵀ g")
 
 # ---- einsum -----------------------------------------------------------------------------------
-# Every call is brought to one form, explicit letters for every axis: 'ij,jk->ik'.
+# Every call is brought to one form, explicit letters for every axis: 'ij,jk->ik'. Two operands are
+# multiplied as matrices, by BLAS, in the forward and in the rules; of more operands one pair after
+# the other, in the order that costs least. What letters and shapes decide is found out once.
 
 # Capitals first, as in ASCII: the axes of an implicit result are sorted.
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+SMALL = 1000  # products: with fewer all operands at once cost less than one pair after the other
+ROOM = 1 << 20  # elements that a result on the way may have, even where all operands are small
 
-
-def explicit(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result, with '...' spelled out."""
-    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
-    terms = inputs.split(",")
-    if len(terms) != len(ndims):
-        raise ValueError(
-            f"{subscripts!r} describes {len(terms)} operands, but {len(ndims)} were given"
-        )
-    spare = [c for c in ALPHABET if c not in subscripts]
-    hidden = [n - len(t.replace("...", "")) if "..." in t else 0 for t, n in zip(terms, ndims)]
-    longest = spare[: max(hidden, default=0)]
-    terms = [t.replace("...", "".join(longest[len(longest) - h :])) for t, h in zip(terms, hidden)]
-    if arrow:
-        return terms, output.replace("...", "".join(longest))
-    letters = "".join(terms)
-    once = sorted(c for c in set(letters) if c not in longest and letters.count(c) == 1)
-    return terms, "".join(longest) + "".join(once)
-
-
-def einsum_of_list(operands: Any, terms: Any, output: str, optimize: Any = False) -> Any:
-    """np.einsum with the operands in one list and all letters explicit."""
-    return np.einsum(f"{','.join(terms)}->{output}", *operands, optimize=optimize)
-
-
-def einsum_rule(
-    g: Any, y: Any, operands: Any, terms: Any, output: str, optimize: Any = False
-) -> list[Any]:
-    """The gradient of an operand is an einsum too: of g and the others, to its own letters."""
-    gradients = []
-    spare = [c for c in ALPHABET if c not in output and not any(c in term for term in terms)]
-    for k, (operand, term) in enumerate(zip(operands, terms)):
-        with_g = [(g, output)] + [pair for i, pair in enumerate(zip(operands, terms)) if i != k]
-        fresh = iter(spare)
-        wanted = ""
-        for n, c in zip(operand.shape, term):
-            if c in wanted:  # a diagonal, 'ii': the identity ties a new letter to the old one
-                tied = next(fresh)
-                with_g.append((np.eye(n, dtype=operand.dtype), c + tied))
-                c = tied
-            elif all(
-                c not in letters or a.shape[letters.index(c)] == 1 != n for a, letters in with_g
-            ):  # summed away inside this operand alone: the same gradient all along the axis
-                with_g.append((np.ones(n, dtype=operand.dtype), c))
-            wanted += c
-        gradients.append(
-            einsum_of_list([a for a, _ in with_g], [t for _, t in with_g], wanted, optimize)
-        )
-    return gradients
-
-
-einsum_of_list = primitive(einsum_of_list, einsum_rule, formula="einsum of g and the others")
-operations[einsum_of_list].name = "einsum"
+Shapes = tuple[tuple[int, ...], ...]
 
 
 @composes(np.einsum)
 def einsum(*operands: Any, optimize: Any = False) -> Any:
     """Both ways of calling it: letters first, or each operand followed by a list of numbers."""
+    subscripts, given = _separated(operands)
+    arrays = [a if isinstance(a, Tensor) else plain_array(a, "einsum") for a in given]
+    terms, output = explicit(subscripts, tuple([a.shape for a in arrays]))
+    if any(a.dtype != arrays[0].dtype for a in arrays):
+        dtype = np.result_type(*[a.dtype for a in arrays])
+        if dtype.kind == "f":  # every product in the precision of the result, as NumPy
+            arrays = [a if a.dtype == dtype else a.astype(dtype) for a in arrays]
+    return contract(arrays, terms, output, optimize)
+
+
+def _separated(operands: Any) -> tuple[str, Any]:
+    """The subscripts as letters, and the operands."""
     if isinstance(operands[0], str):
-        subscripts, *arrays = operands
-    else:
-        arrays = list(operands[: len(operands) // 2 * 2 : 2])
-        lists = [_letters(numbers) for numbers in operands[1::2]]
-        subscripts = ",".join(lists)
-        if len(operands) % 2:
-            subscripts += "->" + _letters(operands[-1])
-    arrays = [a if isinstance(a, Tensor) else np.asarray(a) for a in arrays]
-    terms, output = explicit(subscripts, [a.ndim for a in arrays])
-    _check_lengths(terms, arrays)
-    return einsum_of_list(arrays, terms, output, optimize)
+        return operands[0], operands[1:]
+    if isinstance(operands[0], bytes):
+        return operands[0].decode(), operands[1:]
+    pairs = len(operands) // 2
+    arrays, lists, output = operands[: 2 * pairs : 2], operands[1::2], operands[2 * pairs :]
+    if not pairs:
+        raise ValueError("each operand needs its list of numbers, or letters stand before them all")
+    # NumPy itself refuses what it does not read: arrays with as many axes stand for the operands.
+    units: list[Any] = [np.ones((1,) * np.ndim(a)) for a in arrays]
+    np.einsum(*[part for pair in zip(units, lists) for part in pair], *output)
+    arrow = ["->" + _letters(numbers) for numbers in output]
+    return ",".join(map(_letters, lists)) + "".join(arrow), arrays
 
 
-def _check_lengths(terms: list[str], arrays: list[Any]) -> None:
+def _letters(numbers: Any) -> str:
+    return "".join("..." if n is Ellipsis else ALPHABET[n] for n in numbers)
+
+
+@lru_cache(maxsize=1024)
+def explicit(subscripts: str, shapes: Shapes) -> tuple[tuple[str, ...], str]:
+    """The letters of each operand and of the result, with '...' spelled out."""
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(shapes):
+        raise ValueError(
+            f"{subscripts!r} describes {len(terms)} operands, but {len(shapes)} were given"
+        )
+    spare = [c for c in ALPHABET if c not in subscripts]
+    hidden = [
+        len(shape) - len(term.replace("...", "")) if "..." in term else 0
+        for term, shape in zip(terms, shapes)
+    ]
+    longest = "".join(spare[: max(hidden)])
+    if longest and arrow and "..." not in output:
+        raise ValueError(
+            f"{subscripts!r}: '...' stands for {len(longest)} axes of an operand, which the result "
+            f"must keep; write {inputs}->...{output}, or give a letter to each axis to sum over"
+        )
+    # NumPy itself refuses what it does not read: arrays with as many axes stand for the operands.
+    np.einsum(subscripts, *[np.ones((1,) * len(shape)) for shape in shapes])
+    terms = [t.replace("...", longest[len(longest) - h :]) for t, h in zip(terms, hidden)]
+    _check_lengths(terms, shapes)
+    if arrow:
+        return tuple(terms), output.replace("...", longest)
+    letters = "".join(terms)
+    once = sorted(c for c in set(letters) if c not in longest and letters.count(c) == 1)
+    return tuple(terms), longest + "".join(once)
+
+
+def _check_lengths(terms: list[str], shapes: Shapes) -> None:
     """One letter, one length (or 1): NumPy's own message does not say which letter it was."""
     lengths: dict[str, tuple[int, int]] = {}
-    for k, (term, a) in enumerate(zip(terms, arrays)):
-        if len(term) != a.ndim:
-            raise ValueError(
-                f"operand {k} has shape {a.shape}, but {term!r} names {len(term)} axes"
-            )
-        for c, n in zip(term, a.shape):
+    for k, (term, shape) in enumerate(zip(terms, shapes)):
+        for c, n in zip(term, shape):
             before, operand = lengths.setdefault(c, (n, k))
-            if before == 1:
+            if before == 1 and operand != k:
                 lengths[c] = n, k
-            elif n not in (1, before):
+            elif n != before and (n != 1 or operand == k):
                 raise ValueError(
                     f"the letter {c} has length {before} in operand {operand} and {n} in operand "
                     f"{k}; they must be equal"
                 )
 
 
-def _letters(numbers: Any) -> str:
-    return "".join("..." if n is Ellipsis else ALPHABET[n] for n in numbers)
+def _lengths(terms: Any, shapes: Any) -> dict[str, int]:
+    """The length of each letter: 1 only where it is 1 in every operand."""
+    lengths: dict[str, int] = {}
+    for term, shape in zip(terms, shapes):
+        for c, n in zip(term, shape):
+            if lengths.get(c, 1) == 1:
+                lengths[c] = n
+    return lengths
+
+
+# ---- more than two operands -------------------------------------------------------------------
+
+
+def contract(operands: Any, terms: tuple[str, ...], output: str, optimize: Any = False) -> Any:
+    """einsum of Tensors or arrays whose letters are all explicit."""
+    if len(operands) == 2 and optimize is False:
+        return einsum_of_two(operands[0], operands[1], terms[0], terms[1], output)
+    if isinstance(optimize, list):
+        optimize = tuple(tuple(p) if isinstance(p, list) else p for p in optimize)
+    steps = _steps(terms, output, tuple([a.shape for a in operands]), optimize)
+    left = list(operands)
+    half = len(steps) > 1 and all(a.dtype == np.float16 for a in left)
+    if half:  # as NumPy: half a precision is summed in a whole one
+        left = [a.astype(np.float32) for a in left]
+    for places, taken, result in steps:
+        arrays = [left.pop(place) for place in places]
+        if len(arrays) == 2:
+            left.append(einsum_of_two(arrays[0], arrays[1], taken[0], taken[1], result))
+        else:
+            left.append(einsum_of_list(arrays, taken, result))
+    return left[0].astype(np.float16) if half else left[0]
+
+
+@lru_cache(maxsize=1024, typed=True)  # 0 is not False
+def _steps(
+    terms: tuple[str, ...], output: str, shapes: Shapes, optimize: Any
+) -> list[tuple[tuple[int, ...], tuple[str, ...], str]]:
+    """Which operands are joined, step by step: their places among those left (a result comes last),
+    their letters, and those of the result."""
+    products = math.prod(_lengths(terms, shapes).values())
+    if optimize is False and (len(terms) < 3 or products < SMALL):
+        return [((0,) * len(terms), terms, output)]
+    if optimize is False:
+        room = max(ROOM, *(math.prod(shape) for shape in shapes))
+        optimize = ("optimal" if len(terms) < 5 else "greedy", room)
+    if isinstance(optimize, tuple) and optimize[:1] == ("einsum_path",):
+        optimize = list(optimize)
+    units = [np.broadcast_to(1.0, shape) for shape in shapes]
+    path = np.einsum_path(f"{','.join(terms)}->{output}", *units, optimize=optimize)[0][1:]
+    steps, left = [], list(terms)
+    for n, group in enumerate(path):
+        places = tuple(sorted(group, reverse=True))
+        taken = tuple(left.pop(place) for place in places)
+        wanted = "".join([*left, output])
+        joined = "".join(c for c in dict.fromkeys("".join(taken)) if c in wanted)
+        left.append(output if n == len(path) - 1 else joined)
+        steps.append((places, taken, left[-1]))
+    return steps
+
+
+# ---- two operands -----------------------------------------------------------------------------
+
+
+def einsum_of_two(x1: Any, x2: Any, left: str, right: str, output: str) -> Any:
+    """np.einsum of two arrays, as a product of matrices where that is faster."""
+    with np.errstate(all="ignore"):  # np.einsum does not warn
+        return _of_two(x1, x2, left, right, output)
+
+
+def _of_two(x1: Any, x2: Any, left: str, right: str, output: str) -> Any:
+    precisions = x1.dtype.char + x2.dtype.char
+    layout = _layout(left, right, output, x1.shape, x2.shape) if precisions in _BY_BLAS else None
+    if layout is None:
+        return np.einsum(f"{left},{right}->{output}", x1, x2)
+    if precisions == "ee":
+        x1, x2 = x1.astype(np.float32), x2.astype(np.float32)
+    swapped, one, other, flat, shape, order = layout
+    if swapped:
+        x1, x2 = x2, x1
+    x1, x2 = _matrix(x1, *one), _matrix(x2, *other)
+    if flat is None:
+        y = x1 @ x2
+    else:  # an array of its own, and no view that the sweep would copy
+        y = np.empty(shape, np.result_type(x1, x2))
+        np.matmul(x1, x2, out=y.reshape(flat))
+    if order is not None:
+        y = y.transpose(order)
+    y = y if shape else y[()]
+    return y.astype(np.float16) if precisions == "ee" else y
+
+
+_BY_BLAS = frozenset(a + b for a in "efd" for b in "efd")
+
+
+def _matrix(x: Any, subscripts: str, order: Any, shape: Any) -> Any:
+    """An operand as a matrix or a stack of them, in a way that BLAS reads."""
+    if subscripts:
+        x = np.einsum(subscripts, x)
+    elif order is not None:
+        x = x.transpose(order)
+    if x.shape != shape:
+        x = x.reshape(shape)
+    return x if x.itemsize in x.strides[-2:] else np.ascontiguousarray(x)
+
+
+@lru_cache(maxsize=4096)
+def _layout(left: str, right: str, output: str, shape1: Any, shape2: Any) -> Any:
+    """How two operands are laid out as matrices; None where np.einsum is as fast as their product.
+
+    Letters that both have are stacked, if the result has them, or joined: summed over by the
+    product. Those of one alone make the rows or the columns. Letters that only one has and the
+    result has not are summed before, and so is a length of 1 where the other's is more.
+    """
+    lengths = _lengths((left, right), (shape1, shape2))
+    ours, theirs = (
+        [c for c, n in zip(term, shape) if n == lengths[c]]
+        for term, shape in ((left, shape1), (right, shape2))
+    )
+    stack = [c for c in output if c in ours and c in theirs]
+    joined = [c for c in dict.fromkeys(ours) if c in theirs and c not in output]
+    rows = [c for c in output if c in ours and c not in theirs]
+    columns = [c for c in output if c in theirs and c not in ours]
+    if not joined or (stack and not rows and not columns):
+        return None
+    if rows and columns and output.index(columns[0]) < output.index(rows[0]):
+        layout = _layout(right, left, output, shape2, shape1)
+        return layout and (True, *layout[1:])
+    if math.prod(lengths.values()) < SMALL and not (
+        len(left) == len(stack + rows + joined) and len(right) == len(stack + joined + columns)
+    ):
+        return None
+
+    def laid_out(term: str, *groups: list[str]) -> tuple[str, Any, Any]:
+        letters = [*stack, *groups[0], *groups[1]]
+        shape = [lengths[c] for c in stack] + [math.prod(lengths[c] for c in g) for g in groups]
+        if len(term) == len(letters):
+            return "", _order(term, letters), tuple(shape)
+        return f"{term}->{''.join(letters)}", None, tuple(shape)
+
+    one, other = laid_out(left, rows, joined), laid_out(right, joined, columns)
+    found = [*stack, *rows, *columns]
+    shape, flat = tuple(lengths[c] for c in found), (*one[2][:-1], other[2][-1])
+    return False, one, other, None if flat == shape else flat, shape, _order(found, output)
+
+
+def _order(given: Any, wanted: Any) -> tuple[int, ...] | None:
+    """How a transposition brings given letters into the wanted order; None where they are."""
+    order = tuple(given.index(c) for c in wanted)
+    return None if order == tuple(range(len(order))) else order
+
+
+def _by_first(g: Any, y: Any, x1: Any, x2: Any, left: str, right: str, output: str) -> Any:
+    return gradient_of_operand(g, x1.shape, left, output, [x2], (right,))
+
+
+def _by_second(g: Any, y: Any, x1: Any, x2: Any, left: str, right: str, output: str) -> Any:
+    return gradient_of_operand(g, x2.shape, right, output, [x1], (left,))
+
+
+# ---- the gradient of an operand ---------------------------------------------------------------
+
+
+def gradient_of_operand(
+    g: Any, shape: Any, term: str, output: str, others: Any, terms: tuple[str, ...]
+) -> Any:
+    """An einsum too: of g and the other operands, to the operand's own letters."""
+    known = tuple([a.shape for a in others])
+    letters, absent, repeated = _way_back(term, shape, output, terms, known)
+    if terms or letters != output:
+        g = contract([g, *others], (output, *terms), letters)
+    if absent:  # summed away in this operand alone: the same gradient all along the axis
+        g = np.expand_dims(g, absent)
+    for first, again in repeated:  # a diagonal, 'ii': nothing beside it
+        n = shape[first]
+        diagonal = np.eye(n, dtype=bool).reshape(
+            [n if axis in (first, again) else 1 for axis in range(len(shape))]
+        )
+        g = np.where(diagonal, g, 0)
+    return g if g.shape == shape else np.broadcast_to(g, shape)
+
+
+@lru_cache(maxsize=4096)
+def _way_back(
+    term: str, shape: tuple[int, ...], output: str, terms: tuple[str, ...], shapes: Shapes
+) -> tuple[str, tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """The letters of an operand's gradient, the axes that these leave out, and the pairs of axes
+    that have one letter. A length of 1 where others are longer is summed over, and left out."""
+    lengths = _lengths((term, *terms), (shape, *shapes))
+    known = "".join([output, *terms])
+    letters, absent, repeated = "", [], []
+    for axis, (c, n) in enumerate(zip(term, shape)):
+        if c in term[:axis]:
+            absent.append(axis)
+            repeated.append((term.index(c), axis))
+        elif c in known and n == lengths[c]:
+            letters += c
+        else:
+            absent.append(axis)
+    return letters, tuple(absent), tuple(repeated)
+
+
+# ---- one operand, or many small ones ----------------------------------------------------------
+
+
+def einsum_of_list(operands: Any, terms: Any, output: str) -> Any:
+    """np.einsum itself, with the operands in one list and all letters explicit."""
+    return np.einsum(f"{','.join(terms)}->{output}", *operands)
+
+
+def _by_each(g: Any, y: Any, operands: Any, terms: Any, output: str) -> list[Any]:
+    terms = tuple(terms)
+    return [
+        gradient_of_operand(
+            g, a.shape, terms[k], output,
+            [*operands[:k], *operands[k + 1 :]], terms[:k] + terms[k + 1 :],
+        )
+        for k, a in enumerate(operands)
+    ]  # fmt: skip
+
+
+_formula = "einsum of g and the others"
+einsum_of_two = primitive(einsum_of_two, _by_first, _by_second, formula=_formula)
+einsum_of_list = primitive(einsum_of_list, _by_each, formula=_formula)
+operations[einsum_of_two].name = operations[einsum_of_list].name = "einsum"

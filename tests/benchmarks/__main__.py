@@ -5,6 +5,11 @@ they take turns, round by round (A B C A B C ...), so that whatever else the mac
 of them. A figure is the median of its rounds with the quartiles; a ratio is the median of the
 rounds' own ratios, ours / theirs: below 1 this library is faster. Of a contender with several
 settings the best one counts. Before any time is taken, all must agree on the same numbers.
+
+With --against PATH another checkout of this library is the only other contender: this one and that
+one take turns, each by its own packages and both by these benchmarks. A ratio is this / that. Rows
+whose median is above 1.02, while their quartiles do not hold 1, are run a second time; so is the
+import, if the best of 30 is above 1.03.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import sys
 
 import numpy as np
 
+from tests.benchmarks import against
 from tests.benchmarks.cases import Case, Entrant, all_cases
 from tests.benchmarks.crew import Crew, header_of
 from tests.benchmarks.report import Results, Samples, conclude, header, plot, show, table
@@ -36,7 +42,7 @@ def prepared(case: Case, crew: Crew) -> dict[Entrant, int]:
         try:
             told = crew.worker(entrant).ask(prepare=entrant.name, **request)
         except Failed as error:
-            if entrant.who == "ours":
+            if entrant.who == "ours" and not entrant.checkout:
                 raise
             print(f"{case.name}: without {entrant.name}: {error}")
             continue
@@ -66,7 +72,9 @@ def check_equal(case: Case, checks: dict[str, dict[str, list[float]]]) -> None:
             )
 
 
-def measure(case: Case, crew: Crew, rounds: int) -> Samples:
+def measure(case: Case, crew: Crew, rounds: int, shift: int = 0) -> Samples:
+    """The figures of all rounds. With `shift`, of two checkouts: all do the work as many times, in
+    one order and then in the other, and after as many rounds all get new processes."""
     samples: Samples = {}
 
     def note(entrant: Entrant, figures: dict[str, float]) -> None:
@@ -79,8 +87,13 @@ def measure(case: Case, crew: Crew, rounds: int) -> Samples:
                 note(entrant, crew.fresh(case, entrant))
         return samples
     times = prepared(case, crew)
-    for _ in range(min(rounds, case.rounds)):
-        for entrant, n in times.items():
+    if shift:
+        times = dict.fromkeys(times, min(times.values()))
+    for done in range(min(rounds, case.rounds)):
+        if shift and done and done % shift == 0:
+            crew.relieve()
+            prepared(case, crew)
+        for entrant, n in list(times.items())[:: -1 if shift and done % 2 else 1]:
             note(entrant, crew.worker(entrant).ask(run=entrant.name, times=n))
     crew.forget()
     return samples
@@ -91,39 +104,85 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few rounds, the small cases")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="cases whose name has a NAME")
     parser.add_argument("--rounds", type=int, help="at most (default 100, with --quick 15)")
+    parser.add_argument("--against", metavar="PATH", help="another checkout, to take turns with")
     parser.add_argument("--hips", metavar="PYTHON", help="an interpreter that has HIPS autograd")
     parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX")
     parser.add_argument("--json", metavar="FILE", help="write all figures of all rounds")
     parser.add_argument("--table", metavar="FILE", help="write the ratios as a table in Markdown")
     parser.add_argument("--save", metavar="FILE", help="draw the ratios (needs matplotlib)")
-    return parser.parse_args(words)
+    options = parser.parse_args(words)
+    if options.against:
+        if options.save or options.hips or options.jax:
+            parser.error("--against measures this library alone: no --save, --hips or --jax")
+        try:
+            options.against = against.checkout(options.against)
+        except ValueError as error:
+            parser.error(str(error))
+    return options
 
 
 def main(words: list[str] | None = None) -> None:
     options = arguments(words)
     crew = Crew({"HIPS": options.hips, "JAX jit": options.jax})
+    cases = [
+        case
+        for case in all_cases(options.quick)
+        if any(part in case.name for part in options.only or [""])
+    ]
+    try:
+        compare = two_checkouts if options.against else contenders
+        title, told, written = compare(cases, crew, options)
+    finally:
+        crew.close()
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump({"header": title, **told}, file, indent=1)
+    if options.table:
+        with open(options.table, "w") as file:
+            file.write(f"{title}\n\n{written}")
+    if options.save:
+        plot(told["results"], title, options.save)
+
+
+Told = tuple[str, dict[str, Results], str]  # the machine, the figures, a table in Markdown
+
+
+def contenders(cases: list[Case], crew: Crew, options: argparse.Namespace) -> Told:
     title = header(header_of(crew))
     rounds = options.rounds or (15 if options.quick else 100)
     print(title, *crew.missing(), sep="\n")
     print("median (quartiles) = ours / theirs, median (quartiles)\n", flush=True)
     results: Results = {}
-    try:
-        for case in all_cases(options.quick):
-            if any(part in case.name for part in options.only or [""]):
-                results[case.name] = measure(case, crew, rounds)
-                show(case, results[case.name])
-    finally:
-        crew.close()
+    for case in cases:
+        results[case.name] = measure(case, crew, rounds)
+        show(case, results[case.name])
     print()
     conclude(results)
-    if options.json:
-        with open(options.json, "w") as file:
-            json.dump({"header": title, "results": results}, file, indent=1)
-    if options.table:
-        with open(options.table, "w") as file:
-            file.write(f"{title}\n\n{table(all_cases(options.quick), results)}")
-    if options.save:
-        plot(results, title, options.save)
+    return title, {"results": results}, table(cases, results)
+
+
+def two_checkouts(cases: list[Case], crew: Crew, options: argparse.Namespace) -> Told:
+    title = f"{header([])}; this checkout against {options.against}"
+    print(title, "this, that, and the median (quartiles) of this / that\n", sep="\n", flush=True)
+    pairs = [against.paired(case, options.against) for case in cases]
+    crew.one_core = True  # or one of them may sit on the core that others are busy on
+
+    def run(pairs: list[Case]) -> Results:
+        results: Results = {}
+        for case in pairs:
+            rounds = options.rounds or (15 if options.quick and not case.fresh else 100)
+            results[case.name] = measure(case, crew, rounds, against.SHIFT)
+            against.show(case, results[case.name])
+        return results
+
+    first = run(pairs)
+    slower = {row.case for row in against.slower(first)}
+    if slower:
+        print("\nonce more, what was slower:\n")
+    second = run([case for case in pairs if case.name in slower])
+    print()
+    against.conclude(first, second)
+    return title, {"results": first, "again": second}, against.table(cases, first)
 
 
 if __name__ == "__main__":

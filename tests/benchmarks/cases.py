@@ -28,6 +28,7 @@ class Entrant:
     variant: str = ""
     arguments: str = "{}"  # JSON, for dataclasses of dicts have no hash
     kind: str = ""  # where it is not that of the case
+    checkout: str = ""  # whose packages are measured, where they are not those beside tests/
 
     @property
     def who(self) -> str:

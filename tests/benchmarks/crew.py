@@ -13,7 +13,7 @@ import tempfile
 from functools import partial
 
 from tests.benchmarks.cases import MODULES, Case, Entrant
-from tests.benchmarks.worker import Failed, Worker
+from tests.benchmarks.worker import ROOT, Failed, Worker
 
 DISTRIBUTIONS = {"PyTorch": "torch", "JAX jit": "jax", "HIPS": "autograd", "micrograd": "micrograd"}
 OPTIONS = {"HIPS": "--hips PYTHON", "JAX jit": "--jax PYTHON"}
@@ -26,8 +26,10 @@ class Crew:
     def __init__(self, pythons: dict[str, str | None]) -> None:
         self.pythons = {name: pythons.get(name) or sys.executable for name in MODULES}
         self.versions = {name: self._version(name) for name in DISTRIBUTIONS}
-        self.workers: dict[tuple[str, int], Worker] = {}
-        self._imported: set[str] = set()
+        self.workers: dict[tuple[str, int, str], Worker] = {}
+        self._turns = 0  # how often all were relieved
+        self.one_core = False
+        self._imported: set[tuple[str, str]] = set()
         self._cache = tempfile.TemporaryDirectory()
 
     def _version(self, name: str) -> str:
@@ -50,7 +52,7 @@ class Crew:
         return self.versions.get(entrant.who, "here") != ""
 
     def worker(self, entrant: Entrant) -> Worker:
-        key = entrant.who, entrant.threads
+        key = entrant.who, entrant.threads, entrant.checkout
         if key not in self.workers:
             self.workers[key] = self._start(entrant)
         return self.workers[key]
@@ -61,20 +63,25 @@ class Crew:
             settings = {"JAX_PLATFORMS": "cpu"}
             settings |= {"XLA_FLAGS": ONE_THREAD} if entrant.threads == 1 else {}
         python = self.pythons[entrant.who]
-        return Worker(MODULES[entrant.who], python, entrant.threads, settings)
+        module, checkout = MODULES[entrant.who], entrant.checkout
+        worker = Worker(module, python, entrant.threads, settings, checkout)
+        if self.one_core and entrant.threads == 1 and hasattr(os, "sched_setaffinity"):
+            cores = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(worker.process.pid, {cores[self._turns % len(cores)]})
+        return worker
 
     def fresh(self, case: Case, entrant: Entrant) -> dict[str, float]:
         """What a process answers that is started for this one question."""
         arguments = case.arguments | json.loads(entrant.arguments)
         if case.fresh == "import":
-            return {"both": self._import_time(arguments["names"])}
+            return {"both": self._import_time(arguments["names"], entrant.checkout or str(ROOT))}
         worker = self._start(entrant)
         try:
             return worker.ask(**{case.fresh: arguments})
         finally:
             worker.close()
 
-    def _import_time(self, names: str) -> float:
+    def _import_time(self, names: str, checkout: str) -> float:
         clock = "time.perf_counter_ns()"
         code = f"import time; start = {clock}; import {names}; print({clock} - start)"
         settings = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
@@ -82,9 +89,12 @@ class Crew:
             # Bytecode is cached, in a folder of its own, as it is after any installation by pip.
             settings["PYTHONPYCACHEPREFIX"] = self._cache.name
         command = [sys.executable, "-c", code]
-        run = partial(subprocess.run, stdout=subprocess.PIPE, text=True, check=True, env=settings)
-        if names not in self._imported:
-            self._imported.add(names)
+        run = partial(
+            subprocess.run, stdout=subprocess.PIPE, text=True, check=True, env=settings,
+            cwd=checkout,
+        )  # fmt: skip
+        if (names, checkout) not in self._imported:
+            self._imported.add((names, checkout))
             run(command)  # once for nothing
         return float(run(command).stdout)
 
@@ -96,10 +106,15 @@ class Crew:
             except Failed:
                 del self.workers[key]
 
-    def close(self) -> None:
+    def relieve(self) -> None:
+        """End all processes; new ones start where they are needed, if on one core, on the next."""
+        self._turns += 1
         for worker in self.workers.values():
             worker.close()
         self.workers.clear()
+
+    def close(self) -> None:
+        self.relieve()
         self._cache.cleanup()
 
 

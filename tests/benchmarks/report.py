@@ -46,6 +46,7 @@ TARGETS: list[tuple[str, str, str, float | None]] = [
     *((f"chain {kind}", "both", "PyTorch", 0.5) for kind in ("scalar", "size 1", "size 8")),
     *((f"second order {kind}", "both", "HIPS", 1 / 3) for kind in ("scalar", "size 8")),
 ]
+ROWS = ("both", "peak")  # the phases that make a row of a table
 SLACK = 1.25  # how much more than in proportion the cost may grow where a size doubles
 
 
@@ -128,7 +129,7 @@ def table(cases: list[Case], results: Results) -> str:
     lines = [f"| {' | '.join(rows)} |", "| --- " * len(rows) + "|"]
     for case in measured:
         for phase, figures in results[case.name].items():
-            if phase not in ("both", "peak"):
+            if phase not in ROWS:
                 continue
             middle = np.median(figures[best(figures, "ours") or "ours"]) / case.scale
             against = [ratios(figures, peer) for peer in peers]

@@ -31,10 +31,12 @@ class Failed(Exception):
 class Worker:
     """The near end: starts `module` of the contenders under an interpreter, and asks it."""
 
-    def __init__(self, module: str, python: str, threads: int, settings: dict[str, str]) -> None:
+    def __init__(
+        self, module: str, python: str, threads: int, settings: dict[str, str], checkout: str = ""
+    ) -> None:
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         self.process = subprocess.Popen(
-            [python, "-m", "tests.benchmarks.worker", module],
+            [python, "-m", "tests.benchmarks.worker", module, checkout],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
             env={**os.environ, **dict.fromkeys(names, str(threads)), **settings},
         )  # fmt: skip
@@ -91,6 +93,17 @@ def quiet() -> None:
         time.sleep(0.001)
 
 
+def contender(name: str, checkout: str) -> Any:
+    """The module of a contender. The benchmarks are those beside this file also where the packages
+    that they measure come from another checkout."""
+    if checkout:
+        sys.path.insert(0, checkout)
+    module = importlib.import_module(f"tests.benchmarks.contenders.{name}")
+    if checkout and Path(module.autograd.__file__).parents[1] != Path(checkout):
+        raise ImportError(f"{module.autograd.__file__} was imported, which is not in {checkout}")
+    return module
+
+
 def prepare(work: dict[str, Any], request: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     made = work[request["kind"]](**request["arguments"])
     if made is None:
@@ -134,7 +147,7 @@ def main() -> None:
         request = json.loads(line)
         try:
             if module is None:
-                module = importlib.import_module(f"tests.benchmarks.contenders.{sys.argv[1]}")
+                module = contender(*sys.argv[1:])
             if "prepare" in request and not settled:
                 settle()
                 settled = True
