@@ -267,6 +267,7 @@ class Writer:
         self.lines: dict[str, str] = {}
         self.names: dict[str, Any] = {**NAMES, "held": Held()}
         self.tensors: set[str] = set()  # the names of Tensors
+        self.moving: set[str] = set()  # the names of those that require a gradient
         self.pool: list[str] = []  # what later lines may use
         if self.chance(0.3):
             whole = self.rng.integers(-3, 4, self.pick([(), (3,), (2, 1)]))
@@ -276,6 +277,7 @@ class Writer:
             for _ in range(self.rng.integers(3)):
                 self.join()
         results = [text for text in self.pool if text[0] == "t"]
+        results = results or [self.leaf(np.asarray(1.0), Leaf.form)]
         used = {name for t, line in self.lines.items() for name in names_in(line) - {t}}
         self.program = Program(
             seed, index, self.leaves, self.constants, self.lines,
@@ -289,22 +291,21 @@ class Writer:
     def pick(self, options: Any) -> Any:
         return options[int(self.rng.integers(len(options)))]
 
-    def is_tensor(self, expression: str) -> bool:
-        return not self.tensors.isdisjoint(names_in(expression))
-
     def call(self, position: int) -> None:
         """A call of the table, as a function, a method or an operator."""
         case, name = ENTRIES[position], name_of(position)
+        places = [i for i, free in enumerate(movable(position)) if free]
+        sure = self.pick(places) if places else None  # one array at least has a gradient
         args, kwargs = case.filled(
-            Expression(self.argument(array) if free else self.constant(array))
-            for array, free in zip(case.arrays, movable(position))
+            Expression(self.argument(array, i == sure) if i in places else self.constant(array))
+            for i, array in enumerate(case.arrays)
         )
         words = [self.spelled(value) for value in args]
         options = [f"{key}={self.spelled(value)}" for key, value in kwargs.items()]
         forms = [f"{name}({', '.join(words + options)})"]
         method = name.split(".")[-1]
-        if name.startswith("np.") and isinstance(args[0], Expression) and self.is_tensor(words[0]):
-            if hasattr(np.ndarray, method) and hasattr(Tensor, method):
+        if args and isinstance(args[0], Expression) and self.tensors & names_in(words[0]):
+            if name == f"np.{method}" and hasattr(np.ndarray, method) and hasattr(Tensor, method):
                 forms.append(f"({words[0]}).{method}({', '.join(words[1:] + options)})")
             if case.function in OPERATORS:
                 forms.append(OPERATORS[case.function].format(*(f"({word})" for word in words)))
@@ -313,17 +314,17 @@ class Writer:
         written = self.line(self.pick(forms), any_result=True)  # methods lack some options
         assert written or self.line(forms[0], any_result=True), forms[0]
 
-    def argument(self, base: Any) -> str:
+    def argument(self, base: Any, sure: bool) -> str:
         """A leaf with the base's values, or these moved a little by an earlier result."""
-        kind, usual = self.rng.random(), Leaf.form
-        first = not any(leaf.differentiable for leaf in self.leaves.values())
-        if first or not self.pool or kind < 0.4:
+        kind = self.rng.random()
+        sources = [text for text in self.pool if names_in(text) <= self.moving or not sure]
+        if kind < 0.4 or not sources:
             moved = base + 0.05 * self.rng.uniform(-1, 1, base.shape) * self.chance(0.5)
-            form = usual if first or kind > 0.06 else self.pick(["{}", "Tensor({})"])
-            return self.leaf(np.asarray(moved), form)
-        if kind < 0.45:
+            forms = [Leaf.form] if sure or kind > 0.08 else ["{}", "Tensor({})"]
+            return self.leaf(np.asarray(moved), self.pick(forms))
+        if kind < 0.48 and not sure:
             return self.constant(base)
-        source = self.pick(SQUASHED).format(self.fitting(self.pick(self.pool), base.shape))
+        source = self.pick(SQUASHED).format(self.fitting(self.pick(sources), base.shape))
         return f"{self.constant(base)} + 0.05 * {source}"
 
     def fitting(self, source: str, shape: tuple[int, ...]) -> str:
@@ -345,6 +346,7 @@ class Writer:
         self.names[name] = leaf.given(array, False)
         if form != "{}":
             self.tensors.add(name)
+            self.moving |= {name} if leaf.differentiable else set()
             self.pool += [name] * usable(array)
         return name
 
@@ -376,19 +378,22 @@ class Writer:
         good = [name for name, part in parts.items() if usable(part)]
         if not good and not any_result:
             return False
-        if good == [target] and self.chance(0.06):
+        if self.tensors & names_in(expression):
+            self.tensors.add(target)
+        if self.moving & names_in(expression):
+            self.moving.add(target)
+        if good == [target] and self.chance(0.1) and not any_result:
+            self.moving.discard(target)
             text = f"with no_grad():\n    {text}\n{target} = held({target})"
         elif good == [target] and self.chance(0.05):
             text, value = f"{text} * 1\n{target} += 2", value * 1 + 2
         self.names[target], self.lines[target] = value, text
         self.pool += good
-        if self.is_tensor(expression):
-            self.tensors.add(target)
         return True
 
     def join(self) -> None:
         """A step of plain arithmetic on earlier results."""
-        for _ in range(10):
+        for _ in range(10 if self.pool else 0):
             step = re.sub(r"\ba\b", self.pick(self.pool), self.pick(JOINTS))
             if self.line(re.sub(r"\bb\b", self.pick(self.pool[-6:]), step)):
                 return
