@@ -144,9 +144,22 @@ def _finished(
     return _checked(node, raw) if mode.anomaly else node
 
 
+# Reductions in their forms with where= or initial=, which their rules do not take: compositions.
+with_options: dict[Any, Callable[..., Any]] = {}
+
+_WHERE = np.where
+
+
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a NumPy function on Tensors: record it, compose it, or give its plain result."""
     if (operation := operations.get(function)) is not None and operation.rules:
+        if kwargs and ("where" in kwargs or "initial" in kwargs) and function in with_options:
+            try:
+                return with_options[function](*args, **kwargs)
+            except RESTATED as error:
+                raise restated(function.__name__, args, error) from None
+        if function is _WHERE and len(args) == 1:  # places, which are plain
+            return call(np.nonzero, *args)
         return apply(operation, args, kwargs)
     if function in compositions:
         composition, signature = compositions[function]
