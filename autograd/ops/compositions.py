@@ -126,6 +126,7 @@ def var(
 def _var_of_some(
     a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, mean: Any
 ) -> Any:
+    dtype = np.float64 if dtype is None and a.dtype.kind in "iub" else dtype
     if mean is None:
         mean = np.mean(a, axis=axis, dtype=dtype, keepdims=True, where=where)
     deviation = a - mean

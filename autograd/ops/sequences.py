@@ -215,7 +215,8 @@ def _slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     steps = _steps(spacing, n)
     f = np.moveaxis(f, axis, -1)
     rise = f[..., 1:] - f[..., :-1]
-    if steps.ndim == 0 or np.all(steps == steps[0]):
+    even = steps.ndim == 0 or (not isinstance(steps, Tensor) and np.all(steps == steps[0]))
+    if even:  # (the steps of a Tensor may be equal, but have a gradient each)
         h = steps if steps.ndim == 0 else steps[0]
         inner = (f[..., 2:] - f[..., :-2]) / (2.0 * h)
     else:
@@ -331,21 +332,21 @@ composes(np.polysub)(lambda a1, a2: operator.sub(*_aligned(a1, a2)))
 @composes(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
     a1, a2 = (np.trim_zeros(np.atleast_1d(_array(a)), "f") for a in (a1, a2))
-    return np.convolve(*(a if a.size else np.zeros(1, a.dtype) for a in (a1, a2)))
+    return np.convolve(*(a if a.size else np.zeros_like(a, shape=1) for a in (a1, a2)))
 
 
 @composes(np.polydiv)
 def polydiv(u: Any, v: Any) -> Any:
     u, v = np.atleast_1d(_array(u)) + 0.0, np.atleast_1d(_array(v)) + 0.0
-    steps = max(u.shape[0] - v.shape[0] + 1, 0)
-    kind, quotient, remainder = np.result_type(u.dtype, v.dtype), [], u
+    steps, kind = max(u.shape[0] - v.shape[0] + 1, 0), np.result_type(u.dtype, v.dtype)
+    quotient, remainder = [], u.astype(kind)
     for _ in range(steps):
         factor = remainder[0] * (1.0 / v[0])
         quotient.append(factor)
         # Its first coefficient is 0 now, and dropped.
         remainder = (remainder - factor * np.pad(v, (0, remainder.shape[0] - v.shape[0])))[1:]
     if not steps:
-        return np.zeros_like(u, kind, shape=1), u
+        return np.zeros_like(u, kind, shape=1), remainder
     if not remainder.shape[0]:
         remainder = np.zeros_like(u, kind, shape=1)
     while np.allclose(remainder[0], 0, rtol=1e-14) and remainder.shape[0] > 1:

@@ -133,7 +133,7 @@ def _nanvar(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, **options: 
     if given is None:
         total = np.sum(np.where(counted, a, 0), axis=axis, dtype=dtype, keepdims=True)
         given = total / count.astype(total.dtype)
-    deviation = np.where(counted, a, 0) - np.where(counted, given, 0)
+    deviation = (np.where(counted, a, 0) - np.where(counted, given, 0)).astype(a.dtype)
     total = np.sum(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims)
     freedom = np.reshape(count, total.shape) - ddof
     scaled = total / np.where(freedom > 0, freedom, 1).astype(total.dtype)
@@ -389,7 +389,9 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 
 def _ends(range: Any) -> Any:
     """The range with Tensors replaced by their values."""
-    return range if range is None else tuple(getattr(end, "data", end) for end in range)
+    return range if range is None else tuple(
+        end.data if isinstance(end, Tensor) else end for end in range
+    )
 
 
 @composes(np.histogram)
