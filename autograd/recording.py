@@ -368,6 +368,8 @@ def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any,
         raise TypeError(
             f"{operation.name}: nested lists of Tensors are no array; join each by np.stack([...])"
         )
+    if any(a.__class__ in (list, tuple) for a in argument):
+        argument = [_joined(a) for a in argument]
     raw = tuple(a._value if isinstance(a, Node) else np.asarray(a) for a in argument)
     inputs = tuple(
         a if isinstance(a, Node) and a._requires_grad and mode.grad else None for a in argument
@@ -377,6 +379,14 @@ def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any,
     hand_out = Operation(_no_forward, operation.name)
     hand_out.rules = tuple(_Entry(i) for i in range(len(raw)))
     return like, result(like, raw, hand_out, inputs, (), None, mode), list(raw)
+
+
+def _joined(a: Any) -> Any:
+    """Nested lists that hold Tensors as one Tensor, anything else as it is."""
+    if a.__class__ not in (list, tuple):
+        return a
+    members = [_joined(member) for member in a]
+    return call(np.stack, members) if any(isinstance(m, Node) for m in members) else a
 
 
 class _Entry:

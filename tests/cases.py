@@ -853,7 +853,7 @@ if hasattr(np, "cumulative_sum"):
         case(function, some(4))
         case(function, some(2, 3), axis=1, include_initial=True)
         case(function, some(2, 3), axis=0)
-for key in (np.maximum, np.minimum):
+for key in (np.maximum, np.minimum, np.fmax, np.fmin):
     for x, axis in ((spread(5), 0), (spread(3, 4), 0), (spread(3, 4), -1)):
         case(sequences._ACCUMULATIONS[key], x, axis=axis, exact=None,
              via=lambda x, axis, key=key: key.accumulate(x, axis))  # fmt: skip
@@ -955,7 +955,8 @@ case(np.bincount, REPEATED, weights=some(5), minlength=6, exact=None)
 case(np.histogram_bin_edges, spread(5), 3,
      via=lambda a, bins: np.histogram_bin_edges(unbool(a), bins))  # fmt: skip
 case(np.histogram_bin_edges, spread(5), bins=4, range=(-1.0, 2.0), connected=False,
-     via=lambda a, **k: np.histogram_bin_edges(unbool(a), **k) + np.zeros_like(a, shape=5))  # fmt: skip
+     via=lambda a, **k: np.histogram_bin_edges(unbool(a), **k) + np.zeros_like(a, shape=5),
+     )  # fmt: skip
 PLACES = [0.1, 0.5, 1.7, 2.2, 3.0]
 for options in ({"bins": 3}, {"bins": [0, 1, 1.5, 3]}, {"bins": 4, "range": (0.3, 2.5)}):
     case(np.histogram, PLACES, weights=plus(5), **options, exact=None,

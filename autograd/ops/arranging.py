@@ -15,11 +15,14 @@ import numpy as np
 
 from autograd.ops.compositions import _array, _axes, _axis
 from autograd.ops.indexing import scatter
-from autograd.recording import nondifferentiable
+from autograd.recording import nondifferentiable, primitive
 from autograd.rules import composes, defvjp
 from autograd.tensor import Tensor, _plain_index
 
 __all__ = ["scatter_add"]
+
+
+function: Any  # in the loops below
 
 
 def _values(a: Any) -> Any:
@@ -45,19 +48,33 @@ def scatter_add(x: Any, index: Any, values: Any) -> Any:
 
     `np.add.at(x, index, values)`, which writes in place, as a function; PyTorch's `index_add` and
     `scatter_add`. Args: x of any shape; index, anything that x[index] takes; values, broadcast to
-    the shape of x[index]. The result has x's shape and dtype; the gradient of x is g, that of values
+    the shape of x[index]. The result has x's shape and dtype; the gradient of x is g, of values
     g[index]. Raises TypeError if the values do not fit into x's dtype.
 
     >>> scatter_add(np.zeros(3), [0, 0, 2], Tensor([1.0, 10.0, 5.0]))
     Tensor([11.,  0.,  5.])
     """
-    x, values = _array(x), _array(values)
+    return _added(_array(x), _plain_index(index), _array(values))
+
+
+def _scatter_add(x: Any, index: Any, values: Any) -> Any:
     if not np.can_cast(values.dtype, x.dtype, "same_kind"):
         raise TypeError(
             f"scatter_add: {values.dtype} values do not fit into an array of {x.dtype}; convert it "
             "by .astype(np.float64)"
         )
-    return x + scatter([values], [_plain_index(index)], x.shape, x.dtype)
+    y = np.array(x)
+    np.add.at(y, index, values)
+    return y
+
+
+_added = primitive(
+    _scatter_add,
+    lambda g, y, x, index, values: g,
+    None,
+    lambda g, y, x, index, values: g[index],
+    formula="g, g at the places",
+)
 
 
 # ---- taking some ------------------------------------------------------------------------------
@@ -108,14 +125,14 @@ def extract(condition: Any, arr: Any) -> Any:
 
 
 @composes(np.choose)
-def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
     stacked = np.stack(np.broadcast_arrays(*[_array(choice) for choice in choices]))
     places = np.choose(_values(a), list(_numbered(stacked.shape)), mode=mode)
     return np.ravel(stacked)[places]
 
 
 @composes(np.trim_zeros)
-def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
     filt = _array(filt)
     if trim.lower() not in ("fb", "bf", "f", "b"):
         raise ValueError(f"np.trim_zeros: trim must be 'f', 'b' or 'fb', got {trim!r}")
@@ -186,9 +203,7 @@ def union1d(ar1: Any, ar2: Any) -> Any:
 
 
 @composes(np.intersect1d)
-def intersect1d(
-    ar1: Any, ar2: Any, assume_unique: Any = False, return_indices: Any = False
-) -> Any:
+def intersect1d(ar1: Any, ar2: Any, assume_unique: Any = False, return_indices: Any = False) -> Any:
     """Gradients go to the first of the two that requires one."""
     ar1, ar2 = _array(ar1), _array(ar2)
     values, *places = np.intersect1d(_values(ar1), _values(ar2), assume_unique, True)
@@ -383,7 +398,7 @@ if hasattr(np, "astype"):  # NumPy 2.1
 # ---- what real numbers are among complex ones -------------------------------------------------
 
 composes(np.real)(lambda val: np.copy(val))
-composes(np.conjugate)(lambda x: x.astype(np.int8) if x.dtype == bool else np.copy(x))
+composes(np.conjugate)(lambda x: x.astype(np.int8) if x.dtype.kind == "b" else np.copy(x))
 composes(np.imag)(lambda val: np.zeros_like(val))
 composes(np.real_if_close)(lambda a, tol=100: np.copy(a))
 

@@ -107,7 +107,7 @@ def average(
     if np.any(total == 0):
         raise ZeroDivisionError("np.average: the weights sum to zero")
     y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (y, total) if returned else y
+    return (y, total if isinstance(total, Tensor) else Tensor(total)) if returned else y
 
 
 @composes(np.var)
@@ -129,8 +129,10 @@ def _var_of_some(
     dtype = np.float64 if dtype is None and a.dtype.kind in "iub" else dtype
     if mean is None:
         mean = np.mean(a, axis=axis, dtype=dtype, keepdims=True, where=where)
+    if where is not True:  # what is left out may be nan
+        a, mean = np.where(where, a, 0), np.where(where, mean, 0)
     deviation = a - mean
-    total = np.sum(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    total = np.sum(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims)
     return total / np.maximum(_counted(total, where, a, axis, keepdims) - ddof, 0)
 
 
@@ -198,9 +200,7 @@ def _nan_extremum(function: Any, worst: float) -> Any:
         options |= {"where": where} if where is not True else {}
         if a.dtype.kind != "f":
             return function(a, axis=axis, keepdims=keepdims, **options)
-        found = function(
-            np.where(np.isnan(a), worst, a), axis=axis, keepdims=keepdims, **options
-        )
+        found = function(np.where(np.isnan(a), worst, a), axis=axis, keepdims=keepdims, **options)
         if initial is not None:
             return found
         return np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, found)

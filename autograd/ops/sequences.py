@@ -126,21 +126,22 @@ if hasattr(np, "cumulative_sum"):  # NumPy 2.1
     composes(np.cumulative_prod)(_from_the_beginning(np.cumprod, 1))
 
 
-def _running(ufunc: Any) -> Any:
+def _running_extremum(ufunc: Any, nan_wins: bool) -> Any:
     def running(array: Any, axis: int = 0) -> Any:
         """The extreme element so far, looked up; of tied ones the last, as PyTorch's cummax."""
-        values, axis = np.asarray(array.data), _axis(array, axis)
+        values, axis = array.data, _axis(array, axis)
         y = ufunc.accumulate(values, axis)
         behind = (1,) * (values.ndim - axis - 1)
         numbers = np.arange(values.shape[axis]).reshape((-1, *behind))
-        reached = np.where((values == y) | (values != values), numbers, 0)
-        return np.take_along_axis(array, np.maximum.accumulate(reached, axis), axis)
+        reached = (values == y) | (np.isnan(values) if nan_wins else False)
+        places = np.maximum.accumulate(np.where(reached, numbers, 0), axis)
+        return np.take_along_axis(array, places, axis)
 
     return running
 
 
-for function in (np.maximum, np.minimum):
-    running = _running(function)
+for function in (np.maximum, np.minimum, np.fmax, np.fmin):
+    running = _running_extremum(function, function in (np.maximum, np.minimum))
     _ACCUMULATIONS[function] = composes(running)(running)
 
 
@@ -168,8 +169,8 @@ def _part(x: Any, y: Any) -> Any:
 running_logaddexp = primitive(
     running_logaddexp, _running_logaddexp_rule, formula="the sum of g exp(x - y) from there on"
 )
-_ACCUMULATIONS[np.logaddexp] = running_logaddexp
-_REDUCTIONS[np.logaddexp] = logsumexp
+function = np.logaddexp
+_ACCUMULATIONS[function], _REDUCTIONS[function] = running_logaddexp, logsumexp
 
 # ---- differences ------------------------------------------------------------------------------
 
@@ -283,7 +284,7 @@ def interp(
 
 
 @composes(np.correlate)
-def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     a, v = _array(a), _array(v)
     if a.ndim != 1 or v.ndim != 1:
         raise ValueError(f"np.correlate: vectors are needed, got shapes {a.shape} and {v.shape}")
@@ -331,8 +332,9 @@ composes(np.polysub)(lambda a1, a2: operator.sub(*_aligned(a1, a2)))
 
 @composes(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
-    a1, a2 = (np.trim_zeros(np.atleast_1d(_array(a)), "f") for a in (a1, a2))
-    return np.convolve(*(a if a.size else np.zeros_like(a, shape=1) for a in (a1, a2)))
+    trimmed = [np.trim_zeros(np.atleast_1d(_array(a)), "f") for a in (a1, a2)]
+    left, right = (a if a.size else np.zeros_like(a, shape=1) for a in trimmed)
+    return np.convolve(left, right)
 
 
 @composes(np.polydiv)

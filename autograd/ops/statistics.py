@@ -52,6 +52,8 @@ def _with_options(function: Any, neutral: Any) -> Any:
             a = np.where(mask, a, np.asarray(neutral(a.dtype), a.dtype))
         if initial is None:
             return function(a, axis=axis, keepdims=keepdims)
+        if np.ndim(initial):
+            raise ValueError(f"initial= must be one number, got shape {np.shape(initial)}")
         axes = () if axis == () else _axes(a, axis) if a.ndim else ()
         rows = _rows(a, axes)
         if rows.dtype.kind in "iub" and function in (np.sum, np.prod):
@@ -65,18 +67,23 @@ def _with_options(function: Any, neutral: Any) -> Any:
 
 
 def _mask(where: Any) -> Any:
-    mask = _values(where)
+    mask = np.asarray(where, bool) if isinstance(where, (list, tuple)) else _values(where)
     if mask.dtype != bool:
         raise TypeError(f"where= must be True and False, not {mask.dtype}; compare: where=x > 0")
     return mask
 
 
-def _lowest(dtype: Any) -> Any:
-    return -np.inf if dtype.kind == "f" else False if dtype == bool else np.iinfo(dtype).min
+def _bound(low: bool) -> Any:
+    """What no element is below, or above: in each dtype."""
 
+    def bound(dtype: Any) -> Any:
+        if dtype.kind == "f":
+            return -np.inf if low else np.inf
+        if dtype.kind == "b":
+            return not low
+        return np.iinfo(dtype).min if low else np.iinfo(dtype).max
 
-def _highest(dtype: Any) -> Any:
-    return np.inf if dtype.kind == "f" else True if dtype == bool else np.iinfo(dtype).max
+    return bound
 
 
 def _extremum(function: Any, worst: Any) -> Any:
@@ -98,8 +105,8 @@ def _extremum(function: Any, worst: Any) -> Any:
 
 with_options[np.sum] = _with_options(np.sum, lambda dtype: 0)
 with_options[np.prod] = _with_options(np.prod, lambda dtype: 1)
-with_options[np.max] = with_options[np.amax] = _extremum(np.max, _lowest)
-with_options[np.min] = with_options[np.amin] = _extremum(np.min, _highest)
+with_options[np.max] = with_options[np.amax] = _extremum(np.max, _bound(low=True))
+with_options[np.min] = with_options[np.amin] = _extremum(np.min, _bound(low=False))
 
 # ---- passing over nan -------------------------------------------------------------------------
 
@@ -145,9 +152,7 @@ def nanvar(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    return _nanvar(
-        a, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction
-    )
+    return _nanvar(a, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction)
 
 
 @composes(np.nanstd)
@@ -188,7 +193,7 @@ _PACE = {
 }  # fmt: skip
 
 
-def _places(rows: Any, counts: Any, q: Any, method: str, weights: Any) -> Any:
+def _places(rows: Any, counts: Any, q: Any, method: Any, weights: Any) -> Any:
     """Where the quantiles lie in the sorted rows, (*rows, quantiles), e.g. at 2.5.
 
     NumPy itself says it: the quantile of 0, 1, ..., n-1 is the place.
@@ -205,10 +210,11 @@ def _places(rows: Any, counts: Any, q: Any, method: str, weights: Any) -> Any:
 
 
 def _quantile(
-    a: Any, q: Any, axis: Any, method: str, keepdims: Any, weights: Any, skip: bool
+    a: Any, q: Any, axis: Any, method: Any, keepdims: Any, weights: Any, skip: bool
 ) -> Any:
     a = _array(a)
     axes, plain_q = _axes(a, axis), _values(q)
+    y: Any
     unsorted = _rows(a, axes)
     rows, holes = np.sort(unsorted, axis=-1), np.isnan(_values(unsorted))
     n = rows.shape[-1]
@@ -232,7 +238,7 @@ def _quantile(
     return np.reshape(y, plain_q.shape + y.shape[1:])
 
 
-def _between(rows: Any, places: Any, counts: Any, q: Any, plain_q: Any, method: str) -> Any:
+def _between(rows: Any, places: Any, counts: Any, q: Any, plain_q: Any, method: Any) -> Any:
     """The elements at these places, or on the straight line between two."""
     lower = np.floor(places).astype(np.intp)
     low = np.take_along_axis(rows, lower, axis=-1)
@@ -270,7 +276,7 @@ def _weight_rows(a: Any, axis: Any, axes: tuple[int, ...], weights: Any) -> Any:
 def _quantiles(percent: bool, skip: bool) -> Any:
     def quantiles(
         a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False,
-        method: str = "linear", keepdims: Any = False, *, weights: Any = None,
+        method: Any = "linear", keepdims: Any = False, *, weights: Any = None,
     ) -> Any:  # fmt: skip
         if isinstance(q, (list, tuple)):
             q = _array(q)
@@ -319,9 +325,8 @@ def cov(
             freedom = total - spread
     deviation = x - mean
     weighted = deviation if weights is None else deviation * weights
-    factor = np.true_divide(1, freedom) if freedom > 0 else np.float64(np.inf)
-    return np.squeeze(deviation @ weighted.T * np.asarray(factor, kind)
-                      if not isinstance(factor, Tensor) else deviation @ weighted.T * factor)
+    factor = np.true_divide(1, freedom) if freedom > 0 else np.inf
+    return np.squeeze((deviation @ weighted.T * factor).astype(kind))
 
 
 def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
@@ -378,7 +383,8 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     if np.ndim(bins) == 1:
         return bins
     ends, values = _ends(range), _values(a)
-    edges = np.histogram_bin_edges(values, bins, ends, None if weights is None else _values(weights))
+    shares = None if weights is None else _values(weights)
+    edges = np.histogram_bin_edges(values, bins, ends, shares)
     if range is None and not values.size:
         return edges
     low, high = (np.min(a), np.max(a)) if range is None else range
@@ -389,9 +395,9 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 
 def _ends(range: Any) -> Any:
     """The range with Tensors replaced by their values."""
-    return range if range is None else tuple(
-        end.data if isinstance(end, Tensor) else end for end in range
-    )
+    if range is None:
+        return None
+    return tuple(end.data if isinstance(end, Tensor) else end for end in range)
 
 
 @composes(np.histogram)
