@@ -145,7 +145,7 @@ def _finished(
 
 
 # Reductions in their forms with where= or initial=, which their rules do not take: compositions.
-with_options: dict[Any, Callable[..., Any]] = {}
+with_options: dict[Any, tuple[Callable[..., Any], Signature]] = {}
 
 _WHERE = np.where
 
@@ -154,21 +154,12 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a NumPy function on Tensors: record it, compose it, or give its plain result."""
     if (operation := operations.get(function)) is not None and operation.rules:
         if kwargs and ("where" in kwargs or "initial" in kwargs) and function in with_options:
-            try:
-                return with_options[function](*args, **kwargs)
-            except RESTATED as error:
-                raise restated(function.__name__, args, error) from None
+            return _composed(function, *with_options[function], args, kwargs)
         if function is _WHERE and len(args) == 1:  # places, which are plain
             return call(np.nonzero, *args)
         return apply(operation, args, kwargs)
     if function in compositions:
-        composition, signature = compositions[function]
-        if kwargs or len(args) > signature.out:
-            kwargs = _accepted(function, signature, args, kwargs)
-        try:
-            return composition(*args, **kwargs)
-        except RESTATED as error:
-            raise restated(function.__name__, args, error) from None
+        return _composed(function, *compositions[function], args, kwargs)
     if function in plain:
         args, kwargs = _plain(args), _plain(kwargs)
         try:
@@ -184,6 +175,17 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         "or, if no gradient can flow through it:\n"
         f"    autograd.nondifferentiable({name})"
     )
+
+
+def _composed(
+    function: Any, composition: Callable[..., Any], signature: Signature, args: Any, kwargs: Any
+) -> Any:
+    if kwargs or len(args) > signature.out:
+        kwargs = _accepted(function, signature, args, kwargs)
+    try:
+        return composition(*args, **kwargs)
+    except RESTATED as error:
+        raise restated(function.__name__, args, error) from None
 
 
 def primitive(

@@ -13,7 +13,7 @@ import numpy as np
 from autograd.ops.compositions import _array, _axes, _root
 from autograd.ops.indexing import scatter
 from autograd.recording import with_options
-from autograd.rules import composes
+from autograd.rules import Signature, composes
 from autograd.tensor import Tensor
 
 __all__: list[str] = []
@@ -103,10 +103,14 @@ def _extremum(function: Any, worst: Any) -> Any:
     return extremum
 
 
-with_options[np.sum] = _with_options(np.sum, lambda dtype: 0)
-with_options[np.prod] = _with_options(np.prod, lambda dtype: 1)
-with_options[np.max] = with_options[np.amax] = _extremum(np.max, _bound(low=True))
-with_options[np.min] = with_options[np.amin] = _extremum(np.min, _bound(low=False))
+total, product = _with_options(np.sum, lambda dtype: 0), _with_options(np.prod, lambda dtype: 1)
+largest = _extremum(np.max, _bound(low=True))
+smallest = _extremum(np.min, _bound(low=False))
+for names, reduction in (
+    ((np.sum,), total), ((np.prod,), product),
+    ((np.max, np.amax), largest), ((np.min, np.amin), smallest),
+):  # fmt: skip
+    with_options.update(dict.fromkeys(names, (reduction, Signature(reduction, skip=0))))
 
 # ---- passing over nan -------------------------------------------------------------------------
 
@@ -117,7 +121,7 @@ def nanprod(
     initial: Any = None, where: Any = True,
 ) -> Any:  # fmt: skip
     a = np.where(np.isnan(a), 1, a)
-    return with_options[np.prod](a, axis, dtype, None, keepdims, initial, where)
+    return product(a, axis, dtype, None, keepdims, initial, where)
 
 
 @composes(np.nancumsum)
