@@ -38,6 +38,7 @@ from autograd.mode import (  # noqa: E402
     scope,
     set_grad_enabled,
 )  # fmt: skip
+from autograd.ops.arranging import scatter_add  # noqa: E402
 from autograd.ops.elementwise import log_sigmoid, relu, sigmoid, softplus  # noqa: E402
 from autograd.ops.reductions import log_softmax, logsumexp, softmax  # noqa: E402
 from autograd.profiling import profile  # noqa: E402
@@ -64,7 +65,8 @@ __all__ = [
     "Tensor", "defvjp", "detect_anomaly", "draw", "enable_grad", "explain", "grad", "gradcheck",
     "gradgradcheck", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "log_sigmoid",
     "log_softmax", "logsumexp", "no_grad", "nondifferentiable", "primitive", "profile", "record",
-    "relu", "scope", "set_grad_enabled", "sigmoid", "softmax", "softplus", "value_and_grad", "vjp",
+    "relu", "scatter_add", "scope", "set_grad_enabled", "sigmoid", "softmax", "softplus",
+    "value_and_grad", "vjp",
 ]  # fmt: skip
 
 # Drawing is half of this package. It is loaded when it is first asked for, so that those who only

@@ -93,7 +93,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
         elif argument.__class__ in (list, tuple):
             argument = _as_operand(argument, operation, position)
         elif isinstance(argument, _array):
-            argument = operand_array(argument, operation.name)
+            argument = plain_array(argument, operation.name)
         raw.append(argument)
         if parent is not None:
             if position >= count or rules[position] is None:
@@ -156,18 +156,22 @@ def _finished(
     return _checked(node, raw) if mode.anomaly else node
 
 
+# Reductions in their forms with where= or initial=, which their rules do not take: compositions.
+with_options: dict[Any, tuple[Callable[..., Any], Signature]] = {}
+
+_WHERE = np.where
+
+
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a NumPy function on Tensors: record it, compose it, or give its plain result."""
     if (operation := operations.get(function)) is not None and operation.rules:
+        if kwargs and ("where" in kwargs or "initial" in kwargs) and function in with_options:
+            return _composed(function, *with_options[function], args, kwargs)
+        if function is _WHERE and len(args) == 1:  # places, which are plain
+            return call(np.nonzero, *args)
         return apply(operation, args, kwargs)
     if function in compositions:
-        composition, signature = compositions[function]
-        if kwargs or len(args) > signature.out:
-            kwargs = _accepted(function, signature, args, kwargs)
-        try:
-            return composition(*args, **kwargs)
-        except RESTATED as error:
-            raise restated(function.__name__, args, error) from None
+        return _composed(function, *compositions[function], args, kwargs)
     if function in plain:
         args, kwargs = _plain(args), _plain(kwargs)
         try:
@@ -175,6 +179,17 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         except Exception as error:
             raise restated(function.__name__, args, error) from None
     raise TypeError(_unknown(function))
+
+
+def _composed(
+    function: Any, composition: Callable[..., Any], signature: Signature, args: Any, kwargs: Any
+) -> Any:
+    if kwargs or len(args) > signature.out:
+        kwargs = _accepted(function, signature, args, kwargs)
+    try:
+        return composition(*args, **kwargs)
+    except RESTATED as error:
+        raise restated(function.__name__, args, error) from None
 
 
 def primitive(
@@ -333,17 +348,6 @@ def _floating(argument: Any, data: Any) -> Any:
     return argument
 
 
-def operand_array(array: Any, name: str) -> Any:
-    """A plain array of one of a subclass, beside a Tensor; where np.matrix would mean something
-    else by `*` and `**`, it is refused."""
-    if isinstance(array, np.matrix):
-        raise TypeError(
-            f"{name}: * and ** of an np.matrix are those of linear algebra, but a Tensor computes "
-            "element by element; use np.asarray(matrix), and @ for products of matrices"
-        )
-    return plain_array(array, name)
-
-
 def plain_array(array: Any, name: str) -> Any:
     """A plain array of one of a subclass (np.matrix, say); masked ones are refused."""
     if type(array).__module__.startswith("numpy.ma"):
@@ -377,7 +381,8 @@ def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any,
         raise TypeError(
             f"{operation.name}: nested lists of Tensors are no array; join each by np.stack([...])"
         )
-    _without_hidden(operation, argument)
+    if any(a.__class__ in (list, tuple) for a in argument):
+        argument = [_joined(a) for a in argument]
     raw = tuple(a._value if isinstance(a, Node) else np.asarray(a) for a in argument)
     inputs = tuple(
         a if isinstance(a, Node) and a._requires_grad and mode.grad else None for a in argument
@@ -387,6 +392,14 @@ def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any,
     hand_out = Operation(_no_forward, operation.name)
     hand_out.rules = tuple(_Entry(i) for i in range(len(raw)))
     return like, result(like, raw, hand_out, inputs, (), None, mode), list(raw)
+
+
+def _joined(a: Any) -> Any:
+    """Nested lists that hold Tensors as one Tensor, anything else as it is."""
+    if a.__class__ not in (list, tuple):
+        return a
+    members = [_joined(member) for member in a]
+    return call(np.stack, members) if any(isinstance(m, Node) for m in members) else a
 
 
 class _Entry:

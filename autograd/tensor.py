@@ -26,7 +26,6 @@ from autograd.recording import (
     as_arguments,
     call,
     numpy_name,
-    operand_array,
     plain_array,
     result,
 )  # fmt: skip
@@ -180,7 +179,9 @@ def _operand(value: Any, operation: Operation) -> Any:
         if value.dtype.kind not in "fiub":
             raise TypeError(not_real(operation.name, value.dtype))
         if isinstance(value, np.ndarray) and value.__class__ is not np.ndarray:
-            return operand_array(value, operation.name)
+            if isinstance(value, np.matrix) and operation.name in ("multiply", "power"):
+                raise TypeError(_MATRIX.format(operation.name))
+            return plain_array(value, operation.name)
         return value
     if isinstance(value, (bool, int, float)):
         return value
@@ -191,6 +192,12 @@ def _operand(value: Any, operation: Operation) -> Any:
     if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
         return _operand(np.asarray(value), operation)
     return NotImplemented
+
+
+_MATRIX = (
+    "{}: beside an np.matrix, * and ** mean the matrix product in NumPy; use np.asarray(matrix), "
+    "and @ for the product"
+)
 
 
 def _is_float(value: Any) -> bool:

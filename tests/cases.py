@@ -15,7 +15,7 @@ import numpy as np
 
 import autograd
 from autograd import Tensor, rules
-from autograd.ops import decompositions, elementwise, indexing, linalg, shape
+from autograd.ops import decompositions, elementwise, indexing, linalg, sequences, shape
 
 _rng = np.random.default_rng(20)
 
@@ -733,3 +733,277 @@ for terms, sizes in [
     (("bij", "bkj", "bik"), [(2, 2, 3), (2, 2, 3)]), (("ij", "ij", ""), [(2, 3), (2, 3)]),
 ]:  # fmt: skip
     case(linalg.einsum_of_two, *[of(*s) for s in sizes], *terms)
+
+# ---- what few programs need: arranging, sequences, statistics -----------------------------------
+
+_more = np.random.default_rng(13)
+
+
+def some(*sizes: int) -> Any:
+    return np.asarray(_more.uniform(-1.5, 1.5, sizes))
+
+
+def plus(*sizes: int) -> Any:
+    return np.asarray(_more.uniform(0.4, 2.0, sizes))
+
+
+def spread(*sizes: int) -> Any:
+    """No two elements close to each other, and none close to a multiple of 0.5."""
+    n = int(np.prod(sizes))
+    return (0.5 * _more.permutation(n).reshape(sizes) - 0.25 * n - 0.13) * 1.0
+
+
+def signed(*sizes: int) -> Any:
+    """Of both signs, away from 0."""
+    return plus(*sizes) * np.where(_more.random(sizes) < 0.5, -1, 1)
+
+
+def plain_values(a: Any) -> Any:
+    return (a.data if isinstance(a, Tensor) else a).ravel().tolist()
+
+
+def unbool(a: Any) -> Any:
+    """Histograms of truth values warn."""
+    return a.astype(np.uint8) if a.dtype == bool else a
+
+
+S23, S4, S234 = some(2, 3), some(4), some(2, 3, 4)
+for obj in (1, -1, slice(None, None, 2), [0, 2], np.array([True, False, True])):
+    case(np.delete, some(3), obj)
+    case(np.delete, some(2, 3), obj, axis=1)
+    case(np.insert, some(3), obj, some(), exact=None)
+    case(np.insert, some(2, 3), obj, some(2, 1), axis=1, exact=None)
+case(np.delete, some(2, 3).T, [1, 1])
+case(np.insert, some(3), 1, some(2), exact=None)
+case(np.insert, some(3), [1], some(2), exact=None)
+case(np.insert, some(3), [2, 0, 2], some(3), exact=None)
+case(np.insert, some(2, 3), 1, some(2), axis=1, exact=None)
+case(np.insert, some(2, 3), [1, 1], some(2, 2), axis=1, exact=None)
+case(np.insert, some(2, 3), 0, 2.5, axis=0, exact=None)
+case(np.insert, some(2, 3), -2, some(3, 2), axis=1, exact=None)
+for new_shape in (5, (2, 2), (3, 4), (0, 2)):
+    case(np.resize, some(2, 3), new_shape)
+for x, options in [(some(2, 3), {"axis": 1}), (some(2, 3), {"axis": 0}), (some(4), {})]:
+    case(np.compress, [True, False, True][: x.shape[options.get("axis", 0)]], x, **options)
+case(np.extract, np.array([[True, False, True], [False, False, True]]), some(2, 3))
+case(np.choose, np.array([[0, 1, 1], [1, 0, 0]]), [some(2, 3), some(3)])
+case(np.choose, np.array([3, -1, 1]), [some(3), some(3)], mode="wrap")
+case(np.choose, np.array([3, -1, 1]), [some(), some(3)], mode="clip")
+for trim in ("fb", "f", "b"):
+    case(np.trim_zeros, some(4), trim=trim)
+for kth, options in [(2, {}), ([0, 3], {}), (1, {"axis": None}), (-2, {"axis": 0})]:
+    case(np.partition, spread(3, 4), kth, **options, exact=None)
+REPEATED = np.array([2, 0, 2, 1, 0])
+for function in (np.unique, np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values):
+    case(function, spread(2, 3), exact=None, via=lambda x, f=function: (
+        r if isinstance(r := f(x), (np.ndarray, Tensor)) else r[0]))  # fmt: skip
+case(np.unique, spread(4), return_index=True, return_inverse=True, return_counts=True, exact=None,
+     via=lambda x, **k: np.unique(x, **k)[0])  # fmt: skip
+case(np.unique, spread(3, 2), axis=0, exact=None)
+SHARED = spread(5)
+case(np.union1d, spread(2, 2) + 3, spread(3) - 3, exact=None)
+case(np.setxor1d, spread(2, 2) + 3, spread(3) - 3, exact=None)
+case(np.intersect1d, SHARED + 0, [7.5], exact=None,
+     via=lambda a, b: np.intersect1d(a, [*plain_values(a)[1:4], *b]))  # fmt: skip
+case(np.setdiff1d, SHARED.reshape(5, 1), [7], exact=None,
+     via=lambda a, b: np.setdiff1d(a, [*plain_values(a)[1:4], *b]))  # fmt: skip
+case(np.setdiff1d, spread(4), [2, 3], assume_unique=True, exact=None)
+case(np.select, [np.array([True, False, False]), np.array([True, True, False])],
+     [some(3), some(3)], default=0.5)  # fmt: skip
+case(np.select, [np.array([[True], [False]])], [some(3)], default=2)
+case(np.piecewise, spread(5), [REPEATED > 1, REPEATED == 1], [np.sin, np.exp, 2.0])
+case(np.piecewise, spread(2, 3), [np.arange(6).reshape(2, 3) > 2],
+     [lambda x, k: x * k, lambda x, k: x**2 + k], 3.0)  # fmt: skip
+case(np.piecewise, some(), [True], [np.sin])
+case(np.block, [[some(2, 2), some(2, 1)], [some(1, 3)]])
+case(np.block, [some(2), some(), some(3)])
+case(np.block, [[some(2)], [some(2)]])
+case(np.block, some(2))
+case(np.block, [[[some(1, 2, 1)], [some(1, 1, 1)]]])
+for options in ({}, {"indexing": "ij"}, {"sparse": True}):
+    case(np.meshgrid, some(2), some(3), some(), **options)
+case(np.meshgrid, some(2))
+case(np.meshgrid, some(2), some(3), copy=False)
+case(np.diagflat, some(2, 2))
+case(np.diagflat, some(), k=-1)
+case(np.matrix_transpose, some(2, 3, 4))
+sliding = np.lib.stride_tricks.sliding_window_view
+case(sliding, some(5), 3)
+case(sliding, some(3, 4), (2, 2))
+case(sliding, some(3, 4), 2, axis=1)
+case(sliding, some(4), (2, 2), axis=(0, 0))
+case(np.apply_along_axis, np.sum, 0, some(2, 3))
+case(np.apply_along_axis, lambda row, k: np.diff(row) * k, 1, some(2, 3, 2), 2.0)
+case(np.apply_along_axis, lambda row: np.outer(row, row), -1, some(2, 2))
+case(np.apply_over_axes, np.sum, some(2, 3, 2), [0, -1])
+case(np.apply_over_axes, lambda a, axis: np.cumsum(a, axis=axis), some(2, 3), 1)
+if hasattr(np, "unstack"):
+    case(np.unstack, some(3, 2))
+    case(np.unstack, some(3, 2), axis=-1)
+    case(np.astype, some(3), np.float64, exact=lambda x, dtype: +x)
+for x in (some(2, 3), some()):
+    case(np.real, x, exact=lambda val: +val)
+    case(np.conjugate, x, exact=lambda x: +x)
+    case(np.real_if_close, x, exact=lambda a: +a)
+    case(np.imag, x, connected=False, exact=lambda val: val * 0)
+case(np.angle, plus(3) * np.array([1, -1, 1]), exact=lambda z: z * 0 + np.angle(z.real))
+case(np.angle, -plus(2), deg=True, exact=lambda z, deg: z * 0 + 180)
+case(np.fix, spread(3), exact=lambda x: x * 0 + np.fix(x.real))
+case(np.ldexp, some(3), np.array([-2, 0, 5]), exact=lambda x, i: x * 2.0**i)
+
+for options in ({}, {"num": 4, "endpoint": False}, {"num": 1}, {"num": 0},
+                {"num": 3, "retstep": True}):  # fmt: skip
+    case(np.linspace, some(), some(), **{"num": 5, **options})
+case(np.linspace, some(2, 1), some(3), 4, axis=1)
+case(np.linspace, 0, some(2), 3)
+for sign in (1, -1):
+    case(np.geomspace, sign * plus(), sign * plus() + sign, 4)
+case(np.geomspace, plus(2), plus(2), 3, endpoint=False, axis=1)
+case(np.logspace, some(), some(), 4)
+case(np.logspace, some(2), some(2), 3, base=2.0, endpoint=False)
+case(np.logspace, some(), some(), 3, base=plus(2))
+if hasattr(np, "cumulative_sum"):
+    for function in (np.cumulative_sum, np.cumulative_prod):
+        case(function, some(4))
+        case(function, some(2, 3), axis=1, include_initial=True)
+        case(function, some(2, 3), axis=0)
+for key in (np.maximum, np.minimum, np.fmax, np.fmin):
+    for x, axis in ((spread(5), 0), (spread(3, 4), 0), (spread(3, 4), -1)):
+        case(sequences._ACCUMULATIONS[key], x, axis=axis, exact=None,
+             via=lambda x, axis, key=key: key.accumulate(x, axis))  # fmt: skip
+for x, axis in ((some(4), 0), (some(2, 3), 1), (some(0), 0), (some(3, 2), -2)):
+    case(sequences.running_logaddexp, x, axis,
+         exact=lambda array, axis: np.log(np.cumsum(np.exp(array), axis)))  # fmt: skip
+case(np.ediff1d, some(2, 2))
+case(np.ediff1d, some(3), to_end=some(2), to_begin=some(), exact=None)
+for spacing in ((), (0.5,), (np.asarray(0.7),), (np.array([0.0, 1.5, 2.0, 4.0]),)):
+    for edge_order in (1, 2):
+        case(np.gradient, some(4), *spacing, edge_order=edge_order, exact=None)
+case(np.gradient, some(3, 4))
+case(np.gradient, some(3, 4), np.asarray(0.5), np.array([0.0, 1.0, 3.0, 3.5]), edge_order=2,
+     exact=None)  # fmt: skip
+case(np.gradient, some(3, 4), axis=-1)
+case(np.gradient, some(3, 4, 2), 2, axis=(1, 0))
+case(np.gradient, some(3), np.array([1.0, 2.0, 3.0]), exact=None)
+case(np.gradient, some(4), np.array([1.0, 2.0, 3.0, 4.0]), edge_order=2, exact=None)
+KNOTS = np.array([-1.0, 0.2, 0.7, 2.0])
+for points in (np.array([-2.0, -0.5, 0.3, 1.1, 2.5]), np.array([[0.5], [-0.9]]), np.array(0.45)):
+    case(np.interp, points, KNOTS + 0.0, some(4), exact=None)
+    case(np.interp, points, KNOTS + 0.0, some(4), left=-2.0, right=3.0, exact=None)
+case(np.interp, np.array([0.4, 7.3, -5.2]), KNOTS[::-1] * 1.0, some(4), period=4.5, exact=None)
+case(np.interp, np.array([0.4, 7.3]), [0, 1, 2], some(3), exact=None)
+case(np.interp, np.array([0.4, 7.3]), [1.0], some(1), exact=None)
+for mode in ("full", "same", "valid"):
+    for sizes in ((5, 3), (3, 5), (2, 5), (4, 4)):
+        case(np.correlate, *[some(n) for n in sizes], mode=mode,
+             exact=lambda a, v, mode: np.correlate(a, np.conj(v), mode))  # fmt: skip
+case(np.correlate, some(3), some(2), exact=lambda a, v: np.correlate(a, np.conj(v)))
+for options in ({}, {"N": 2}, {"increasing": True}, {"N": 1}, {"N": 0}):
+    case(np.vander, some(3), **options)
+case(np.polyval, some(3), some(2, 2))
+case(np.polyval, some(3), some())
+case(np.polyval, [1, 2, 3], some(2))
+case(np.polyadd, some(3), some(2))
+case(np.polysub, some(2), some(3))
+case(np.polymul, some(3), some(2), exact=lambda a1, a2: np.convolve(a1, a2))
+case(np.polydiv, some(4), plus(2), exact=None)
+case(np.polydiv, some(2), [1, 2, 3], exact=None, via=lambda u, v: np.polydiv(u, v)[1])
+case(np.polyder, some(4), m=2)
+case(np.polyder, some(4))
+case(np.polyint, some(3))
+case(np.polyint, some(2), m=2, k=[1.5, -2.0])
+case(np.poly, some(3), exact=None)
+case(np.polyfit, np.array([-1.0, -0.4, 0.7, 1.3]), some(4), 1, exact=None)
+case(np.polyfit, np.array([-1.0, -0.4, 0.7, 1.3]), some(4, 2), 1, w=plus(4), exact=None)
+if hasattr(np, "matvec"):
+    for left, right in (((2, 3), (3,)), ((2, 2, 3), (2, 3)), ((2, 3), (4, 3))):
+        case(np.matvec, some(*left), some(*right))
+        case(np.vecmat, some(*right), some(*left[:-2], 3, 2), exact=lambda v, m: (
+            np.einsum("...i,...ij->...j", v, m)))  # fmt: skip
+
+for axes in ({}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (0, 1)}):
+    case(np.nanprod, HOLES, **axes, exact=lambda a, **k: np.prod(np.where(np.isnan(a), 1, a), **k))
+    case(np.nanmedian, HOLES, **axes, exact=None)
+    if axes.get("axis") != 0:  # the deviation of one value: at its kink
+        case(np.nanstd, HOLES, **axes, exact=None)
+    case(np.nanvar, HOLES, **axes, exact=None)
+for function in (np.nancumsum, np.nancumprod):
+    case(function, HOLES, exact=None)
+    case(function, HOLES, axis=1, exact=None)
+case(np.nanvar, HOLES, ddof=1, where=np.array([True, True, False]), exact=None)
+case(np.nanvar, some(2, 3), axis=1, mean=some(2, 1).astype(np.float32), exact=None)
+case(np.nanstd, some(2, 3), axis=1, correction=1, exact=None)
+case(np.nanmedian, spread(2, 3))
+for function, q in ((np.quantile, 0.3), (np.percentile, 30.0), (np.nanquantile, 0.8),
+                    (np.nanpercentile, 80)):  # fmt: skip
+    x = HOLES if "nan" in function.__name__ else spread(2, 5)
+    case(function, x, q, exact=None)
+    case(function, x, q, axis=1, keepdims=True, exact=None)
+    case(function, x, [q / 2, q], axis=0, exact=None)
+    case(function, spread(2, 5), [[q], [q / 3]], axis=(1, 0), keepdims=True, exact=None)
+    case(function, spread(7), np.asarray(float(q)), exact=None)
+    case(function, spread(3, 4), q, axis=1, weights=np.arange(12).reshape(3, 4) % 5,
+         method="inverted_cdf", exact=None)  # fmt: skip
+case(np.quantile, spread(3, 4), 0.4, axis=1, weights=[1, 2, 0, 4], method="inverted_cdf",
+     exact=None)  # fmt: skip
+for method in (
+    "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf",
+    "hazen", "weibull", "median_unbiased", "normal_unbiased", "linear", "lower", "higher",
+    "midpoint", "nearest",
+):  # fmt: skip
+    case(np.quantile, spread(3, 4), [0.0, 0.05, 0.21, 0.5, 0.77, 1.0], axis=1, method=method,
+         exact=None)  # fmt: skip
+for options in ({}, {"rowvar": False}, {"bias": True}, {"ddof": 0}):
+    case(np.cov, some(2, 4), **options, exact=None)
+case(np.cov, some(4), exact=None)
+case(np.cov, some(2, 4), some(4), exact=None)
+case(np.cov, some(2, 4), y=some(3, 4), exact=None)
+case(np.cov, some(2, 4), fweights=np.array([1, 3, 2, 1]), exact=None)
+case(np.cov, some(2, 4), fweights=np.array([1, 3, 2, 1]), aweights=plus(4), exact=None)
+case(np.cov, some(2, 4), aweights=plus(4), bias=True, exact=None)
+case(np.corrcoef, some(2, 4), exact=None)
+case(np.corrcoef, some(4), some(4), exact=None)
+case(np.corrcoef, some(4, 2), rowvar=False, exact=None)
+case(np.bincount, REPEATED, some(5), exact=None)
+case(np.bincount, REPEATED, weights=some(5), minlength=6, exact=None)
+case(np.histogram_bin_edges, spread(5), 3,
+     via=lambda a, bins: np.histogram_bin_edges(unbool(a), bins))  # fmt: skip
+case(np.histogram_bin_edges, spread(5), bins=4, range=(-1.0, 2.0), connected=False,
+     via=lambda a, **k: np.histogram_bin_edges(unbool(a), **k) + np.zeros_like(a, shape=5),
+     )  # fmt: skip
+PLACES = [0.1, 0.5, 1.7, 2.2, 3.0]
+for options in ({"bins": 3}, {"bins": [0, 1, 1.5, 3]}, {"bins": 4, "range": (0.3, 2.5)}):
+    case(np.histogram, PLACES, weights=plus(5), **options, exact=None,
+         via=lambda a, **k: np.histogram(a, **k)[0])  # fmt: skip
+    case(np.histogram, PLACES, weights=plus(5), density=True, **options, exact=None,
+         via=lambda a, **k: np.histogram(a, **k)[0])  # fmt: skip
+case(np.histogram, spread(6), bins=4, weights=plus(6), exact=None,
+     via=lambda a, **k: np.histogram(unbool(a), **k))  # fmt: skip
+case(np.histogram, spread(6), bins=4, density=True, exact=None,
+     via=lambda a, **k: np.histogram(unbool(a), **k))  # fmt: skip
+case(np.histogram, spread(6), exact=None, via=lambda a: np.histogram(unbool(a))[1])
+
+MASKS = np.array([[True, False, True], [True, True, False]])
+for function in (np.sum, np.prod, np.mean, np.nansum, np.nanprod, np.nanmean):
+    for axes in ({}, {"axis": 1}, {"axis": 0, "keepdims": True}, {"axis": (0, 1)}):
+        case(function, signed(2, 3), where=MASKS, **axes)
+    case(function, signed(2, 3), where=MASKS[:, :1])
+for function in (np.sum, np.prod, np.nansum, np.nanprod):
+    case(function, signed(2, 3), axis=1, initial=0.7)
+    case(function, signed(2, 3), initial=1.5, where=MASKS)
+    case(function, signed(0, 3), axis=0, initial=2)
+for function in (np.max, np.amax, np.min, np.amin, np.nanmax, np.nanmin):
+    sign = -1 if "min" in function.__name__ else 1
+    case(function, spread(2, 3), axis=1, initial=-sign * 0.01)
+    case(function, spread(2, 3), axis=1, initial=-9.0 * sign, where=MASKS)
+    case(function, spread(2, 3), initial=9.0 * sign, keepdims=True)
+    case(function, spread(2, 0), axis=1, initial=9.0 * sign)
+for function, exact in ((np.var, None), (np.std, None)):
+    case(function, some(2, 3), where=MASKS, exact=exact)
+    case(function, some(2, 3), axis=1, where=MASKS, ddof=1, keepdims=True, exact=exact)
+    case(function, some(2, 3), axis=1, mean=some(2, 1).astype(np.float32), exact=exact)
+for options in ({}, {"axis": 0}, {"axis": 1, "weights": plus(3)}, {"weights": plus(2, 3)}):
+    case(np.average, some(2, 3), returned=True, **options,
+         via=lambda a, **k: np.average(a, **k)[0])  # fmt: skip
+case(np.average, some(2, 3), axis=1, returned=True, weights=plus(3))
+case(np.diff, some(3, 2), n=0, prepend=1.0, append=2.0)

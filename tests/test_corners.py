@@ -277,11 +277,15 @@ def test_masked_arrays_and_matrices_beside_a_tensor():
     square = np.array([[1.0, 2], [3, 4]])
     with pytest.warns(PendingDeprecationWarning):
         matrix = np.matrix(square)
-    # NumPy's own product of the two would be that of linear algebra.
-    for f in (lambda: t * matrix, lambda: matrix * t, lambda: t**matrix, lambda: np.add(t, matrix)):
-        with pytest.raises(TypeError, match="np.asarray"):
+    # NumPy multiplies matrices where one of two is an np.matrix: neither meaning is taken unsaid.
+    for f in (lambda: t * matrix, lambda: matrix * t, lambda: t**matrix):
+        with pytest.raises(TypeError, match="matrix product in NumPy; use np.asarray"):
             f()
-    np.testing.assert_array_equal((t @ np.asarray(matrix)).data, square @ square)
+    with pytest.raises(TypeError, match="exponent must be an integer"):
+        matrix**t
+    np.testing.assert_array_equal((t + matrix).data, t.data + square)
+    np.testing.assert_array_equal((t @ matrix).data, t.data @ square)
+    np.testing.assert_array_equal(np.multiply(matrix, t).data, t.data * square)
 
 
 def test_integer_results_beside_float_ones_need_no_gradient():

@@ -397,11 +397,11 @@ CASES = {
 
     # ---- NumPy functions and rules
     "an unregistered NumPy function": (
-        lambda w: np.percentile(w.x, 50), TypeError, "np.percentile",
-        "autograd.defvjp(np.percentile", "autograd.primitive(", "autograd.nondifferentiable("),
+        lambda w: np.roots(w.x), TypeError, "np.roots",
+        "autograd.defvjp(np.roots", "autograd.primitive(", "autograd.nondifferentiable("),
     "a keyword that is not supported": (
-        lambda w: np.sum(w.x, where=np.ones(3) > 0), TypeError,
-        "sum", "where=", "np.where(mask, x, 0)"),
+        lambda w: np.exp(w.x, where=np.ones(3) > 0), TypeError,
+        "exp", "where=", "np.where(mask, x, 0)"),
     "an argument that has no derivative": (
         lambda w: primitive(np.hypot, lambda g, y, a, b: g)(1.0, w.x), TypeError,
         "argument 2", "detach()"),

@@ -22,8 +22,17 @@ __all__: list[str] = []
 
 
 def _array(a: Any) -> Any:
-    """A Tensor as it is, anything else as an array."""
-    return a if isinstance(a, Tensor) else np.asarray(a)
+    """A Tensor as it is, nested lists of Tensors joined to one, anything else as an array."""
+    if isinstance(a, Tensor):
+        return a
+    return np.stack([_array(member) for member in a]) if _holds_tensors(a) else np.asarray(a)
+
+
+def _holds_tensors(a: Any) -> bool:
+    """Whether lists hold a Tensor, however deep."""
+    return a.__class__ in (list, tuple) and any(
+        isinstance(member, Tensor) or _holds_tensors(member) for member in a
+    )
 
 
 def _axes(a: Any, axis: Any) -> tuple[int, ...]:
@@ -50,21 +59,39 @@ def _count(a: Any, axis: Any) -> int:
 
 @composes(np.mean)
 def mean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
-) -> Any:
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *,
+    where: Any = True,
+) -> Any:  # fmt: skip
     if a.dtype == np.float16 and dtype is None:  # as NumPy: half a precision sums in a whole one
-        return mean(a.astype(np.float32), axis, keepdims=keepdims).astype(np.float16)
+        y = mean(a.astype(np.float32), axis, keepdims=keepdims, where=where)
+        return y.astype(np.float16)
+    if where is not True:
+        total = np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+        return total / _counted(total, where, a, axis, keepdims)
     return a.sum(axis, dtype, keepdims=keepdims) / _count(a, axis)
 
 
+def _counted(total: Any, where: Any, a: Any, axis: Any, keepdims: Any) -> Any:
+    """How many elements a reduction with where= joins, in the dtype to divide its sum by."""
+    dtype = total.dtype if total.dtype.kind == "f" else np.dtype(np.float64)
+    where = where.data if isinstance(where, Tensor) else where
+    counts = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims, dtype=np.intp)
+    return counts.astype(dtype)
+
+
 @composes(np.average)
-def average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: Any = False) -> Any:
+def average(
+    a: Any, axis: Any = None, weights: Any = None, returned: Any = False, *, keepdims: Any = False
+) -> Any:
+    a = _array(a)
     if weights is None:
-        return np.mean(a, axis=axis, keepdims=keepdims)
+        y = np.mean(a, axis=axis, keepdims=keepdims)
+        return (y, np.full_like(y, _count(a, axis))) if returned else y
+    weights = _array(weights)
     # Small integers would overflow in the products.
-    a, weights = (
-        t if t.dtype.kind == "f" else t.astype(np.float64) for t in (_array(a), _array(weights))
-    )
+    whole = [np.float64] if a.dtype.kind in "iub" else []
+    dtype = np.result_type(a.dtype, weights.dtype, *whole)
+    a, weights = a.astype(dtype), weights.astype(dtype)
     if weights.shape != a.shape:
         axes = _axes(a, axis)
         if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
@@ -79,18 +106,34 @@ def average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: Any = Fa
     total = np.sum(weights, axis=axis, keepdims=keepdims)
     if np.any(total == 0):
         raise ZeroDivisionError("np.average: the weights sum to zero")
-    return np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    return (y, total if isinstance(total, Tensor) else Tensor(total)) if returned else y
 
 
 @composes(np.var)
 def var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
-    keepdims: Any = False, *, correction: Any = None,
+    keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     ddof = ddof if correction is None else correction
+    if where is not True or mean is not None:
+        return _var_of_some(a, axis, dtype, ddof, keepdims, where, mean)
     deviation = a - np.mean(a, axis=axis, dtype=dtype, keepdims=True)
     total = np.sum(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims)
     return np.divide(total, max(_count(a, axis) - ddof, 0))
+
+
+def _var_of_some(
+    a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, mean: Any
+) -> Any:
+    dtype = np.float64 if dtype is None and a.dtype.kind in "iub" else dtype
+    if mean is None:
+        mean = np.mean(a, axis=axis, dtype=dtype, keepdims=True, where=where)
+    if where is not True:  # what is left out may be nan
+        a, mean = np.where(where, a, 0), np.where(where, mean, 0)
+    deviation = a - mean
+    total = np.sum(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims)
+    return total / np.maximum(_counted(total, where, a, axis, keepdims) - ddof, 0)
 
 
 def _root(x: Any) -> Any:
@@ -102,9 +145,11 @@ def _root(x: Any) -> Any:
 @composes(np.std)
 def std(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
-    keepdims: Any = False, *, correction: Any = None,
+    keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    return _root(var(a, axis, dtype, None, ddof, keepdims, correction=correction))
+    return _root(
+        var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    )
 
 
 @composes(np.ptp)
@@ -127,26 +172,37 @@ def median(
 
 @composes(np.nansum)
 def nansum(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
-) -> Any:
-    return np.sum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype, keepdims=keepdims)
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
+    initial: Any = None, where: Any = True,
+) -> Any:  # fmt: skip
+    options = {"initial": initial} if initial is not None else {}
+    options |= {"where": where} if where is not True else {}
+    return np.sum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype, keepdims=keepdims, **options)
 
 
 @composes(np.nanmean)
 def nanmean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
-) -> Any:
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *,
+    where: Any = True,
+) -> Any:  # fmt: skip
     if a.dtype.kind != "f":
-        return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims)
-    total = nansum(a, axis, dtype, None, keepdims)
-    return total / np.sum(~np.isnan(a), axis=axis, keepdims=keepdims, dtype=total.dtype)
+        return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    total = nansum(a, axis, dtype, None, keepdims, None, where)
+    return total / _counted(total, ~np.isnan(a) & where, a, axis, keepdims)
 
 
 def _nan_extremum(function: Any, worst: float) -> Any:
-    def extremum(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    def extremum(
+        a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None,
+        where: Any = True,
+    ) -> Any:  # fmt: skip
+        options = {"initial": initial} if initial is not None else {}
+        options |= {"where": where} if where is not True else {}
         if a.dtype.kind != "f":
-            return function(a, axis=axis, keepdims=keepdims)
-        found = function(np.where(np.isnan(a), worst, a), axis=axis, keepdims=keepdims)
+            return function(a, axis=axis, keepdims=keepdims, **options)
+        found = function(np.where(np.isnan(a), worst, a), axis=axis, keepdims=keepdims, **options)
+        if initial is not None:
+            return found
         return np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, found)
 
     return extremum
@@ -162,6 +218,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     axis = _axis(a, axis)
     if n < 0:
         raise ValueError(f"n, the number of differences, must be >= 0, got {n}")
+    if n == 0:  # NumPy then leaves the ends out
+        return a
     ends = [end for end in (prepend, a, append) if end is not None]
     if len(ends) > 1:
         row = tuple(1 if i == axis else m for i, m in enumerate(a.shape))
@@ -574,7 +632,7 @@ for function in (
     np.isnan, np.isinf, np.isfinite, np.isclose, np.allclose, np.array_equal, np.array_equiv,
     np.all, np.any, np.isin, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
-    np.searchsorted, np.digitize, np.bincount, np.unique, np.histogram, np.histogram_bin_edges,
+    np.searchsorted, np.digitize,
     np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.common_type,
     np.iscomplexobj, np.isrealobj, np.shares_memory, np.may_share_memory,
     np.array_repr, np.array_str, np.array2string,
