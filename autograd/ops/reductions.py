@@ -12,8 +12,8 @@ import numpy as np
 
 from autograd.ops.elementwise import floating
 from autograd.recording import primitive
-from autograd.rules import defvjp, operations
-from autograd.tensor import Tensor  # noqa: F401  (the examples use Tensor)
+from autograd.rules import composes, defvjp, operations
+from autograd.tensor import Tensor
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
@@ -191,6 +191,15 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     return e
 
 
+class Kept:
+    """What the forward of log_softmax leaves for its rule, which would else compute it again."""
+
+    __slots__ = ("exponentials", "sums")
+
+    exponentials: Any
+    sums: Any
+
+
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """log(softmax(x)) along an axis: x - logsumexp(x), finite where x is.
 
@@ -199,10 +208,16 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> log_softmax(Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.])
     """
+    return fused_log_softmax(x, axis, Kept())
+
+
+def _log_softmax(x: Any, axis: Any, _kept: Kept) -> Any:
     x = floating(x)
     y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+    _kept.exponentials = np.exp(y)
+    _kept.sums = np.add.reduce(_kept.exponentials, axis=axis, keepdims=True)
     with np.errstate(divide="ignore"):  # an empty axis: log(0), for no element
-        y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
+        y -= np.log(_kept.sums)
     return y
 
 
@@ -237,12 +252,20 @@ def _softmax_slope(g: Any, y: Any, axis: Any = -1) -> Any:
 
 
 def _log_softmax_slope(g: Any, y: Any, axis: Any = -1) -> Any:
-    slope = g - y * np.sum(g, axis=axis, keepdims=True)
-    most = y > 0.5
-    if most.any():  # g (1-y) - y (sum(g) - g), both from the others
-        rest, others = (np.sum(np.where(most, 0, a), axis=axis, keepdims=True) for a in (y, g))
-        slope = np.where(most, g * rest - y * others, slope)
-    return slope
+    return _less_share(g, y, y > 0.5, axis)
+
+
+def _less_share(g: Any, y: Any, most: Any, axis: Any, sums: Any = 1) -> Any:
+    """g - y sum(g), of shares y/sums, and those that are most of all."""
+    slope = np.asarray(y * (np.add.reduce(g, axis=axis, keepdims=True) / sums))
+    slope = np.subtract(g, slope, out=slope)
+    if not most.any():
+        return slope
+    # g (1-y) - y (sum(g) - g), both from the others
+    rest, others = (
+        np.add.reduce(np.where(most, 0, a), axis=axis, keepdims=True) / sums for a in (y, g)
+    )
+    return np.where(most, g * rest - y * others, slope)
 
 
 # Their derivatives by y are meant along shares that go on to sum to 1, which is how y comes about.
@@ -268,10 +291,18 @@ def _softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
     return softmax_slope(g, y, axis)
 
 
-def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
-    return log_softmax_slope(g, softmax(x, axis), axis)  # exp(y) has lost digits at a large y
+def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any, _kept: Kept) -> Any:
+    # Not exp(y), which has lost digits at a large y.
+    if isinstance(x, Tensor):
+        return log_softmax_slope(g, softmax(x, axis), axis)
+    e, sums = _kept.exponentials, _kept.sums
+    large = sums < 2  # the largest e is 1
+    return _less_share(g, e, (e > 0.5 * sums) if large.any() else large, axis, sums)
 
 
 logsumexp = primitive(logsumexp, _logsumexp_rule, formula="g softmax(x)")
 softmax = primitive(softmax, _softmax_rule, formula="y (g - sum(g y))")
-log_softmax = primitive(log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)")
+fused_log_softmax = primitive(
+    _log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)"
+)
+composes(log_softmax)(log_softmax)
