@@ -120,9 +120,7 @@ over_radius: Any = primitive(
 )
 over_squared_radius: Any = primitive(
     _over_squared_radius,
-    lambda g, y, x1, x2: (
-        g * (over_squared_radius(x2, x1) - y) * (over_squared_radius(x2, x1) + y)
-    ),
+    lambda g, y, x1, x2: g * (over_squared_radius(x2, x1) - y) * (over_squared_radius(x2, x1) + y),
     lambda g, y, x1, x2: -2 * g * y * over_squared_radius(x2, x1),
     formula="g (x2²-x1²)/(x1²+x2²)², -2 g x1 x2/(x1²+x2²)²",
 )
@@ -529,9 +527,7 @@ def _relu_rule(g: Any, y: Any, x: Any) -> Any:
 
 
 relu = primitive(relu, _relu_rule, formula="g where x > 0")
-sigmoid = primitive(
-    sigmoid, lambda g, y, x: scaled(g, sigmoid_slope(x)), formula="g y sigmoid(-x)"
-)
+sigmoid = primitive(sigmoid, lambda g, y, x: scaled(g, sigmoid_slope(x)), formula="g y sigmoid(-x)")
 softplus = primitive(softplus, lambda g, y, x: g * sigmoid(x), formula="g sigmoid(x)")
 log_sigmoid = primitive(log_sigmoid, lambda g, y, x: g * sigmoid(-x), formula="g sigmoid(-x)")
 methods.update(relu=relu, sigmoid=sigmoid)

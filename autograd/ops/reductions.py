@@ -302,7 +302,5 @@ def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any, _kept: Kept) -> Any:
 
 logsumexp = primitive(logsumexp, _logsumexp_rule, formula="g softmax(x)")
 softmax = primitive(softmax, _softmax_rule, formula="y (g - sum(g y))")
-fused_log_softmax = primitive(
-    _log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)"
-)
+fused_log_softmax = primitive(_log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)")
 composes(log_softmax)(log_softmax)
