@@ -72,8 +72,8 @@ defvjp(np.exp, lambda g, y, x: g * y, formula="g y")
 defvjp(np.exp2, lambda g, y, x: g * (y * LN2), formula="g y log 2")
 defvjp(np.expm1, lambda g, y, x: g * np.exp(x), formula="g exp(x)")  # y + 1 would cancel
 defvjp(np.log, lambda g, y, x: g / x, formula="g/x")
-defvjp(np.log2, lambda g, y, x: g / (x * LN2), formula="g/(x log 2)")
-defvjp(np.log10, lambda g, y, x: g / (x * LN10), formula="g/(x log 10)")
+defvjp(np.log2, lambda g, y, x: g * (1 / LN2 / x), formula="g/(x log 2)")
+defvjp(np.log10, lambda g, y, x: g * (1 / LN10 / x), formula="g/(x log 10)")
 defvjp(np.log1p, lambda g, y, x: g / (x + 1), formula="g/(1+x)")
 
 # ---- trigonometric and hyperbolic -------------------------------------------------------------
