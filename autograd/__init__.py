@@ -41,6 +41,7 @@ from autograd.mode import (  # noqa: E402
 from autograd.ops.arranging import scatter_add  # noqa: E402
 from autograd.ops.elementwise import log_sigmoid, relu, sigmoid, softplus  # noqa: E402
 from autograd.ops.reductions import log_softmax, logsumexp, softmax  # noqa: E402
+from autograd.ops.special import erf, normal_cdf, normal_density  # noqa: E402
 from autograd.profiling import profile  # noqa: E402
 from autograd.recording import nondifferentiable, primitive  # noqa: E402
 from autograd.rules import defvjp  # noqa: E402
@@ -62,11 +63,11 @@ if _typing.TYPE_CHECKING:
 
 __all__ = [
     "AutogradError", "Explanation", "GradcheckError", "Graph", "GraphFreedError", "InPlaceError",
-    "Tensor", "defvjp", "detect_anomaly", "draw", "enable_grad", "explain", "grad", "gradcheck",
-    "gradgradcheck", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "log_sigmoid",
-    "log_softmax", "logsumexp", "no_grad", "nondifferentiable", "primitive", "profile", "record",
-    "relu", "scatter_add", "scope", "set_grad_enabled", "sigmoid", "softmax", "softplus",
-    "value_and_grad", "vjp",
+    "Tensor", "defvjp", "detect_anomaly", "draw", "enable_grad", "erf", "explain", "grad",
+    "gradcheck", "gradgradcheck", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp",
+    "log_sigmoid", "log_softmax", "logsumexp", "no_grad", "nondifferentiable", "normal_cdf",
+    "normal_density", "primitive", "profile", "record", "relu", "scatter_add", "scope",
+    "set_grad_enabled", "sigmoid", "softmax", "softplus", "value_and_grad", "vjp",
 ]  # fmt: skip
 
 # Drawing is half of this package. It is loaded when it is first asked for, so that those who only

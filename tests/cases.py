@@ -15,7 +15,16 @@ import numpy as np
 
 import autograd
 from autograd import Tensor, rules
-from autograd.ops import decompositions, elementwise, indexing, linalg, sequences, shape
+from autograd.ops import (
+    decompositions,
+    elementwise,
+    indexing,
+    linalg,
+    reductions,
+    sequences,
+    shape,
+    special,
+)  # fmt: skip
 
 _rng = np.random.default_rng(20)
 
@@ -1007,3 +1016,60 @@ for options in ({}, {"axis": 0}, {"axis": 1, "weights": plus(3)}, {"weights": pl
          via=lambda a, **k: np.average(a, **k)[0])  # fmt: skip
 case(np.average, some(2, 3), axis=1, returned=True, weights=plus(3))
 case(np.diff, some(3, 2), n=0, prepend=1.0, append=2.0)
+
+# ---- slopes, special functions, numbers taken apart -------------------------------------------
+
+_slopes = np.random.default_rng(1105)
+
+
+def spread(low: float, high: float, *sizes: int) -> Any:
+    return np.asarray(_slopes.uniform(low, high, sizes))
+
+
+for shape_ in ((4,), (), (0, 3), (2, 3)):
+    x, z = spread(-2, 2, *shape_), spread(0.3, 2, *shape_)
+    case(elementwise.tanh_slope, x, exact=lambda x: 1 / np.cosh(x) ** 2)
+    case(elementwise.sigmoid_slope, x, exact=lambda x: 1 / (2 + np.exp(x) + np.exp(-x)))
+    case(elementwise.root_beyond_one, z + 1.1, exact=lambda x: np.sqrt(x * x - 1))
+    case(elementwise.over_radius, x, z, exact=lambda x1, x2: x1 / np.sqrt(x1 * x1 + x2 * x2))
+    case(elementwise.over_squared_radius, x, z, exact=lambda x1, x2: x1 / (x1 * x1 + x2 * x2))
+    case(np.copysign, z, x, exact=lambda a, b: a * np.sign(b.real))
+    case(np.ldexp, x, np.array(3), exact=lambda a, n: a * 2.0**n)
+    case(np.i0, x, exact=None)
+    for order in (0, 1, 4):
+        case(special.bessel_i, 3 * x, order, exact=None)
+    case(autograd.erf, x, exact=None)
+    # not near a step, where the fraction and the exponent jump
+    fractions = spread(0.1, 0.4, *shape_) + 3
+    case(np.modf, fractions, exact=None, via=lambda x: list(np.modf(x)))
+    case(np.frexp, fractions, exact=None, via=lambda x: np.frexp(x)[0])
+case(np.ldexp, spread(-2, 2, 3, 1), np.array([1, -2]), exact=lambda a, n: a * 2.0**n)
+case(np.copysign, spread(0.5, 2, 3, 1), spread(-2, -1, 2), exact=lambda a, b: -a + 0 * b)
+case(special.bessel_i, np.array([7.9, -8.2, 20.0, -30.0]), 2, exact=None)
+case(np.i0, np.array([0.0, 7.5, 9.0]), exact=None)
+for options in ({}, {"axis": 0}, {"period": 2.0}, {"discont": 4.0}):
+    case(np.unwrap, np.array([[0.1, 3.0, -3.0], [4.3, 9.0, 0.6]]), **options, exact=None)
+
+# Shares are meant to sum to 1, so they come from a softmax here.
+for shape_, axis in (((3,), -1), ((2, 3), 0), ((2, 2, 2), (0, 2)), ((2, 2), None)):
+    for scale in (1, 6):  # also where one share is most of all
+        for function, plain in (
+            (reductions.softmax_slope, lambda g, y, a: y * (g - np.sum(g * y, a, keepdims=True))),
+            (reductions.log_softmax_slope, lambda g, y, a: g - y * np.sum(g, a, keepdims=True)),
+        ):
+            case(
+                function, spread(-1, 1, *shape_), scale * spread(-1, 1, *shape_), axis,
+                via=lambda g, x, a, f=function: f(g, autograd.softmax(x, a), a),
+                exact=lambda g, x, a, f=plain: (
+                    f(g, np.exp(x) / np.sum(np.exp(x), a, keepdims=True), a)
+                ),
+            )  # fmt: skip
+for shape_, axis in (((3,), -1), ((2, 3), 0), ((0, 3), -1)):
+    case(
+        reductions.fused_log_softmax, 4 * spread(-1, 1, *shape_), axis, None,
+        via=lambda x, axis, _: reductions.fused_log_softmax(x, axis, reductions.Kept()),
+        exact=lambda x, axis, _: x - plain_logsumexp(x, axis, True),
+    )  # fmt: skip
+for shape_ in ((4,), (), (0, 3)):
+    for function in (special.erf_slope, autograd.normal_cdf, autograd.normal_density):
+        case(function, spread(-3, 3, *shape_), exact=None)

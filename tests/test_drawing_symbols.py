@@ -94,7 +94,8 @@ def test_every_use_has_a_rule(call: Call) -> None:
 
 
 KNOWN = {name: getattr(np, name) for name in (
-    "cos", "cosh", "exp", "floor", "log", "sign", "sin", "sinh", "sqrt", "trunc", "cbrt", "clip",
+    "cos", "cosh", "exp", "floor", "log", "sign", "sin", "sinh", "sqrt", "tanh", "trunc", "cbrt",
+    "clip",
 )}  # fmt: skip
 KNOWN |= {
     "sigmoid": autograd.sigmoid, "pi": np.pi, "sinc_derivative": sinc_derivative,
@@ -170,8 +171,8 @@ TEXTS: list[tuple[str, Any, list[tuple[str, str]]]] = [
                           "g × (-w/x²) = 1 × (-2/3²) = 1 × (-0.2222) = -0.2222")]),
     ("power", w**3, [("∂(w^3)/∂w = 3 w^(3-1)",
                       "g × 3 w^(3-1) = 1 × 3·2^(3-1) = 1 × 12 = 12")]),
-    ("tanh", np.tanh(w), [("∂tanh(w)/∂w = 1-tanh(w)²",
-                           "g × (1-tanh(w)²) = 1 × (1-0.964²) = 1 × 0.07065 = 0.07065")]),
+    ("tanh", np.tanh(w), [("∂tanh(w)/∂w = 1/cosh(w)²",
+                           "g/cosh(w)² = 1/cosh(2)² = 0.07065")]),
     ("relu", autograd.relu(w), [("∂relu(w)/∂w = 1 where w > 0, else 0",
                                  "g × slope = 1 × 1 = 1")]),
     ("g is the learner's", g * x, [("∂(g·x)/∂g = x", "upstream × x = 1 × 3 = 3"),

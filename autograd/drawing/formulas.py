@@ -19,8 +19,8 @@ _TOKEN = re.compile(
 )
 FUNCTIONS = {
     "cos", "cosh", "det", "diag", "exp", "floor", "log", "log_softmax", "mean", "normal_density",
-    "sigmoid", "sign", "sin", "sinc_derivative", "sinh", "softmax", "sum", "trunc", "clip", "inv",
-    "Φ", "√", "∛",
+    "sigmoid", "sign", "sin", "sinc_derivative", "sinh", "softmax", "sum", "tanh", "trunc", "clip",
+    "inv", "Φ", "√", "∛",
 }  # fmt: skip
 # Words that may follow a product; everything from there on is prose.
 _WORDS = {

@@ -43,8 +43,8 @@ defvjp(
 )
 defvjp(np.negative, lambda g, y, x: -g, formula="-g")
 defvjp(np.positive, lambda g, y, x: g, formula="g")
-defvjp(np.reciprocal, lambda g, y, x: -g * y * y, formula="-g/x²")
-defvjp(np.square, lambda g, y, x: g * 2 * x, formula="2 g x")
+defvjp(np.reciprocal, lambda g, y, x: -g / x / x, formula="-g/x²")  # x² may leave the range
+defvjp(np.square, lambda g, y, x: g * (2 * x), formula="2 g x")
 defvjp(np.sqrt, lambda g, y, x: g * 0.5 / y, formula="g/(2 √x)")
 defvjp(np.cbrt, lambda g, y, x: g / (3 * y * y), formula="g/(3 ∛x²)")
 
@@ -72,17 +72,20 @@ LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 
 defvjp(np.exp, lambda g, y, x: g * y, formula="g y")
 defvjp(np.exp2, lambda g, y, x: g * (y * LN2), formula="g y log 2")
-defvjp(np.expm1, lambda g, y, x: g * (y + 1), formula="g (y+1)")
+defvjp(np.expm1, lambda g, y, x: g * np.exp(x), formula="g exp(x)")  # y + 1 would cancel
 defvjp(np.log, lambda g, y, x: g / x, formula="g/x")
-defvjp(np.log2, lambda g, y, x: g / (x * LN2), formula="g/(x log 2)")
-defvjp(np.log10, lambda g, y, x: g / (x * LN10), formula="g/(x log 10)")
+defvjp(np.log2, lambda g, y, x: g * (1 / LN2 / x), formula="g/(x log 2)")
+defvjp(np.log10, lambda g, y, x: g * (1 / LN10 / x), formula="g/(x log 10)")
 defvjp(np.log1p, lambda g, y, x: g / (x + 1), formula="g/(1+x)")
 
 # ---- trigonometric and hyperbolic -------------------------------------------------------------
+# A slope such as 1 - y² has no digits left where y is nearly 1, and in 1 + x² the square leaves the
+# range before x does. The factors of such slopes are operations of their own, in a form that does
+# neither; their rules are products again, so that every order keeps its digits.
 
 defvjp(np.sin, lambda g, y, x: g * np.cos(x), formula="g cos x")
 defvjp(np.cos, lambda g, y, x: -g * np.sin(x), formula="-g sin x")
-defvjp(np.tan, lambda g, y, x: g * (1 + y * y), formula="g (1+y²)")
+defvjp(np.tan, lambda g, y, x: g + g * y * y, formula="g (1+y²)")
 
 
 # 1 - x² in a form that loses no digits near ±1. An operation of its own, since the product rule
@@ -93,16 +96,57 @@ def _one_minus_square(x: Any) -> Any:
 
 one_minus_square = primitive(_one_minus_square, lambda g, y, x: g * (-2 * x), formula="-2 g x")
 
+
+def _over_radius(x1: Any, x2: Any) -> Any:
+    """x1/√(x1²+x2²); where x1 alone is infinite its limit, a sign."""
+    r = np.hypot(x1, x2)
+    if np.isinf(r).any():
+        return np.where(np.isinf(x1) & np.isfinite(x2), np.sign(x1), x1 / r)
+    return x1 / r
+
+
+def _over_squared_radius(x1: Any, x2: Any) -> Any:
+    """x1/(x1²+x2²), and 0 far out; 1/(x2 + i x1) has the parts x2/(x1²+x2²) and minus this."""
+    largest = np.maximum(abs(x1), abs(x2))
+    a, b = x1 / largest, x2 / largest
+    quotient = a / (a * a + b * b) / largest
+    infinite = np.isinf(largest)
+    return np.where(infinite, 0, quotient).astype(quotient.dtype) if infinite.any() else quotient
+
+
+over_radius: Any = primitive(
+    _over_radius,
+    lambda g, y, x1, x2: g * over_radius(x2, x1) * over_radius(x2, x1) / np.hypot(x1, x2),
+    lambda g, y, x1, x2: -g * y * over_radius(x2, x1) / np.hypot(x1, x2),
+    formula="g (1-y²)/√(x1²+x2²), -g y x2/(x1²+x2²)",
+)
+over_squared_radius: Any = primitive(
+    _over_squared_radius,
+    lambda g, y, x1, x2: g * (over_squared_radius(x2, x1) - y) * (over_squared_radius(x2, x1) + y),
+    lambda g, y, x1, x2: -2 * g * y * over_squared_radius(x2, x1),
+    formula="g (x2²-x1²)/(x1²+x2²)², -2 g x1 x2/(x1²+x2²)²",
+)
+
+
+def _root_beyond_one(x: Any) -> Any:
+    """√(x²-1), without the square."""
+    x = abs(x)
+    return np.sqrt(x - 1) * np.sqrt(x + 1)
+
+
+root_beyond_one = primitive(
+    _root_beyond_one,
+    lambda g, y, x: g * np.where(np.isinf(y), np.sign(x), x / y),
+    formula="g x/√(x²-1)",
+)
+
 defvjp(np.arcsin, lambda g, y, x: g / np.sqrt(one_minus_square(x)), formula="g/√(1-x²)")
 defvjp(np.arccos, lambda g, y, x: -g / np.sqrt(one_minus_square(x)), formula="-g/√(1-x²)")
-defvjp(np.arctan, lambda g, y, x: g / (1 + x * x), formula="g/(1+x²)")
+defvjp(np.arctan, lambda g, y, x: g * over_squared_radius(1, x), formula="g/(1+x²)")
 defvjp(np.sinh, lambda g, y, x: g * np.cosh(x), formula="g cosh x")
 defvjp(np.cosh, lambda g, y, x: g * np.sinh(x), formula="g sinh x")
-defvjp(np.tanh, lambda g, y, x: g * (1 - y * y), formula="g (1-y²)")
-defvjp(np.arcsinh, lambda g, y, x: g / np.sqrt(x * x + 1), formula="g/√(x²+1)")
-defvjp(  # 0 - x rather than -x: the root of -0 would turn the infinite slope at 1 round
-    np.arccosh, lambda g, y, x: g / np.sqrt(0 - one_minus_square(x)), formula="g/√(x²-1)"
-)
+defvjp(np.arcsinh, lambda g, y, x: g / np.hypot(x, 1), formula="g/√(x²+1)")
+defvjp(np.arccosh, lambda g, y, x: g / root_beyond_one(x), formula="g/√(x²-1)")
 defvjp(np.arctanh, lambda g, y, x: g / one_minus_square(x), formula="g/(1-x²)")
 for function in (np.deg2rad, np.radians):
     defvjp(function, lambda g, y, x: g * float(np.pi / 180), formula="g π/180")
@@ -110,22 +154,89 @@ for function in (np.rad2deg, np.degrees):
     defvjp(function, lambda g, y, x: g * float(180 / np.pi), formula="g 180/π")
 
 
-def over_squared_radius(x: Any, x1: Any, x2: Any) -> Any:
-    """x / (x1² + x2²), and 0 at the origin, where the second derivative is nan."""
-    r2 = x1 * x1 + x2 * x2
-    return np.where(r2 == 0, 0, x / r2)
+def over_squared_distance(x: Any, x1: Any, x2: Any) -> Any:
+    """One of x1 and x2 over x1² + x2², and 0 at the origin, where the second derivative is nan."""
+    slope = over_squared_radius(x, x2 if x is x1 else x1)
+    origin = (x1 == 0) & (x2 == 0)
+    return np.where(origin, 0, slope) if origin.any() else slope
 
 
 defvjp(
     np.arctan2,  # NumPy names its arguments x1 (the height) and x2 (the width)
-    lambda g, y, x1, x2: g * over_squared_radius(x2, x1, x2),
-    lambda g, y, x1, x2: -g * over_squared_radius(x1, x1, x2),
+    lambda g, y, x1, x2: g * over_squared_distance(x2, x1, x2),
+    lambda g, y, x1, x2: -g * over_squared_distance(x1, x1, x2),
     formula="g x2/(x1²+x2²), -g x1/(x1²+x2²)",
 )
 defvjp(  # nan at the origin, where the cone has its tip
-    np.hypot, lambda g, y, x1, x2: g * (x1 / y), lambda g, y, x1, x2: g * (x2 / y),
+    np.hypot,
+    lambda g, y, x1, x2: g * over_radius(x1, x2),
+    lambda g, y, x1, x2: g * over_radius(x2, x1),
     formula="g x1/y, g x2/y",
-)  # fmt: skip
+)
+
+
+def scaled(g: Any, slope: Any) -> Any:
+    """g * slope, written into the slope, which nobody else has: memory costs more than products."""
+    if slope.__class__ is g.__class__ is np.ndarray:
+        if slope.dtype == g.dtype and slope.shape == g.shape and slope.flags.writeable:
+            slope *= g
+            return slope
+    return g * slope
+
+
+BLOCK = 1 << 14  # elements, whose intermediate results stay in the cache
+
+
+def _by_blocks(compute: Any, x: Any) -> Any:
+    """compute(exp(-|x|)), which works in place; half a precision in a whole one, faster too."""
+    result = np.empty(x.shape, np.float32 if x.dtype == np.float16 else x.dtype)
+    flat, source = result.reshape(-1), x.reshape(-1)
+    for start in range(0, flat.size, BLOCK):
+        z = flat[start : start + BLOCK]
+        np.absolute(source[start : start + BLOCK], out=z)
+        np.negative(z, out=z)
+        compute(np.exp(z, out=z))
+    return result if result.dtype == x.dtype else result.astype(x.dtype)
+
+
+def _square_of_sech(z: Any) -> Any:
+    u = z * z
+    u += 1
+    z /= u
+    z += z
+    z *= z
+    return z
+
+
+def _over_square(z: Any) -> Any:
+    u = z + 1
+    u *= u
+    z /= u
+    return z
+
+
+def _tanh_slope(x: Any) -> Any:
+    """1/cosh(x)² as (2z/(1+z²))² with z = exp(-|x|), small where it is small."""
+    if isinstance(x, np.floating):  # one number: ufuncs would take five times as long
+        return type(x)(_square_of_sech(math.exp(-abs(float(x)))))
+    return _by_blocks(_square_of_sech, x)
+
+
+def _sigmoid_slope(x: Any) -> Any:
+    """sigmoid(x) sigmoid(-x) as z/(1+z)² with z = exp(-|x|), even and small on both sides."""
+    if isinstance(x, np.floating):
+        return type(x)(_over_square(math.exp(-abs(float(x)))))
+    return _by_blocks(_over_square, x)
+
+
+tanh_slope = primitive(
+    _tanh_slope, lambda g, y, x: g * (-2 * y * np.tanh(x)), formula="-2 g y tanh(x)"
+)
+sigmoid_slope = primitive(
+    _sigmoid_slope, lambda g, y, x: -g * (y * np.tanh(0.5 * x)), formula="-g y tanh(x/2)"
+)
+
+defvjp(np.tanh, lambda g, y, x: scaled(g, tanh_slope(x)), formula="g/cosh(x)²")
 
 # ---- kinks ------------------------------------------------------------------------------------
 
@@ -232,10 +343,12 @@ defvjp(
     lambda g, y, x1, x2: -g * np.floor_divide(x1, x2),
     formula="g, -g floor(x1/x2)",
 )
-defvjp(
+defvjp(  # x1/x2 may be rounded up to a whole number that the forward did not take away
     np.fmod,
     lambda g, y, x1, x2: g,
-    lambda g, y, x1, x2: -g * np.trunc(x1 / x2),
+    lambda g, y, x1, x2: (
+        -g * np.copysign(np.floor_divide(abs(x1), abs(x2)), x1) * np.copysign(1, x2)
+    ),
     formula="g, -g trunc(x1/x2)",
 )
 
@@ -287,8 +400,10 @@ operations[np.nan_to_num].forward = _nan_to_num
 
 
 def lead(y: Any, x1: Any, x2: Any) -> Any:
-    """x1 - x2, for the sigmoid; of nothing (both -inf) x1 has no share at all."""
-    return np.where(y == -np.inf, -np.inf, x1 - x2)
+    """x1 - x2, for the sigmoid; of nothing (both -inf) x1 has no share at all, and of two that are
+    infinite it has one half, as at any tie."""
+    settled = (x1 == x2) & np.isinf(y)
+    return np.where(settled, np.where(y < 0, -np.inf, 0), x1 - x2) if settled.any() else x1 - x2
 
 
 defvjp(
@@ -364,14 +479,23 @@ def floating(x: Any) -> Any:
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)) of each element, without overflow at any x.
 
-    Args: x of any shape; the result has the same. The derivative is y (1 - y).
+    Args: x of any shape; the result has the same. The derivative is y sigmoid(-x), which is
+    y (1 - y) without its cancelling where y is nearly 1.
 
     >>> sigmoid(Tensor([0.0, 1000.0, -1000.0]))
     Tensor([0.5, 1. , 0. ])
     """
     x = floating(x)
-    z = np.exp(-np.absolute(x))  # in (0, 1]
-    return np.maximum(z, x >= 0) / (1 + z)  # 1/(1+z) from 0 on, z/(1+z) below
+    if not x.ndim:
+        z = np.exp(-np.absolute(x))  # in (0, 1]
+        return np.maximum(z, x >= 0) / (1 + z)  # 1/(1+z) from 0 on, z/(1+z) below
+    z = np.absolute(x)  # the same, in memory that is at hand
+    z *= -1
+    np.exp(z, out=z)
+    u = z + 1
+    np.maximum(z, x >= 0, out=z)
+    z /= u
+    return z
 
 
 def softplus(x: Any) -> Any:
@@ -415,7 +539,7 @@ def _relu_rule(g: Any, y: Any, x: Any) -> Any:
 
 
 relu = primitive(relu, _relu_rule, formula="g where x > 0")
-sigmoid = primitive(sigmoid, lambda g, y, x: g * (y * (1 - y)), formula="g y (1-y)")
+sigmoid = primitive(sigmoid, lambda g, y, x: scaled(g, sigmoid_slope(x)), formula="g y sigmoid(-x)")
 softplus = primitive(softplus, lambda g, y, x: g * sigmoid(x), formula="g sigmoid(x)")
 log_sigmoid = primitive(log_sigmoid, lambda g, y, x: g * sigmoid(-x), formula="g sigmoid(-x)")
 methods.update(relu=relu, sigmoid=sigmoid)

@@ -5,14 +5,15 @@ May import: tensor and everything below it, elementwise.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from autograd.ops.elementwise import floating
 from autograd.recording import primitive
-from autograd.rules import defvjp, operations
-from autograd.tensor import Tensor  # noqa: F401  (the examples use Tensor)
+from autograd.rules import composes, defvjp, operations
+from autograd.tensor import Tensor
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
@@ -61,7 +62,16 @@ defvjp(np.cumsum, cumsum_rule, formula="the sum of g from there to the end")
 
 # ---- products ---------------------------------------------------------------------------------
 # Dividing the product by an element gives the product of the others, but not where the element
-# is 0; there the others are multiplied out.
+# is 0 or the product has left the range; there the others are multiplied out.
+
+
+def _divides(a: Any, y: Any) -> Any:
+    """Whether products y of elements a can be divided by these."""
+    size = np.absolute(y)
+    if size.dtype.kind != "f":
+        return np.all(a != 0)
+    limits = np.finfo(size.dtype)  # what is below the normal numbers has lost digits
+    return np.all((size >= limits.tiny) & (size <= limits.max))
 
 
 def prod_rule(
@@ -70,22 +80,26 @@ def prod_rule(
 ) -> Any:  # fmt: skip
     """g times the product of all other elements."""
     g = stretched(g, a, axis, keepdims)
-    if np.all(a != 0):
-        return g * stretched(y, a, axis, keepdims) / a
+    if _divides(a, y):
+        return g * (stretched(y, a, axis, keepdims) / a)
     if a.ndim == 0 or _no_axis(axis):  # NumPy takes axis=0 for a single number too
         return g * np.ones_like(a)
-    # The reduced axes, joined to one at the end: others = (product before) * (product behind).
+    # The reduced axes, joined to one at the end: others = (product before) * (product behind), of
+    # elements scaled to around 1, so that neither leaves the range where the whole does not.
     axes = tuple(range(a.ndim)) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
     axes = tuple(i % a.ndim for i in axes)
     order = tuple(i for i in range(a.ndim) if i not in axes) + axes
     moved = np.transpose(a, order)
     rows = moved.reshape((*moved.shape[: a.ndim - len(axes)], -1))
+    exponents = np.frexp(rows * math.sqrt(0.5))[1]
+    rows = np.ldexp(rows, -exponents)
+    exponents = np.sum(exponents, axis=-1, keepdims=True) - exponents
     one = np.ones_like(rows[..., :1])
     before = np.cumprod(np.concatenate([one, rows[..., :-1]], axis=-1), axis=-1)
     behind = np.flip(
         np.cumprod(np.concatenate([one, np.flip(rows[..., 1:], -1)], axis=-1), axis=-1), -1
     )
-    others = (before * behind).reshape(moved.shape)
+    others = np.ldexp(before * behind, exponents).reshape(moved.shape)
     return g * np.transpose(others, tuple(np.argsort(order)))
 
 
@@ -95,9 +109,9 @@ def cumprod_rule(
     """Element i counts in the products from i on, each without a[i] itself."""
     if axis is None:
         return cumprod_rule(g, y, a.reshape(-1), 0).reshape(a.shape)
-    if np.all(a != 0):
+    if _divides(a, y):
         return np.flip(np.cumsum(np.flip(g * y, axis), axis), axis) / a
-    # With zeros, by Horner's scheme from the end: tail_i = g_i + a_(i+1) tail_(i+1).
+    # Else by Horner's scheme from the end: tail_i = g_i + a_(i+1) tail_(i+1).
     n = a.shape[axis]
     ahead = (slice(None),) * (axis % a.ndim)
     tails = [g[(*ahead, n - 1)]]
@@ -177,6 +191,15 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     return e
 
 
+class Kept:
+    """What the forward of log_softmax leaves for its rule, which would else compute it again."""
+
+    __slots__ = ("exponentials", "sums")
+
+    exponentials: Any
+    sums: Any
+
+
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """log(softmax(x)) along an axis: x - logsumexp(x), finite where x is.
 
@@ -185,31 +208,99 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> log_softmax(Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.])
     """
+    return fused_log_softmax(x, axis, Kept())
+
+
+def _log_softmax(x: Any, axis: Any, _kept: Kept) -> Any:
     x = floating(x)
     y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+    _kept.exponentials = np.exp(y)
+    _kept.sums = np.add.reduce(_kept.exponentials, axis=axis, keepdims=True)
     with np.errstate(divide="ignore"):  # an empty axis: log(0), for no element
-        y -= np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True))
+        y -= np.log(_kept.sums)
     return y
+
+
+def _shares(x: Any, y: Any, axis: Any) -> Any:
+    """softmax(x), with y = logsumexp(x); where y is infinite its limit: nothing of a row of nothing
+    (-inf), even shares of those that are inf."""
+    if np.isfinite(y).all():
+        return softmax(x, axis)  # not exp(x - y): at a large y that difference has lost digits
+    ahead = np.where((x == y) & (x > 0), 0, -np.inf)
+    return np.where(y == -np.inf, 0, softmax(np.where(np.isinf(y), ahead, x), axis))
 
 
 def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     g, y = stretched(g, x, axis, keepdims), stretched(y, x, axis, keepdims)
-    # Not exp(x - y): at a large y that difference has lost digits. A row of nothing has no share.
-    return g * np.where(y == -np.inf, 0, softmax(x, axis))
+    return g * _shares(x, y, axis)
+
+
+# Where one share is nearly 1, g - sum(g y) and g - y sum(g) cancel at it: what is left is made of
+# the others, small as they are, and is computed from those. At most one share is above 1/2.
+
+
+def _centred(g: Any, y: Any, axis: Any) -> Any:
+    """g - sum(g y), of shares y that sum to 1."""
+    most = y > 0.5
+    if most.any():  # measured from the g of the largest share, which is then no summand
+        g = g - np.sum(np.where(most, g, 0), axis=axis, keepdims=True)
+    return g - np.sum(g * y, axis=axis, keepdims=True)
+
+
+def _softmax_slope(g: Any, y: Any, axis: Any = -1) -> Any:
+    return y * _centred(g, y, axis)
+
+
+def _log_softmax_slope(g: Any, y: Any, axis: Any = -1) -> Any:
+    return _less_share(g, y, y > 0.5, axis)
+
+
+def _less_share(g: Any, y: Any, most: Any, axis: Any, sums: Any = 1) -> Any:
+    """g - y sum(g), of shares y/sums, and those that are most of all."""
+    slope = np.asarray(y * (np.add.reduce(g, axis=axis, keepdims=True) / sums))
+    slope = np.subtract(g, slope, out=slope)
+    if not most.any():
+        return slope
+    # g (1-y) - y (sum(g) - g), both from the others
+    rest, others = (
+        np.add.reduce(np.where(most, 0, a), axis=axis, keepdims=True) / sums for a in (y, g)
+    )
+    return np.where(most, g * rest - y * others, slope)
+
+
+# Their derivatives by y are meant along shares that go on to sum to 1, which is how y comes about.
+softmax_slope: Any = primitive(
+    _softmax_slope,
+    lambda g, y, v, shares, axis=-1: softmax_slope(g, shares, axis),
+    lambda g, y, v, shares, axis=-1: _centred(g, shares, axis) * _centred(v, shares, axis),
+    formula="y (g - sum(g y)), (g - sum(g y)) (v - sum(v y))",
+)
+log_softmax_slope: Any = primitive(
+    _log_softmax_slope,
+    lambda g, y, v, shares, axis=-1: _centred(g, shares, axis),
+    lambda g, y, v, shares, axis=-1: (
+        -_centred(g, shares, axis) * np.sum(v, axis=axis, keepdims=True)
+    ),
+    formula="g - sum(g y), -(g - sum(g y)) sum(v)",
+)
 
 
 def _softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
-    total = np.sum(g * y, axis=axis, keepdims=True)
-    if np.isnan(total).any():  # perhaps a row of nothing, which has no gradient
+    if np.isnan(y).any():  # perhaps a row of nothing, which has no gradient
         y = np.where(np.isnan(y) & (x == -np.inf), 0, y)
-        total = np.sum(g * y, axis=axis, keepdims=True)
-    return y * (g - total)
+    return softmax_slope(g, y, axis)
 
 
-def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
-    return g - np.exp(y) * np.sum(g, axis=axis, keepdims=True)
+def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any, _kept: Kept) -> Any:
+    # Not exp(y), which has lost digits at a large y.
+    if isinstance(x, Tensor):
+        return log_softmax_slope(g, softmax(x, axis), axis)
+    e, sums = _kept.exponentials, _kept.sums
+    large = sums < 2  # the largest e is 1
+    return _less_share(g, e, (e > 0.5 * sums) if large.any() else large, axis, sums)
 
 
 logsumexp = primitive(logsumexp, _logsumexp_rule, formula="g softmax(x)")
 softmax = primitive(softmax, _softmax_rule, formula="y (g - sum(g y))")
-log_softmax = primitive(log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)")
+fused_log_softmax = primitive(_log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)")
+composes(log_softmax)(log_softmax)

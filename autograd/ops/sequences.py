@@ -424,7 +424,6 @@ def polyfit(
 # ---- elementwise ------------------------------------------------------------------------------
 
 composes(np.fix)(lambda x, out=None: np.trunc(x))
-defvjp(np.ldexp, lambda g, y, x1, x2: np.ldexp(g, x2), formula="g 2^x2")
 
 # ---- matrices and vectors ---------------------------------------------------------------------
 

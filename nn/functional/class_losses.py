@@ -75,9 +75,15 @@ def _cross_entropy(logits: Any, labels: Any, counts: Any, _share: float, _how: _
     flat = slope.reshape(-1)  # a view; an index into it takes half the time of [rows, labels]
     at_label = flat.take(place)
     np.exp(slope, out=slope)
+    own = flat.take(place)
+    flat[place] = 0
     sums = np.add.reduce(slope) if few else np.add.reduce(slope, axis=1, keepdims=True)
+    rest = sums.reshape(-1)  # what the other classes add up to
+    less = -rest
+    rest += own
     slope /= sums
-    flat[place] -= 1  # softmax(logits) - one_hot(labels)
+    less /= rest
+    flat[place] = less  # softmax(logits) - one_hot(labels), which would cancel: -rest / sums
     losses = np.log(sums, out=sums).reshape(-1)
     losses -= at_label
     if few:
@@ -96,9 +102,19 @@ def _cross_entropy_rule(
 ) -> Any:
     slope = _how.slope
     if isinstance(logits, Tensor):  # to be differentiated again
-        slope = softmax(logits) - _one_hot(labels, logits.shape, logits.dtype)
+        slope = _less_target(softmax(logits), _one_hot(labels, logits.shape, logits.dtype))
         slope = slope if counts is None else slope * counts
     return slope * (g * _share if _how.total else g[:, None])
+
+
+def _less_target(shares: Any, target: Any) -> Any:
+    """shares sum(target) - target; at a share of nearly 1 made of the others, not to cancel."""
+    slope = shares * np.sum(target, axis=1, keepdims=True) - target
+    most = shares > 0.5
+    if not most.any():
+        return slope
+    rest, others = (np.sum(np.where(most, 0, a), axis=1, keepdims=True) for a in (shares, target))
+    return np.where(most, shares * others - target * rest, slope)
 
 
 def _cross_entropy_of_probabilities(logits: Any, target: Any, _share: float, _total: bool) -> Any:
@@ -109,7 +125,7 @@ def _cross_entropy_of_probabilities(logits: Any, target: Any, _share: float, _to
 def _probabilities_by_logits(
     g: Any, y: Any, logits: Any, target: Any, _share: float, _total: bool
 ) -> Any:
-    slope = softmax(logits) * np.sum(target, axis=1, keepdims=True) - target
+    slope = _less_target(softmax(logits), target)
     return slope * (g * _share if _total else g[:, None])
 
 

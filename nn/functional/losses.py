@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import primitive, relu, sigmoid, softplus
+from autograd import Tensor, primitive, relu, sigmoid, softplus
 from nn.functional.activations import hardtanh
 from nn.functional.arguments import (
     as_constant,
@@ -280,16 +280,26 @@ def _binary_cross_entropy_with_logits(
     return reduced(_weighted(losses, weight), _share, _total)
 
 
+def _sigmoid_less(x: Any, target: Any) -> Any:
+    """sigmoid(x) - target, exact also where the first is nearly 1."""
+    if isinstance(x, Tensor) or isinstance(target, Tensor) or not x.ndim:
+        return sigmoid(x) * (1 - target) - sigmoid(-x) * target
+    small = np.absolute(x)
+    small *= -1
+    np.exp(small, out=small)
+    small /= small + 1  # what sigmoid(x) lacks of the nearer of 0 and 1
+    np.copysign(small, x, out=small)
+    return np.subtract((x >= 0) - target, small, out=small)
+
+
 def _logits_by_logits(
     g: Any, y: Any, logits: Any, target: Any, weight: Any, pos_weight: Any, _share: float,
     _total: bool,
 ) -> Any:  # fmt: skip
-    slope = sigmoid(logits)
     if pos_weight is None:
-        slope = slope - target
+        slope = _sigmoid_less(logits, target)
     else:
-        positive = target * pos_weight
-        slope = slope * (1 - target + positive) - positive
+        slope = sigmoid(logits) * (1 - target) - sigmoid(-logits) * (target * pos_weight)
     return _weighted(slope, weight) * (g * _share)
 
 

@@ -1,0 +1,214 @@
+"""Functions that few programs need: numbers taken apart, special functions, angles unwound.
+
+May import: tensor and everything below it, elementwise.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autograd.ops.elementwise import BLOCK, floating
+from autograd.recording import primitive
+from autograd.rules import defvjp
+from autograd.tensor import Tensor  # noqa: F401  (the examples use Tensor)
+
+__all__ = ["erf", "normal_cdf", "normal_density"]
+
+# ---- signs, mantissas and exponents -----------------------------------------------------------
+
+defvjp(  # 0 at 0, as of the absolute value
+    np.copysign,
+    lambda g, y, x1, x2: g * (np.sign(x1) * np.sign(y)),
+    lambda g, y, x1, x2: np.zeros_like(g),
+    formula="g sign(x1) sign(y), 0",
+)
+defvjp(np.modf, lambda g, y, x: g[0], formula="that of the fraction")  # the rest is a staircase
+defvjp(np.ldexp, lambda g, y, x1, x2: np.ldexp(g, x2), None, formula="g 2^x2")
+defvjp(
+    np.frexp,
+    lambda g, y, x: np.ldexp(g[0], -np.frexp(x)[1]),
+    formula="that of the mantissa, times 2^-exponent",
+)
+
+# ---- angles -----------------------------------------------------------------------------------
+
+defvjp(  # whole turns are added, which are constants
+    np.unwrap,
+    lambda g, y, p, discont=None, axis=-1, *, period=2 * math.pi: g,
+    formula="g",
+)
+
+# ---- Bessel functions -------------------------------------------------------------------------
+
+
+def _bessel_i(x: Any, order: int) -> Any:
+    """The modified Bessel function I of a whole order >= 0, in double precision inside.
+
+    Up to |x| = 8 its power series, whose terms are all of one sign; beyond, the mean of
+    exp(x cos t) cos(order t) over half a turn, at points so many that its error is rounding.
+    """
+    size = np.absolute(np.asarray(x, np.float64))
+    near, far = np.minimum(size, 8), np.maximum(size, 8)
+    term = (near / 2) ** order / math.factorial(order)
+    series = term
+    for k in range(1, 40):
+        term = term * (near / 2) * (near / 2) / (k * (k + order))
+        series = series + term
+    points = 128 + order
+    mean = np.zeros_like(far)
+    for k in range(points):
+        t = math.pi * (k + 0.5) / points
+        mean += np.exp(far * (-2 * math.sin(t / 2) ** 2)) * math.cos(order * t)
+    # exp(far) in two factors: it overflows before I does
+    value = np.where(size <= 8, series, mean / points * np.exp(far / 2) * np.exp(far / 2))
+    value = value if order % 2 == 0 else value * np.sign(x)
+    return value.astype(np.result_type(x, np.float16))[()]
+
+
+bessel_i: Any = primitive(
+    _bessel_i,
+    lambda g, y, x, order: g * 0.5 * (bessel_i(x, abs(order - 1)) + bessel_i(x, order + 1)),
+    formula="g (bessel_i(x, order-1) + bessel_i(x, order+1))/2",
+)
+defvjp(np.i0, lambda g, y, x: g * bessel_i(x, 1), formula="g bessel_i(x, 1)")
+
+# ---- the normal distribution ------------------------------------------------------------------
+
+# With q = (a-5)/(a+5) from -1 at a = 0 to 1 at infinity, the tail of the normal distribution,
+# the probability of more than a, is exp(-a²/2)/(1+a) times one polynomial in q: the scaling of
+# Shepherd and Laframboise, "Chebyshev approximation of (1+2x)exp(x²)erfc x in 0 <= x < inf", Math.
+# Comp. 36 (1981). These are our own Chebyshev coefficients, converted to powers, highest first. The
+# tail is right to 2 units in the last place at small a, to 9 (a²/2 is rounded) at a = 8.
+_TAIL_IN_DOUBLE = (
+    -3.815816262632953e-10, -2.8220772290629865e-10, 4.4011596227599254e-09,
+    3.627373163401201e-09, -3.095201755804207e-08, -2.6286205089898754e-08,
+    1.9627809920091187e-07, 1.27878221820937e-07, -1.3074486019237587e-06,
+    -7.034644683537101e-08, 9.05982468125664e-06, -9.896097759279782e-06,
+    -5.36075811148722e-05, 0.00018233414511643843, 7.791597409338999e-06,
+    -0.00167607234455447, 0.006522000667783896, -0.015170415402514863,
+    0.024536963243678652, -0.026401042966308307, 0.010002352385229382,
+    0.031030368425963708, -0.09155228183400904, 0.46151582985003775,
+)  # fmt: skip
+_TAIL_IN_SINGLE = (
+    -9.4569793821e-06, -3.1048404464e-05, 1.8147120670e-04, -1.7848740090e-05, -1.6754058767e-03,
+    6.5366684486e-03, -1.5170663728e-02, 2.4532804907e-02, -2.6401000006e-02, 1.0002862516e-02,
+    3.1030365674e-02, -9.1552299812e-02, 4.6151582988e-01,
+)  # fmt: skip
+
+
+def _by_blocks(compute: Any, x: Any) -> Any:
+    """compute(x), of half a precision in a whole one, in blocks that stay in the cache."""
+    x = floating(x)
+    flat = x.astype(np.float32 if x.dtype == np.float16 else x.dtype).reshape(-1)  # a copy
+    for start in range(0, flat.size, BLOCK):
+        flat[start : start + BLOCK] = compute(flat[start : start + BLOCK])
+    return flat.astype(x.dtype, copy=False).reshape(x.shape)[()]
+
+
+def _bell(a: Any, rate: float) -> Any:
+    """exp(-rate a²) for |a| up to 40. The rounding of the square, which would cost as many digits
+    as it has before the point, is made good: a² is s + r, a = high + low of half its digits."""
+    s = a * a
+    high = a * (4097 if a.dtype == np.float32 else 134217729)
+    high -= high - a
+    low = a - high
+    r = high * high - s
+    low *= high + a
+    r += low
+    r *= -rate
+    s *= -rate
+    np.exp(s, out=s)
+    r *= s
+    s += r
+    return s
+
+
+def _normal_tail(a: Any) -> Any:
+    """The probability that a standard normal number is above a >= 0."""
+    first, *others = _TAIL_IN_SINGLE if a.dtype == np.float32 else _TAIL_IN_DOUBLE
+    q = (a - 5) / (a + 5)
+    polynomial = q * first
+    for coefficient in others[:-1]:
+        polynomial += coefficient
+        polynomial *= q
+    polynomial += others[-1]
+    polynomial *= _bell(a, 0.5)
+    polynomial /= 1 + a
+    return polynomial
+
+
+def normal_cdf(x: Any) -> Any:
+    """The probability that a standard normal number is below x: (1 + erf(x/√2)) / 2.
+
+    Args: x of any shape; the result has the same. Small probabilities keep their digits. The
+    derivative is normal_density(x).
+
+    >>> normal_cdf(Tensor([-1.0, 0.0, 1.0]))
+    Tensor([0.15865525, 0.5       , 0.84134475])
+    """
+    # beyond 40 the tail is 0 in every precision
+    return _by_blocks(lambda z: np.absolute((z > 0) - _normal_tail(_at_most_40(np.absolute(z)))), x)
+
+
+def _at_most_40(a: Any) -> Any:
+    return np.minimum(a, np.full(1, 40, a.dtype))
+
+
+def normal_density(x: Any) -> Any:
+    """exp(-x²/2) / √(2π), the density of standard normal numbers at x.
+
+    Args: x of any shape; the result has the same. The derivative is -x normal_density(x).
+
+    >>> normal_density(Tensor([0.0, 1.0]))
+    Tensor([0.39894228, 0.24197072])
+    """
+    return _by_blocks(lambda z: _bell(np.clip(z, -40, 40), 0.5) * (1 / math.sqrt(2 * math.pi)), x)
+
+
+_ERF_SERIES = [(-1) ** n / (math.factorial(n) * (2 * n + 1)) for n in range(13)]
+
+
+def _erf(x: Any) -> Any:
+    """Up to 1/2 the power series of erf(x)/x, beyond the tail of the normal distribution."""
+    near = np.clip(x, -0.5, 0.5)
+    square = near * near
+    series = square * _ERF_SERIES[-1]
+    for coefficient in _ERF_SERIES[-2:0:-1]:
+        series += coefficient
+        series *= square
+    series += 1
+    series *= near * (2 / math.sqrt(math.pi))
+    size = np.absolute(x)
+    tail = 1 - 2 * _normal_tail(_at_most_40(size * math.sqrt(2)))
+    return np.where(size <= 0.5, series, np.copysign(tail, x))
+
+
+def erf(x: Any) -> Any:
+    """The error function 2/√π times the integral of exp(-t²) from 0 to x, of each element.
+
+    Args: x of any shape; the result has the same. The derivative is 2/√π exp(-x²).
+
+    >>> erf(Tensor([-1000.0, 0.0, 0.5]))
+    Tensor([-1.        ,  0.        ,  0.52049988])
+    """
+    return _by_blocks(_erf, x)
+
+
+def _erf_slope(x: Any) -> Any:
+    return _by_blocks(lambda z: _bell(np.clip(z, -40, 40), 1.0) * (2 / math.sqrt(math.pi)), x)
+
+
+# In the rules of bells x is bounded: far out 0 times an infinite x would be nan.
+normal_density = primitive(
+    normal_density, lambda g, y, x: -g * (y * np.clip(x, -40, 40)), formula="-g y x"
+)
+normal_cdf = primitive(
+    normal_cdf, lambda g, y, x: g * normal_density(x), formula="g normal_density(x)"
+)
+erf_slope = primitive(
+    _erf_slope, lambda g, y, x: -g * (y * (2 * np.clip(x, -40, 40))), formula="-2 g y x"
+)
+erf = primitive(erf, lambda g, y, x: g * erf_slope(x), formula="2 g exp(-x²)/√π")
