@@ -49,7 +49,7 @@ a.swapaxes(0, -1); np.tanh(a); np.sin(a) * a; np.exp(-a * a); np.where(a > 0.3, 
 np.stack([a, a]); np.concatenate([a.ravel(), b.ravel(), a.ravel()])
 np.broadcast_to(a, (2, *a.shape))
 """.strip().replace("\n", "; ").split("; ")  # fmt: skip
-SQUASHED = ("np.sin({0})", "np.tanh({0})", "np.cos({0})", "{0} / np.sqrt(1 + {0} * {0})")
+SQUASHED = ("np.sin({0})", "np.tanh({0})", "np.cos({0})", "{0} / (1 + {0} * {0})")
 
 _NAME, _ENTRY = re.compile(r"\b[tkx]\d+\b"), re.compile(r"entry\((\d+)\)")
 
