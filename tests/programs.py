@@ -49,7 +49,7 @@ a.swapaxes(0, -1); np.tanh(a); np.sin(a) * a; np.exp(-a * a); np.where(a > 0.3, 
 np.stack([a, a]); np.concatenate([a.ravel(), b.ravel(), a.ravel()])
 np.broadcast_to(a, (2, *a.shape))
 """.strip().replace("\n", "; ").split("; ")  # fmt: skip
-SQUASHED = ("np.sin({0})", "np.tanh({0})", "np.cos({0})", "{0} / np.sqrt(1 + {0} * {0})")
+SQUASHED = ("np.sin({0})", "np.tanh({0})", "np.cos({0})", "{0} / (1 + {0} * {0})")
 
 _NAME, _ENTRY = re.compile(r"\b[tkx]\d+\b"), re.compile(r"entry\((\d+)\)")
 
@@ -214,7 +214,9 @@ class Program:
 def _literal(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return Leaf(value, form="{}").text()
-    return f"np.{value.__name__}" if isinstance(value, type) else repr(value)
+    if callable(value):  # a dtype or a function, which a script may not know
+        return f"np.{value.__name__}"
+    return repr(value)
 
 
 # ---- writing one ------------------------------------------------------------------------------
@@ -274,7 +276,7 @@ class Writer:
             self.leaf(np.asarray(whole, self.pick(["int64", "int32", "int8"])), "Tensor({})")
         for position in share(seed, index):
             self.call(position)
-            for _ in range(self.rng.integers(3)):
+            for _ in range(self.rng.integers(2)):
                 self.join()
         results = [text for text in self.pool if text[0] == "t"]
         results = results or [self.leaf(np.asarray(1.0), Leaf.form)]
@@ -324,8 +326,9 @@ class Writer:
             return self.leaf(np.asarray(moved), self.pick(forms))
         if kind < 0.48 and not sure:
             return self.constant(base)
-        source = self.pick(SQUASHED).format(self.fitting(self.pick(sources), base.shape))
-        return f"{self.constant(base)} + 0.05 * {source}"
+        source = self.fitting(self.pick(sources), base.shape)
+        self.line(self.pick(SQUASHED).format(source), any_result=True)
+        return f"{self.constant(base)} + 0.05 * {list(self.lines)[-1]}"
 
     def fitting(self, source: str, shape: tuple[int, ...]) -> str:
         """An earlier result as something that broadcasts to a shape."""
