@@ -15,7 +15,7 @@ import numpy as np
 
 import autograd
 from autograd import Tensor, rules
-from autograd.ops import decompositions, elementwise, indexing, linalg, shape
+from autograd.ops import decompositions, elementwise, indexing, linalg, reductions, shape
 
 _rng = np.random.default_rng(20)
 
@@ -733,3 +733,18 @@ for terms, sizes in [
     (("bij", "bkj", "bik"), [(2, 2, 3), (2, 2, 3)]), (("ij", "ij", ""), [(2, 3), (2, 3)]),
 ]:  # fmt: skip
     case(linalg.einsum_of_two, *[of(*s) for s in sizes], *terms)
+
+# ---- statistics and cross products, each one operation ----------------------------------------
+
+for size, options in [
+    ((5,), {}), ((4,), {}), ((2, 3), {"axis": 1}), ((3, 2), {"axis": 0, "keepdims": True}),
+    ((2, 3, 2), {"axis": (0, 2)}), ((2, 3, 2), {"axis": (2, 0), "keepdims": True}), ((), {}),
+]:  # fmt: skip
+    case(reductions.median, of(*size), **options)
+    case(reductions.variance, of(*size), **options, exact=plain_var)
+    if size:  # the deviation of one element: at its kink
+        case(reductions.deviation, of(*size), **options, exact=plain_std)
+case(reductions.variance, of(5), ddof=1, exact=plain_var)
+case(reductions.deviation, of(3, 2), axis=0, ddof=1, exact=plain_std)
+for first, second in [((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3)), ((0, 3), (3,))]:
+    case(linalg.cross_product, of(*first), of(*second))

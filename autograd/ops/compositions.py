@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.ops.linalg import cross_product
+from autograd.ops.reductions import deviation, median, variance
 from autograd.recording import nondifferentiable
 from autograd.rules import composes
 from autograd.tensor import Tensor
@@ -65,6 +67,9 @@ def average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: Any = Fa
     a, weights = (
         t if t.dtype.kind == "f" else t.astype(np.float64) for t in (_array(a), _array(weights))
     )
+    if a.dtype == weights.dtype == np.float16:
+        wide = average(a.astype(np.float32), axis, weights.astype(np.float32), keepdims=keepdims)
+        return wide.astype(np.float16)
     if weights.shape != a.shape:
         axes = _axes(a, axis)
         if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
@@ -87,10 +92,7 @@ def var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False, *, correction: Any = None,
 ) -> Any:  # fmt: skip
-    ddof = ddof if correction is None else correction
-    deviation = a - np.mean(a, axis=axis, dtype=dtype, keepdims=True)
-    total = np.sum(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims)
-    return np.divide(total, max(_count(a, axis) - ddof, 0))
+    return variance(a, axis, dtype, ddof if correction is None else correction, keepdims)
 
 
 def _root(x: Any) -> Any:
@@ -104,7 +106,7 @@ def std(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False, *, correction: Any = None,
 ) -> Any:  # fmt: skip
-    return _root(var(a, axis, dtype, None, ddof, keepdims, correction=correction))
+    return deviation(a, axis, dtype, ddof if correction is None else correction, keepdims)
 
 
 @composes(np.ptp)
@@ -113,16 +115,10 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any
 
 
 @composes(np.median)
-def median(
+def median_(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False
 ) -> Any:
-    axes = _axes(a, axis)
-    others = [i for i in range(a.ndim) if i not in axes]
-    n = _count(a, axis)
-    rows = np.transpose(a, (*others, *axes)).reshape((*[a.shape[i] for i in others], n))
-    middle = np.sort(rows, axis=-1)[..., (n - 1) // 2 : n // 2 + 1]
-    middle = np.where(np.any(np.isnan(rows), axis=-1), np.nan, np.mean(middle, axis=-1))
-    return np.expand_dims(middle, axes) if keepdims else middle
+    return median(a, axis, keepdims)
 
 
 @composes(np.nansum)
@@ -138,6 +134,8 @@ def nanmean(
 ) -> Any:
     if a.dtype.kind != "f":
         return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims)
+    if a.dtype == np.float16 and dtype is None:
+        return nanmean(a.astype(np.float32), axis, keepdims=keepdims).astype(np.float16)
     total = nansum(a, axis, dtype, None, keepdims)
     return total / np.sum(~np.isnan(a), axis=axis, keepdims=keepdims, dtype=total.dtype)
 
@@ -437,14 +435,17 @@ def cross(
 ) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = np.moveaxis(_array(a), axisa, -1), np.moveaxis(_array(b), axisb, -1)
+    a, b = _last(_array(a), axisa), _last(_array(b), axisb)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise ValueError(
             f"np.cross: the vectors must have 3 components, got shapes {a.shape} and {b.shape}"
         )
-    ahead, behind = [1, 2, 0], [2, 0, 1]
-    product = a[..., ahead] * b[..., behind] - a[..., behind] * b[..., ahead]
-    return np.moveaxis(product, -1, axisc)
+    y = cross_product(a, b)
+    return y if axisc == -1 else np.moveaxis(y, -1, axisc)
+
+
+def _last(a: Any, axis: int) -> Any:
+    return a if axis == -1 and a.ndim else np.moveaxis(a, axis, -1)
 
 
 @composes(np.vecdot)
