@@ -121,7 +121,7 @@ def extremum_rule(
 ) -> Any:
     """g to the extreme element, shared evenly where several are tied; a nan is extreme."""
     tied = (a == stretched(y, a, axis, keepdims)) | (a != a)
-    # Half a precision counts to 2048.
+    # Half a precision counts no further than to 2048.
     dtype = np.float32 if a.dtype == np.float16 else a.dtype
     count = np.sum(tied, axis=axis, keepdims=True, dtype=dtype) if not _no_axis(axis) else 1
     return np.where(tied, stretched(g, a, axis, keepdims) / count, 0)
@@ -219,10 +219,14 @@ def _where_middle(rows: Any, y: Any) -> Any:
     return where & ~np.any(np.isnan(rows), axis=-1, keepdims=True)
 
 
+def _wide(a: Any) -> Any:
+    """Half a precision as a whole one, which counts further than to 2048."""
+    return a.astype(np.float32) if a.dtype == np.float16 else a
+
+
 def _distances(a: Any, axis: Any, dtype: Any) -> tuple[Any, int]:
     """How far each element is from the mean, and of how many; half a precision in a whole one."""
-    if a.dtype == np.float16 and dtype is None:
-        a = a.astype(np.float32)
+    a = _wide(a) if dtype is None else a
     total = a.sum(axis, dtype, keepdims=True)
     count = _count(a, axis)
     return a - total / count, count
@@ -244,7 +248,8 @@ def variance_rule(
     keepdims: Any = False,
 ) -> Any:  # fmt: skip
     distances, count = _distances(a, axis, dtype)
-    return np.divide(2 * stretched(g, a, axis, keepdims), max(count - ddof, 0)) * distances
+    g = 2 * stretched(_wide(g), a, axis, keepdims)
+    return np.divide(g, max(count - ddof, 0)) * distances
 
 
 def deviation(
@@ -262,7 +267,7 @@ def deviation_rule(
 ) -> Any:  # fmt: skip
     distances, count = _distances(a, axis, dtype)
     zero = y == 0
-    slope = np.where(zero, 0, g / np.where(zero, 1, y))
+    slope = np.where(zero, 0, _wide(g) / np.where(zero, 1, y))
     return np.divide(stretched(slope, a, axis, keepdims), max(count - ddof, 0)) * distances
 
 
