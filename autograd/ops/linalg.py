@@ -60,7 +60,7 @@ cross_product = primitive(
     cross_product,
     lambda g, y, a, b: cross_product(b, g),
     lambda g, y, a, b: cross_product(g, a),
-    formula="b x g, g x a",
+    formula="the cross product of g and the other",
 )
 operations[cross_product].name = "cross"
 

@@ -272,8 +272,8 @@ def deviation_rule(
 
 
 median = primitive(median, median_rule, formula="g to the middle, or half of it to each of two")
-variance = primitive(variance, variance_rule, formula="2 (x - mean(x)) / n")
-deviation = primitive(deviation, deviation_rule, formula="(x - mean(x)) / (n y)")
+variance = primitive(variance, variance_rule, formula="2 (x - mean(x)) / (n - ddof)")
+deviation = primitive(deviation, deviation_rule, formula="(x - mean(x)) / ((n - ddof) y)")
 operations[variance].name, operations[deviation].name = "var", "std"
 
 # ---- what NumPy has not -----------------------------------------------------------------------
