@@ -1073,3 +1073,18 @@ for shape_, axis in (((3,), -1), ((2, 3), 0), ((0, 3), -1)):
 for shape_ in ((4,), (), (0, 3)):
     for function in (special.erf_slope, autograd.normal_cdf, autograd.normal_density):
         case(function, spread(-3, 3, *shape_), exact=None)
+
+# ---- statistics and cross products, each one operation ----------------------------------------
+
+for size, options in [
+    ((5,), {}), ((4,), {}), ((2, 3), {"axis": 1}), ((3, 2), {"axis": 0, "keepdims": True}),
+    ((2, 3, 2), {"axis": (0, 2)}), ((2, 3, 2), {"axis": (2, 0), "keepdims": True}), ((), {}),
+]:  # fmt: skip
+    case(reductions.median, of(*size), **options)
+    case(reductions.variance, of(*size), **options, exact=plain_var)
+    if size:  # the deviation of one element: at its kink
+        case(reductions.deviation, of(*size), **options, exact=plain_std)
+case(reductions.variance, of(5), ddof=1, exact=plain_var)
+case(reductions.deviation, of(3, 2), axis=0, ddof=1, exact=plain_std)
+for first, second in [((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3)), ((0, 3), (3,))]:
+    case(linalg.cross_product, of(*first), of(*second))

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.ops.linalg import cross_product
+from autograd.ops.reductions import deviation, median, variance
 from autograd.recording import nondifferentiable
 from autograd.rules import composes
 from autograd.tensor import Tensor
@@ -91,6 +93,11 @@ def average(
     # Small integers would overflow in the products.
     whole = [np.float64] if a.dtype.kind in "iub" else []
     dtype = np.result_type(a.dtype, weights.dtype, *whole)
+    if dtype == np.float16:
+        a, weights = a.astype(np.float32), weights.astype(np.float32)
+        wide = average(a, axis, weights, True, keepdims=keepdims)
+        y, total = (t.astype(np.float16) for t in wide)
+        return (y, total) if returned else y
     a, weights = a.astype(dtype), weights.astype(dtype)
     if weights.shape != a.shape:
         axes = _axes(a, axis)
@@ -118,14 +125,15 @@ def var(
     ddof = ddof if correction is None else correction
     if where is not True or mean is not None:
         return _var_of_some(a, axis, dtype, ddof, keepdims, where, mean)
-    deviation = a - np.mean(a, axis=axis, dtype=dtype, keepdims=True)
-    total = np.sum(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims)
-    return np.divide(total, max(_count(a, axis) - ddof, 0))
+    return variance(a, axis, dtype, ddof, keepdims)
 
 
 def _var_of_some(
     a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, mean: Any
 ) -> Any:
+    if a.dtype == np.float16 and dtype is None:
+        wide = _var_of_some(a.astype(np.float32), axis, dtype, ddof, keepdims, where, mean)
+        return wide.astype(np.float16)
     dtype = np.float64 if dtype is None and a.dtype.kind in "iub" else dtype
     if mean is None:
         mean = np.mean(a, axis=axis, dtype=dtype, keepdims=True, where=where)
@@ -147,9 +155,10 @@ def std(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    return _root(
-        var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
-    )
+    ddof = ddof if correction is None else correction
+    if where is not True or mean is not None:
+        return _root(_var_of_some(a, axis, dtype, ddof, keepdims, where, mean))
+    return deviation(a, axis, dtype, ddof, keepdims)
 
 
 @composes(np.ptp)
@@ -158,16 +167,10 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any
 
 
 @composes(np.median)
-def median(
+def median_(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False
 ) -> Any:
-    axes = _axes(a, axis)
-    others = [i for i in range(a.ndim) if i not in axes]
-    n = _count(a, axis)
-    rows = np.transpose(a, (*others, *axes)).reshape((*[a.shape[i] for i in others], n))
-    middle = np.sort(rows, axis=-1)[..., (n - 1) // 2 : n // 2 + 1]
-    middle = np.where(np.any(np.isnan(rows), axis=-1), np.nan, np.mean(middle, axis=-1))
-    return np.expand_dims(middle, axes) if keepdims else middle
+    return median(a, axis, keepdims)
 
 
 @composes(np.nansum)
@@ -187,6 +190,9 @@ def nanmean(
 ) -> Any:  # fmt: skip
     if a.dtype.kind != "f":
         return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    if a.dtype == np.float16 and dtype is None:
+        wide = nanmean(a.astype(np.float32), axis, keepdims=keepdims, where=where)
+        return wide.astype(np.float16)
     total = nansum(a, axis, dtype, None, keepdims, None, where)
     return total / _counted(total, ~np.isnan(a) & where, a, axis, keepdims)
 
@@ -495,14 +501,17 @@ def cross(
 ) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = np.moveaxis(_array(a), axisa, -1), np.moveaxis(_array(b), axisb, -1)
+    a, b = _last(_array(a), axisa), _last(_array(b), axisb)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise ValueError(
             f"np.cross: the vectors must have 3 components, got shapes {a.shape} and {b.shape}"
         )
-    ahead, behind = [1, 2, 0], [2, 0, 1]
-    product = a[..., ahead] * b[..., behind] - a[..., behind] * b[..., ahead]
-    return np.moveaxis(product, -1, axisc)
+    y = cross_product(a, b)
+    return y if axisc == -1 else np.moveaxis(y, -1, axisc)
+
+
+def _last(a: Any, axis: int) -> Any:
+    return a if axis == -1 and a.ndim else np.moveaxis(a, axis, -1)
 
 
 @composes(np.vecdot)

@@ -46,6 +46,24 @@ def matmul_by_right(g: Any, y: Any, x1: Any, x2: Any) -> Any:
 
 defvjp(np.matmul, matmul_by_left, matmul_by_right, formula="g x2ᵀ, x1ᵀ g")
 
+# ---- cross ------------------------------------------------------------------------------------
+
+_AHEAD, _BEHIND = np.array([1, 2, 0]), np.array([2, 0, 1])
+
+
+def cross_product(a: Any, b: Any) -> Any:
+    """The vector at right angles to two, along the last axis, of three components."""
+    return a.take(_AHEAD, -1) * b.take(_BEHIND, -1) - a.take(_BEHIND, -1) * b.take(_AHEAD, -1)
+
+
+cross_product = primitive(
+    cross_product,
+    lambda g, y, a, b: cross_product(b, g),
+    lambda g, y, a, b: cross_product(g, a),
+    formula="the cross product of g and the other",
+)
+operations[cross_product].name = "cross"
+
 # ---- einsum -----------------------------------------------------------------------------------
 # Every call is brought to one form, explicit letters for every axis: 'ij,jk->ik'. Two operands are
 # multiplied as matrices, by BLAS, in the forward and in the rules; of more operands one pair after

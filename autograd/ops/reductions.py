@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd.ops.elementwise import floating
 from autograd.recording import primitive
@@ -133,7 +134,9 @@ def extremum_rule(
 ) -> Any:
     """g to the extreme element, shared evenly where several are tied; a nan is extreme."""
     tied = (a == stretched(y, a, axis, keepdims)) | (a != a)
-    count = np.sum(tied, axis=axis, keepdims=True, dtype=a.dtype) if not _no_axis(axis) else 1
+    # Half a precision counts no further than to 2048.
+    dtype = np.float32 if a.dtype == np.float16 else a.dtype
+    count = np.sum(tied, axis=axis, keepdims=True, dtype=dtype) if not _no_axis(axis) else 1
     return np.where(tied, stretched(g, a, axis, keepdims) / count, 0)
 
 
@@ -154,6 +157,138 @@ def sort_rule(
 
 defvjp(np.sort, sort_rule, formula="g, put back into the order of x")
 
+# ---- the middle, and distances from the mean --------------------------------------------------
+# np.median, np.var and np.std are these (compositions sorts their arguments out): one operation
+# each, for on small arrays the number of operations is what counts.
+
+
+def _axes(a: Any, axis: Any) -> tuple[int, ...]:
+    if axis.__class__ is int and -a.ndim <= axis < a.ndim:
+        return (axis % a.ndim,)
+    return tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim, "axis")
+
+
+def _count(a: Any, axis: Any) -> int:
+    """How many elements a reduction along these axes joins."""
+    return a.size if axis is None else math.prod([a.shape[i] for i in _axes(a, axis)])
+
+
+def _rows(a: Any, axis: Any) -> tuple[Any, Any]:
+    """The reduced axes joined to one, the last; and how to bring an array of such rows back."""
+    axes = _axes(a, axis)
+    if axes == (a.ndim - 1,):
+        return a, lambda rows: rows
+    if len(axes) == a.ndim:
+        return a.reshape(-1), lambda rows: rows.reshape(a.shape)
+    order = (*[i for i in range(a.ndim) if i not in axes], *axes)
+    moved = np.transpose(a, order)
+    rows = moved.reshape(*moved.shape[: a.ndim - len(axes)], _count(a, axis))
+    return rows, lambda rows: rows.reshape(moved.shape).transpose(np.argsort(order))
+
+
+def median(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    """The element in the middle, or the mean of two; nan where there is one."""
+    rows, _ = _rows(a, axis)
+    if not rows.shape[-1]:
+        return np.mean(a, axis=axis, keepdims=keepdims)  # of nothing: nan, and a warning
+    middle, last = _middle(rows)
+    if middle.dtype.char in "fd":  # np.mean itself, at half its cost
+        y: Any = np.add.reduce(middle, -1) / middle.shape[-1]
+    else:
+        y = np.mean(middle, axis=-1)
+    missing = np.isnan(last)
+    y = np.where(missing, np.nan, y) if missing.any() else y
+    return np.expand_dims(y, _axes(a, axis)) if keepdims else y
+
+
+def _middle(rows: Any) -> tuple[Any, Any]:
+    """The element in the middle of each row, or the two; and the last, which a nan is."""
+    n = rows.shape[-1]
+    low, high = (n - 1) // 2, n // 2
+    few = n <= 1000  # sorted wholly in less time
+    rows = np.sort(rows, axis=-1) if few else np.partition(rows, (low, high, n - 1), axis=-1)
+    return rows[..., low : high + 1], rows[..., -1]
+
+
+def median_rule(g: Any, y: Any, a: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    """g to the element in the middle, or half of it to each of two; none where there is a nan."""
+    rows, back = _rows(a, axis)
+    share = stretched(g, a, axis, keepdims) / (2 - rows.shape[-1] % 2)
+    return np.where(back(_where_middle(rows, y)), share, 0)
+
+
+def _where_middle(rows: Any, y: Any) -> Any:
+    if isinstance(rows, np.ndarray) and not np.isnan(y).any():
+        middle, _ = _middle(rows)
+        where = rows == middle[..., :1]
+        if middle.shape[-1] == 2:
+            where |= rows == middle[..., 1:]
+        if np.count_nonzero(where) == middle.size:  # nothing is tied with what is in the middle
+            return where
+    low, high = (rows.shape[-1] - 1) // 2, rows.shape[-1] // 2
+    where = np.zeros(rows.shape, bool)
+    places = np.argsort(rows, axis=-1, kind="stable")[..., low : high + 1]
+    np.put_along_axis(where, places, True, axis=-1)
+    return where & ~np.any(np.isnan(rows), axis=-1, keepdims=True)
+
+
+def _wide(a: Any) -> Any:
+    """Half a precision as a whole one, which counts further than to 2048."""
+    return a.astype(np.float32) if a.dtype == np.float16 else a
+
+
+def _distances(a: Any, axis: Any, dtype: Any) -> tuple[Any, int]:
+    """How far each element is from the mean, and of how many; half a precision in a whole one."""
+    a = _wide(a) if dtype is None else a
+    total = a.sum(axis, dtype, keepdims=True)
+    count = _count(a, axis)
+    return a - total / count, count
+
+
+def variance(
+    a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
+) -> Any:
+    """The sum of the squared distances from the mean, divided by n - ddof."""
+    distances, count = _distances(a, axis, dtype)
+    add_reduce: Any = np.add.reduce
+    total = add_reduce(distances * distances, axis, dtype, None, keepdims)
+    y = np.divide(total, max(count - ddof, 0))
+    return y.astype(a.dtype) if a.dtype == np.float16 and dtype is None else y
+
+
+def variance_rule(
+    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0,
+    keepdims: Any = False,
+) -> Any:  # fmt: skip
+    distances, count = _distances(a, axis, dtype)
+    g = 2 * stretched(_wide(g), a, axis, keepdims)
+    return np.divide(g, max(count - ddof, 0)) * distances
+
+
+def deviation(
+    a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
+) -> Any:
+    """The square root of the variance; its gradient where that is 0 is 0."""
+    if a.dtype == np.float16 and dtype is None:
+        return np.sqrt(variance(a, axis, np.float32, ddof, keepdims)).astype(np.float16)
+    return np.sqrt(variance(a, axis, dtype, ddof, keepdims))
+
+
+def deviation_rule(
+    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0,
+    keepdims: Any = False,
+) -> Any:  # fmt: skip
+    distances, count = _distances(a, axis, dtype)
+    zero = y == 0
+    slope = np.where(zero, 0, _wide(g) / np.where(zero, 1, y))
+    return np.divide(stretched(slope, a, axis, keepdims), max(count - ddof, 0)) * distances
+
+
+median = primitive(median, median_rule, formula="g to the middle, or half of it to each of two")
+variance = primitive(variance, variance_rule, formula="2 (x - mean(x)) / (n - ddof)")
+deviation = primitive(deviation, deviation_rule, formula="(x - mean(x)) / ((n - ddof) y)")
+operations[variance].name, operations[deviation].name = "var", "std"
+
 # ---- what NumPy has not -----------------------------------------------------------------------
 
 
@@ -167,9 +302,16 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Tensor(1000.69314718)
     """
     x = floating(x)
+    if x.dtype == np.float16:  # half a precision is summed in a whole one
+        return logsumexp(x.astype(np.float32), axis, keepdims).astype(np.float16)
     x = x.astype(np.float64) if x.dtype.kind in "iub" else x
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
+    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    finite = np.isfinite(top)
+    if finite.all():
+        add_reduce: Any = np.add.reduce
+        total = add_reduce(np.exp(x - top), axis=axis, keepdims=keepdims)
+        return np.log(total) + top.reshape(total.shape)
+    top = np.where(finite, top, 0).astype(top.dtype)
     with np.errstate(divide="ignore"):  # log(0) is the -inf that is meant
         y = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return y if keepdims else np.squeeze(y, axis=axis)
