@@ -91,7 +91,7 @@ def average(
     # Small integers would overflow in the products.
     whole = [np.float64] if a.dtype.kind in "iub" else []
     dtype = np.result_type(a.dtype, weights.dtype, *whole)
-    a, weights = a.astype(dtype), weights.astype(dtype)
+    a, weights = (t if t.dtype == dtype else t.astype(dtype) for t in (a, weights))
     if weights.shape != a.shape:
         axes = _axes(a, axis)
         if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
@@ -175,9 +175,15 @@ def nansum(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = None, where: Any = True,
 ) -> Any:  # fmt: skip
-    options = {"initial": initial} if initial is not None else {}
-    options |= {"where": where} if where is not True else {}
-    return np.sum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype, keepdims=keepdims, **options)
+    a, options = np.where(np.isnan(a), 0, a), _given(initial, where)
+    return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **options)
+
+
+def _given(initial: Any, where: Any) -> dict[str, Any]:
+    """These options of a reduction, if they are used."""
+    if initial is None and where is True:
+        return {}
+    return {"where": where} if initial is None else {"initial": initial, "where": where}
 
 
 @composes(np.nanmean)
@@ -196,8 +202,7 @@ def _nan_extremum(function: Any, worst: float) -> Any:
         a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None,
         where: Any = True,
     ) -> Any:  # fmt: skip
-        options = {"initial": initial} if initial is not None else {}
-        options |= {"where": where} if where is not True else {}
+        options = _given(initial, where)
         if a.dtype.kind != "f":
             return function(a, axis=axis, keepdims=keepdims, **options)
         found = function(np.where(np.isnan(a), worst, a), axis=axis, keepdims=keepdims, **options)
