@@ -89,9 +89,10 @@ def average(
         return (y, np.full_like(y, _count(a, axis))) if returned else y
     weights = _array(weights)
     # Small integers would overflow in the products.
-    whole = [np.float64] if a.dtype.kind in "iub" else []
-    dtype = np.result_type(a.dtype, weights.dtype, *whole)
-    a, weights = (t if t.dtype == dtype else t.astype(dtype) for t in (a, weights))
+    if a.dtype != weights.dtype or a.dtype.kind != "f":
+        whole = [np.float64] if a.dtype.kind in "iub" else []
+        dtype = np.result_type(a.dtype, weights.dtype, *whole)
+        a, weights = a.astype(dtype), weights.astype(dtype)
     if weights.shape != a.shape:
         axes = _axes(a, axis)
         if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
