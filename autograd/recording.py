@@ -166,12 +166,21 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a NumPy function on Tensors: record it, compose it, or give its plain result."""
     if (operation := operations.get(function)) is not None and operation.rules:
         if kwargs and ("where" in kwargs or "initial" in kwargs) and function in with_options:
-            return _composed(function, *with_options[function], args, kwargs)
-        if function is _WHERE and len(args) == 1:  # places, which are plain
+            made_of: Any = with_options[function]
+        elif function is _WHERE and len(args) == 1:  # places, which are plain
             return call(np.nonzero, *args)
-        return apply(operation, args, kwargs)
-    if function in compositions:
-        return _composed(function, *compositions[function], args, kwargs)
+        else:
+            return apply(operation, args, kwargs)
+    else:
+        made_of = compositions.get(function)
+    if made_of is not None:
+        composition, signature = made_of
+        if kwargs or len(args) > signature.out:
+            kwargs = _accepted(function, signature, args, kwargs)
+        try:
+            return composition(*args, **kwargs)
+        except RESTATED as error:
+            raise restated(function.__name__, args, error) from None
     if function in plain:
         args, kwargs = _plain(args), _plain(kwargs)
         try:
@@ -179,17 +188,6 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         except Exception as error:
             raise restated(function.__name__, args, error) from None
     raise TypeError(_unknown(function))
-
-
-def _composed(
-    function: Any, composition: Callable[..., Any], signature: Signature, args: Any, kwargs: Any
-) -> Any:
-    if kwargs or len(args) > signature.out:
-        kwargs = _accepted(function, signature, args, kwargs)
-    try:
-        return composition(*args, **kwargs)
-    except RESTATED as error:
-        raise restated(function.__name__, args, error) from None
 
 
 def primitive(
@@ -381,9 +379,13 @@ def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any,
         raise TypeError(
             f"{operation.name}: nested lists of Tensors are no array; join each by np.stack([...])"
         )
-    if any(a.__class__ in (list, tuple) for a in argument):
-        argument = [_joined(a) for a in argument]
-    raw = tuple(a._value if isinstance(a, Node) else np.asarray(a) for a in argument)
+    try:
+        raw = tuple(a._value if isinstance(a, Node) else np.asarray(a) for a in argument)
+    except TypeError:  # perhaps of nested lists
+        joined = [_joined(a) for a in argument]
+        if all(a is b for a, b in zip(joined, argument)):
+            raise
+        return _members(joined, operation, mode)
     inputs = tuple(
         a if isinstance(a, Node) and a._requires_grad and mode.grad else None for a in argument
     )

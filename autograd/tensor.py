@@ -715,44 +715,67 @@ class Tensor(Node):
     # ---- ndarray's methods, and a few more for short scripts ----------------------------------
 
     def sum(
-        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False
-    ) -> Tensor:
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+        initial: Any = None, where: Any = True,
+    ) -> Tensor:  # fmt: skip
         """Sum over all elements or some axes; see np.sum."""
-        return call(np.sum, self, axis, dtype, out, keepdims)
+        if initial is None and where is True:
+            return call(np.sum, self, axis, dtype, out, keepdims)
+        return call(np.sum, self, axis, dtype, out, keepdims, initial=initial, where=where)
 
     def mean(
-        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False
-    ) -> Tensor:
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, *,
+        where: Any = True,
+    ) -> Tensor:  # fmt: skip
         """Mean over all elements or some axes; see np.mean."""
-        return call(np.mean, self, axis, dtype, out, keepdims)
+        if where is True:
+            return call(np.mean, self, axis, dtype, out, keepdims)
+        return call(np.mean, self, axis, dtype, out, keepdims, where=where)
 
-    def max(self, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
+    def max(
+        self, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None,
+        where: Any = True,
+    ) -> Tensor:  # fmt: skip
         """Largest element; tied elements share the gradient evenly. See np.max."""
-        return call(np.max, self, axis, out, keepdims)
+        if initial is None and where is True:
+            return call(np.max, self, axis, out, keepdims)
+        return call(np.max, self, axis, out, keepdims, initial=initial, where=where)
 
-    def min(self, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
+    def min(
+        self, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None,
+        where: Any = True,
+    ) -> Tensor:  # fmt: skip
         """Smallest element; tied elements share the gradient evenly. See np.min."""
-        return call(np.min, self, axis, out, keepdims)
+        if initial is None and where is True:
+            return call(np.min, self, axis, out, keepdims)
+        return call(np.min, self, axis, out, keepdims, initial=initial, where=where)
 
     def prod(
-        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False
-    ) -> Tensor:
+        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
+        initial: Any = None, where: Any = True,
+    ) -> Tensor:  # fmt: skip
         """Product over all elements or some axes; see np.prod."""
-        return call(np.prod, self, axis, dtype, out, keepdims)
+        if initial is None and where is True:
+            return call(np.prod, self, axis, dtype, out, keepdims)
+        return call(np.prod, self, axis, dtype, out, keepdims, initial=initial, where=where)
 
     def var(
         self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0,
-        keepdims: bool = False,
+        keepdims: bool = False, *, where: Any = True, mean: Any = None,
     ) -> Tensor:  # fmt: skip
         """Variance, the sum of squares divided by n - ddof (as NumPy: 0); see np.var."""
-        return call(np.var, self, axis, dtype, out, ddof, keepdims)
+        if where is True and mean is None:
+            return call(np.var, self, axis, dtype, out, ddof, keepdims)
+        return call(np.var, self, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
 
     def std(
         self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0,
-        keepdims: bool = False,
+        keepdims: bool = False, *, where: Any = True, mean: Any = None,
     ) -> Tensor:  # fmt: skip
         """Standard deviation, the root of `var`; see np.std."""
-        return call(np.std, self, axis, dtype, out, ddof, keepdims)
+        if where is True and mean is None:
+            return call(np.std, self, axis, dtype, out, ddof, keepdims)
+        return call(np.std, self, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
 
     def argmax(self, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
         """Index of the largest element, a plain array; see np.argmax."""
@@ -867,6 +890,11 @@ class Tensor(Node):
         if method == "outer" and not kwargs:
             a, b = inputs
             return call(ufunc, np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
+        if method == "at" and ufunc is np.add:
+            raise TypeError(
+                "np.add.at writes in place, which Tensors do not allow; a new Tensor is "
+                "autograd.scatter_add(x, index, values)"
+            )
         raise TypeError(
             f"{numpy_name(ufunc)}.{method} does not work on Tensors; it has no rule. Use the "
             "function itself and reductions such as np.sum, or .detach() for plain values"

@@ -16,6 +16,7 @@ import numpy as np
 import autograd
 from autograd import Tensor, rules
 from autograd.ops import (
+    arranging,
     decompositions,
     elementwise,
     indexing,
@@ -809,6 +810,9 @@ for function in (np.unique, np.unique_all, np.unique_counts, np.unique_inverse, 
 case(np.unique, spread(4), return_index=True, return_inverse=True, return_counts=True, exact=None,
      via=lambda x, **k: np.unique(x, **k)[0])  # fmt: skip
 case(np.unique, spread(3, 2), axis=0, exact=None)
+for index in ([0, 0, 1], np.array([[True, False, True]] * 2), (slice(None), [2, 2]), 1):
+    case(arranging.scatter_add_of_arrays, some(2, 3), index, some(2, 3)[index], exact=None)
+case(arranging.scatter_add_of_arrays, some(3), [1, 1], some(), exact=None)
 SHARED = spread(5)
 case(np.union1d, spread(2, 2) + 3, spread(3) - 3, exact=None)
 case(np.setxor1d, spread(2, 2) + 3, spread(3) - 3, exact=None)

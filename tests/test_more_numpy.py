@@ -177,6 +177,26 @@ def test_options_of_reductions_in_other_forms():
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_the_methods_take_the_options_of_arrays_methods():
+    x = leaf(A)
+    for name, options in {
+        "sum": {"initial": 2.0, "where": MASK}, "prod": {"axis": 0, "where": MASK},
+        "max": {"initial": 1.0, "where": MASK, "axis": 1}, "min": {"initial": -3},
+        "mean": {"axis": 1, "where": MASK}, "std": {"where": MASK, "ddof": 1},
+        "var": {"axis": 1, "mean": np.array([[0.5], [1.0]])},
+    }.items():  # fmt: skip
+        found, expected = getattr(x, name)(**options), getattr(A, name)(**options)
+        assert found.shape == np.shape(expected)
+        np.testing.assert_allclose(found.data, expected)
+        assert gradcheck(lambda x, n=name, o=options: getattr(x, n)(**o), x)
+
+
+def test_adding_in_place_names_its_function():
+    for call in (lambda t: np.add.at(np.zeros(2), [0], t), lambda t: np.add.at(t, [0], 1.0)):
+        with pytest.raises(TypeError, match="np.add.at .*scatter_add"):
+            call(leaf([1]))
+
+
 @pytest.mark.parametrize(("call", "kind", "words"), [
     (lambda x: np.sum(x, where=np.ones((2, 2, 3), bool)), ValueError, "sum"),
     (lambda x: np.sum(x, where=np.array([1, 0, 1])), TypeError, "where= must be True and False"),

@@ -54,7 +54,7 @@ def scatter_add(x: Any, index: Any, values: Any) -> Any:
     >>> scatter_add(np.zeros(3), [0, 0, 2], Tensor([1.0, 10.0, 5.0]))
     Tensor([11.,  0.,  5.])
     """
-    return _added(_array(x), _plain_index(index), _array(values))
+    return scatter_add_of_arrays(_array(x), _plain_index(index), _array(values))
 
 
 def _scatter_add(x: Any, index: Any, values: Any) -> Any:
@@ -68,7 +68,7 @@ def _scatter_add(x: Any, index: Any, values: Any) -> Any:
     return y
 
 
-_added = primitive(
+scatter_add_of_arrays = primitive(
     _scatter_add,
     lambda g, y, x, index, values: g,
     None,

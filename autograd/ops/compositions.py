@@ -91,14 +91,15 @@ def average(
         return (y, np.full_like(y, _count(a, axis))) if returned else y
     weights = _array(weights)
     # Small integers would overflow in the products.
-    whole = [np.float64] if a.dtype.kind in "iub" else []
-    dtype = np.result_type(a.dtype, weights.dtype, *whole)
-    if dtype == np.float16:
+    if a.dtype != weights.dtype or a.dtype.kind != "f":
+        whole = [np.float64] if a.dtype.kind in "iub" else []
+        dtype = np.result_type(a.dtype, weights.dtype, *whole)
+        a, weights = a.astype(dtype), weights.astype(dtype)
+    if a.dtype == np.float16:
         a, weights = a.astype(np.float32), weights.astype(np.float32)
         wide = average(a, axis, weights, True, keepdims=keepdims)
         y, total = (t.astype(np.float16) for t in wide)
         return (y, total) if returned else y
-    a, weights = a.astype(dtype), weights.astype(dtype)
     if weights.shape != a.shape:
         axes = _axes(a, axis)
         if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
@@ -178,9 +179,15 @@ def nansum(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = None, where: Any = True,
 ) -> Any:  # fmt: skip
-    options = {"initial": initial} if initial is not None else {}
-    options |= {"where": where} if where is not True else {}
-    return np.sum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype, keepdims=keepdims, **options)
+    a, options = np.where(np.isnan(a), 0, a), _given(initial, where)
+    return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **options)
+
+
+def _given(initial: Any, where: Any) -> dict[str, Any]:
+    """These options of a reduction, if they are used."""
+    if initial is None and where is True:
+        return {}
+    return {"where": where} if initial is None else {"initial": initial, "where": where}
 
 
 @composes(np.nanmean)
@@ -202,8 +209,7 @@ def _nan_extremum(function: Any, worst: float) -> Any:
         a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None,
         where: Any = True,
     ) -> Any:  # fmt: skip
-        options = {"initial": initial} if initial is not None else {}
-        options |= {"where": where} if where is not True else {}
+        options = _given(initial, where)
         if a.dtype.kind != "f":
             return function(a, axis=axis, keepdims=keepdims, **options)
         found = function(np.where(np.isnan(a), worst, a), axis=axis, keepdims=keepdims, **options)

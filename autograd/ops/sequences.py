@@ -13,7 +13,7 @@ import numpy as np
 from autograd.ops.compositions import _array, _axes, _axis
 from autograd.ops.reductions import logsumexp
 from autograd.recording import primitive
-from autograd.rules import composes, defvjp
+from autograd.rules import composes
 from autograd.tensor import _ACCUMULATIONS, _REDUCTIONS, Tensor
 
 __all__: list[str] = []
@@ -342,15 +342,13 @@ def polydiv(u: Any, v: Any) -> Any:
     u, v = np.atleast_1d(_array(u)) + 0.0, np.atleast_1d(_array(v)) + 0.0
     steps, kind = max(u.shape[0] - v.shape[0] + 1, 0), np.result_type(u.dtype, v.dtype)
     quotient, remainder = [], u.astype(kind)
-    for _ in range(steps):
-        factor = remainder[0] * (1.0 / v[0])
+    for k in range(steps):
+        factor = remainder[k] * (1.0 / v[0])
         quotient.append(factor)
-        # Its first coefficient is 0 now, and dropped.
-        remainder = (remainder - factor * np.pad(v, (0, remainder.shape[0] - v.shape[0])))[1:]
+        behind = remainder.shape[0] - v.shape[0] - k
+        remainder = remainder - factor * np.pad(v, (k, behind))
     if not steps:
-        return np.zeros_like(u, kind, shape=1), remainder
-    if not remainder.shape[0]:
-        remainder = np.zeros_like(u, kind, shape=1)
+        quotient = [np.zeros_like(u[0], kind)]
     while np.allclose(remainder[0], 0, rtol=1e-14) and remainder.shape[0] > 1:
         remainder = remainder[1:]
     return np.stack(quotient), remainder
