@@ -49,16 +49,30 @@ defvjp(np.cbrt, lambda g, y, x: g / (3 * y * y), formula="g/(3 ∛x²)")
 
 
 def power_by_base(g: Any, y: Any, x1: Any, x2: Any) -> Any:
-    """g x2 x1^(x2-1); at x2 = 0 that is 0, also for x1 = 0, where x1^-1 is infinite."""
+    """g x2 x1^(x2-1); at x2 = 0 that is 0, also where x1^-1 is infinite; at an infinite x2 its
+    limit, 0, where x1^x2 vanishes."""
+    if isinstance(x2, (float, int)):
+        if x2 == 2 or x2 == 3 or x2 == 4:  # products take a tenth of the time of np.power
+            return g * (x2 * (x1 if x2 == 2 else x1 * x1 if x2 == 3 else x1 * x1 * x1))
+        infinite = math.isinf(x2)
+    else:
+        infinite = np.isinf(x2).any()
     constant = x2 == 0
     if constant is not False and (constant is True or constant.any()):  # np.any costs more
-        x1 = np.where(constant & ~(np.absolute(x1) > 0), 1, x1)  # 0 and nan
-    return g * (x2 * x1 ** (x2 - 1))
+        least = np.finfo(x1.dtype).tiny / 2 if hasattr(x1, "dtype") else 1e-308
+        x1 = np.where(constant & ~(np.absolute(x1) > least), 1, x1)  # 0 and nan
+    slope = x1 ** (x2 - 1)
+    if infinite:
+        x2 = np.where(np.isinf(x2) & (slope == 0), 0, x2)
+    return g * (x2 * slope)
 
 
 def power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
-    """g y log(x1); at x1 = 0 that is 0 for x2 >= 0, where y log(x1) is 0 times infinity."""
+    """g y log(x1); 0 for x1 = 0 and x2 >= 0, and for an infinite x1 and x2 < 0, where that is 0
+    times infinity."""
     settled = (x1 == 0) & (x2 >= 0)
+    if np.isinf(x1).any():
+        settled = settled | (np.isinf(x1) & (x2 < 0))
     return g * (y * np.log(np.where(settled, 1, x1) if settled.any() else x1))
 
 

@@ -51,7 +51,7 @@ def _bessel_i(x: Any, order: int) -> Any:
     exp(x cos t) cos(order t) over half a turn, at points so many that its error is rounding.
     """
     size = np.absolute(np.asarray(x, np.float64))
-    near, far = np.minimum(size, 8), np.maximum(size, 8)
+    near, far = np.minimum(size, 8), np.clip(size, 8, 1000)  # where it is infinite
     term = (near / 2) ** order / math.factorial(order)
     series = term
     for k in range(1, 40):
