@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import autograd
 import nn.functional as F
 from autograd import Tensor, rules
 from nn.functional import activations, losses
@@ -78,8 +79,8 @@ def _nns() -> list[Call]:
         ("layer_norm", lambda x, w, b: F.layer_norm(x, (3,), w, b),
          [nonzero(4, 3), nonzero(3), nonzero(3)]),
         ("elu_slope", lambda x: activations._fused_elu_slope(x, 0.7), [nonzero(3)]),
-        ("normal_density", activations._fused_density, [nonzero(3)]),
-        ("normal_cdf", activations._fused_cdf, [nonzero(3)]),
+        ("normal_density", autograd.normal_density, [nonzero(3)]),
+        ("normal_cdf", autograd.normal_cdf, [nonzero(3)]),
         ("clamped_log", losses._fused_log, [between(0.2, 0.8, 3)]),
         ("clamped_log_rest", losses._fused_log_rest, [between(0.2, 0.8)]),
     ]  # fmt: skip

@@ -50,16 +50,30 @@ defvjp(np.cbrt, lambda g, y, x: g / (3 * y * y), formula="g/(3 ∛x²)")
 
 
 def power_by_base(g: Any, y: Any, x1: Any, x2: Any) -> Any:
-    """g x2 x1^(x2-1); at x2 = 0 that is 0, also for x1 = 0, where x1^-1 is infinite."""
+    """g x2 x1^(x2-1); at x2 = 0 that is 0, also where x1^-1 is infinite; at an infinite x2 its
+    limit, 0, where x1^x2 vanishes."""
+    if isinstance(x2, (float, int)):
+        if x2 == 2 or x2 == 3 or x2 == 4:  # products take a tenth of the time of np.power
+            return g * (x2 * (x1 if x2 == 2 else x1 * x1 if x2 == 3 else x1 * x1 * x1))
+        infinite = math.isinf(x2)
+    else:
+        infinite = np.isinf(x2).any()
     constant = x2 == 0
     if constant is not False and (constant is True or constant.any()):  # np.any costs more
-        x1 = np.where(constant & ~(np.absolute(x1) > 0), 1, x1)  # 0 and nan
-    return g * (x2 * x1 ** (x2 - 1))
+        least = np.finfo(x1.dtype).tiny / 2 if hasattr(x1, "dtype") else 1e-308
+        x1 = np.where(constant & ~(np.absolute(x1) > least), 1, x1)  # 0 and nan
+    slope = x1 ** (x2 - 1)
+    if infinite:
+        x2 = np.where(np.isinf(x2) & (slope == 0), 0, x2)
+    return g * (x2 * slope)
 
 
 def power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
-    """g y log(x1); at x1 = 0 that is 0 for x2 >= 0, where y log(x1) is 0 times infinity."""
+    """g y log(x1); 0 for x1 = 0 and x2 >= 0, and for an infinite x1 and x2 < 0, where that is 0
+    times infinity."""
     settled = (x1 == 0) & (x2 >= 0)
+    if np.isinf(x1).any():
+        settled = settled | (np.isinf(x1) & (x2 < 0))
     return g * (y * np.log(np.where(settled, 1, x1) if settled.any() else x1))
 
 
@@ -175,57 +189,68 @@ defvjp(  # nan at the origin, where the cone has its tip
 )
 
 
-def scaled(g: Any, slope: Any) -> Any:
-    """g * slope, written into the slope, which nobody else has: memory costs more than products."""
-    if slope.__class__ is g.__class__ is np.ndarray:
-        if slope.dtype == g.dtype and slope.shape == g.shape and slope.flags.writeable:
-            slope *= g
-            return slope
-    return g * slope
+def _times(slope: Any, compute: Any) -> Any:
+    """The rule g * slope(x); `compute` is its forward, into whose memory the product is written,
+    for memory costs more than products."""
+
+    def rule(g: Any, y: Any, x: Any) -> Any:
+        if x.__class__ is not np.ndarray:
+            return g * slope(x)
+        result = compute(x)
+        if g.__class__ is not np.ndarray or g.dtype is not result.dtype or g.shape != result.shape:
+            return g * result
+        result *= g
+        return result
+
+    return rule
 
 
 BLOCK = 1 << 14  # elements, whose intermediate results stay in the cache
 
 
 def _by_blocks(compute: Any, x: Any) -> Any:
-    """compute(exp(-|x|)), which works in place; half a precision in a whole one, faster too."""
-    result = np.empty(x.shape, np.float32 if x.dtype == np.float16 else x.dtype)
+    """compute(part, memory for its result); half a precision in a whole one, faster too."""
+    half = x.dtype == np.float16
+    result = np.empty(x.shape, np.float32 if half else x.dtype)
+    if x.size <= BLOCK and not half:
+        compute(x, result)
+        return result
     flat, source = result.reshape(-1), x.reshape(-1)
     for start in range(0, flat.size, BLOCK):
-        z = flat[start : start + BLOCK]
-        np.absolute(source[start : start + BLOCK], out=z)
-        np.negative(z, out=z)
-        compute(np.exp(z, out=z))
-    return result if result.dtype == x.dtype else result.astype(x.dtype)
+        part = source[start : start + BLOCK]
+        compute(part.astype(np.float32) if half else part, flat[start : start + BLOCK])
+    return result.astype(x.dtype) if half else result
 
 
-def _square_of_sech(z: Any) -> Any:
-    u = z * z
-    u += 1
-    z /= u
-    z += z
+def _square_of_sech(x: Any, z: Any) -> None:
+    np.exp(x, out=z)
+    z += 1 / z
+    np.divide(2, z, out=z)  # where this is 0, for exp(x) or its inverse overflows, so is its square
     z *= z
-    return z
 
 
-def _over_square(z: Any) -> Any:
+def _over_square(x: Any, z: Any) -> None:
+    np.absolute(x, out=z)
+    np.negative(z, out=z)
+    np.exp(z, out=z)
     u = z + 1
     u *= u
     z /= u
-    return z
 
 
 def _tanh_slope(x: Any) -> Any:
-    """1/cosh(x)² as (2z/(1+z²))² with z = exp(-|x|), small where it is small."""
+    """1/cosh(x)² as (2/(exp(x)+exp(-x)))², small where it is small."""
     if isinstance(x, np.floating):  # one number: ufuncs would take five times as long
-        return type(x)(_square_of_sech(math.exp(-abs(float(x)))))
+        z = math.exp(-abs(float(x)))
+        return type(x)((2 * z / (1 + z * z)) ** 2)
     return _by_blocks(_square_of_sech, x)
 
 
 def _sigmoid_slope(x: Any) -> Any:
     """sigmoid(x) sigmoid(-x) as z/(1+z)² with z = exp(-|x|), even and small on both sides."""
     if isinstance(x, np.floating):
-        return type(x)(_over_square(math.exp(-abs(float(x)))))
+        z = math.exp(-abs(float(x)))
+        return type(x)(z / ((1 + z) * (1 + z)))
     return _by_blocks(_over_square, x)
 
 
@@ -236,7 +261,7 @@ sigmoid_slope = primitive(
     _sigmoid_slope, lambda g, y, x: -g * (y * np.tanh(0.5 * x)), formula="-g y tanh(x/2)"
 )
 
-defvjp(np.tanh, lambda g, y, x: scaled(g, tanh_slope(x)), formula="g/cosh(x)²")
+defvjp(np.tanh, _times(tanh_slope, _tanh_slope), formula="g/cosh(x)²")
 
 # ---- kinks ------------------------------------------------------------------------------------
 
@@ -539,7 +564,7 @@ def _relu_rule(g: Any, y: Any, x: Any) -> Any:
 
 
 relu = primitive(relu, _relu_rule, formula="g where x > 0")
-sigmoid = primitive(sigmoid, lambda g, y, x: scaled(g, sigmoid_slope(x)), formula="g y sigmoid(-x)")
+sigmoid = primitive(sigmoid, _times(sigmoid_slope, _sigmoid_slope), formula="g y sigmoid(-x)")
 softplus = primitive(softplus, lambda g, y, x: g * sigmoid(x), formula="g sigmoid(x)")
 log_sigmoid = primitive(log_sigmoid, lambda g, y, x: g * sigmoid(-x), formula="g sigmoid(-x)")
 methods.update(relu=relu, sigmoid=sigmoid)

@@ -51,7 +51,7 @@ def _bessel_i(x: Any, order: int) -> Any:
     exp(x cos t) cos(order t) over half a turn, at points so many that its error is rounding.
     """
     size = np.absolute(np.asarray(x, np.float64))
-    near, far = np.minimum(size, 8), np.maximum(size, 8)
+    near, far = np.minimum(size, 8), np.clip(size, 8, 1000)  # where it is infinite
     term = (near / 2) ** order / math.factorial(order)
     series = term
     for k in range(1, 40):
@@ -102,16 +102,27 @@ _TAIL_IN_SINGLE = (
 def _by_blocks(compute: Any, x: Any) -> Any:
     """compute(x), of half a precision in a whole one, in blocks that stay in the cache."""
     x = floating(x)
-    flat = x.astype(np.float32 if x.dtype == np.float16 else x.dtype).reshape(-1)  # a copy
-    for start in range(0, flat.size, BLOCK):
-        flat[start : start + BLOCK] = compute(flat[start : start + BLOCK])
-    return flat.astype(x.dtype, copy=False).reshape(x.shape)[()]
+    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    if not x.ndim:
+        result = compute(wide.reshape(1))[0]
+    elif x.size <= BLOCK:
+        result = compute(wide)
+    else:
+        result = np.empty(x.shape, wide.dtype)
+        flat, source = result.reshape(-1), wide.reshape(-1)
+        for start in range(0, flat.size, BLOCK):
+            flat[start : start + BLOCK] = compute(source[start : start + BLOCK])
+    return result if result.dtype == x.dtype else result.astype(x.dtype)
 
 
-def _bell(a: Any, rate: float) -> Any:
+def _bell(a: Any, rate: float, exact: bool = True) -> Any:
     """exp(-rate a²) for |a| up to 40. The rounding of the square, which would cost as many digits
-    as it has before the point, is made good: a² is s + r, a = high + low of half its digits."""
+    as it has before the point, is made good: a² is s + r, a = high + low of half its digits. (Not
+    for gelu in single precision, which would take a fifth longer.)"""
     s = a * a
+    if not exact:
+        s *= -rate
+        return np.exp(s, out=s)
     high = a * (4097 if a.dtype == np.float32 else 134217729)
     high -= high - a
     low = a - high
@@ -135,7 +146,7 @@ def _normal_tail(a: Any) -> Any:
         polynomial += coefficient
         polynomial *= q
     polynomial += others[-1]
-    polynomial *= _bell(a, 0.5)
+    polynomial *= _bell(a, 0.5, exact=a.dtype != np.float32)
     polynomial /= 1 + a
     return polynomial
 
@@ -149,12 +160,24 @@ def normal_cdf(x: Any) -> Any:
     >>> normal_cdf(Tensor([-1.0, 0.0, 1.0]))
     Tensor([0.15865525, 0.5       , 0.84134475])
     """
-    # beyond 40 the tail is 0 in every precision
-    return _by_blocks(lambda z: np.absolute((z > 0) - _normal_tail(_at_most_40(np.absolute(z)))), x)
+    return _by_blocks(_cdf, x)
+
+
+def _cdf(x: Any) -> Any:
+    tail = _normal_tail(_at_most_40(np.absolute(x)))  # beyond 40 it is 0 in every precision
+    np.subtract(x > 0, tail, out=tail)
+    return np.absolute(tail, out=tail)
 
 
 def _at_most_40(a: Any) -> Any:
-    return np.minimum(a, np.full(1, 40, a.dtype))
+    """min(a, 40); to ask whether there is something to do takes a quarter of the time."""
+    return a if np.maximum.reduce(a, axis=None, initial=0) <= 40 else np.minimum(a, 40)
+
+
+def _density(x: Any) -> Any:
+    bell = _bell(_at_most_40(np.absolute(x)), 0.5, exact=x.dtype != np.float32)
+    bell *= 1 / math.sqrt(2 * math.pi)
+    return bell
 
 
 def normal_density(x: Any) -> Any:
@@ -165,7 +188,7 @@ def normal_density(x: Any) -> Any:
     >>> normal_density(Tensor([0.0, 1.0]))
     Tensor([0.39894228, 0.24197072])
     """
-    return _by_blocks(lambda z: _bell(np.clip(z, -40, 40), 0.5) * (1 / math.sqrt(2 * math.pi)), x)
+    return _by_blocks(_density, x)
 
 
 _ERF_SERIES = [(-1) ** n / (math.factorial(n) * (2 * n + 1)) for n in range(13)]
@@ -198,7 +221,9 @@ def erf(x: Any) -> Any:
 
 
 def _erf_slope(x: Any) -> Any:
-    return _by_blocks(lambda z: _bell(np.clip(z, -40, 40), 1.0) * (2 / math.sqrt(math.pi)), x)
+    return _by_blocks(
+        lambda z: _bell(_at_most_40(np.absolute(z)), 1.0) * (2 / math.sqrt(math.pi)), x
+    )
 
 
 # In the rules of bells x is bounded: far out 0 times an infinite x would be nan.
