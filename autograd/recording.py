@@ -409,20 +409,48 @@ def _select(node: Node, index: int) -> Any:
     return result(node, node._value[index], _SELECT, (node,), args, None, current_mode())
 
 
+class Gradients(tuple):  # type: ignore[type-arg]
+    """What a rule of several results is handed: a gradient for each, zeros where nothing came.
+
+    Zeros may come, too; `came(i)` says to which elements of result i anything came at all.
+    """
+
+    _parts: list[tuple[int, Any]]
+
+    def came(self, index: int) -> Any:
+        """Truth values of that result's shape: where the output may depend on its elements."""
+        places = np.zeros(self[index].shape, bool)
+        for i, part in self._parts:
+            if i != index:
+                continue
+            if part.__class__ is not Deferred or part.rest is not None:
+                places[...] = True
+            else:
+                for place, _ in part.parts:
+                    places[place] = True
+        return places
+
+
 def _select_rule(g: Any, y: Any, values: Any, index: int) -> Deferred:
-    def build(parts: list[tuple[int, Any]]) -> tuple[Any, ...]:
+    def build(parts: list[tuple[int, Any]]) -> Gradients:
         if isinstance(values, Node):
             sums = [np.zeros_like(value) for value in values._value]
         else:
             sums = [np.zeros_like(getattr(v, "_value", v)) for v in values]
         for i, part in parts:
-            sums[i] = sums[i] + part
-        return tuple(sums)
+            sums[i] = sums[i] + (part.total() if part.__class__ is Deferred else part)
+        gradients = Gradients(sums)
+        gradients._parts = parts
+        return gradients
 
     return Deferred(build, (index, g))
 
 
-_SELECT = Operation(_no_forward, "select")
+class _Selection(Operation):
+    whole = False  # the parts tell which elements were looked up
+
+
+_SELECT = _Selection(_no_forward, "select")
 _SELECT.define((_select_rule,), None)
 
 

@@ -44,6 +44,8 @@ class Operation:
 
     __slots__ = ("forward", "formula", "name", "pair", "rules", "signature", "single")
 
+    whole = True  # its rules want a gradient added up, not in parts (see the engine's Deferred)
+
     def __init__(self, forward: Callable[..., Any], name: str | None = None) -> None:
         self.forward = forward
         self.name: str = name or getattr(forward, "__name__", type(forward).__name__).lstrip("_")

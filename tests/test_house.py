@@ -26,7 +26,8 @@ FLOORS: list[set[str]] = [
     {"autograd.recording"},
     {"autograd.tensor"},
     {f"autograd.ops.{family}" for family in (
-        "compositions", "decompositions", "elementwise", "indexing", "linalg", "reductions", "shape"
+        "compositions", "decompositions", "elementwise", "indexing", "linalg", "matrices",
+        "reductions", "shape",
     )},
     {"autograd.ops"},
     {"autograd.gradcheck", "autograd.profiling", "autograd.transforms"},
