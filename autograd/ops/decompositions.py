@@ -230,8 +230,13 @@ def usual(vanishing: Any) -> bool:
     return np.count_nonzero(vanishing) * vanishing.shape[-1] == vanishing.size
 
 
+def reached(g: Any, i: int) -> bool:
+    """Whether the output depends on result i; g may be a tuple of anybody's, which does not say."""
+    return g.reached(i) if hasattr(g, "reached") else True
+
+
 def came(g: Any, i: int) -> Any:
-    """To which elements of result i a gradient may have come."""
+    """On which elements of result i the output may depend."""
     return g.came(i) if hasattr(g, "came") else np.ones(g[i].shape, bool)
 
 
@@ -299,7 +304,7 @@ def eigh_rule(g: Any, y: Any, a: Any, UPLO: str = "L") -> Any:
     (g_values, g_vectors), (values, vectors) = g, y
     back = transposed(vectors)
     whole = of_values(g_values, came(g, 0), vectors, back)
-    if came(g, 1).any():
+    if reached(g, 1):
         moved = back @ g_vectors
         turned, doubt = moved - transposed(moved), 0
         gaps = values[..., None, :] - values[..., :, None]
@@ -326,7 +331,7 @@ def thin_svd_rule(g: Any, y: Any, a: Any) -> Any:
     """
     (gu, gs, gvh), (u, s, vh) = g, y
     whole = of_values(gs, came(g, 1), u, vh)
-    if not came(g, 0).any() and not came(g, 2).any():
+    if not reached(g, 0) and not reached(g, 2):
         return whole
     v, gv = transposed(vh), transposed(gvh)
     s_row, s_column = s[..., None, :], s[..., :, None]
