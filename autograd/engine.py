@@ -189,13 +189,15 @@ def _walk(
             g = take(node, None)
             if g is None:  # no input leads through here
                 continue
-            if g.__class__ is Deferred:
+            operation = node._op
+            if g.__class__ is Deferred and (
+                operation.whole or node._hooks is not None or node in targets
+            ):
                 g = g.total()
             if node._hooks is not None:
                 g = node._hooks.run(node, g)
                 if node._hooks.retain:
                     kept[node] = _of_dtype(g, node._value.dtype)
-            operation = node._op
             if not usual:
                 if node in targets:
                     kept[node] = _of_dtype(g, node._value.dtype)
@@ -484,7 +486,7 @@ def _floats(values: Any) -> list[Any]:
     """The arrays and numbers of float dtype among values, and in lists and tuples among them."""
     found = []
     for value in values:
-        if value.__class__ in (list, tuple):
+        if isinstance(value, (list, tuple)):
             found += _floats(value)
         else:
             value = getattr(value, "_value", value)

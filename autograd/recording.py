@@ -447,20 +447,53 @@ def _select(node: Node, index: int) -> Any:
     return result(node, node._value[index], _SELECT, (node,), args, None, current_mode())
 
 
+class Gradients(tuple):  # type: ignore[type-arg]
+    """What a rule of several results is handed: a gradient for each, zeros where nothing came.
+
+    Zeros may come, too; `reached(i)` says whether the output depends on result i at all, and
+    `came(i)` on which of its elements.
+    """
+
+    _parts: list[tuple[int, Any]]
+
+    def reached(self, index: int) -> bool:
+        """Whether the output depends on that result."""
+        return any(i == index for i, _ in self._parts)
+
+    def came(self, index: int) -> Any:
+        """Truth values of that result's shape: where the output may depend on its elements."""
+        places = np.zeros(self[index].shape, bool)
+        for i, part in self._parts:
+            if i != index:
+                continue
+            if part.__class__ is not Deferred or part.rest is not None:
+                places[...] = True
+            else:
+                for place, _ in part.parts:
+                    places[place] = True
+        return places
+
+
+def gathered(values: Any, parts: list[tuple[int, Any]]) -> Gradients:
+    """The gradients of several results from parts, each with the place of its result."""
+    raw = values._value if isinstance(values, Node) else values
+    sums = [np.zeros_like(getattr(value, "_value", value)) for value in raw]
+    for i, part in parts:
+        sums[i] = sums[i] + (part.total() if part.__class__ is Deferred else part)
+    gradients = Gradients(sums)
+    gradients._parts = parts
+    return gradients
+
+
 def _select_rule(g: Any, y: Any, values: Any, index: int) -> Deferred:
-    def build(parts: list[tuple[int, Any]]) -> tuple[Any, ...]:
-        if isinstance(values, Node):
-            sums = [np.zeros_like(value) for value in values._value]
-        else:
-            sums = [np.zeros_like(getattr(v, "_value", v)) for v in values]
-        for i, part in parts:
-            sums[i] = sums[i] + part
-        return tuple(sums)
-
-    return Deferred(build, (index, g))
+    return Deferred(lambda parts: gathered(values, parts), (index, g))
 
 
-_SELECT = Operation(_no_forward, "select")
+class _Selection(Operation):
+    whole = False  # the parts tell which elements were looked up
+
+
+_SELECT = _Selection(_no_forward, "select")
 _SELECT.define((_select_rule,), None)
 
 

@@ -58,6 +58,8 @@ class Operation:
         "single", "__weakref__",
     )  # fmt: skip
 
+    whole = True  # its rules want a gradient added up, not in parts (see the engine's Deferred)
+
     def __init__(self, forward: Callable[..., Any], name: str | None = None) -> None:
         self.forward = forward
         self.name: str = name or getattr(forward, "__name__", type(forward).__name__).lstrip("_")

@@ -17,10 +17,12 @@ import autograd
 from autograd import Tensor, rules
 from autograd.ops import (
     arranging,
+    compositions,
     decompositions,
     elementwise,
     indexing,
     linalg,
+    matrices,
     reductions,
     sequences,
     shape,
@@ -718,7 +720,6 @@ def plain_pinv(a: Any, **options: Any) -> Any:
 
 for a in (definite(3), definite(3)[:2], definite(3)[:, :2], definite(3, 2)[..., :2]):
     case(np.linalg.pinv, a, exact=plain_pinv)
-    case(decompositions.singular_values, a, exact=None)
     case(np.linalg.svd, a, compute_uv=False, exact=None)
     for function, options in (
         (np.linalg.svd, {"full_matrices": False}),
@@ -1092,3 +1093,93 @@ case(reductions.variance, of(5), ddof=1, exact=plain_var)
 case(reductions.deviation, of(3, 2), axis=0, ddof=1, exact=plain_std)
 for first, second in [((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3)), ((0, 3), (3,))]:
     case(linalg.cross_product, of(*first), of(*second))
+
+# ---- decompositions, again ---------------------------------------------------------------------
+
+_matrices = np.random.default_rng(33)
+
+
+def drawn(*sizes: int) -> Any:
+    return np.asarray(_matrices.uniform(-1.5, 1.5, sizes))
+
+
+def regular(*sizes: int) -> Any:
+    return drawn(*sizes, sizes[-1]) + 3 * np.eye(sizes[-1])
+
+
+def plain_cofactors(a: Any, directions: Any) -> Any:
+    """By the inverse, which is as good for regular matrices."""
+    inverse = np.linalg.inv(a)
+    whole = np.linalg.det(a)[..., None, None] * np.swapaxes(inverse, -1, -2)
+    for d in directions:
+        moved = inverse @ d
+        trace = np.trace(moved, axis1=-2, axis2=-1)[..., None, None]
+        along = np.swapaxes(moved @ inverse, -1, -2)
+        whole = trace * whole - np.linalg.det(a)[..., None, None] * along
+    return whole
+
+
+for sizes in ((1,), (2,), (3,), (5,), (2, 4)):
+    case(decompositions.cofactors, regular(*sizes), [], exact=plain_cofactors)
+    case(decompositions.cofactors, regular(*sizes), [regular(*sizes)], exact=plain_cofactors)
+for n, directions in ((2, 2), (3, 3), (5, 2)):
+    case(decompositions.cofactors, regular(n), [drawn(n, n) for _ in range(directions)], exact=None)
+for rank in range(5):  # singular, by the singular values
+    low = drawn(5, rank) @ drawn(rank, 5)
+    case(np.linalg.det, low)
+    case(decompositions.cofactors, low, [drawn(5, 5)], exact=None)
+case(decompositions.uncertain, drawn(2, 3), np.zeros((1, 3), bool))
+case(np.linalg.slogdet, regular(2, 4), exact=None, via=lambda a: np.linalg.slogdet(a)[1])
+
+# NumPy 2's names in np.linalg.
+case(np.linalg.matmul, drawn(2, 3), drawn(3, 2))
+case(np.linalg.matmul, drawn(2, 1, 3), drawn(2, 3, 2))
+case(np.linalg.outer, drawn(2), drawn(3))
+for offset in (0, 1, -1):
+    case(np.linalg.diagonal, drawn(2, 3, 3), offset=offset)
+    case(np.linalg.trace, drawn(2, 3, 4), offset=offset)
+case(np.linalg.cross, drawn(2, 3), drawn(2, 3))
+case(np.linalg.cross, drawn(3, 2), drawn(3, 2), axis=0)
+case(np.linalg.vecdot, drawn(2, 3), drawn(2, 3), exact=lambda x1, x2: np.sum(x1 * x2, axis=-1))
+case(np.linalg.vecdot, drawn(3, 2), drawn(3, 2), axis=0,
+     exact=lambda x1, x2, axis: np.sum(x1 * x2, axis=axis))  # fmt: skip
+case(np.linalg.tensordot, drawn(2, 3, 2), drawn(3, 2, 2))
+case(np.linalg.tensordot, drawn(2, 3), drawn(3, 2), axes=([0], [1]))
+case(np.linalg.matrix_transpose, drawn(2, 3, 4))
+for options in ({}, {"ord": 1}, {"ord": 2, "keepdims": True}, {"ord": "nuc"}, {"ord": -2}):
+    case(np.linalg.matrix_norm, drawn(2, 3, 2) + np.eye(3, 2), **options, exact=None)
+for options in (
+    {}, {"ord": 3}, {"ord": 1, "axis": 1}, {"axis": (0, 2), "keepdims": True}, {"ord": -2},
+    {"axis": (2, 1), "ord": 2.5},
+):  # fmt: skip
+    case(np.linalg.vector_norm, regular(2, 3) + 5, **options, exact=None)
+case(np.linalg.svdvals, drawn(2, 3, 2), exact=None)
+case(np.linalg.eigvalsh, drawn(2, 3, 3), exact=None,
+     via=lambda a: np.linalg.eigvalsh(symmetric(a)))  # fmt: skip
+case(np.linalg.eigvalsh, drawn(3, 3), UPLO="U", exact=None,
+     via=lambda a, UPLO: np.linalg.eigvalsh(symmetric(a), UPLO))  # fmt: skip
+
+# Orthogonal factors, least squares, conditions, tensors as matrices.
+for a in (regular(3), regular(4)[:, :2], regular(4)[:2], regular(2, 3)[..., :2], drawn(3, 1)):
+    case(np.linalg.qr, a, exact=None)
+    case(matrices.thin_qr, a, exact=None)
+    case(np.linalg.qr, a, mode="r", exact=None)
+for b in (drawn(4), drawn(4, 3)):
+    for a in (regular(4)[:, :2], regular(4)):
+        case(np.linalg.lstsq, a, b, exact=None, via=lambda a, b: np.linalg.lstsq(a, b)[:2])
+    case(np.linalg.lstsq, regular(5)[:4], b, exact=None,
+         via=lambda a, b: [np.linalg.lstsq(a, b, rcond=1e-9)[i] for i in (0, 3)])  # fmt: skip
+for p in (None, 2, -2, 1, -1, np.inf, "fro", "nuc"):
+    case(np.linalg.cond, regular(2, 3), p, exact=None)
+case(np.linalg.cond, drawn(4, 2), exact=None)
+case(np.linalg.tensorinv, regular(6).reshape(2, 3, 6), exact=None)
+case(np.linalg.tensorinv, regular(4).reshape(4, 2, 2), ind=1, exact=None)
+case(np.linalg.tensorsolve, regular(6).reshape(2, 3, 6), drawn(2, 3), exact=None)
+case(np.linalg.tensorsolve, regular(6).reshape(2, 6, 3), drawn(6), axes=(0,), exact=None,
+     via=lambda a, b, axes: np.linalg.tensorsolve(a, b, axes=axes))  # fmt: skip
+
+for x, options in (
+    (drawn(3), {}), (drawn(2, 3), {}), (drawn(2, 3), {"axis": 1}), (drawn(), {}),
+    (drawn(2, 3, 2), {"axis": (0, 2), "keepdims": True}),
+):  # fmt: skip
+    case(compositions.length, x, **options, exact=plain_norm)

@@ -27,7 +27,7 @@ FLOORS: list[set[str]] = [
     {"autograd.tensor"},
     {f"autograd.ops.{family}" for family in (
         "arranging", "compositions", "decompositions", "elementwise", "indexing", "linalg",
-        "reductions", "sequences", "shape", "special", "statistics",
+        "matrices", "reductions", "sequences", "shape", "special", "statistics",
     )},
     {"autograd.ops"},
     {"autograd.gradcheck", "autograd.profiling", "autograd.transforms"},

@@ -17,6 +17,7 @@ import numpy as np
 from autograd.drawing.numbers import rounding
 from autograd.drawing.uses import Step, Use, is_hidden
 from autograd.engine import Deferred, fitted
+from autograd.recording import gathered
 
 __all__: list[str] = []
 
@@ -136,10 +137,7 @@ def _incoming(step: Step, g: Any) -> Any:
     """The gradient in the form that the rules take: for one of several results a tuple."""
     if step.maker is step.node:
         return g
-    index = step.node._args[1]
-    return tuple(
-        g if i == index else np.zeros_like(value) for i, value in enumerate(step.maker._value)
-    )
+    return gathered(step.maker._value, [(step.node._args[1], g)])
 
 
 def _summed(raw: Any, source: Any) -> tuple[int, ...]:

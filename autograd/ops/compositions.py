@@ -16,8 +16,8 @@ import numpy as np
 
 from autograd.ops.linalg import cross_product
 from autograd.ops.reductions import deviation, median, variance
-from autograd.recording import nondifferentiable
-from autograd.rules import composes
+from autograd.recording import nondifferentiable, primitive
+from autograd.rules import composes, operations
 from autograd.tensor import Tensor
 
 __all__: list[str] = []
@@ -526,13 +526,33 @@ def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
     return np.sum(product, axis=-1, dtype=product.dtype)
 
 
+def _length(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    return np.linalg.norm(x, axis=axis, keepdims=keepdims)
+
+
+def _length_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    """g x/y, and 0 where the length is 0."""
+    zero = y == 0
+    if zero.any():
+        y = np.where(zero, math.inf, y)
+    slope = g / y
+    return x * (slope if keepdims or axis is None else np.expand_dims(slope, axis))
+
+
+length: Any = primitive(_length, _length_rule, formula="g x/y")
+operations[length].name = "norm"
+
+
 @composes(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
     """Vector and matrix norms; the gradient of the 2-norm at 0 is 0."""
+    if axis is None and ord is None and x.dtype.kind == "f" and not keepdims:
+        return length(x)
     x = x if x.dtype.kind == "f" else x.astype(np.float64)
+    if not x.size:  # which of them are 0, and which raise, differs between versions
+        return np.linalg.norm(x.data, ord, axis, keepdims) + np.sum(x) * 0
     if axis is None and ord is None:
-        flat = _root(np.sum(np.square(x)))
-        return np.reshape(flat, (1,) * x.ndim) if keepdims else flat
+        return length(x, None, keepdims)
     axes = _axes(x, axis)
     if len(axes) == 1:
         return _vector_norm(x, ord, axes[0], keepdims)
@@ -540,23 +560,33 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> An
         raise ValueError(f"np.linalg.norm: axis must be one or two axes, got {axis}")
     rows, columns = axes
     if ord in (None, "fro"):
-        return _root(np.sum(np.square(x), axis=axes, keepdims=keepdims))
+        return length(x, axes, keepdims)
     if ord in (1, -1, math.inf, -math.inf):
         summed, other = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = np.sum(np.absolute(x), axis=summed, keepdims=True)
         best = (np.max if ord > 0 else np.min)(sums, axis=other, keepdims=True)
     elif ord in (2, -2, "nuc"):
         values = np.linalg.svd(np.moveaxis(x, axes, (-2, -1)), compute_uv=False)
-        join: Any = {2: np.max, -2: np.min, "nuc": np.sum}[ord]
-        best = np.expand_dims(join(values, axis=-1), axes)
+        best = np.expand_dims(_joined(values, ord), axes)
     else:
         raise ValueError(f"np.linalg.norm: {ord!r} is no norm of matrices")
     return best if keepdims else np.squeeze(best, axes)
 
 
+def _joined(values: Any, ord: Any) -> Any:
+    """Singular values, which are sorted, as a norm. Looking one up leaves the others out of it."""
+    if ord == "nuc":
+        return np.sum(values, axis=-1)
+    best, next_best = (0, 1) if ord == 2 else (-1, -2)
+    known = values.data
+    if known.shape[-1] > 1 and np.any(known[..., best] == known[..., next_best]):
+        return (np.max if ord == 2 else np.min)(values, axis=-1)  # the tied share the gradient
+    return values[..., best]
+
+
 def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
     if ord in (None, 2):
-        return _root(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+        return length(x, axis, keepdims)
     if ord in (math.inf, -math.inf):
         return (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == 0:
@@ -566,6 +596,10 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
     if not isinstance(ord, (int, float, np.number)):
         raise ValueError(f"np.linalg.norm: {ord!r} is no norm of vectors")
     sizes = np.absolute(x)
+    if ord < 0:  # 0 where an element is, which then has a kink there
+        zero = np.any(x == 0, axis=axis, keepdims=True)
+        total = np.sum(np.where(zero, 1, sizes) ** ord, axis=axis, keepdims=keepdims)
+        return np.where(zero if keepdims else np.squeeze(zero, axis), 0, total ** (1 / ord))
     if 0 < ord < 1:  # infinitely steep at an element 0, where the subgradient 0 is taken
         zero = sizes == 0
         powers = np.where(zero, 0, np.where(zero, 1, sizes) ** ord)

@@ -8,12 +8,14 @@ May import: tensor and everything below it, and the other families.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 
 from autograd.recording import primitive
 from autograd.rules import composes, defvjp, operations
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
@@ -24,6 +26,11 @@ def transposed(a: Any) -> Any:
 
 def symmetric(a: Any) -> Any:
     return 0.5 * (a + transposed(a))
+
+
+def plain(y: Any) -> Any:
+    """The values of y, for questions that are not differentiated."""
+    return y.data if isinstance(y, Tensor) else y
 
 
 # ---- inverse and solution ---------------------------------------------------------------------
@@ -52,34 +59,148 @@ defvjp(np.linalg.inv, inv_rule, formula="-yᵀ g yᵀ")
 defvjp(np.linalg.solve, solve_by_matrix, solve_by_right_side, formula="-a⁻ᵀ g yᵀ, a⁻ᵀ g")
 
 # ---- determinant ------------------------------------------------------------------------------
+# Every order of derivative of the determinant is a sum of minors, and finite; the formulas with the
+# inverse lose digits with 1/det. So there is one operation for all orders, `cofactors`: the mixed
+# derivative of the determinant's gradient in any number of directions. Its own rule is itself, with
+# one direction more. It computes with numbers a + b e1 + c e2 + d e1 e2 ..., where ei² = 0: what
+# stands at e1 e2 ... ek is the derivative in k directions. A list holds what stands at 1, e1, e2,
+# e1 e2, e3, ...: bit i of a place is set where e(i+1) takes part.
 
 
-def cofactors(a: Any, y: Any) -> Any:
-    """The derivative of the determinant by each element.
+def cofactors_by_matrix(g: Any, y: Any, a: Any, directions: Any, _det: Any = None) -> Any:
+    """The derivatives of a determinant are symmetric, so g is one more direction."""
+    return cofactors(a, [*directions, g], _det)
 
-    It is det(a) a⁻ᵀ; where a matrix is singular and has no inverse, the determinants of the n²
-    minors, which costs n⁵ but is right.
+
+def cofactors_by_directions(g: Any, y: Any, a: Any, directions: Any, _det: Any = None) -> list[Any]:
+    return [
+        cofactors(a, [g if i == k else d for i, d in enumerate(directions)], _det)
+        for k in range(len(directions))
+    ]
+
+
+def _cofactors(a: Any, directions: Any, _det: Any = None) -> Any:
+    """The derivative of det by each element, differentiated again in the directions: in n³ time.
+
+    det(a) a⁻ᵀ, where the inverse is near enough; minors of small matrices; otherwise a is turned
+    so that the singular values stand on its diagonal, and nothing is divided by the smallest.
     """
-    n = a.shape[-1]
-    if not np.any(y == 0):
-        return y[..., None, None] * transposed(np.linalg.inv(a))
-    if n == 1:
-        return np.ones_like(a)
-    others = np.array([[j for j in range(n) if j != i] for i in range(n)])
-    minors = a[..., others[:, None, :, None], others[None, :, None, :]]
-    signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
-    return np.linalg.det(minors) * signs.astype(a.dtype)
+    n, order, info = a.shape[-1], len(directions), np.finfo(a.dtype)
+    _det = np.linalg.det(a) if _det is None else _det
+    regular = not (np.absolute(_det) < info.tiny / info.eps).any()
+    if regular and not order:
+        return _det[..., None, None] * transposed(np.linalg.inv(a))
+    parts = [a]
+    for direction in directions:
+        parts += [direction] + [np.zeros_like(a)] * (len(parts) - 1)
+    if n <= max(3, order + 1):
+        return minors(parts)[-1]
+    if regular:
+        inverse = np.linalg.inv(a)
+        if not np.any(_sizes(a) * _sizes(inverse) > info.eps ** (-0.25 / order)):
+            return bordered(parts, inverse, _det, 0)
+    finite = np.isfinite(a).all((-2, -1))[..., None, None]  # of others nan, and not LAPACK's error
+    u, s, vh = thin_svd(np.where(finite, a, 0))
+    sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
+    turned = [transposed(u) @ part @ transposed(vh) for part in parts]
+    turned[0] = s[..., None, :] * np.eye(n, dtype=a.dtype)
+    large = s[..., : n - order - 1]
+    small = large <= s[..., :1] * info.tiny ** (1 / (order + 2))  # its minors underflow
+    reciprocals = np.where(small, 0, 1 / np.where(small, 1, large))
+    inverse = reciprocals[..., None, :] * np.eye(large.shape[-1], dtype=a.dtype)
+    product = np.prod(np.where(small, 0, large), axis=-1)
+    inner = bordered(turned, inverse, product, order + 1)
+    return np.where(finite, sign * (u @ inner @ vh), np.nan).astype(a.dtype)
+
+
+def _sizes(a: Any) -> Any:
+    return np.sqrt(np.sum(a * a, axis=(-2, -1)))
+
+
+def times(left: Any, right: Any, product: Any = np.multiply) -> list[Any]:
+    """The product of two such numbers, or matrices of them."""
+    places = range(len(left))
+    return [
+        sum(product(left[i], right[i ^ place]) for i in places if i | place == place)
+        for place in places
+    ]
+
+
+def minors(parts: Any) -> list[Any]:
+    """The cofactors of a small matrix by Leibniz' formula, without a division."""
+    n = parts[0].shape[-1]
+    others = np.array([[j for j in range(n) if j != i] for i in range(n)], int).reshape(n, n - 1)
+    rows, columns = others[:, None, :], others[None, :, :]
+    one = np.ones_like(parts[0])
+    total = [np.zeros_like(one) for _ in parts]
+    for order in itertools.permutations(range(n - 1)):
+        inversions = sum(p > q for p, q in itertools.combinations(order, 2))
+        term = [one * (-1) ** inversions] + [0 * one] * (len(parts) - 1)
+        for i, j in enumerate(order):
+            term = times(term, [part[..., rows[..., i], columns[..., j]] for part in parts])
+        total = [t + s for t, s in zip(total, term)]
+    signs = (-1) ** np.add.outer(np.arange(n), np.arange(n))
+    return [t * signs.astype(one.dtype) for t in total]
+
+
+def bordered(parts: Any, inverse: Any, det: Any, small: int) -> Any:
+    """The cofactors of [[A, B], [C, D]], D of `small` rows, given A's inverse and determinant.
+
+    The determinant is det(A) det(D - C A⁻¹ B). Only A is inverted; of D minors are taken.
+    """
+    n = parts[0].shape[-1] - small
+    inverses, dets = [inverse], [det]
+    corner = [part[..., :n, :n] for part in parts]
+    for place in range(1, len(parts)):
+        bits = [1 << i for i in range(place.bit_length()) if place >> i & 1]
+        inverses.append(-inverse @ sum(corner[bit] @ inverses[place ^ bit] for bit in bits))
+        before, last = place ^ bits[-1], corner[bits[-1]]
+        dets.append(  # d det(A) = det(A) tr(A⁻¹ dA)
+            sum(
+                dets[i] * np.sum(transposed(inverses[before ^ i]) * last, axis=(-2, -1))
+                for i in range(before + 1)
+                if i | before == before
+            )
+        )
+    dets = [d[..., None, None] for d in dets]
+    if not small:
+        return times(dets, [transposed(x) for x in inverses])[-1]
+    above = times(inverses, [part[..., :n, n:] for part in parts], np.matmul)
+    left = times([part[..., n:, :n] for part in parts], inverses, np.matmul)
+    below = times([part[..., n:, :n] for part in parts], above, np.matmul)
+    rest = [part[..., n:, n:] - part_below for part, part_below in zip(parts, below)]
+    inner = minors(rest)
+    det_rest = times(  # along the first row
+        [r[..., :1, :] for r in rest], [transposed(m[..., :1, :]) for m in inner], np.matmul
+    )
+    inner = times(dets, inner)
+    right = times(inner, [transposed(x) for x in above], np.matmul)
+    under = times([transposed(x) for x in left], inner, np.matmul)
+    whole = times([transposed(x) for x in left], right, np.matmul)[-1]
+    whole = whole + times(times(dets, det_rest), [transposed(x) for x in inverses])[-1]
+    top = np.concatenate([whole, -under[-1]], axis=-1)
+    return np.concatenate([top, np.concatenate([-right[-1], inner[-1]], axis=-1)], axis=-2)
 
 
 def det_rule(g: Any, y: Any, a: Any) -> Any:
-    return g[..., None, None] * cofactors(a, y)
+    derivative = cofactors if isinstance(a, Tensor) else _cofactors
+    return g[..., None, None] * derivative(a, [], plain(y))
 
 
 def slogdet_rule(g: Any, y: Any, a: Any) -> Any:
-    """d log|det a| = tr(a⁻¹ da); the sign is a constant."""
-    return g[1][..., None, None] * transposed(np.linalg.inv(a))
+    """d log|det a| = tr(a⁻¹ da); the sign is a constant. Infinite or nan where a is singular."""
+    singular = plain(y[1]) == -np.inf
+    if not singular.any():
+        return g[1][..., None, None] * transposed(np.linalg.inv(a))
+    singular = singular[..., None, None]
+    regular = np.where(singular, np.eye(a.shape[-1], dtype=a.dtype), a)
+    steep = np.where(singular, cofactors(a, [], np.exp(plain(y[1]))), 0) / (1.0 - singular)
+    return g[1][..., None, None] * np.where(singular, steep, transposed(np.linalg.inv(regular)))
 
 
+cofactors: Any = primitive(
+    _cofactors, cofactors_by_matrix, cofactors_by_directions, formula="cofactors in the direction g"
+)
 defvjp(np.linalg.det, det_rule, formula="g det(a) a⁻ᵀ")
 defvjp(np.linalg.slogdet, slogdet_rule, formula="g a⁻ᵀ")
 
@@ -96,63 +217,147 @@ def cholesky_rule(g: Any, y: Any, a: Any, *, upper: Any = False) -> Any:
     return symmetric(transposed(inverse) @ (half * (transposed(y) @ g)) @ inverse)
 
 
-def turning(moved: Any, gaps: Any) -> Any:
-    """How the vectors turn into each other: the antisymmetric part of vᵀ g, over the gaps.
+def certain(vanishing: Any, free: Any, dtype: Any) -> Any:
+    """1, but where a gap vanishes 0 for what nobody used, and nan for the rest.
 
-    Where two values are equal that is infinite, or nan: what tells their vectors apart has no
-    derivative. But nothing is nothing: 0 where no gradient came to either of the two vectors.
+    What tells the vectors of equal values apart has no derivative, however small the numerator.
     """
-    back = transposed(moved)
-    nothing = (gaps == 0) & (moved == 0) & (back == 0)
-    one = np.eye(gaps.shape[-1], dtype=gaps.dtype)  # on the diagonal, 0/1
-    return np.where(nothing, 0, (moved - back) / np.where(nothing, 1, gaps + one))
+    return np.where(vanishing, np.where(free, 0, np.nan), 1).astype(dtype)
 
 
-def quotient(numerator: Any, denominator: Any) -> Any:
-    """numerator / denominator, and 0 for 0/0."""
-    nothing = (numerator == 0) & (denominator == 0)
-    return np.where(nothing, 0, numerator / np.where(nothing, 1, denominator))
+def usual(vanishing: Any) -> bool:
+    """Whether no gaps vanish but those between each value and itself."""
+    return np.count_nonzero(vanishing) * vanishing.shape[-1] == vanishing.size
+
+
+def reached(g: Any, i: int) -> bool:
+    """Whether the output depends on result i; g may be a tuple of anybody's, which does not say."""
+    return g.reached(i) if hasattr(g, "reached") else True
+
+
+def came(g: Any, i: int) -> Any:
+    """On which elements of result i the output may depend."""
+    return g.came(i) if hasattr(g, "came") else np.ones(g[i].shape, bool)
+
+
+def unused(g: Any, of_values: int, *of_vectors: tuple[int, int]) -> tuple[Any, Any]:
+    """Which vectors have no influence, and of which of them that is not certain.
+
+    A vector is unused if the output does not depend on it, or if no gradient came to it, while none
+    can have come to its value. (With its value it may be part of a product, u s vᵀ: where s is 0,
+    the gradient of u is 0, and yet what it tells is not.) In the second case another gradient might
+    come: then the derivative by it has to be nan.
+    """
+    absent, silent = np.True_, ~came(g, of_values)
+    for i, axis in of_vectors:
+        absent = absent & ~came(g, i).any(axis)
+        silent = silent & (plain(g[i]) == 0).all(axis)
+    return absent | silent, silent & ~absent
+
+
+def doubts(g: Any, doubtful: Any, vanishing: Any, *of_vectors: tuple[int, int]) -> Any:
+    """A 0 whose derivative by the gradient of a doubtful vector is nan where a gap vanishes."""
+    doubtful, total = doubtful & vanishing, 0
+    if np.any(doubtful):
+        for i, axis in of_vectors:
+            if isinstance(g[i], Tensor):
+                total = total + uncertain(g[i], np.expand_dims(doubtful, axis))
+    return total
+
+
+def _uncertain(x: Any, where: Any) -> Any:
+    return np.zeros((*x.shape[:-2], 1, 1), x.dtype)
+
+
+def _uncertain_rule(g: Any, y: Any, x: Any, where: Any) -> Any:
+    return g * np.where(np.broadcast_to(where, x.shape), np.nan, 0).astype(y.dtype)
+
+
+uncertain: Any = primitive(_uncertain, _uncertain_rule, formula="nan where it is not certain")
+
+
+def both(free: Any) -> Any:
+    """Which pairs of vectors are unused; the diagonal is: a vector does not turn into itself."""
+    return (free[..., None, :] & free[..., :, None]) | np.eye(free.shape[-1], dtype=bool)
+
+
+def close(values: Any, shape: Any) -> Any:
+    """How near two values, sorted, or one and 0, are the same, as far as rounding can tell."""
+    largest = np.maximum(np.absolute(values[..., :1]), np.absolute(values[..., -1:]))
+    return max(shape[-2:]) * np.finfo(values.dtype).eps * largest[..., None]
+
+
+def of_values(g: Any, where: Any, left: Any, right: Any) -> Any:
+    """left diag(g) right, of those values alone to which a gradient came."""
+    used = where.reshape(-1, where.shape[-1]).any(0)
+    if not used.all():
+        left, g, right = left[..., used], g[..., used], right[..., used, :]
+    return (left * g[..., None, :]) @ right
 
 
 def eigh_rule(g: Any, y: Any, a: Any, UPLO: str = "L") -> Any:
-    """Symmetrised. Infinite where eigenvalues are equal and the output tells vectors apart."""
+    """Symmetrised. Where eigenvalues are equal and their vectors were used, nan.
+
+    The cure: use functions of the eigenvalues alone, or of the matrix (np.linalg.inv, matrix_power,
+    norm), or only those vectors whose values are distinct, v[:, k:].
+    """
     (g_values, g_vectors), (values, vectors) = g, y
-    n = a.shape[-1]
-    gaps = values[..., None, :] - values[..., :, None]
-    turned = 0.5 * turning(transposed(vectors) @ g_vectors, gaps)
-    inner = turned + g_values[..., None, :] * np.eye(n, dtype=a.dtype)
-    return symmetric(vectors @ inner @ transposed(vectors))
+    back = transposed(vectors)
+    whole = of_values(g_values, came(g, 0), vectors, back)
+    if reached(g, 1):
+        moved = back @ g_vectors
+        turned, doubt = moved - transposed(moved), 0
+        gaps = values[..., None, :] - values[..., :, None]
+        vanishing = np.absolute(plain(gaps)) <= close(plain(values), a.shape)
+        if not usual(vanishing):
+            free, doubtful = unused(g, 0, (1, -2))
+            doubt = doubts(g, doubtful, vanishing.sum(-1) > 1, (1, -2))
+            turned = turned * certain(vanishing, both(free), a.dtype)
+            gaps = np.where(vanishing, 1, gaps)
+        turned = turned / (gaps + np.eye(a.shape[-1], dtype=a.dtype))
+        whole = whole + vectors @ (0.5 * turned) @ back + doubt
+    return symmetric(whole)
 
 
 def thin_svd(a: Any) -> Any:
     return np.linalg.svd(a, full_matrices=False)
 
 
-def singular_values(a: Any) -> Any:
-    return np.linalg.svd(a, compute_uv=False)
-
-
-def singular_values_rule(g: Any, y: Any, a: Any) -> Any:
-    u, _, vh = thin_svd(a)
-    return (u * g[..., None, :]) @ vh
-
-
 def thin_svd_rule(g: Any, y: Any, a: Any) -> Any:
-    """Infinite where singular values are equal and the output tells their vectors apart."""
+    """Where singular values are equal or 0 and their vectors were used, nan.
+
+    (One 0 of a square matrix is no harm.) The cure: np.linalg.pinv, norm or the singular values
+    alone, or only those vectors whose values are distinct and not 0: u[:, :k], s[:k], vh[:k].
+    """
     (gu, gs, gvh), (u, s, vh) = g, y
+    whole = of_values(gs, came(g, 1), u, vh)
+    if not reached(g, 0) and not reached(g, 2):
+        return whole
     v, gv = transposed(vh), transposed(gvh)
-    k = s.shape[-1]
-    one = np.eye(k, dtype=a.dtype)
     s_row, s_column = s[..., None, :], s[..., :, None]
-    gaps = s_row * s_row - s_column * s_column
-    left, right = turning(transposed(u) @ gu, gaps), turning(transposed(v) @ gv, gaps)
-    inner = left * s_row + s_column * right + gs[..., None, :] * one
-    whole = u @ inner @ vh
-    rows, columns = a.shape[-2:]
-    if rows > k:  # what of gu leaves the space of u
-        whole = whole + quotient(gu - u @ (transposed(u) @ gu), s_row) @ vh
-    if columns > k:
-        whole = whole + u @ transposed(quotient(gv - v @ (vh @ gv), s_row))
+    left, right = transposed(u) @ gu, transposed(v) @ gv
+    left, right = left - transposed(left), right - transposed(right)
+    apart, sums, doubt, factor = s_row - s_column, s_row + s_column, 0, 1.0
+    tolerance, (rows, columns) = close(plain(s), a.shape), a.shape[-2:]
+    equal, zero = np.absolute(plain(apart)) <= tolerance, plain(s_row) <= tolerance
+    apart = apart + np.eye(s.shape[-1], dtype=a.dtype)
+    if zero.any() or not usual(equal):
+        free, doubtful = unused(g, 1, (0, -2), (2, -1))
+        vanishing = (equal.sum(-1) > 1) | (zero[..., 0, :] & (rows != columns))
+        doubt = doubts(g, doubtful, vanishing, (0, -2), (2, -1))
+        none = plain(sums) <= tolerance
+        left_right = (left + right) * certain(equal, both(free), a.dtype)
+        apart, sums = np.where(equal, 1, apart), np.where(none, 1, sums)
+        inner = left_right / apart + (left - right) * certain(none, both(free), a.dtype) / sums
+        factor = certain(zero, free[..., None, :], a.dtype)
+        s_row = np.where(zero, 1, s_row)
+    else:
+        inner = (left + right) / apart + (left - right) / sums
+    whole = whole + u @ (0.5 * inner) @ vh + doubt
+    if rows > columns:  # what of gu leaves the space of u
+        whole = whole + ((gu - u @ (transposed(u) @ gu)) * factor / s_row) @ vh
+    if columns > rows:
+        whole = whole + u @ transposed((gv - v @ (vh @ gv)) * factor / s_row)
     return whole
 
 
@@ -168,8 +373,7 @@ def pinv_rule(
 defvjp(np.linalg.cholesky, cholesky_rule, formula="L⁻ᵀ Φ(Lᵀ g) L⁻¹, symmetrised")
 defvjp(np.linalg.eigh, eigh_rule, formula="v (diag(g) + (vᵀ gv)/gaps) vᵀ")
 thin_svd = primitive(thin_svd, thin_svd_rule, formula="u (diag(g) + turning) vᵀ")
-singular_values = primitive(singular_values, singular_values_rule, formula="u diag(g) vᵀ")
-operations[thin_svd].name = operations[singular_values].name = "svd"
+operations[thin_svd].name = "svd"
 defvjp(np.linalg.pinv, pinv_rule, formula="-yᵀ g yᵀ + ...")
 
 
@@ -180,7 +384,9 @@ def svd(
     if hermitian:
         raise TypeError("hermitian=True is not supported for Tensors; use np.linalg.eigh")
     if not compute_uv:
-        return singular_values(a)
+        if a.requires_grad:  # the rule needs the vectors
+            return thin_svd(a)[1]
+        return Tensor(np.linalg.svd(a.data, compute_uv=False))
     if full_matrices and a.ndim > 1 and a.shape[-1] != a.shape[-2]:
         raise TypeError(
             "the extra singular vectors of full_matrices=True are not determined for matrices of "
