@@ -90,6 +90,18 @@ def _nns() -> list[Call]:
     ]
 
 
+def _divergences() -> list[Call]:
+    """Of a generator of their own: those above keep their numbers."""
+    rng = np.random.default_rng(16)
+    return [
+        Call(f"kl_div-{reduction}-{logs}",
+             lambda xs, reduction=reduction, logs=logs: F.kl_div(*xs, reduction, logs),
+             [-rng.uniform(0.2, 2, (2, 3)), rng.uniform(0.2, 0.8, (2, 3))])
+        for reduction in ("batchmean", "none")
+        for logs in (False, True)
+    ]  # fmt: skip
+
+
 def _cases() -> list[Call]:
     """Of every function in cases.py up to four: one of each number of axes."""
     found: dict[Any, Call] = {}
@@ -100,7 +112,7 @@ def _cases() -> list[Call]:
     return list(found.values())
 
 
-CALLS = _cases() + _nns()
+CALLS = _cases() + _nns() + _divergences()
 
 # Taken on import, before other tests and doctests register functions of their own.
 OPERATIONS = [

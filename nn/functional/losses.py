@@ -350,35 +350,37 @@ def binary_cross_entropy_with_logits(
 # ---- divergence of distributions --------------------------------------------------------------
 
 
-def _known(log: Any) -> Any:
-    """The logs of probabilities, with any number for that of 0, by which it is multiplied."""
-    return np.where(log == -np.inf, 0, log)
-
-
-def _kl_div(prediction: Any, target: Any, log_target: bool, _share: float, _total: bool) -> Any:
-    if log_target:
-        share, log = np.exp(target), _known(target)
-    else:
-        share, log = target, np.log(np.where(target == 0, 1, target))
-    return reduced(share * (log - prediction), _share, _total)
-
-
-def _kl_by_prediction(
-    g: Any, y: Any, prediction: Any, target: Any, log_target: bool, _share: float, _total: bool
-) -> Any:
-    return -(np.exp(target) if log_target else target) * (g * _share)
-
-
-def _kl_by_target(
-    g: Any, y: Any, prediction: Any, target: Any, log_target: bool, _share: float, _total: bool
-) -> Any:
-    if log_target:
-        return np.exp(target) * (_known(target) - prediction + 1) * (g * _share)
-    return (np.log(target) - prediction + 1) * (g * _share)
+def _kl_div(prediction: Any, target: Any, _share: float, _total: bool) -> Any:
+    log = np.log(np.where(target == 0, 1, target))  # of 0 anything, which counts nothing
+    return reduced(target * (log - prediction), _share, _total)
 
 
 _fused_kl = primitive(
-    _kl_div, _kl_by_prediction, _kl_by_target, formula="-g t, g (log t - p + 1), of log t times t"
+    _kl_div,
+    lambda g, y, prediction, target, _share, _total: -target * (g * _share),
+    lambda g, y, prediction, target, _share, _total: (
+        (np.log(target) - prediction + 1) * (g * _share)
+    ),
+    formula="-g t, g (log t - p + 1)",
+)
+
+
+def _known(log: Any) -> Any:
+    """The logs of probabilities, with any number for that of 0, which counts nothing."""
+    return np.where(log == -np.inf, 0, log)
+
+
+def _kl_div_of_logs(prediction: Any, target: Any, _share: float, _total: bool) -> Any:
+    return reduced(np.exp(target) * (_known(target) - prediction), _share, _total)
+
+
+_fused_kl_of_logs = primitive(
+    _kl_div_of_logs,
+    lambda g, y, prediction, target, _share, _total: -np.exp(target) * (g * _share),
+    lambda g, y, prediction, target, _share, _total: (
+        np.exp(target) * (_known(target) - prediction + 1) * (g * _share)
+    ),
+    formula="-g exp(t), g exp(t) (t - p + 1)",
 )
 
 
@@ -400,4 +402,5 @@ def kl_div(prediction: Any, target: Any, reduction: str = "mean", log_target: bo
         share = share_of("mean", prediction.shape[0] if prediction.ndim else 1)
     else:
         share = share_of(reduction, prediction.size)
-    return _fused_kl(prediction, target, bool(log_target), share, reduction != "none")
+    operation = _fused_kl_of_logs if log_target else _fused_kl
+    return operation(prediction, target, share, reduction != "none")
