@@ -449,7 +449,14 @@ DIFFERENT = {
                   "at 0 the true limit -pi²/3, where PyTorch gives nan, and all digits near it; "
                   "at 1000 both lose the digits of sin(1000 pi)"),
     ("softplus", 2): ([30.0], "PyTorch's softplus is linear above 20: no curvature left"),
-    ("log_sigmoid", 2): ([-30.0, 30.0], "far out, where both have lost digits to 1 - sigmoid"),
+    ("log_sigmoid", 2): ([30.0], "PyTorch loses digits to 1 - sigmoid, far out"),
+    ("expm1", 1): ([-30.0], "PyTorch loses digits to y + 1"), ("expm1", 2): ([-30.0], "likewise"),
+    ("tanh", 1): ([-30.0, 30.0], "PyTorch's 1 - y² is 0 there"),
+    ("tanh", 2): ([-30.0, 30.0], "likewise"),
+    ("sigmoid", 1): ([30.0], "PyTorch loses digits to 1 - y"),
+    ("sigmoid", 2): ([1e-8, 30.0], "likewise, and to 1 - 2y"),
+    ("arctan", 2): ([-inf, inf], "the limit 0; PyTorch gives nan"),
+    ("arcsinh", 2): ([-inf, inf], "as arctan"), ("arccosh", 2): ([-inf, inf], "as arctan"),
     ("0**x", 2): ([-0.0, 0.0, 1e-8, 0.5, 1.0, 2.0, 30.0, 1000.0, inf],
                   "0: the gradient is 0 at every x >= 0; PyTorch gives nan"),
     ("x**0.5", 1): ([-inf, -0.0], "0.5 x**-0.5 as NumPy computes it: 0 and inf; PyTorch takes "
@@ -459,9 +466,19 @@ PAIRS_DIFFERENT = {  # of two arguments, first order
     "maximum": (lambda a, b: np.isnan(a) ^ np.isnan(b), "a nan wins and takes all of g; PyTorch "
                 "gives g to both"),
     "minimum": (lambda a, b: np.isnan(a) ^ np.isnan(b), "as maximum"),
-    "logaddexp": (lambda a, b: (a == -inf) & (b == -inf), "0, as logsumexp; PyTorch gives nan"),
-    "logaddexp2": (lambda a, b: (a == -inf) & (b == -inf), "as logaddexp"),
+    "logaddexp": (lambda a, b: (a == b) & np.isinf(a), "0 of nothing, and one half of a tie, as "
+                  "logsumexp; PyTorch gives nan"),
+    "logaddexp2": (lambda a, b: (a == b) & np.isinf(a), "as logaddexp"),
+    "hypot": (lambda a, b: np.isinf(a) & np.isfinite(b) | np.isfinite(a) & np.isinf(b),
+              "the limits 1 and 0; PyTorch divides inf by inf"),
+    "arctan2": (lambda a, b: (np.isinf(a) | np.isinf(b)) & ~np.isnan(a) & ~np.isnan(b),
+                "the limit 0; PyTorch divides inf by inf"),
+    "fmod": (lambda a, b: np.isinf(a) & np.isfinite(b) & (b != 0), "nan, as the value is; its "
+             "quotient is inf"),
+    "power": (lambda a, b: (b == -inf) & (abs(a) > 1) | (b == inf) & (a == 0)
+              | (a == inf) & (b < 0), "the limit 0; PyTorch multiplies 0 and inf"),
 }
+PAIRS_DIFFERENT["float_power"] = PAIRS_DIFFERENT["power"]
 # fmt: on
 
 

@@ -172,7 +172,7 @@ TEXTS: list[tuple[str, Any, list[tuple[str, str]]]] = [
     ("power", w**3, [("∂(w^3)/∂w = 3 w^(3-1)",
                       "g × 3 w^(3-1) = 1 × 3·2^(3-1) = 1 × 12 = 12")]),
     ("tanh", np.tanh(w), [("∂tanh(w)/∂w = 1/cosh(w)²",
-                           "g/cosh(w)² = 1/cosh(2)² = 0.07065")]),
+                           "g × (1/cosh(w)²) = 1 × (1/cosh(2)²) = 1 × 0.07065 = 0.07065")]),
     ("relu", autograd.relu(w), [("∂relu(w)/∂w = 1 where w > 0, else 0",
                                  "g × slope = 1 × 1 = 1")]),
     ("g is the learner's", g * x, [("∂(g·x)/∂g = x", "upstream × x = 1 × 3 = 3"),

@@ -73,7 +73,7 @@ def power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     times infinity."""
     settled = (x1 == 0) & (x2 >= 0)
     if np.isinf(x1).any():
-        settled = settled | (np.isinf(x1) & (x2 < 0))
+        settled = settled | ((x1 == np.inf) & (x2 < 0))
     return g * (y * np.log(np.where(settled, 1, x1) if settled.any() else x1))
 
 

@@ -26,7 +26,7 @@ defvjp(  # 0 at 0, as of the absolute value
     formula="g sign(x1) sign(y), 0",
 )
 defvjp(np.modf, lambda g, y, x: g[0], formula="that of the fraction")  # the rest is a staircase
-defvjp(np.ldexp, lambda g, y, x1, x2: np.ldexp(g, x2), None, formula="g 2^x2")
+defvjp(np.ldexp, lambda g, y, x1, x2: np.ldexp(g, x2), None, formula="g times 2^x2")
 defvjp(
     np.frexp,
     lambda g, y, x: np.ldexp(g[0], -np.frexp(x)[1]),
@@ -71,9 +71,9 @@ def _bessel_i(x: Any, order: int) -> Any:
 bessel_i: Any = primitive(
     _bessel_i,
     lambda g, y, x, order: g * 0.5 * (bessel_i(x, abs(order - 1)) + bessel_i(x, order + 1)),
-    formula="g (bessel_i(x, order-1) + bessel_i(x, order+1))/2",
+    formula="g times the mean of both neighbours in order",
 )
-defvjp(np.i0, lambda g, y, x: g * bessel_i(x, 1), formula="g bessel_i(x, 1)")
+defvjp(np.i0, lambda g, y, x: g * bessel_i(x, 1), formula="g times the Bessel function of order 1")
 
 # ---- the normal distribution ------------------------------------------------------------------
 
@@ -236,4 +236,4 @@ normal_cdf = primitive(
 erf_slope = primitive(
     _erf_slope, lambda g, y, x: -g * (y * (2 * np.clip(x, -40, 40))), formula="-2 g y x"
 )
-erf = primitive(erf, lambda g, y, x: g * erf_slope(x), formula="2 g exp(-x²)/√π")
+erf = primitive(erf, lambda g, y, x: g * erf_slope(x), formula="2 g exp(-x²)/√(π)")
