@@ -133,14 +133,14 @@ def _number(value: Any) -> Any:
     return value[()] if value.__class__ is _array and not value.ndim else value
 
 
-def _power(x1: Any, x2: Any) -> Any:
+def power(x1: Any, x2: Any) -> Any:
     """`x1 ** x2`. NumPy computes it for numbers otherwise than for arrays without axes, down to the
     last bit; which of the two a leaf holds is chance: a look at `.data` makes it an array."""
     return _number(x1) ** _number(x2)
 
 
 _POWER = declare(operator.pow)
-_POWER.forward, _POWER.name, _POWER.operands = _power, "power", 2
+_POWER.forward, _POWER.name, _POWER.operands = power, "power", 2
 
 
 def _unary(ufunc: Any) -> Any:
@@ -631,7 +631,7 @@ class Tensor(Node):
         declare(np.floor_divide), operator.floordiv
     )
     __mod__, __rmod__, __imod__ = _binary(declare(np.remainder), operator.mod)
-    _raised, __rpow__, __ipow__ = _binary(_POWER, _power)
+    _raised, __rpow__, __ipow__ = _binary(_POWER, power)
     __matmul__, __rmatmul__, __imatmul__ = _binary(declare(np.matmul), operator.matmul)
     __neg__, __pos__, __abs__ = _unary(np.negative), _unary(np.positive), _unary(np.absolute)
 
