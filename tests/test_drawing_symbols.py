@@ -97,7 +97,7 @@ KNOWN = {name: getattr(np, name) for name in (
     "cos", "cosh", "exp", "floor", "log", "sign", "sin", "sinh", "sqrt", "trunc", "cbrt", "clip",
 )}  # fmt: skip
 KNOWN |= {
-    "sigmoid": autograd.sigmoid, "pi": np.pi, "sinc_derivative": sinc_derivative,
+    "sigmoid": autograd.sigmoid, "pi": np.pi, "sinc_derivative": sinc_derivative, "ldexp": np.ldexp,
     "normal_density": lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
 }  # fmt: skip
 

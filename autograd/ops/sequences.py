@@ -423,7 +423,7 @@ def polyfit(
 # ---- elementwise ------------------------------------------------------------------------------
 
 composes(np.fix)(lambda x, out=None: np.trunc(x))
-defvjp(np.ldexp, lambda g, y, x1, x2: np.ldexp(g, x2), formula="g 2^x2")
+defvjp(np.ldexp, lambda g, y, x1, x2: np.ldexp(g, x2), formula="g ldexp(1, x2)")
 
 # ---- matrices and vectors ---------------------------------------------------------------------
 
