@@ -782,8 +782,9 @@ S23, S4, S234 = some(2, 3), some(4), some(2, 3, 4)
 for obj in (1, -1, slice(None, None, 2), [0, 2], np.array([True, False, True])):
     case(np.delete, some(3), obj)
     case(np.delete, some(2, 3), obj, axis=1)
-    case(np.insert, some(3), obj, some(), exact=None)
-    case(np.insert, some(2, 3), obj, some(2, 1), axis=1, exact=None)
+    if not isinstance(obj, np.ndarray) or hasattr(np, "matvec"):  # a mask only since NumPy 2.2
+        case(np.insert, some(3), obj, some(), exact=None)
+        case(np.insert, some(2, 3), obj, some(2, 1), axis=1, exact=None)
 case(np.delete, some(2, 3).T, [1, 1])
 case(np.insert, some(3), 1, some(2), exact=None)
 case(np.insert, some(3), [1], some(2), exact=None)
@@ -854,6 +855,7 @@ case(np.apply_over_axes, lambda a, axis: np.cumsum(a, axis=axis), some(2, 3), 1)
 if hasattr(np, "unstack"):
     case(np.unstack, some(3, 2))
     case(np.unstack, some(3, 2), axis=-1)
+if hasattr(np, "astype"):
     case(np.astype, some(3), np.float64, exact=lambda x, dtype: +x)
 for x in (some(2, 3), some()):
     case(np.real, x, exact=lambda val: +val)
@@ -920,7 +922,8 @@ case(np.polyval, [1, 2, 3], some(2))
 case(np.polyadd, some(3), some(2))
 case(np.polysub, some(2), some(3))
 case(np.polymul, some(3), some(2), exact=lambda a1, a2: np.convolve(a1, a2))
-case(np.polydiv, some(4), plus(2), exact=None)
+case(np.polydiv, some(4), plus(2), exact=None,  # (how many zeros lead depends on rounding)
+     via=lambda u, v: (np.polydiv(u, v)[0], np.polydiv(u, v)[1][-1:]))  # fmt: skip
 case(np.polydiv, some(2), [1, 2, 3], exact=None, via=lambda u, v: np.polydiv(u, v)[1])
 case(np.polyder, some(4), m=2)
 case(np.polyder, some(4))

@@ -98,7 +98,7 @@ KNOWN = {name: getattr(np, name) for name in (
     "clip",
 )}  # fmt: skip
 KNOWN |= {
-    "sigmoid": autograd.sigmoid, "pi": np.pi, "sinc_derivative": sinc_derivative,
+    "sigmoid": autograd.sigmoid, "pi": np.pi, "sinc_derivative": sinc_derivative, "ldexp": np.ldexp,
     "normal_density": lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
 }  # fmt: skip
 

@@ -45,7 +45,8 @@ def linspace(
     if num < 0:
         raise ValueError(f"np.linspace: the number of samples must not be negative, got {num}")
     start, stop = _number_or_array(start), _number_or_array(stop)
-    kind = np.result_type(*[getattr(a, "dtype", a) for a in (start, stop)], float(num))
+    alike: Any = [np.zeros((), a.dtype) if hasattr(a, "dtype") else a for a in (start, stop)]
+    kind = np.linspace(alike[0], alike[1], 0).dtype  # as the installed NumPy promotes
     start, stop = _array(start).astype(kind), _array(stop).astype(kind)
     pieces = num - 1 if endpoint else num
     length = stop - start
