@@ -24,8 +24,8 @@ SIGNS = {
     "floor": "⌊x⌋", "floor_divide": "//", "getitem": "x[i]", "inv": "x⁻¹", "<lambda>": "f",
     "matmul": "@", "maximum": "max", "minimum": "min", "multiply": "×", "negative": "−",
     "one_minus_square": "1−x²", "positive": "+", "power": "^", "prod": "Π", "rad2deg": "degrees",
-    "reciprocal": "1/x", "remainder": "%", "sqrt": "√", "square": "x²", "subtract": "−",
-    "sum": "Σ", "transpose": "xᵀ",
+    "reciprocal": "1/x", "remainder": "%", "root_beyond_one": "√(x²−1)", "sqrt": "√",
+    "square": "x²", "subtract": "−", "sum": "Σ", "tanh_slope": "1/cosh²", "transpose": "xᵀ",
 }  # fmt: skip
 
 
