@@ -37,8 +37,6 @@ REFUSED = {
     "several axes of bins": ["histogram2d", "histogramdd"],
     "an old name": ["in1d"],
 }  # fmt: skip
-# Registered by other families where they are there; gone from here when all are.
-PENDING = {"copysign", "frexp", "i0", "modf", "unwrap"}
 
 
 def dispatched():
@@ -61,7 +59,7 @@ def test_every_function_of_numpys_namespace_is_registered_or_listed_with_a_reaso
     refused = {name for names in REFUSED.values() for name in names}
     missing = {name for name, f in dispatched().items() if not registered(f)}
     # (what the doctests register stays registered for the session)
-    assert missing <= refused | PENDING, missing - refused - PENDING
+    assert missing <= refused, missing - refused
     assert len(dispatched()) > 300
 
 

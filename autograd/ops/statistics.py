@@ -235,14 +235,16 @@ def _quantile(
         y = Tensor(np.full((*rows.shape[:-1], plain_q.size), np.nan, dtype))
     else:
         places = _places(_values(unsorted), counts, plain_q, method, weights)
-        y = _between(rows, places, counts, q, plain_q, method).astype(dtype)
+        y = _between(rows, places, counts, q, plain_q, method, dtype).astype(dtype)
     if not skip and holes.any():
         y = np.where(np.any(holes, axis=-1)[..., None], np.nan, y)
     y = np.moveaxis(_restored(y, axes, keepdims), -1, 0)
     return np.reshape(y, plain_q.shape + y.shape[1:])
 
 
-def _between(rows: Any, places: Any, counts: Any, q: Any, plain_q: Any, method: Any) -> Any:
+def _between(
+    rows: Any, places: Any, counts: Any, q: Any, plain_q: Any, method: Any, dtype: Any
+) -> Any:
     """The elements at these places, or on the straight line between two."""
     lower = np.floor(places).astype(np.intp)
     low = np.take_along_axis(rows, lower, axis=-1)
@@ -256,7 +258,7 @@ def _between(rows: Any, places: Any, counts: Any, q: Any, plain_q: Any, method: 
     if isinstance(q, Tensor) and q.requires_grad and method in _PACE:
         pace = np.where((places > 0) & (places < last), counts[..., None] + _PACE[method], 0)
         share = share + (np.reshape(q, -1) - plain_q.reshape(-1)) * pace
-    return base + rise * (share.astype(rise.dtype) if rise.dtype.kind == "f" else share)
+    return base + rise * share.astype(dtype)
 
 
 def _weight_rows(a: Any, axis: Any, axes: tuple[int, ...], weights: Any) -> Any:
