@@ -88,7 +88,10 @@ def check_values(program: Program) -> dict[str, Any]:
             if np.shape(y) != np.shape(z) or dtypes[0] != dtypes[1] and not own:
                 kinds = f"{np.shape(y)} {dtypes[0]}, NumPy's {np.shape(z)} {dtypes[1]}"
                 raise Fault("value", f"{target} is {kinds}")
-            size = max(EQUAL.get(dtype, 0) for dtype in dtypes) * (1 + largest(z))
+            # Where precisions are mixed, what is rounded on the way is a question of the order.
+            mixed = {raw(x).dtype for x in used if hasattr(x, "dtype")} & set(EQUAL)
+            judged = {*dtypes, *(mixed if len(mixed) > 1 else ())}
+            size = max(EQUAL.get(dtype, 0) for dtype in judged) * (1 + largest(z))
             near("value", target, y, z, size)
 
     names = program.run({}, True, hold, compare)
@@ -223,6 +226,9 @@ def check_second(run: Found, recorded: list[Any]) -> None:
 # ---- other dtypes -----------------------------------------------------------------------------
 
 
+ANY_ORDER = "np.partition("  # the order of its results is another in another dtype
+
+
 def lowered(program: Program) -> Program:
     """The program in float32, in float16, or with a dtype for every leaf and constant."""
     dtypes = [np.float32, np.float16, np.float64]
@@ -293,8 +299,9 @@ def check(program: Program) -> bool:
             run = Found(program, check_values(program))
             check_first(run)
             check_second(run, check_ways(run))
-            program = lowered(program)
-            check_precision(program)
+            if not any(ANY_ORDER in line for line in program.lines.values()):
+                program = lowered(program)
+                check_precision(program)
         except Fault as fault:
             fault.program = program
             raise

@@ -175,6 +175,11 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
             f"np.linalg.lstsq: shapes {a.shape} and {b.shape}; a matrix (m, n) is needed and a "
             "right side (m,) or (m, k)"
         )
+    dtype = np.result_type(a.dtype, b.dtype)
+    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+    if np.float16 in (a.dtype, b.dtype):
+        raise TypeError("np.linalg.lstsq: linear algebra takes no float16; convert by .astype")
+    a, b = a.astype(dtype), b.astype(dtype)
     values = np.linalg.svd(a, compute_uv=False)
     eps = np.finfo(values.dtype).eps
     rtol = max(a.shape) * eps if rcond is None else eps if rcond < 0 else rcond

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd.ops.compositions import _array, _axes, _root
 from autograd.ops.indexing import scatter
-from autograd.recording import with_options
+from autograd.recording import primitive, with_options
 from autograd.rules import Signature, composes
 from autograd.tensor import Tensor
 
@@ -406,6 +406,19 @@ def _ends(range: Any) -> Any:
     return tuple(end.data if isinstance(end, Tensor) else end for end in range)
 
 
+def _weighed(weights: Any, a: Any, bins: Any, range: Any, found: Any, inside: Any) -> Any:
+    return np.histogram(a, bins, range, weights=weights)[0]
+
+
+weighed = primitive(  # `found` is the bin of each element, `inside` whether it has one
+    _weighed,
+    lambda g, y, weights, a, bins, range, found, inside: np.where(
+        inside, g[np.where(inside, found, 0)], 0
+    ),
+    formula="g of its bin",
+)
+
+
 @composes(np.histogram)
 def histogram(
     a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
@@ -422,9 +435,8 @@ def histogram(
         found = np.searchsorted(places, values, side="right") - 1
         found[values == places[-1]] = len(places) - 2  # the last bin holds its right edge, too
         inside = (values >= places[0]) & (values <= places[-1])
-        shares: Any = np.ravel(weights)[inside].astype(np.float64)
-        counts: Any = scatter([shares], [found[inside]], (len(places) - 1,), np.dtype(np.float64))
-        counts = counts.astype(weights.dtype)
+        bins = _values(bins) if np.ndim(bins) else bins
+        counts: Any = weighed(np.ravel(weights), values, bins, _ends(range), found, inside)
     else:
         shares = None if weights is None else np.ravel(_values(weights))
         bins = _values(bins) if np.ndim(bins) else bins
