@@ -132,7 +132,7 @@ def var(
 def _var_of_some(
     a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, mean: Any
 ) -> Any:
-    if a.dtype == np.float16 and dtype is None:
+    if dtype is None and np.result_type(a.dtype, getattr(mean, "dtype", a.dtype)) == np.float16:
         wide = _var_of_some(a.astype(np.float32), axis, dtype, ddof, keepdims, where, mean)
         return wide.astype(np.float16)
     dtype = np.float64 if dtype is None and a.dtype.kind in "iub" else dtype
