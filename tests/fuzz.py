@@ -28,7 +28,15 @@ from autograd import Tensor, grad, jvp
 from autograd.ops import decompositions
 from tests.cases import CASES
 from tests.programs import (
-    ENTRIES, WHOLE, Held, Program, compiled, entries_in, names_in, program_of, raw,
+    ENTRIES,
+    WHOLE,
+    Held,
+    Program,
+    compiled,
+    entries_in,
+    names_in,
+    program_of,
+    raw,
 )  # fmt: skip
 
 STEP = 2e-4  # of differences
