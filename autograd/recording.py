@@ -187,6 +187,8 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
             return plain[function](*args, **kwargs)
         except Exception as error:
             raise restated(function.__name__, args, error) from None
+    if hasattr(function, "operation"):  # of our own, in the place of a ufunc's method
+        return function(*args, **kwargs)
     raise TypeError(_unknown(function))
 
 
@@ -675,8 +677,11 @@ def _unknown(function: Any) -> str:
     if isinstance(function, np.ufunc):
         taken = ["x"] if function.nin == 1 else [f"x{i + 1}" for i in range(function.nin)]
     else:
-        code, optional = function._implementation.__code__, function._implementation.__defaults__
-        taken = list(code.co_varnames[: code.co_argcount - len(optional or ())]) or ["*args"]
+        plainly = getattr(function, "_implementation", None)
+        code: Any = getattr(plainly, "__code__", None)
+        optional = getattr(plainly, "__defaults__", None)
+        count = code.co_argcount - len(optional or ()) if code is not None else 0
+        taken = list(code.co_varnames[:count]) if count else ["*args"]
     rules = [f"lambda g, y, {', '.join(taken)}: ..."] * min(len(taken), 2)
     more = ", ..." if len(taken) > 2 else ""
     if len(taken) == 1:

@@ -65,9 +65,9 @@ def average(
         a, weights = a.astype(dtype), weights.astype(dtype)
     if a.dtype == np.float16:
         a, weights = a.astype(np.float32), weights.astype(np.float32)
-        wide = average(a, axis, weights, True, keepdims=keepdims)
-        y, total = (t.astype(np.float16) for t in wide)
-        return (y, total) if returned else y
+        y, total = average(a, axis, weights, True, keepdims=keepdims)
+        y = y.astype(np.float16)
+        return (y, total.astype(np.float16)) if returned else y
     if weights.shape != a.shape:
         axes = axes_of(a, axis)
         if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
