@@ -179,6 +179,90 @@ def test_a_determinant_that_underflows() -> None:
     assert np.abs(slope.data - np.diag(np.diag(slope.data))).max() < 1e-250
 
 
+FOUR, FIVE = np.random.default_rng(31).normal(size=(4, 4)), np.diag([1.0, 2, -1, 3, 0.5]) + 0.25
+FAR = {
+    "4x4, 1e-12 in float32": (FOUR * 1e-12, np.float32),
+    "4x4, 1e10 in float32": (FOUR * 1e10, np.float32),
+    "5x5, graded in float32": (np.diag([1e7] + [1e-7] * 4), np.float32),
+    **{f"4x4, {size}": (FOUR * size, np.float64) for size in (1e-80, 1e-90, 1e-120, 1e80, 1e100)},
+    **{f"5x5, {size}": (FIVE * size, np.float64) for size in (1e-62, 1e-75, 1e62, 1e75)},
+    **{f"3x3, {size}": (FOUR[1:, 1:] * size, np.float64) for size in (1e-120, 1e140)},
+    "4x4, rank 3, 1e-90": (FOUR[:, :3] @ FOUR[:3] * 1e-90, np.float64),
+    "4x4, rank 2, 1e90": (FOUR[:, :2] @ FOUR[:2] * 1e90, np.float64),
+    "5x5, graded": (np.diag([1e60] + [1e-50] * 4), np.float64),
+    "5x5, graded rows": (FIVE * 10.0 ** np.array([[100], [0], [-100], [-200], [-250]]), np.float64),
+    "2x2, far apart": (np.array([[1e-300, 1e300], [1e200, 1e-200]]), np.float64),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize(("a", "dtype"), FAR.values(), ids=FAR)
+def test_minors_in_range_of_determinants_that_are_not(a: Any, dtype: Any, order: int) -> None:
+    """Where the determinant leaves the range of numbers, or its product with an inverse."""
+    a = a.astype(dtype)
+    expected = exact_derivative(a, order)
+    with np.errstate(all="ignore"):  # the determinant itself overflows
+        found = derivative(a, order, dtype)
+    assert found.dtype == dtype
+    # Of singular matrices the minors that vanish are as exact as the product of the elements.
+    product = np.prod(np.sort(np.abs(a).max(1))[order:])
+    scale = max(np.abs(expected).max(), product) or 1.0
+    np.testing.assert_allclose(found / scale, expected / scale, atol=100 * np.finfo(dtype).eps)
+
+
+def test_batches_of_determinants_in_range_and_beyond() -> None:
+    batch = [FOUR * size for size in (1e-90, 1.0, 1e80, 0.0)]
+    x, along = leaf(batch), np.random.default_rng(4).normal(size=(4, 4, 4))
+    with np.errstate(over="ignore"):
+        total = np.linalg.det(x).sum()
+    (slopes,) = grad(total, x, create_graph=True)
+    (seconds,) = grad((slopes * along).sum(), x)
+    for a, d, slope, second in zip(batch, along, slopes.data, seconds.data):
+        for found, expected in (
+            (slope, exact_derivative(a, 1)), (second, np.tensordot(exact_derivative(a, 2), d)),
+        ):  # fmt: skip
+            scale = np.abs(expected).max() or 1.0
+            np.testing.assert_allclose(found / scale, expected / scale, atol=2e-14)
+
+
+def test_minors_beyond_the_range_are_infinite_with_their_sign() -> None:
+    for a in (FOUR[1:, 1:], FOUR):
+        x = leaf(a * 1e160)
+        with np.errstate(over="ignore"):
+            y = np.linalg.det(x)
+        (slope,) = grad(y, x)
+        np.testing.assert_array_equal(slope, np.sign(exact_derivative(a, 1)) * inf)
+
+
+EMPTY = {
+    "det": np.linalg.det, "slogdet": lambda a: np.linalg.slogdet(a)[1], "inv": np.linalg.inv,
+    "eigvalsh": np.linalg.eigvalsh, "eigenvectors": lambda a: np.linalg.eigh(a)[1],
+    "svdvals": np.linalg.svdvals, "pinv": np.linalg.pinv, "cond": np.linalg.cond,
+    "left vectors": lambda a: np.linalg.svd(a, full_matrices=False)[0],
+    "cond of inf": lambda a: np.linalg.cond(a, inf),
+    "least cond": lambda a: np.linalg.cond(a, -2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [
+    (0, 3), (3, 0), (0, 0), (2, 0, 0), (2, 3, 0), (2, 0, 3), (0, 3, 3), (0, 4, 4), (0, 2, 3),
+])  # fmt: skip
+@pytest.mark.parametrize("f", EMPTY.values(), ids=EMPTY)
+def test_empty_matrices_go_through_both_orders_as_numpys(f: Any, shape: Any) -> None:
+    x = leaf(np.zeros(shape))
+    try:
+        expected = f(np.zeros(shape))
+    except np.linalg.LinAlgError:
+        with pytest.raises(np.linalg.LinAlgError):
+            f(x)
+        return
+    y = f(x)
+    assert (y.shape, y.dtype) == (expected.shape, expected.dtype)
+    (slope,) = grad((y * y).sum(), x, create_graph=True)
+    (second,) = grad(slope.sum(), x)
+    assert slope.shape == second.shape == shape
+
+
 def test_batches_of_singular_and_regular_matrices() -> None:
     batch = [of_values(3, 2, 1, 1), of_rank(4, 3), of_rank(4, 2), np.zeros((4, 4))]
     x = leaf(batch)

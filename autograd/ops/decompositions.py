@@ -9,6 +9,7 @@ May import: tensor and everything below it, and the other families.
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -78,35 +79,77 @@ def cofactors_by_directions(g: Any, y: Any, a: Any, directions: Any, _det: Any =
 def _cofactors(a: Any, directions: Any, _det: Any = None) -> Any:
     """The derivative of det by each element, differentiated again in the directions: in n³ time.
 
-    det(a) a⁻ᵀ, where the inverse is near enough; minors of small matrices; otherwise a is turned
-    so that the singular values stand on its diagonal, and nothing is divided by the smallest.
+    det(a) a⁻ᵀ, where the inverse is near enough and the determinant well within the range of
+    numbers; minors of small matrices; otherwise `turned_cofactors`.
     """
     n, order, info = a.shape[-1], len(directions), np.finfo(a.dtype)
     _det = np.linalg.det(a) if _det is None else _det
-    regular = not (np.absolute(_det) < info.tiny / info.eps).any()
+    size, least = np.absolute(_det), info.tiny / info.eps
+    regular = ((size >= least) & (size <= 1 / least)).all()
     if regular and not order:
         return _det[..., None, None] * transposed(np.linalg.inv(a))
-    parts = [a]
-    for direction in directions:
-        parts += [direction] + [np.zeros_like(a)] * (len(parts) - 1)
     if n <= max(3, order + 1):
-        return minors(parts)[-1]
+        return small_cofactors(a, directions)
     if regular:
         inverse = np.linalg.inv(a)
         if not np.any(_sizes(a) * _sizes(inverse) > info.eps ** (-0.25 / order)):
-            return bordered(parts, inverse, _det, 0)
+            return bordered(in_directions(a, directions), inverse, _det, 0)
+    return turned_cofactors(a, directions)
+
+
+def in_directions(a: Any, directions: Any) -> list[Any]:
+    """The number a + d1 e1 + d2 e2 + ..."""
+    parts = [a]
+    for direction in directions:
+        parts += [direction] + [np.zeros_like(a)] * (len(parts) - 1)
+    return parts
+
+
+def evened(a: Any) -> tuple[Any, Any]:
+    """Matrices whose largest element is around 1, and the powers of two they were divided by."""
+    largest = np.max(np.absolute(a), axis=(-2, -1), keepdims=True)
+    exponents = np.frexp(np.where(np.isfinite(largest), largest, 1))[1]
+    return np.ldexp(a, -exponents), exponents
+
+
+def small_cofactors(a: Any, directions: Any) -> Any:
+    """As they are, so that no small element is lost; evened where products are infinite."""
+    y = minors(in_directions(a, directions))[-1]
+    if np.isfinite(y).all():
+        return y
+    (a, exponents), pairs = evened(a), [evened(d) for d in directions]
+    exponents = exponents * max(a.shape[-1] - 1 - len(directions), 0) + sum(e for _, e in pairs)
+    even = np.ldexp(minors(in_directions(a, [d for d, _ in pairs]))[-1], exponents)
+    return np.where(np.isfinite(y), y, even)
+
+
+def turned_cofactors(a: Any, directions: Any) -> Any:
+    """With the singular values s on the diagonal, and nothing divided by the smallest of them.
+
+    The rows of the larger are divided by them, the others by the least of the larger. So every
+    number on the way is about as large as a direction, at most; what was divided by is multiplied
+    in at the end, and nothing leaves the range of numbers that the result does not leave.
+    """
+    n, pairs = a.shape[-1], [evened(direction) for direction in directions]
     finite = np.isfinite(a).all((-2, -1))[..., None, None]  # of others nan, and not LAPACK's error
     u, s, vh = thin_svd(np.where(finite, a, 0))
+    large, small = s[..., : n - 1 - len(directions)], s[..., n - 1 - len(directions) :]
+    zero = large[..., -1:] == 0
+    large = np.where(zero, 1, large)
+    least, one = large[..., -1:], np.ones_like(large)
+    rows = np.concatenate([least / large, np.ones_like(small)], axis=-1)[..., None]
+    turned = [rows * (transposed(u) @ d @ transposed(vh)) for d, _ in pairs]
+    diagonal = np.concatenate([one, small / least], axis=-1)[..., None, :]
+    parts = in_directions(diagonal * np.eye(n, dtype=a.dtype), turned)
+    eye = np.broadcast_to(np.eye(large.shape[-1], dtype=a.dtype), (*one.shape, one.shape[-1]))
+    inner = bordered(parts, eye, one[..., 0], small.shape[-1])
+    exponents = np.frexp(large * math.sqrt(0.5))[1]
+    product = np.prod(np.ldexp(large, -exponents), axis=-1, keepdims=True, dtype=np.float64)
+    product = np.where(zero, 0, product)[..., None]
     sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    turned = [transposed(u) @ part @ transposed(vh) for part in parts]
-    turned[0] = s[..., None, :] * np.eye(n, dtype=a.dtype)
-    large = s[..., : n - order - 1]
-    small = large <= s[..., :1] * info.tiny ** (1 / (order + 2))  # its minors underflow
-    reciprocals = np.where(small, 0, 1 / np.where(small, 1, large))
-    inverse = reciprocals[..., None, :] * np.eye(large.shape[-1], dtype=a.dtype)
-    product = np.prod(np.where(small, 0, large), axis=-1)
-    inner = bordered(turned, inverse, product, order + 1)
-    return np.where(finite, sign * (u @ inner @ vh), np.nan).astype(a.dtype)
+    exponents = np.sum(exponents, axis=-1)[..., None, None] + sum(e for _, e in pairs)
+    y = np.ldexp(product * (sign * (u @ (rows * inner) @ vh)), exponents)
+    return np.where(finite, y, np.nan).astype(a.dtype)
 
 
 def _sizes(a: Any) -> Any:
@@ -125,7 +168,8 @@ def times(left: Any, right: Any, product: Any = np.multiply) -> list[Any]:
 def minors(parts: Any) -> list[Any]:
     """The cofactors of a small matrix by Leibniz' formula, without a division."""
     n = parts[0].shape[-1]
-    others = np.array([[j for j in range(n) if j != i] for i in range(n)], int).reshape(n, n - 1)
+    others = np.array([[j for j in range(n) if j != i] for i in range(n)], int)
+    others = others.reshape(n, max(n - 1, 0))
     rows, columns = others[:, None, :], others[None, :, :]
     one = np.ones_like(parts[0])
     total = [np.zeros_like(one) for _ in parts]
@@ -285,7 +329,7 @@ def close(values: Any, shape: Any) -> Any:
 
 def of_values(g: Any, where: Any, left: Any, right: Any) -> Any:
     """left diag(g) right, of those values alone to which a gradient came."""
-    used = where.reshape(-1, where.shape[-1]).any(0)
+    used = where.any(tuple(range(where.ndim - 1)))
     if not used.all():
         left, g, right = left[..., used], g[..., used], right[..., used, :]
     return (left * g[..., None, :]) @ right

@@ -192,8 +192,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 @composes(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
     x = _matrices(x, "cond")
-    if not x.size:
-        raise np.linalg.LinAlgError(f"np.linalg.cond: an empty array, of shape {x.shape}, has none")
+    if 0 in x.shape[-2:]:
+        raise np.linalg.LinAlgError(f"np.linalg.cond: matrices of shape {x.shape[-2:]} have none")
     if p in (None, 2, -2):
         values = np.linalg.svd(x, compute_uv=False)
         first, last = values[..., 0], values[..., -1]
