@@ -187,6 +187,8 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
             return plain[function](*args, **kwargs)
         except Exception as error:
             raise restated(function.__name__, args, error) from None
+    if hasattr(function, "operation"):  # of our own, as what stands for np.logaddexp.accumulate
+        return function(*args, **kwargs)
     raise TypeError(_unknown(function))
 
 
@@ -675,8 +677,10 @@ def _unknown(function: Any) -> str:
     if isinstance(function, np.ufunc):
         taken = ["x"] if function.nin == 1 else [f"x{i + 1}" for i in range(function.nin)]
     else:
-        code, optional = function._implementation.__code__, function._implementation.__defaults__
-        taken = list(code.co_varnames[: code.co_argcount - len(optional or ())]) or ["*args"]
+        python = getattr(function, "_implementation", None)  # which may be written in C, too
+        code, optional = getattr(python, "__code__", None), getattr(python, "__defaults__", None)
+        names = code.co_varnames[: code.co_argcount - len(optional or ())] if code else ()
+        taken = list(names) or ["*args"]
     rules = [f"lambda g, y, {', '.join(taken)}: ..."] * min(len(taken), 2)
     more = ", ..." if len(taken) > 2 else ""
     if len(taken) == 1:
