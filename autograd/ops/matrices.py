@@ -62,6 +62,12 @@ def trace(x: Any, *, offset: int = 0, dtype: Any = None) -> Any:
 
 @composes(np.linalg.cross)
 def cross(x1: Any, x2: Any, *, axis: int = -1) -> Any:
+    x1, x2 = _array(x1), _array(x2)
+    if x1.shape[axis] != 3 or x2.shape[axis] != 3:
+        raise ValueError(
+            f"np.linalg.cross: the vectors must have 3 components, got shapes {x1.shape} and "
+            f"{x2.shape}"
+        )
     return np.cross(x1, x2, axis=axis)
 
 
@@ -191,8 +197,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 @composes(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
     x = _matrices(x, "cond")
-    if not x.size:
-        raise np.linalg.LinAlgError(f"np.linalg.cond: an empty array, of shape {x.shape}, has none")
+    if 0 in x.shape[-2:]:
+        raise np.linalg.LinAlgError(f"np.linalg.cond: a matrix of shape {x.shape} has none")
     if p in (None, 2, -2):
         values = np.linalg.svd(x, compute_uv=False)
         first, last = values[..., 0], values[..., -1]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.compositions import _array, _axes, _axis
+from autograd.ops.compositions import _array, _axes, _axis, _matrices
 from autograd.ops.reductions import logsumexp
 from autograd.recording import primitive
 from autograd.rules import composes
@@ -430,8 +430,8 @@ if hasattr(np, "matvec"):  # NumPy 2.2
 
     @composes(np.matvec)
     def matvec(x1: Any, x2: Any) -> Any:
-        return np.matmul(x1, _array(x2)[..., None])[..., 0]
+        return np.matmul(_matrices(x1, "matvec"), _array(x2)[..., None])[..., 0]
 
     @composes(np.vecmat)
     def vecmat(x1: Any, x2: Any) -> Any:
-        return np.matmul(_array(x1)[..., None, :], x2)[..., 0, :]
+        return np.matmul(_array(x1)[..., None, :], _matrices(x2, "vecmat"))[..., 0, :]
