@@ -187,7 +187,7 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
             return plain[function](*args, **kwargs)
         except Exception as error:
             raise restated(function.__name__, args, error) from None
-    if hasattr(function, "operation"):  # of our own, as what stands for np.logaddexp.accumulate
+    if hasattr(function, "operation"):  # of our own, in the place of a ufunc's method
         return function(*args, **kwargs)
     raise TypeError(_unknown(function))
 
@@ -677,10 +677,11 @@ def _unknown(function: Any) -> str:
     if isinstance(function, np.ufunc):
         taken = ["x"] if function.nin == 1 else [f"x{i + 1}" for i in range(function.nin)]
     else:
-        python = getattr(function, "_implementation", None)  # which may be written in C, too
-        code, optional = getattr(python, "__code__", None), getattr(python, "__defaults__", None)
-        names = code.co_varnames[: code.co_argcount - len(optional or ())] if code else ()
-        taken = list(names) or ["*args"]
+        plainly = getattr(function, "_implementation", None)
+        code: Any = getattr(plainly, "__code__", None)
+        optional = getattr(plainly, "__defaults__", None)
+        count = code.co_argcount - len(optional or ()) if code is not None else 0
+        taken = list(code.co_varnames[:count]) if count else ["*args"]
     rules = [f"lambda g, y, {', '.join(taken)}: ..."] * min(len(taken), 2)
     more = ", ..." if len(taken) > 2 else ""
     if len(taken) == 1:

@@ -73,14 +73,20 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 def _with_gradients(name: str, parameters: Any) -> list[Tensor]:
     """The parameters that have a gradient, each once."""
-    if isinstance(parameters, Tensor):
-        parameters = [parameters]
-    if not isinstance(parameters, Iterable):
+    given = {id(p): p for p in given_parameters(name, parameters)}
+    return [p for p in given.values() if p.grad is not None]
+
+
+def given_parameters(name: str, parameters: Any) -> list[Tensor]:
+    """A list of Tensors, of one or of several; TypeError and ValueError for anything else."""
+    given = [parameters] if isinstance(parameters, Tensor) else parameters
+    if not isinstance(given, Iterable) or isinstance(given, dict):
         raise TypeError(
-            f"{name}: parameters must be a Tensor or several, got {type(parameters).__name__}"
-            + ("; use .parameters()" if hasattr(parameters, "parameters") else "")
+            f"{name}: parameters must be a Tensor or several, got {type(given).__name__}"
+            + "; use .parameters()" * hasattr(given, "parameters")
+            + "; use .values()" * isinstance(given, dict)
         )
-    given = list({id(p): p for p in parameters}.values())
+    given = list(given)
     for parameter in given:
         if not isinstance(parameter, Tensor):
             raise TypeError(
@@ -92,7 +98,7 @@ def _with_gradients(name: str, parameters: Any) -> list[Tensor]:
             f"{name}: there are no parameters; a generator that was gone through before is empty: "
             "call model.parameters() again"
         )
-    return [p for p in given if p.grad is not None]
+    return given
 
 
 def _norm(values: np.ndarray, p: float) -> float:

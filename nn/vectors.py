@@ -1,6 +1,6 @@
 """Parameters as one vector, for whatever works on vectors: solvers, penalties, plots of a loss.
 
-May import: autograd.
+May import: autograd, clipping.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd import InPlaceError, Tensor
+from nn.clipping import given_parameters
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]
 
@@ -24,7 +25,7 @@ def parameters_to_vector(parameters: Tensor | Iterable[Tensor]) -> Tensor:
     >>> parameters_to_vector([w, b])
     Tensor([1., 2., 3.], made by concatenate)
     """
-    given = _given("parameters_to_vector", parameters)
+    given = given_parameters("parameters_to_vector", parameters)
     return np.concatenate([p.reshape(-1) for p in given])  # type: ignore[return-value]
 
 
@@ -42,7 +43,7 @@ def vector_to_parameters(vector: Any, parameters: Tensor | Iterable[Tensor]) -> 
     (Tensor([[4., 5.]], requires_grad=True), Tensor(6.))
     """
     name = "vector_to_parameters"
-    given = _given(name, parameters)
+    given = given_parameters(name, parameters)
     try:
         values = (vector if isinstance(vector, Tensor) else Tensor(vector)).data
     except (TypeError, ValueError) as error:
@@ -68,29 +69,6 @@ def vector_to_parameters(vector: Any, parameters: Tensor | Iterable[Tensor]) -> 
         part = values[start : start + parameter.size]
         parameter.assign_(part.reshape(parameter.shape))
         start += parameter.size
-
-
-def _given(name: str, parameters: Any) -> list[Tensor]:
-    given = [parameters] if isinstance(parameters, Tensor) else parameters
-    if not isinstance(given, Iterable) or isinstance(given, dict):
-        raise TypeError(
-            f"{name}: parameters must be a Tensor or several, got {type(given).__name__}"
-            + "; use .parameters()" * hasattr(given, "parameters")
-            + "; use .values()" * isinstance(given, dict)
-        )
-    given = list(given)
-    for parameter in given:
-        if not isinstance(parameter, Tensor):
-            raise TypeError(
-                f"{name}: parameters must be Tensors, got {type(parameter).__name__}; give it "
-                "model.parameters()"
-            )
-    if not given:
-        raise ValueError(
-            f"{name}: there are no parameters; a generator that was gone through before is empty: "
-            "call model.parameters() again"
-        )
-    return given
 
 
 def _counted(given: list[Tensor]) -> str:

@@ -27,6 +27,7 @@ from autograd.ops import (
     sequences,
     shape,
     special,
+    statistics,
 )  # fmt: skip
 
 _rng = np.random.default_rng(20)
@@ -99,6 +100,7 @@ def name_of(function: Any) -> str:
 REGISTERED = [
     f for f in (*dict(rules.known()), *rules.compositions)
     if home_of(f) in ("numpy", "autograd", "_operator")
+    and f is not elementwise._clip_ufunc  # np.clip's, under another name
 ]  # fmt: skip
 
 CASES: list[Case] = []
@@ -1186,3 +1188,11 @@ for x, options in (
     (drawn(2, 3, 2), {"axis": (0, 2), "keepdims": True}),
 ):  # fmt: skip
     case(compositions.length, x, **options, exact=plain_norm)
+BIN_OF, IS_INSIDE = np.array([0, 0, 1, 2, 0]), np.array([True, True, True, True, False])
+case(statistics.weighed, np.array([0.5, -1.2, 2.0, 0.3, 1.1]), [1, 2, 3, 5, 9], [1, 3, 4, 5], None,
+     BIN_OF, IS_INSIDE, exact=None)  # fmt: skip
+for base, exponent in (
+    (plus(3), some(3)), (plus(2, 1), some(1, 3)), (plus(), some()), (signed(4), 2),
+    (signed(4), 3.0), (plus(2), -1), (plus(2), 0.5), (2.5, some(2)), (plus(0), some(0)),
+):  # fmt: skip
+    case(operator.pow, base, exponent)

@@ -25,8 +25,19 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, grad, jvp
+from autograd.ops import decompositions
 from tests.cases import CASES
-from tests.programs import WHOLE, Held, Program, compiled, entries_in, names_in, program_of, raw
+from tests.programs import (
+    ENTRIES,
+    WHOLE,
+    Held,
+    Program,
+    compiled,
+    entries_in,
+    names_in,
+    program_of,
+    raw,
+)  # fmt: skip
 
 STEP = 2e-4  # of differences
 ROUNDING, KINK = 2e-8, 1e-4  # what rounding does to them and what only a kink does, relative
@@ -88,7 +99,10 @@ def check_values(program: Program) -> dict[str, Any]:
             if np.shape(y) != np.shape(z) or dtypes[0] != dtypes[1] and not own:
                 kinds = f"{np.shape(y)} {dtypes[0]}, NumPy's {np.shape(z)} {dtypes[1]}"
                 raise Fault("value", f"{target} is {kinds}")
-            size = max(EQUAL.get(dtype, 0) for dtype in dtypes) * (1 + largest(z))
+            # Where precisions are mixed, what is rounded on the way is a question of the order.
+            mixed = {raw(x).dtype for x in used if hasattr(x, "dtype")} & set(EQUAL)
+            judged = {*dtypes, *(mixed if len(mixed) > 1 else ())}
+            size = max(EQUAL.get(dtype, 0) for dtype in judged) * (1 + largest(z))
             near("value", target, y, z, size)
 
     names = program.run({}, True, hold, compare)
@@ -223,6 +237,14 @@ def check_second(run: Found, recorded: list[Any]) -> None:
 # ---- other dtypes -----------------------------------------------------------------------------
 
 
+def is_judged(program: Program) -> bool:
+    """Whether other precisions give nearly the same. The order that np.partition leaves is another
+    in another dtype, and the cofactors of singular matrices are sums that cancel."""
+    text = "\n".join(program.lines.values())
+    called = {ENTRIES[position].function for position in entries_in(text)}
+    return "np.partition(" not in text and decompositions.cofactors not in called
+
+
 def lowered(program: Program) -> Program:
     """The program in float32, in float16, or with a dtype for every leaf and constant."""
     dtypes = [np.float32, np.float16, np.float64]
@@ -293,8 +315,9 @@ def check(program: Program) -> bool:
             run = Found(program, check_values(program))
             check_first(run)
             check_second(run, check_ways(run))
-            program = lowered(program)
-            check_precision(program)
+            if is_judged(program):
+                program = lowered(program)
+                check_precision(program)
         except Fault as fault:
             fault.program = program
             raise

@@ -26,8 +26,8 @@ FLOORS: list[set[str]] = [
     {"autograd.recording"},
     {"autograd.tensor"},
     {f"autograd.ops.{family}" for family in (
-        "arranging", "compositions", "decompositions", "elementwise", "indexing", "linalg",
-        "matrices", "reductions", "sequences", "shape", "special", "statistics",
+        "arguments", "arranging", "compositions", "decompositions", "elementwise", "indexing",
+        "linalg", "matrices", "reductions", "sequences", "shape", "special", "statistics",
     )},
     {"autograd.ops"},
     {"autograd.gradcheck", "autograd.profiling", "autograd.transforms"},

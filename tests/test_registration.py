@@ -175,6 +175,60 @@ def test_a_tensor_as_the_initial_value_of_an_arrays_reduction_raises(function: A
     assert float(t) == 2.0  # in one's own program it is what it is everywhere
 
 
+def test_an_arrays_method_clip_takes_tensors_as_bounds() -> None:
+    array, low, high = np.array([-2.0, 0.3, 5.0]), leaf(0.0), leaf(1.0, 1.0, 2.0)
+    y = array.clip(low, high)
+    assert y.tolist() == [0.0, 0.3, 2.0]
+    assert gradcheck(lambda low, high: array.clip(low, high), [low, high])
+    assert gradcheck(lambda high: array.clip(max=high), [high])
+
+
+def test_np_testing_compares_tensors_with_lists() -> None:
+    np.testing.assert_equal(Tensor([1.0, np.nan]), [1.0, np.nan])
+    np.testing.assert_equal([1.0, 2.0], Tensor([1.0, 2.0]))
+    for wrong in ([1.0, 3.0], [1.0], [[1.0, 2.0]]):
+        with pytest.raises(AssertionError):
+            np.testing.assert_equal(Tensor([1.0, 2.0]), wrong)
+    with pytest.raises(TypeError, match="does not become an array by itself"):
+        np.testing.assert_equal(leaf(1.0, 2.0), [1.0, 2.0])
+    assert (Tensor([1.0, 2.0]) == [1.0, 3.0]).tolist() == [True, False]  # elsewhere elementwise
+
+
+def test_astype_and_pow_as_ndarrays() -> None:
+    x = leaf(1.5, 2.5)
+    assert x.astype(np.float64, copy=False) is x
+    assert x.astype(np.float64) is not x and x.astype(np.float32, copy=False).dtype == np.float32
+    assert x.astype(np.int64).tolist() == [1, 2]
+    with pytest.raises(TypeError, match="casting='safe' does not allow float64 to become float32"):
+        x.astype(np.float32, casting="safe")
+    with pytest.raises(TypeError, match=r"pow\(x, y, z\).*x\*\*y % z"):
+        pow(x, 2, 5)  # type: ignore[call-overload]
+    assert pow(x, 2).tolist() == [2.25, 6.25]
+
+
+def test_messages_name_ufuncs_by_their_home() -> None:
+    special = pytest.importorskip("scipy.special", reason="takes its ufuncs")
+    for f, name, rules_ in ((special.gammaln, "scipy.special.gammaln", 1),
+                            (lambda x: special.jv(0, x), "scipy.special.jv", 2),
+                            (special.i0, "scipy.special.i0", 1)):  # fmt: skip
+        with pytest.raises(TypeError) as raised:
+            f(leaf(1.0))
+        message = str(raised.value)
+        assert message.startswith(f"{name} has no derivative registered")
+        assert message.count("lambda g, y, x") == rules_ + 1  # and one for `primitive`
+
+
+@pytest.mark.parametrize("f", [
+    lambda t: np.put(t, 0, 1.0), lambda t: np.copyto(np.zeros(2), t),
+    lambda t: np.full_like(np.zeros(2), t[0]), lambda t: np.fill_diagonal(t[:, None] * t, 0.0),
+    lambda t: np.place(t, [True, False], 0.0), lambda t: np.putmask(t, [True, False], 0.0),
+])  # fmt: skip
+def test_functions_that_write_in_place_are_refused_with_what_to_write_instead(f: Any) -> None:
+    for t in (leaf(1.0, 2.0), Tensor([1.0, 2.0])):
+        with pytest.raises(TypeError, match="writes into its first argument.*instead: "):
+            f(t)
+
+
 # ---- nothing stays behind -----------------------------------------------------------------------
 
 

@@ -13,21 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.compositions import _array, _axes, _axis
+from autograd.ops.arguments import array_of, axes_of, axis_of, values_of
 from autograd.ops.indexing import scatter
 from autograd.recording import nondifferentiable, primitive
 from autograd.rules import composes, defvjp
-from autograd.tensor import Tensor, _plain_index
+from autograd.tensor import _plain_index
 
 __all__ = ["scatter_add"]
 
 
 function: Any  # in the loops below
-
-
-def _values(a: Any) -> Any:
-    """The plain values of a Tensor, or of an array."""
-    return a.data if isinstance(a, Tensor) else np.asarray(a)
 
 
 def _numbered(shape: Any) -> Any:
@@ -37,7 +32,7 @@ def _numbered(shape: Any) -> Any:
 
 def _along(a: Any, axis: Any) -> tuple[Any, int]:
     """The array and the axis meant; without one, all elements along the only axis."""
-    return (np.ravel(a), 0) if axis is None else (a, _axis(a, axis))
+    return (np.ravel(a), 0) if axis is None else (a, axis_of(a, axis))
 
 
 # ---- adding at places -------------------------------------------------------------------------
@@ -54,7 +49,7 @@ def scatter_add(x: Any, index: Any, values: Any) -> Any:
     >>> scatter_add(np.zeros(3), [0, 0, 2], Tensor([1.0, 10.0, 5.0]))
     Tensor([11.,  0.,  5.])
     """
-    return scatter_add_of_arrays(_array(x), _plain_index(index), _array(values))
+    return scatter_add_of_arrays(array_of(x), _plain_index(index), array_of(values))
 
 
 def _scatter_add(x: Any, index: Any, values: Any) -> Any:
@@ -88,8 +83,8 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
 
 @composes(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
-    arr, axis = _along(_array(arr), axis)
-    values, obj, n = _array(values).astype(arr.dtype), _plain_index(obj), arr.shape[axis]
+    arr, axis = _along(array_of(arr), axis)
+    values, obj, n = array_of(values).astype(arr.dtype), _plain_index(obj), arr.shape[axis]
     values = values.reshape((1,) * (arr.ndim - values.ndim) + values.shape)
     if not isinstance(obj, slice) and np.ndim(obj) == 0:
         values = np.moveaxis(values, 0, axis)
@@ -114,30 +109,30 @@ def resize(a: Any, new_shape: Any) -> Any:
 
 @composes(np.compress)
 def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
-    a, axis = _along(_array(a), axis)
-    places = np.compress(_values(condition), np.arange(a.shape[axis]))
+    a, axis = _along(array_of(a), axis)
+    places = np.compress(values_of(condition), np.arange(a.shape[axis]))
     return np.take(a, places, axis=axis)
 
 
 @composes(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
-    return np.take(_array(arr), np.flatnonzero(_values(condition)))
+    return np.take(array_of(arr), np.flatnonzero(values_of(condition)))
 
 
 @composes(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
-    stacked = np.stack(np.broadcast_arrays(*[_array(choice) for choice in choices]))
-    places = np.choose(_values(a), list(_numbered(stacked.shape)), mode=mode)
+    stacked = np.stack(np.broadcast_arrays(*[array_of(choice) for choice in choices]))
+    places = np.choose(values_of(a), list(_numbered(stacked.shape)), mode=mode)
     return np.ravel(stacked)[places]
 
 
 @composes(np.trim_zeros)
 def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
-    filt = _array(filt)
+    filt = array_of(filt)
     if trim.lower() not in ("fb", "bf", "f", "b"):
         raise ValueError(f"np.trim_zeros: trim must be 'f', 'b' or 'fb', got {trim!r}")
-    axes, index = _axes(filt, axis), []
-    for i, places in enumerate(np.nonzero(_values(filt))):
+    axes, index = axes_of(filt, axis), []
+    for i, places in enumerate(np.nonzero(values_of(filt))):
         first, last = (int(places.min()), int(places.max()) + 1) if places.size else (0, 0)
         keep = places.size > 0
         begin = first if "f" in trim.lower() or not keep else None
@@ -169,23 +164,23 @@ def unique(
 ) -> Any:  # fmt: skip
     """The values are looked up, each where it comes first, so that is where its gradient goes."""
     _, first, *others = np.unique(
-        _values(ar), True, return_inverse, return_counts, axis, equal_nan=equal_nan
+        values_of(ar), True, return_inverse, return_counts, axis, equal_nan=equal_nan
     )
     values = np.ravel(ar)[first] if axis is None else np.take(ar, first, axis=axis)
     found = (values, *([first] if return_index else []), *others)
     if len(found) == 1:
-        return values if sorted else _in_order(values, np.unique(_values(ar), sorted=False))
+        return values if sorted else _in_order(values, np.unique(values_of(ar), sorted=False))
     return found
 
 
 def _in_order(values: Any, wanted: Any) -> Any:
     """Ascending values in another order."""
-    return values[np.searchsorted(_values(values), wanted)]
+    return values[np.searchsorted(values_of(values), wanted)]
 
 
 def _unique_parts(function: Any) -> Any:
     def unique_parts(x: Any) -> Any:
-        return function(_values(x))._replace(values=unique(x, equal_nan=False))
+        return function(values_of(x))._replace(values=unique(x, equal_nan=False))
 
     return unique_parts
 
@@ -193,20 +188,20 @@ def _unique_parts(function: Any) -> Any:
 for function in (np.unique_all, np.unique_counts, np.unique_inverse):
     composes(function)(_unique_parts(function))
 composes(np.unique_values)(
-    lambda x: _in_order(unique(x, equal_nan=False), np.unique_values(_values(x)))
+    lambda x: _in_order(unique(x, equal_nan=False), np.unique_values(values_of(x)))
 )
 
 
 @composes(np.union1d)
 def union1d(ar1: Any, ar2: Any) -> Any:
-    return unique(np.concatenate([_array(ar1), _array(ar2)], axis=None))
+    return unique(np.concatenate([array_of(ar1), array_of(ar2)], axis=None))
 
 
 @composes(np.intersect1d)
 def intersect1d(ar1: Any, ar2: Any, assume_unique: Any = False, return_indices: Any = False) -> Any:
     """Gradients go to the first of the two that requires one."""
-    ar1, ar2 = _array(ar1), _array(ar2)
-    values, *places = np.intersect1d(_values(ar1), _values(ar2), assume_unique, True)
+    ar1, ar2 = array_of(ar1), array_of(ar2)
+    values, *places = np.intersect1d(values_of(ar1), values_of(ar2), assume_unique, True)
     first = getattr(ar1, "requires_grad", False) or not getattr(ar2, "requires_grad", False)
     found = np.ravel(ar1)[places[0]] if first else np.ravel(ar2)[places[1]]
     found = found.astype(values.dtype)
@@ -215,15 +210,15 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: Any = False, return_indices: 
 
 @composes(np.setdiff1d)
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: Any = False) -> Any:
-    found = np.ravel(_array(ar1)) if assume_unique else np.unique(_array(ar1))
-    return found[~np.isin(_values(found), _values(ar2))]
+    found = np.ravel(array_of(ar1)) if assume_unique else np.unique(array_of(ar1))
+    return found[~np.isin(values_of(found), values_of(ar2))]
 
 
 @composes(np.setxor1d)
 def setxor1d(ar1: Any, ar2: Any, assume_unique: Any = False) -> Any:
-    both = [np.ravel(_array(a)) if assume_unique else np.unique(_array(a)) for a in (ar1, ar2)]
+    both = [np.ravel(array_of(a)) if assume_unique else np.unique(array_of(a)) for a in (ar1, ar2)]
     joined = np.sort(np.concatenate(both))
-    values = _values(joined)
+    values = values_of(joined)
     step = np.concatenate([[True], values[1:] != values[:-1], [True]])
     return joined[step[1:] & step[:-1]] if values.size else joined
 
@@ -238,9 +233,9 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
             f"np.select: {len(condlist)} conditions and {len(choicelist)} choices; each condition "
             "needs one choice"
         )
-    if any(_array(condition).dtype != bool for condition in condlist):
+    if any(array_of(condition).dtype != bool for condition in condlist):
         raise TypeError("np.select: conditions must be boolean arrays, as x > 0 gives")
-    choices = [c if type(c) in (int, float) else _array(c) for c in (*choicelist, default)]
+    choices = [c if type(c) in (int, float) else array_of(c) for c in (*choicelist, default)]
     result, dtype = choices[-1], np.result_type(*[getattr(c, "dtype", c) for c in choices])
     for condition, choice in zip(condlist[::-1], choices[-2::-1]):
         result = np.where(condition, choice, result)
@@ -249,8 +244,8 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 @composes(np.piecewise)
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
-    x = _array(x)
-    condlist = [_values(c) for c in condlist] if np.ndim(condlist) else condlist
+    x = array_of(x)
+    condlist = [values_of(c) for c in condlist] if np.ndim(condlist) else condlist
     if np.isscalar(condlist) or (np.ndim(condlist[0]) == 0 and x.ndim):
         condlist = [condlist]
     conditions = list(np.asarray(condlist, dtype=bool))
@@ -265,7 +260,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     for condition, function in zip(conditions, funclist):
         if np.any(condition):
             value = function(x[condition], *args, **kw) if callable(function) else function
-            value = _array(value).astype(x.dtype)
+            value = array_of(value).astype(x.dtype)
             placed = scatter([value], [condition], x.shape, x.dtype)
             y = np.where(condition, placed, y)
     return y
@@ -302,14 +297,14 @@ def _leaves(arrays: Any) -> Any:
         for a in arrays:
             yield from _leaves(a)
     else:
-        yield _array(arrays)
+        yield array_of(arrays)
 
 
 def _blocks(arrays: Any, depth: int, ndim: int) -> Any:
     """The innermost lists are joined along the last axis, those around along the one before."""
     if depth:
         return np.concatenate([_blocks(a, depth - 1, ndim) for a in arrays], axis=-depth)
-    a = _array(arrays)
+    a = array_of(arrays)
     return np.reshape(a, (1,) * (ndim - a.ndim) + a.shape)
 
 
@@ -321,13 +316,13 @@ def meshgrid(*xi: Any, copy: Any = True, sparse: Any = False, indexing: str = "x
     if indexing == "xy":
         order[:2] = order[:2][::-1]
     shapes = [[-1 if i == axis else 1 for i in range(len(xi))] for axis in order]
-    grids = [np.reshape(_array(x), shape) for x, shape in zip(xi, shapes)]
+    grids = [np.reshape(array_of(x), shape) for x, shape in zip(xi, shapes)]
     return tuple(grids) if sparse else np.broadcast_arrays(*grids)
 
 
 @composes(np.diagflat)
 def diagflat(v: Any, k: int = 0) -> Any:
-    return np.diag(np.ravel(_array(v)), k)
+    return np.diag(np.ravel(array_of(v)), k)
 
 
 @composes(np.matrix_transpose)
@@ -349,14 +344,14 @@ def sliding_window_view(
 
 @composes(np.apply_along_axis)
 def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
-    arr = _array(arr)
-    axis = _axis(arr, axis)
+    arr = array_of(arr)
+    axis = axis_of(arr, axis)
     moved = np.moveaxis(arr, axis, -1)
     *around, n = moved.shape
     rows = np.reshape(moved, (math.prod(around), n))
     if not len(rows):
         raise ValueError(f"np.apply_along_axis: no row to apply to in shape {arr.shape}")
-    results = [_array(func1d(row, *args, **kwargs)) for row in rows]
+    results = [array_of(func1d(row, *args, **kwargs)) for row in rows]
     whole = np.stack(results).astype(results[0].dtype).reshape((*around, *results[0].shape))
     new = range(results[0].ndim)
     return np.moveaxis(whole, [len(around) + i for i in new], [axis + i for i in new])

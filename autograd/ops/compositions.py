@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.ops.arguments import array_of, axes_of, axis_of, check_floats, count_of
 from autograd.ops.linalg import cross_product
 from autograd.ops.reductions import deviation, median, variance
 from autograd.recording import nondifferentiable, primitive
@@ -22,53 +23,6 @@ from autograd.rules import composes, operations
 from autograd.tensor import Tensor, _plain_index
 
 __all__: list[str] = []
-
-
-def _array(a: Any) -> Any:
-    """A Tensor as it is, nested lists of Tensors joined to one, anything else as an array."""
-    if isinstance(a, Tensor):
-        return a
-    return np.stack([_array(member) for member in a]) if _holds_tensors(a) else np.asarray(a)
-
-
-def _holds_tensors(a: Any) -> bool:
-    """Whether lists hold a Tensor, however deep."""
-    return a.__class__ in (list, tuple) and any(
-        isinstance(member, Tensor) or _holds_tensors(member) for member in a
-    )
-
-
-def _matrices(a: Any, name: str) -> Any:
-    """One matrix, or a batch of them."""
-    a = _array(a)
-    if a.ndim < 2:
-        raise ValueError(f"np.{name}: shape {a.shape}: at least two axes are needed")
-    return a
-
-
-def _axes(a: Any, axis: Any) -> tuple[int, ...]:
-    """The axes meant, as non-negative numbers."""
-    if axis is None:
-        return tuple(range(a.ndim))
-    return np.lib.array_utils.normalize_axis_tuple(axis, a.ndim, "axis")
-
-
-def _axis(a: Any, axis: Any) -> int:
-    """One axis as a non-negative number."""
-    return np.lib.array_utils.normalize_axis_index(axis, a.ndim)
-
-
-def _count(a: Any, axis: Any) -> int:
-    """How many elements a reduction over these axes joins."""
-    if axis is None:
-        return a.size
-    return math.prod(a.shape[i] for i in _axes(a, axis))
-
-
-def of_floats(name: str, dtype: Any) -> None:
-    """Raise TypeError for a dtype in which distances from a mean would be cut to whole numbers."""
-    if np.dtype(dtype).kind in "iub":
-        raise TypeError(f"{name}: dtype must be one of floats, got {np.dtype(dtype)}; use .astype")
 
 
 # ---- statistics -------------------------------------------------------------------------------
@@ -86,7 +40,7 @@ def mean(
         total = np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
         y = total / _counted(total, where, a, axis, keepdims)
     else:
-        y = a.sum(axis, dtype, keepdims=keepdims) / _count(a, axis)
+        y = a.sum(axis, dtype, keepdims=keepdims) / count_of(a, axis)
     return y.astype(dtype) if dtype is not None and np.dtype(dtype).kind in "iu" else y
 
 
@@ -102,11 +56,11 @@ def _counted(total: Any, where: Any, a: Any, axis: Any, keepdims: Any) -> Any:
 def average(
     a: Any, axis: Any = None, weights: Any = None, returned: Any = False, *, keepdims: Any = False
 ) -> Any:
-    a = _array(a)
+    a = array_of(a)
     if weights is None:
         y = np.mean(a, axis=axis, keepdims=keepdims)
-        return (y, np.full_like(y, _count(a, axis))) if returned else y
-    weights = _array(weights)
+        return (y, np.full_like(y, count_of(a, axis))) if returned else y
+    weights = array_of(weights)
     # Small integers would overflow in the products.
     if a.dtype != weights.dtype or a.dtype.kind != "f":
         whole = [np.float64] if a.dtype.kind in "iub" else []
@@ -114,11 +68,11 @@ def average(
         a, weights = a.astype(dtype), weights.astype(dtype)
     if a.dtype == np.float16:
         a, weights = a.astype(np.float32), weights.astype(np.float32)
-        wide = average(a, axis, weights, True, keepdims=keepdims)
-        y, total = (t.astype(np.float16) for t in wide)
-        return (y, total) if returned else y
+        y, total = average(a, axis, weights, True, keepdims=keepdims)
+        y = y.astype(np.float16)
+        return (y, total.astype(np.float16)) if returned else y
     if weights.shape != a.shape:
-        axes = _axes(a, axis)
+        axes = axes_of(a, axis)
         if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
             raise ValueError(
                 f"np.average: weights of shape {weights.shape} for an array of shape {a.shape} "
@@ -142,7 +96,7 @@ def var(
 ) -> Any:  # fmt: skip
     ddof = ddof if correction is None else correction
     if dtype is not None:
-        of_floats("np.var", dtype)
+        check_floats("np.var", dtype)
     if where is not True or mean is not None:
         return _var_of_some(a, axis, dtype, ddof, keepdims, where, mean)
     return variance(a, axis, dtype, ddof, keepdims)
@@ -151,7 +105,7 @@ def var(
 def _var_of_some(
     a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, mean: Any
 ) -> Any:
-    if a.dtype == np.float16 and dtype is None:
+    if dtype is None and np.result_type(a.dtype, getattr(mean, "dtype", a.dtype)) == np.float16:
         wide = _var_of_some(a.astype(np.float32), axis, dtype, ddof, keepdims, where, mean)
         return wide.astype(np.float16)
     dtype = np.float64 if dtype is None and a.dtype.kind in "iub" else dtype
@@ -177,7 +131,7 @@ def std(
 ) -> Any:  # fmt: skip
     ddof = ddof if correction is None else correction
     if dtype is not None:
-        of_floats("np.std", dtype)
+        check_floats("np.std", dtype)
     if where is not True or mean is not None:
         return _root(_var_of_some(a, axis, dtype, ddof, keepdims, where, mean))
     return deviation(a, axis, dtype, ddof, keepdims)
@@ -219,7 +173,7 @@ def nanmean(
     if a.dtype.kind != "f":
         return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     if dtype is not None:
-        of_floats("np.nanmean", dtype)
+        check_floats("np.nanmean", dtype)
     if a.dtype == np.float16 and dtype is None:
         wide = nanmean(a.astype(np.float32), axis, keepdims=keepdims, where=where)
         return wide.astype(np.float16)
@@ -249,12 +203,12 @@ nanmin = composes(np.nanmin)(_nan_extremum(np.min, math.inf))
 
 @composes(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    a = _array(a)
+    a = array_of(a)
     if n < 0:
         raise ValueError(f"n, the number of differences, must be >= 0, got {n}")
     if n == 0:  # NumPy then leaves the ends out
         return a
-    axis = _axis(a, axis)
+    axis = axis_of(a, axis)
     ends = [end for end in (prepend, a, append) if end is not None]
     if len(ends) > 1:
         row = tuple(1 if i == axis else m for i, m in enumerate(a.shape))
@@ -268,8 +222,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 @composes(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    y = _array(y)
-    axis = _axis(y, axis)
+    y = array_of(y)
+    axis = axis_of(y, axis)
     ahead = (slice(None),) * axis
     if x is not None:
         dx = np.diff(x, axis=-1 if np.ndim(x) == 1 else axis)
@@ -310,7 +264,7 @@ def ravel(a: Any, order: str = "C") -> Any:
 
 @composes(np.moveaxis)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    source, destination = _axes(a, source), _axes(a, destination)
+    source, destination = axes_of(a, source), axes_of(a, destination)
     if len(source) != len(destination):
         raise ValueError(
             f"np.moveaxis: {len(source)} source and {len(destination)} destination axes; each "
@@ -324,7 +278,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 @composes(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    axis, start = _axis(a, axis), start + a.ndim if start < 0 else start
+    axis, start = axis_of(a, axis), start + a.ndim if start < 0 else start
     return np.moveaxis(a, axis, start - 1 if start > axis else start)
 
 
@@ -336,7 +290,7 @@ def broadcast_arrays(*args: Any) -> Any:
 
 def _at_least(grow: Any) -> Any:
     def at_least(*arys: Any) -> Any:
-        grown = tuple(grow(_array(a)) for a in arys)
+        grown = tuple(grow(array_of(a)) for a in arys)
         return grown[0] if len(grown) == 1 else grown
 
     return at_least
@@ -367,18 +321,20 @@ def dstack(tup: Any) -> Any:
 
 @composes(np.column_stack)
 def column_stack(tup: Any) -> Any:
-    return np.concatenate([a if a.ndim > 1 else a.reshape(-1, 1) for a in map(_array, tup)], axis=1)
+    return np.concatenate(
+        [a if a.ndim > 1 else a.reshape(-1, 1) for a in map(array_of, tup)], axis=1
+    )
 
 
 @composes(np.append)
 def append(arr: Any, values: Any, axis: Any = None) -> Any:
-    return np.concatenate([_array(arr), _array(values)], axis=axis)
+    return np.concatenate([array_of(arr), array_of(values)], axis=axis)
 
 
 @composes(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     # NumPy itself says where the cuts are: it splits the numbers of the rows.
-    axis = _axis(ary, axis)
+    axis = axis_of(ary, axis)
     ahead = (slice(None),) * axis
     parts = np.array_split(np.arange(ary.shape[axis]), _plain_index(indices_or_sections))
     return [ary[(*ahead, slice(p[0], p[-1] + 1) if p.size else slice(0, 0))] for p in parts]
@@ -386,7 +342,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 
 @composes(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    axis, sections = _axis(ary, axis), _plain_index(indices_or_sections)
+    axis, sections = axis_of(ary, axis), _plain_index(indices_or_sections)
     if np.ndim(sections) == 0 and sections > 0 and ary.shape[axis] % sections:
         raise ValueError(
             f"np.split: an axis of length {ary.shape[axis]} does not split into "
@@ -418,7 +374,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 @composes(np.tile)
 def tile(A: Any, reps: Any) -> Any:
-    A = _array(A)
+    A = array_of(A)
     return np.ravel(A)[np.tile(np.arange(A.size).reshape(A.shape), _plain_index(reps))]
 
 
@@ -434,7 +390,7 @@ def flipud(m: Any) -> Any:
 
 @composes(np.rot90)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    a, b = _axes(m, tuple(axes))
+    a, b = axes_of(m, tuple(axes))
     k = k % 4
     if k == 1:
         return np.swapaxes(np.flip(m, b), a, b)
@@ -466,7 +422,7 @@ def trace(
 
 @composes(np.dot)
 def dot(a: Any, b: Any) -> Any:
-    a, b = _array(a), _array(b)
+    a, b = array_of(a), array_of(b)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
     if b.ndim <= 2:
@@ -481,7 +437,7 @@ def vdot(a: Any, b: Any) -> Any:
 
 @composes(np.inner)
 def inner(a: Any, b: Any) -> Any:
-    a, b = _array(a), _array(b)
+    a, b = array_of(a), array_of(b)
     return a * b if a.ndim == 0 or b.ndim == 0 else np.tensordot(a, b, axes=([-1], [-1]))
 
 
@@ -492,14 +448,14 @@ def outer(a: Any, b: Any) -> Any:
 
 @composes(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    a, b = _array(a), _array(b)
+    a, b = array_of(a), array_of(b)
     left: Any
     right: Any
     if np.ndim(axes) == 0:
         left, right = range(-axes, 0), range(axes)
     else:
         left, right = (np.atleast_1d(names).tolist() for names in axes)
-    left, right = _axes(a, tuple(left)), _axes(b, tuple(right))
+    left, right = axes_of(a, tuple(left)), axes_of(b, tuple(right))
     if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
         raise ValueError(
             f"axes {list(left)} of shape {a.shape} do not fit axes {list(right)} of {b.shape}: the "
@@ -516,7 +472,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 @composes(np.kron)
 def kron(a: Any, b: Any) -> Any:
-    a, b = _array(a), _array(b)
+    a, b = array_of(a), array_of(b)
     n = max(a.ndim, b.ndim)
     a = np.reshape(a, (1,) * (n - a.ndim) + a.shape)
     b = np.reshape(b, (1,) * (n - b.ndim) + b.shape)
@@ -531,7 +487,7 @@ def cross(
 ) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = _last(_array(a), axisa), _last(_array(b), axisb)
+    a, b = _last(array_of(a), axisa), _last(array_of(b), axisb)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         if not {a.shape[-1], b.shape[-1]} <= {2, 3}:
             raise ValueError(
@@ -556,7 +512,7 @@ def _last(a: Any, axis: int) -> Any:
 
 @composes(np.vecdot)
 def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
-    product = np.moveaxis(_array(x1), axis, -1) * np.moveaxis(_array(x2), axis, -1)
+    product = np.moveaxis(array_of(x1), axis, -1) * np.moveaxis(array_of(x2), axis, -1)
     return np.sum(product, axis=-1, dtype=product.dtype)
 
 
@@ -587,7 +543,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> An
         return np.linalg.norm(x.data, ord, axis, keepdims) + np.sum(x) * 0
     if axis is None and ord is None:
         return length(x, None, keepdims)
-    axes = _axes(x, axis)
+    axes = axes_of(x, axis)
     if len(axes) == 1:
         return _vector_norm(x, ord, axes[0], keepdims)
     if len(axes) != 2:
@@ -646,7 +602,7 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
 
 @composes(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
-    a, n = _array(a), operator.index(n)
+    a, n = array_of(a), operator.index(n)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise np.linalg.LinAlgError(f"np.linalg.matrix_power: shape {a.shape}: it must be square")
     if n < 0:
@@ -664,9 +620,11 @@ def matrix_power(a: Any, n: int) -> Any:
 
 @composes(np.linalg.multi_dot)
 def multi_dot(arrays: Any) -> Any:
-    arrays = [_array(a) for a in arrays]
+    arrays = [array_of(a) for a in arrays]
+    if len(arrays) == 2:
+        return np.dot(*arrays)
     ndims = [a.ndim for a in arrays]
-    if len(arrays) < 2 or any(n != 2 for n in ndims[1:-1]) or not {ndims[0], ndims[-1]} <= {1, 2}:
+    if len(arrays) < 2 or {*ndims[1:-1]} != {2} or not {ndims[0], ndims[-1]} <= {1, 2}:
         raise ValueError(
             f"np.linalg.multi_dot: shapes {[a.shape for a in arrays]}: at least two matrices are "
             "needed (the first may be a vector, and the last); np.matmul takes batches"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.ops.arguments import values_of
 from autograd.recording import primitive
 from autograd.rules import composes, defvjp, operations
 from autograd.tensor import Tensor
@@ -26,11 +27,6 @@ def transposed(a: Any) -> Any:
 
 def symmetric(a: Any) -> Any:
     return 0.5 * (a + transposed(a))
-
-
-def plain(y: Any) -> Any:
-    """The values of y, for questions that are not differentiated."""
-    return y.data if isinstance(y, Tensor) else y
 
 
 # ---- inverse and solution ---------------------------------------------------------------------
@@ -185,17 +181,17 @@ def bordered(parts: Any, inverse: Any, det: Any, small: int) -> Any:
 
 def det_rule(g: Any, y: Any, a: Any) -> Any:
     derivative = cofactors if isinstance(a, Tensor) else _cofactors
-    return g[..., None, None] * derivative(a, [], plain(y))
+    return g[..., None, None] * derivative(a, [], values_of(y))
 
 
 def slogdet_rule(g: Any, y: Any, a: Any) -> Any:
     """d log|det a| = tr(a⁻¹ da); the sign is a constant. Infinite or nan where a is singular."""
-    singular = plain(y[1]) == -np.inf
+    singular = values_of(y[1]) == -np.inf
     if not singular.any():
         return g[1][..., None, None] * transposed(np.linalg.inv(a))
     singular = singular[..., None, None]
     regular = np.where(singular, np.eye(a.shape[-1], dtype=a.dtype), a)
-    steep = np.where(singular, cofactors(a, [], np.exp(plain(y[1]))), 0) / (1.0 - singular)
+    steep = np.where(singular, cofactors(a, [], np.exp(values_of(y[1]))), 0) / (1.0 - singular)
     return g[1][..., None, None] * np.where(singular, steep, transposed(np.linalg.inv(regular)))
 
 
@@ -252,7 +248,7 @@ def unused(g: Any, of_values: int, *of_vectors: tuple[int, int]) -> tuple[Any, A
     absent, silent = np.True_, ~came(g, of_values)
     for i, axis in of_vectors:
         absent = absent & ~came(g, i).any(axis)
-        silent = silent & (plain(g[i]) == 0).all(axis)
+        silent = silent & (values_of(g[i]) == 0).all(axis)
     return absent | silent, silent & ~absent
 
 
@@ -309,7 +305,7 @@ def eigh_rule(g: Any, y: Any, a: Any, UPLO: str = "L") -> Any:
         moved = back @ g_vectors
         turned, doubt = moved - transposed(moved), 0
         gaps = values[..., None, :] - values[..., :, None]
-        vanishing = np.absolute(plain(gaps)) <= close(plain(values), a.shape)
+        vanishing = np.absolute(values_of(gaps)) <= close(values_of(values), a.shape)
         if not usual(vanishing):
             free, doubtful = unused(g, 0, (1, -2))
             doubt = doubts(g, doubtful, vanishing.sum(-1) > 1, (1, -2))
@@ -339,14 +335,14 @@ def thin_svd_rule(g: Any, y: Any, a: Any) -> Any:
     left, right = transposed(u) @ gu, transposed(v) @ gv
     left, right = left - transposed(left), right - transposed(right)
     apart, sums, doubt, factor = s_row - s_column, s_row + s_column, 0, 1.0
-    tolerance, (rows, columns) = close(plain(s), a.shape), a.shape[-2:]
-    equal, zero = np.absolute(plain(apart)) <= tolerance, plain(s_row) <= tolerance
+    tolerance, (rows, columns) = close(values_of(s), a.shape), a.shape[-2:]
+    equal, zero = np.absolute(values_of(apart)) <= tolerance, values_of(s_row) <= tolerance
     apart = apart + np.eye(s.shape[-1], dtype=a.dtype)
     if zero.any() or not usual(equal):
         free, doubtful = unused(g, 1, (0, -2), (2, -1))
         vanishing = (equal.sum(-1) > 1) | (zero[..., 0, :] & (rows != columns))
         doubt = doubts(g, doubtful, vanishing, (0, -2), (2, -1))
-        none = plain(sums) <= tolerance
+        none = values_of(sums) <= tolerance
         left_right = (left + right) * certain(equal, both(free), a.dtype)
         apart, sums = np.where(equal, 1, apart), np.where(none, 1, sums)
         inner = left_right / apart + (left - right) * certain(none, both(free), a.dtype) / sums

@@ -62,7 +62,7 @@ def power_by_base(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     if constant is not False and (constant is True or constant.any()):  # np.any costs more
         least = np.finfo(x1.dtype).tiny / 2 if hasattr(x1, "dtype") else 1e-308
         x1 = np.where(constant & ~(np.absolute(x1) > least), 1, x1)  # 0 and nan
-    slope = power(x1, x2 - 1)
+    slope = power(x1, x2 - y.dtype.type(1))  # in a narrow x2's own dtype 1 less would be rounded
     if infinite:
         x2 = np.where(np.isinf(x2) & (slope == 0), 0, x2)
     return g * (x2 * slope)
@@ -74,6 +74,8 @@ def power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     settled = (x1 == 0) & (x2 >= 0)
     if np.isinf(x1).any():
         settled = settled | ((x1 == np.inf) & (x2 < 0))
+    if getattr(x1, "dtype", y.dtype) != y.dtype:
+        x1 = x1.astype(y.dtype)
     return g * (y * np.log(np.where(settled, 1, x1) if settled.any() else x1))
 
 

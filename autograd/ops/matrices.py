@@ -12,23 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.decompositions import close, plain, transposed
+from autograd.ops.arguments import array_of, matrices_of, values_of
+from autograd.ops.decompositions import close, transposed
 from autograd.recording import nondifferentiable, primitive
 from autograd.rules import composes, operations
-from autograd.tensor import Tensor
 
 __all__: list[str] = []
-
-
-def _array(a: Any) -> Any:
-    return a if isinstance(a, Tensor) else np.asarray(a)
-
-
-def _matrices(a: Any, name: str) -> Any:
-    a = _array(a)
-    if a.ndim < 2:
-        raise ValueError(f"np.linalg.{name}: shape {a.shape}: at least two axes are needed")
-    return a
 
 
 # ---- second names -----------------------------------------------------------------------------
@@ -41,7 +30,7 @@ def matmul(x1: Any, x2: Any) -> Any:
 
 @composes(np.linalg.outer)
 def outer(x1: Any, x2: Any) -> Any:
-    x1, x2 = _array(x1), _array(x2)
+    x1, x2 = array_of(x1), array_of(x2)
     if x1.ndim != 1 or x2.ndim != 1:
         raise ValueError(
             f"np.linalg.outer: shapes {x1.shape} and {x2.shape}; it takes vectors (np.outer "
@@ -52,17 +41,17 @@ def outer(x1: Any, x2: Any) -> Any:
 
 @composes(np.linalg.diagonal)
 def diagonal(x: Any, *, offset: int = 0) -> Any:
-    return np.diagonal(_matrices(x, "diagonal"), offset, -2, -1)
+    return np.diagonal(matrices_of(x, "linalg.diagonal"), offset, -2, -1)
 
 
 @composes(np.linalg.trace)
 def trace(x: Any, *, offset: int = 0, dtype: Any = None) -> Any:
-    return np.trace(_matrices(x, "trace"), offset, -2, -1, dtype=dtype)
+    return np.trace(matrices_of(x, "linalg.trace"), offset, -2, -1, dtype=dtype)
 
 
 @composes(np.linalg.cross)
 def cross(x1: Any, x2: Any, *, axis: int = -1) -> Any:
-    x1, x2 = _array(x1), _array(x2)
+    x1, x2 = array_of(x1), array_of(x2)
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:
         raise ValueError(
             f"np.linalg.cross: the vectors must have 3 components, got shapes {x1.shape} and "
@@ -84,12 +73,12 @@ def tensordot(x1: Any, x2: Any, *, axes: Any = 2) -> Any:
 
 @composes(np.linalg.matrix_transpose)
 def matrix_transpose(x: Any) -> Any:
-    return np.swapaxes(_matrices(x, "matrix_transpose"), -1, -2)
+    return np.swapaxes(matrices_of(x, "linalg.matrix_transpose"), -1, -2)
 
 
 @composes(np.linalg.matrix_norm)
 def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    return np.linalg.norm(_array(x), ord, axis=(-2, -1), keepdims=keepdims)
+    return np.linalg.norm(array_of(x), ord, axis=(-2, -1), keepdims=keepdims)
 
 
 @composes(np.linalg.vector_norm)
@@ -140,7 +129,7 @@ def thin_qr_rule(g: Any, y: Any, a: Any) -> Any:
         gq, gr, r = gq + a[..., m:] @ transposed(others), gr[..., :m], r[..., :m]
     lower = r @ transposed(gr) - transposed(gq) @ q
     strict = np.tril(lower, -1)
-    lengths = np.absolute(np.diagonal(plain(r), axis1=-2, axis2=-1))
+    lengths = np.absolute(np.diagonal(values_of(r), axis1=-2, axis2=-1))
     tolerance = close(np.sort(lengths, axis=-1), a.shape)[..., 0]
     dependent = (lengths <= tolerance).any(-1)[..., None, None]
     r = np.where(dependent, np.eye(m, dtype=a.dtype), r)
@@ -156,7 +145,7 @@ operations[thin_qr].name = "qr"
 
 @composes(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
-    a = _matrices(a, "qr")
+    a = matrices_of(a, "linalg.qr")
     if mode == "r":
         return thin_qr(a)[1]
     if mode == "complete" and a.shape[-2] > a.shape[-1]:
@@ -175,16 +164,21 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 @composes(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """(solution, residuals, rank, singular values) by the pseudo-inverse, of constant rank."""
-    a, b = _array(a), _array(b)
+    a, b = array_of(a), array_of(b)
     if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
         raise ValueError(
             f"np.linalg.lstsq: shapes {a.shape} and {b.shape}; a matrix (m, n) is needed and a "
             "right side (m,) or (m, k)"
         )
+    dtype = np.result_type(a.dtype, b.dtype)
+    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+    if np.float16 in (a.dtype, b.dtype):
+        raise TypeError("np.linalg.lstsq: linear algebra takes no float16; convert by .astype")
+    a, b = a.astype(dtype), b.astype(dtype)
     values = np.linalg.svd(a, compute_uv=False)
     eps = np.finfo(values.dtype).eps
     rtol = max(a.shape) * eps if rcond is None else eps if rcond < 0 else rcond
-    known = plain(values)
+    known = values_of(values)
     rank = np.int32(np.sum(known > rtol * known.max(initial=0)))
     solution = np.linalg.pinv(a, rtol) @ b
     missed = b - a @ solution
@@ -196,7 +190,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 @composes(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
-    x = _matrices(x, "cond")
+    x = matrices_of(x, "linalg.cond")
     if 0 in x.shape[-2:]:
         raise np.linalg.LinAlgError(f"np.linalg.cond: a matrix of shape {x.shape} has none")
     if p in (None, 2, -2):
@@ -205,7 +199,7 @@ def cond(x: Any, p: Any = None) -> Any:
         with np.errstate(all="ignore"):
             ratio = last / first if p == -2 else first / last
         return np.where(first == 0, np.inf, ratio)
-    singular = np.linalg.slogdet(plain(x))[0][..., None, None] == 0
+    singular = np.linalg.slogdet(values_of(x))[0][..., None, None] == 0
     regular = np.where(singular, np.eye(x.shape[-1], dtype=x.dtype), x)
     product = np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(regular), p, (-2, -1))
     return np.where(singular[..., 0, 0], np.inf, product)
@@ -221,7 +215,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 @composes(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
-    a, b = _array(a), _array(b)
+    a, b = array_of(a), array_of(b)
     if axes is not None:
         moved = np.lib.array_utils.normalize_axis_tuple(axes, a.ndim, "axes")
         a = np.transpose(a, [i for i in range(a.ndim) if i not in moved] + list(moved))

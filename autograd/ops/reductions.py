@@ -9,8 +9,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
+from autograd.ops.arguments import axes_of, count_of
 from autograd.ops.elementwise import floating
 from autograd.recording import primitive
 from autograd.rules import composes, defvjp, operations
@@ -162,27 +162,16 @@ defvjp(np.sort, sort_rule, formula="g, put back into the order of x")
 # each, for on small arrays the number of operations is what counts.
 
 
-def _axes(a: Any, axis: Any) -> tuple[int, ...]:
-    if axis.__class__ is int and -a.ndim <= axis < a.ndim:
-        return (axis % a.ndim,)
-    return tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim, "axis")
-
-
-def _count(a: Any, axis: Any) -> int:
-    """How many elements a reduction along these axes joins."""
-    return a.size if axis is None else math.prod([a.shape[i] for i in _axes(a, axis)])
-
-
 def _rows(a: Any, axis: Any) -> tuple[Any, Any]:
     """The reduced axes joined to one, the last; and how to bring an array of such rows back."""
-    axes = _axes(a, axis)
+    axes = axes_of(a, axis)
     if axes == (a.ndim - 1,):
         return a, lambda rows: rows
     if len(axes) == a.ndim:
         return a.reshape(-1), lambda rows: rows.reshape(a.shape)
     order = (*[i for i in range(a.ndim) if i not in axes], *axes)
     moved = np.transpose(a, order)
-    rows = moved.reshape(*moved.shape[: a.ndim - len(axes)], _count(a, axis))
+    rows = moved.reshape(*moved.shape[: a.ndim - len(axes)], count_of(a, axis))
     return rows, lambda rows: rows.reshape(moved.shape).transpose(np.argsort(order))
 
 
@@ -198,7 +187,7 @@ def median(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
         y = np.mean(middle, axis=-1)
     missing = np.isnan(last)
     y = np.where(missing, np.nan, y) if missing.any() else y
-    return np.expand_dims(y, _axes(a, axis)) if keepdims else y
+    return np.expand_dims(y, axes_of(a, axis)) if keepdims else y
 
 
 def _middle(rows: Any) -> tuple[Any, Any]:
@@ -241,7 +230,7 @@ def _distances(a: Any, axis: Any, dtype: Any) -> tuple[Any, int]:
     """How far each element is from the mean, and of how many; half a precision in a whole one."""
     a = _wide(a) if dtype is None else a
     total = a.sum(axis, dtype, keepdims=True)
-    count = _count(a, axis)
+    count = count_of(a, axis)
     return a - total / count, count
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.compositions import _array, _axes, _axis, _matrices
+from autograd.ops.arguments import array_of, axes_of, axis_of, matrices_of
 from autograd.ops.reductions import logsumexp
 from autograd.recording import primitive
 from autograd.rules import composes
@@ -29,7 +29,7 @@ def _at(axis: int, part: Any) -> tuple[Any, ...]:
 
 def _number_or_array(a: Any) -> Any:
     """Python's own numbers stay weak in promotion."""
-    return a if type(a) in (int, float) else _array(a)
+    return a if type(a) in (int, float) else array_of(a)
 
 
 # ---- ranges -----------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ def linspace(
     start, stop = _number_or_array(start), _number_or_array(stop)
     alike: Any = [np.zeros((), a.dtype) if hasattr(a, "dtype") else a for a in (start, stop)]
     kind = np.linspace(alike[0], alike[1], 0).dtype  # as the installed NumPy promotes
-    start, stop = _array(start).astype(kind), _array(stop).astype(kind)
+    start, stop = array_of(start).astype(kind), array_of(stop).astype(kind)
     pieces = num - 1 if endpoint else num
     length = stop - start
     steps = np.arange(0, num, dtype=kind).reshape((-1,) + (1,) * length.ndim)
@@ -72,7 +72,7 @@ def logspace(
     dtype: Any = None, axis: int = 0,
 ) -> Any:  # fmt: skip
     if np.ndim(base):
-        start, stop, base = np.broadcast_arrays(*[_array(a) for a in (start, stop, base)])
+        start, stop, base = np.broadcast_arrays(*[array_of(a) for a in (start, stop, base)])
         base = np.expand_dims(base, axis)
     powers = np.power(base, linspace(start, stop, num, endpoint, axis=axis))
     return powers if dtype is None else powers.astype(dtype)
@@ -88,7 +88,7 @@ def geomspace(
     kind = np.result_type(
         *[getattr(a, "dtype", a) for a in (start, stop)], float(num), np.zeros((), dtype).dtype
     )
-    start, stop = np.broadcast_arrays(_array(start).astype(kind), _array(stop).astype(kind))
+    start, stop = np.broadcast_arrays(array_of(start).astype(kind), array_of(stop).astype(kind))
     sign = np.sign(start.data if isinstance(start, Tensor) else start)
     exponents = linspace(np.log10(start / sign), np.log10(stop / sign), num, endpoint)
     y = np.power(10.0, exponents).astype(kind)
@@ -115,7 +115,7 @@ def _from_the_beginning(running: Any, neutral: Any) -> Any:
             axis = 0
         y = running(x, axis=axis, dtype=dtype)
         if include_initial:
-            shape = [1 if i == _axis(y, axis) else n for i, n in enumerate(y.shape)]
+            shape = [1 if i == axis_of(y, axis) else n for i, n in enumerate(y.shape)]
             y = np.concatenate([np.full(shape, neutral, y.dtype), y], axis=axis)
         return y
 
@@ -130,7 +130,7 @@ if hasattr(np, "cumulative_sum"):  # NumPy 2.1
 def _running_extremum(ufunc: Any, nan_wins: bool) -> Any:
     def running(array: Any, axis: int = 0) -> Any:
         """The extreme element so far, looked up; of tied ones the last, as PyTorch's cummax."""
-        values, axis = array.data, _axis(array, axis)
+        values, axis = array.data, axis_of(array, axis)
         y = ufunc.accumulate(values, axis)
         behind = (1,) * (values.ndim - axis - 1)
         numbers = np.arange(values.shape[axis]).reshape((-1, *behind))
@@ -178,8 +178,8 @@ _ACCUMULATIONS[function], _REDUCTIONS[function] = running_logaddexp, logsumexp
 
 @composes(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    ary = np.ravel(_array(ary))
-    ends = [None if end is None else np.ravel(_array(end)) for end in (to_begin, to_end)]
+    ary = np.ravel(array_of(ary))
+    ends = [None if end is None else np.ravel(array_of(end)) for end in (to_begin, to_end)]
     for name, end in zip(("to_begin", "to_end"), ends):
         if end is not None and not np.can_cast(end.dtype, ary.dtype, "same_kind"):
             raise TypeError(f"np.ediff1d: {name} of {end.dtype} does not fit into {ary.dtype}")
@@ -189,9 +189,9 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 @composes(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    f = _array(f)
+    f = array_of(f)
     f = f.astype(np.float64) if f.dtype.kind in "iu" else f
-    axes = _axes(f, axis)
+    axes = axes_of(f, axis)
     spacings = varargs or (1.0,)
     if len(spacings) == 1 and np.ndim(spacings[0]) == 0:
         spacings = spacings * len(axes)
@@ -241,7 +241,7 @@ def _slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
 
 def _steps(spacing: Any, n: int) -> Any:
     """The step between neighbours, one for all or one for each pair."""
-    spacing = _array(spacing)
+    spacing = array_of(spacing)
     if spacing.ndim == 0:
         return spacing
     if spacing.ndim > 1 or spacing.shape[0] != n:
@@ -257,7 +257,7 @@ def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
     """Linear between the points, constant beyond; at a point the slope of the right side."""
-    x, xp, fp = (_array(a).astype(np.float64) for a in (x, xp, fp))
+    x, xp, fp = (array_of(a).astype(np.float64) for a in (x, xp, fp))
     if xp.ndim != 1 or fp.ndim != 1 or xp.shape != fp.shape or not xp.size:
         raise ValueError(
             f"np.interp: xp and fp must be vectors of one length, got shapes {xp.shape} and "
@@ -286,7 +286,7 @@ def interp(
 
 @composes(np.correlate)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
-    a, v = _array(a), _array(v)
+    a, v = array_of(a), array_of(v)
     if a.ndim != 1 or v.ndim != 1:
         raise ValueError(f"np.correlate: vectors are needed, got shapes {a.shape} and {v.shape}")
     if a.size < v.size:  # NumPy exchanges the two, and turns the result round
@@ -313,16 +313,16 @@ def vander(x: Any, N: Any = None, increasing: Any = False) -> Any:
 def polyval(p: Any, x: Any) -> Any:
     if isinstance(x, np.poly1d):
         raise TypeError("np.polyval: a poly1d as x is not supported for Tensors; use np.polymul")
-    x = _array(x)
+    x = array_of(x)
     y = np.zeros_like(x)
-    for coefficient in _array(p):
+    for coefficient in array_of(p):
         y = y * x + coefficient
     return y
 
 
 def _aligned(a1: Any, a2: Any) -> Any:
     """Both of one length, the shorter one with zeros before."""
-    a1, a2 = np.atleast_1d(_array(a1)), np.atleast_1d(_array(a2))
+    a1, a2 = np.atleast_1d(array_of(a1)), np.atleast_1d(array_of(a2))
     n = max(a1.shape[0], a2.shape[0])
     return np.pad(a1, (n - a1.shape[0], 0)), np.pad(a2, (n - a2.shape[0], 0))
 
@@ -333,14 +333,14 @@ composes(np.polysub)(lambda a1, a2: operator.sub(*_aligned(a1, a2)))
 
 @composes(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
-    trimmed = [np.trim_zeros(np.atleast_1d(_array(a)), "f") for a in (a1, a2)]
+    trimmed = [np.trim_zeros(np.atleast_1d(array_of(a)), "f") for a in (a1, a2)]
     left, right = (a if a.size else np.zeros_like(a, shape=1) for a in trimmed)
     return np.convolve(left, right)
 
 
 @composes(np.polydiv)
 def polydiv(u: Any, v: Any) -> Any:
-    u, v = np.atleast_1d(_array(u)) + 0.0, np.atleast_1d(_array(v)) + 0.0
+    u, v = np.atleast_1d(array_of(u)) + 0.0, np.atleast_1d(array_of(v)) + 0.0
     steps, kind = max(u.shape[0] - v.shape[0] + 1, 0), np.result_type(u.dtype, v.dtype)
     quotient, remainder = [], u.astype(kind)
     for k in range(steps):
@@ -357,7 +357,7 @@ def polydiv(u: Any, v: Any) -> Any:
 
 @composes(np.polyder)
 def polyder(p: Any, m: int = 1) -> Any:
-    p, m = _array(p), int(m)
+    p, m = array_of(p), int(m)
     if m < 0:
         raise ValueError(f"np.polyder: the order must not be negative, got {m}")
     for _ in range(m):
@@ -367,8 +367,8 @@ def polyder(p: Any, m: int = 1) -> Any:
 
 @composes(np.polyint)
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
-    p, m = _array(p), int(m)
-    k = np.atleast_1d(_array(np.zeros(max(m, 1)) if k is None else k))
+    p, m = array_of(p), int(m)
+    k = np.atleast_1d(array_of(np.zeros(max(m, 1)) if k is None else k))
     if m < 0 or 1 != k.shape[0] < m:
         raise ValueError(
             f"np.polyint: an order that is not negative and as many constants (or one), got {m} "
@@ -402,7 +402,7 @@ def polyfit(
     """Least squares by the pseudo-inverse of the scaled powers, as NumPy's."""
     if full or cov:
         raise TypeError("np.polyfit: full= and cov= are not supported for Tensors; leave them out")
-    x, y = _array(x) + 0.0, _array(y) + 0.0
+    x, y = array_of(x) + 0.0, array_of(y) + 0.0
     if y.dtype == np.float16:  # of x the powers are wider
         raise TypeError("np.polyfit: linear algebra takes no float16; convert by .astype")
     if deg < 0 or x.ndim != 1 or not x.size or y.ndim not in (1, 2) or len(x) != len(y):
@@ -413,7 +413,7 @@ def polyfit(
     rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
     powers = np.vander(x, int(deg) + 1)
     if w is not None:
-        w = _array(w) + 0.0
+        w = array_of(w) + 0.0
         powers, y = powers * w[:, None], (y.T * w).T
     scale = np.sqrt(np.sum(powers * powers, axis=0))
     fitted = np.linalg.pinv(powers / scale, rcond) @ y
@@ -430,8 +430,8 @@ if hasattr(np, "matvec"):  # NumPy 2.2
 
     @composes(np.matvec)
     def matvec(x1: Any, x2: Any) -> Any:
-        return np.matmul(_matrices(x1, "matvec"), _array(x2)[..., None])[..., 0]
+        return np.matmul(matrices_of(x1, "matvec"), array_of(x2)[..., None])[..., 0]
 
     @composes(np.vecmat)
     def vecmat(x1: Any, x2: Any) -> Any:
-        return np.matmul(_array(x1)[..., None, :], _matrices(x2, "vecmat"))[..., 0, :]
+        return np.matmul(array_of(x1)[..., None, :], matrices_of(x2, "vecmat"))[..., 0, :]

@@ -10,18 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.compositions import _array, _axes, _root, of_floats
+from autograd.ops.arguments import array_of, axes_of, check_floats, values_of
+from autograd.ops.compositions import _root
 from autograd.ops.indexing import scatter
-from autograd.recording import with_options
+from autograd.recording import primitive, with_options
 from autograd.rules import Signature, composes
 from autograd.tensor import Tensor
 
 __all__: list[str] = []
-
-
-def _values(a: Any) -> Any:
-    """The plain values of a Tensor, or of an array."""
-    return a.data if isinstance(a, Tensor) else np.asarray(a)
 
 
 def _rows(a: Any, axes: tuple[int, ...]) -> Any:
@@ -45,7 +41,7 @@ def _with_options(function: Any, neutral: Any) -> Any:
         a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
         initial: Any = None, where: Any = True,
     ) -> Any:  # fmt: skip
-        a = _array(a)
+        a = array_of(a)
         a = a if dtype is None else a.astype(dtype)
         if where is not True:
             mask = np.broadcast_to(_mask(where), a.shape)
@@ -54,12 +50,12 @@ def _with_options(function: Any, neutral: Any) -> Any:
             return function(a, axis=axis, keepdims=keepdims)
         if np.ndim(initial):
             raise ValueError(f"initial= must be one number, got shape {np.shape(initial)}")
-        axes = () if axis == () else _axes(a, axis) if a.ndim else ()
+        axes = () if axis == () else axes_of(a, axis) if a.ndim else ()
         rows = _rows(a, axes)
         if rows.dtype.kind in "iub" and function in (np.sum, np.prod):
             rows = rows.astype(np.result_type(rows.dtype, np.int_))  # as NumPy adds small ones
         initial = np.asarray(initial, rows.dtype) if type(initial) in (int, float) else initial
-        first = np.broadcast_to(_array(initial).astype(rows.dtype), (*rows.shape[:-1], 1))
+        first = np.broadcast_to(array_of(initial).astype(rows.dtype), (*rows.shape[:-1], 1))
         y = function(np.concatenate([first, rows], axis=-1), axis=-1)
         return _restored(y, axes, keepdims)
 
@@ -67,7 +63,7 @@ def _with_options(function: Any, neutral: Any) -> Any:
 
 
 def _mask(where: Any) -> Any:
-    mask = np.asarray(where, bool) if isinstance(where, (list, tuple)) else _values(where)
+    mask = np.asarray(where, bool) if isinstance(where, (list, tuple)) else values_of(where)
     if mask.dtype != bool:
         raise TypeError(f"where= must be True and False, not {mask.dtype}; compare: where=x > 0")
     return mask
@@ -138,7 +134,7 @@ def _nanvar(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, **options: 
     if a.dtype.kind != "f":
         return np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **options)
     if dtype is not None:
-        of_floats("np.nanvar", dtype)
+        check_floats("np.nanvar", dtype)
     correction, given = options["correction"], options["mean"]
     ddof = ddof if correction is None else correction
     counted = ~np.isnan(a) & np.broadcast_to(_mask(options["where"]), a.shape)
@@ -178,7 +174,7 @@ def nanmedian(
 ) -> Any:
     if a.dtype.kind != "f":
         return np.median(a, axis=axis, keepdims=keepdims)
-    axes = _axes(a, axis)
+    axes = axes_of(a, axis)
     rows = np.sort(_rows(a, axes), axis=-1)  # nan stands at the end
     if not rows.shape[-1]:
         return np.mean(a, axis=axis, keepdims=keepdims)  # of nothing: nan, and a warning
@@ -220,11 +216,11 @@ def _places(rows: Any, counts: Any, q: Any, method: Any, weights: Any) -> Any:
 def _quantile(
     a: Any, q: Any, axis: Any, method: Any, keepdims: Any, weights: Any, skip: bool
 ) -> Any:
-    a = _array(a)
-    axes, plain_q = _axes(a, axis), _values(q)
+    a = array_of(a)
+    axes, plain_q = axes_of(a, axis), values_of(q)
     y: Any
     unsorted = _rows(a, axes)
-    rows, holes = np.sort(unsorted, axis=-1), np.isnan(_values(unsorted))
+    rows, holes = np.sort(unsorted, axis=-1), np.isnan(values_of(unsorted))
     n = rows.shape[-1]
     dtype = np.quantile(np.zeros(1, a.dtype), q.data if isinstance(q, Tensor) else q,
                         method=method).dtype  # fmt: skip
@@ -238,7 +234,7 @@ def _quantile(
     if not n:
         y = Tensor(np.full((*rows.shape[:-1], plain_q.size), np.nan, dtype))
     else:
-        places = _places(_values(unsorted), counts, plain_q, method, weights)
+        places = _places(values_of(unsorted), counts, plain_q, method, weights)
         y = _between(rows, places, counts, q, plain_q, method, dtype).astype(dtype)
     if not skip and holes.any():
         y = np.where(np.any(holes, axis=-1)[..., None], np.nan, y)
@@ -271,7 +267,7 @@ def _weight_rows(a: Any, axis: Any, axes: tuple[int, ...], weights: Any) -> Any:
             "np.quantile: it moves in steps with the weights, so they have no gradient; use their "
             ".detach()"
         )
-    weights = _values(weights)
+    weights = values_of(weights)
     if weights.shape != a.shape:
         if axis is None or weights.shape != tuple(a.shape[i] for i in axes):
             raise ValueError(
@@ -289,7 +285,7 @@ def _quantiles(percent: bool, skip: bool) -> Any:
         method: Any = "linear", keepdims: Any = False, *, weights: Any = None,
     ) -> Any:  # fmt: skip
         if isinstance(q, (list, tuple)):
-            q = _array(q)
+            q = array_of(q)
         q = q / 100 if percent else q
         return _quantile(a, q, axis, method, keepdims, weights, skip)
 
@@ -310,10 +306,10 @@ def cov(
     fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
 ) -> Any:  # fmt: skip
     if dtype is not None:
-        of_floats("np.cov", dtype)
+        check_floats("np.cov", dtype)
     if ddof is not None and ddof != int(ddof):
         raise ValueError(f"np.cov: ddof must be a whole number, got {ddof}")
-    m, both = _array(m), [_array(t) for t in (m, y) if t is not None]
+    m, both = array_of(m), [array_of(t) for t in (m, y) if t is not None]
     if any(t.ndim > 2 for t in both):
         raise ValueError(f"np.cov: at most 2 axes, got shapes {[t.shape for t in both]}")
     kind = np.result_type(*[t.dtype for t in both], np.float64) if dtype is None else dtype
@@ -333,7 +329,9 @@ def cov(
         mean, total = np.average(x, axis=1, weights=weights, returned=True, keepdims=True)
         freedom = total = total[0, 0]
         if ddof:
-            spread = ddof if aweights is None else np.sum(weights * _array(aweights)) / total * ddof
+            spread = (
+                ddof if aweights is None else np.sum(weights * array_of(aweights)) / total * ddof
+            )
             freedom = total - spread
     deviation = x - mean
     weighted = deviation if weights is None else deviation * weights
@@ -347,13 +345,13 @@ def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
     for name, weights in (("fweights", fweights), ("aweights", aweights)):
         if weights is None:
             continue
-        weights = _array(weights).astype(np.float64)
+        weights = array_of(weights).astype(np.float64)
         if weights.ndim != 1 or weights.shape[0] != x.shape[1]:
             raise RuntimeError(
                 f"np.cov: {name} of shape {weights.shape} for {x.shape[1]} samples; one for each "
                 "is needed"
             )
-        values = _values(weights)
+        values = values_of(weights)
         if name == "fweights" and np.any(values != np.rint(values)):
             raise TypeError("np.cov: fweights count repetitions, so they must be whole numbers")
         if np.any(values < 0):
@@ -377,7 +375,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: Any = True, *, dtype: Any = None) ->
 @composes(np.bincount)
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Counts are plain; sums of weights that are a Tensor are a Tensor."""
-    x = _values(x)
+    x = values_of(x)
     x = x.astype(np.intp) if x.dtype == bool else x
     if not isinstance(weights, Tensor):
         return np.bincount(x, weights, minlength)
@@ -395,8 +393,8 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     """Evenly from the smallest to the largest element, through which gradients flow."""
     if np.ndim(bins) == 1:
         return bins
-    ends, values = _ends(range), _values(a)
-    shares = None if weights is None else _values(weights)
+    ends, values = _ends(range), values_of(a)
+    shares = None if weights is None else values_of(weights)
     edges = np.histogram_bin_edges(values, bins, ends, shares)
     if range is None and not values.size:
         return edges
@@ -413,13 +411,26 @@ def _ends(range: Any) -> Any:
     return tuple(end.data if isinstance(end, Tensor) else end for end in range)
 
 
+def _weighed(weights: Any, a: Any, bins: Any, range: Any, found: Any, inside: Any) -> Any:
+    return np.histogram(a, bins, range, weights=weights)[0]
+
+
+weighed = primitive(  # `found` is the bin of each element, `inside` whether it has one
+    _weighed,
+    lambda g, y, weights, a, bins, range, found, inside: np.where(
+        inside, g[np.where(inside, found, 0)], 0
+    ),
+    formula="g of its bin",
+)
+
+
 @composes(np.histogram)
 def histogram(
     a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> Any:
     """Counts are plain; sums of weights that are a Tensor are a Tensor, and so are the edges."""
     edges = histogram_bin_edges(a, bins, range, weights)
-    places, values = _values(edges), np.ravel(_values(a))
+    places, values = values_of(edges), np.ravel(values_of(a))
     if isinstance(weights, Tensor) and weights.dtype.kind == "f":
         if weights.shape != np.shape(a):
             raise ValueError(
@@ -429,12 +440,11 @@ def histogram(
         found = np.searchsorted(places, values, side="right") - 1
         found[values == places[-1]] = len(places) - 2  # the last bin holds its right edge, too
         inside = (values >= places[0]) & (values <= places[-1])
-        shares: Any = np.ravel(weights)[inside].astype(np.float64)
-        counts: Any = scatter([shares], [found[inside]], (len(places) - 1,), np.dtype(np.float64))
-        counts = counts.astype(weights.dtype)
+        bins = values_of(bins) if np.ndim(bins) else bins
+        counts: Any = weighed(np.ravel(weights), values, bins, _ends(range), found, inside)
     else:
-        shares = None if weights is None else np.ravel(_values(weights))
-        bins = _values(bins) if np.ndim(bins) else bins
+        shares = None if weights is None else np.ravel(values_of(weights))
+        bins = values_of(bins) if np.ndim(bins) else bins
         counts = np.histogram(values, bins, _ends(range), weights=shares)[0]
         counts = Tensor(counts) if isinstance(weights, Tensor) else counts
     if density:
