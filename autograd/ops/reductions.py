@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.arguments import axes_of, count_of
+from autograd.ops.arguments import axes_of, count_of, normalize_axis_tuple
 from autograd.ops.elementwise import floating
 from autograd.recording import primitive
 from autograd.rules import composes, defvjp, operations
@@ -320,6 +320,8 @@ def softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
     Tensor([0., 0., 1.])
     """
     x = floating(x) if dtype is None else _converted(x, dtype)
+    if x.dtype == np.float16:  # half a precision is summed in a whole one
+        return softmax(x.astype(np.float32), axis).astype(np.float16)
     e = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
     np.exp(e, out=e)
     e /= np.add.reduce(e, axis=axis, keepdims=True)
@@ -355,6 +357,8 @@ def log_softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
 
 def _log_softmax(x: Any, axis: Any, _kept: Kept) -> Any:
     x = floating(x)
+    if x.dtype == np.float16:
+        return _log_softmax(x.astype(np.float32), axis, _kept).astype(np.float16)
     y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
     _kept.exponentials = np.exp(y)
     _kept.sums = np.add.reduce(_kept.exponentials, axis=axis, keepdims=True)
