@@ -320,7 +320,7 @@ def softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
     Tensor([0., 0., 1.])
     """
     x = floating(x) if dtype is None else _converted(x, dtype)
-    if x.dtype == np.float16:  # half a precision is summed in a whole one
+    if x.dtype.char == "e":  # half a precision is summed in a whole one
         return softmax(x.astype(np.float32), axis).astype(np.float16)
     e = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
     np.exp(e, out=e)
@@ -357,7 +357,7 @@ def log_softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
 
 def _log_softmax(x: Any, axis: Any, _kept: Kept) -> Any:
     x = floating(x)
-    if x.dtype == np.float16:
+    if x.dtype.char == "e":
         return _log_softmax(x.astype(np.float32), axis, _kept).astype(np.float16)
     y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
     _kept.exponentials = np.exp(y)
