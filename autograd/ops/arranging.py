@@ -46,6 +46,7 @@ def scatter_add(x: Any, index: Any, values: Any) -> Any:
     the shape of x[index]. The result has x's shape and dtype; the gradient of x is g, of values
     g[index]. Raises TypeError if the values do not fit into x's dtype.
 
+    >>> from autograd import Tensor
     >>> scatter_add(np.zeros(3), [0, 0, 2], Tensor([1.0, 10.0, 5.0]))
     Tensor([11.,  0.,  5.])
     """

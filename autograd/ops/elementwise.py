@@ -361,7 +361,7 @@ def clip(
 for function in (np.floor, np.ceil, np.trunc, np.rint, np.sign):
     defvjp(function, zeros, formula="0")
 defvjp(np.floor_divide, zeros, zeros, formula="0, 0")
-defvjp(np.heaviside, zeros, lambda g, y, x1, x2: gate(g, x1 == 0), formula="0, g at 0")
+defvjp(np.heaviside, zeros, lambda g, y, x1, x2: gate(g, np.equal(x1, 0)), formula="0, g at 0")
 defvjp(
     np.remainder,
     lambda g, y, x1, x2: g,

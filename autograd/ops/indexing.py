@@ -64,7 +64,7 @@ def take_rule(
     g: Any, y: Any, a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise"
 ) -> Any:
     """As looking up with an index; modes wrap and clip say which element was meant."""
-    if axis is None:
+    if axis is None or not a.ndim:
         return take_rule(g, y, a.reshape(-1), indices, 0, None, mode).total().reshape(a.shape)
     indices, n = np.asarray(indices).astype(np.intp, copy=False), a.shape[axis]  # True is 1
     if mode == "wrap":

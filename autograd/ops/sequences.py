@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.arguments import array_of, axes_of, axis_of
+from autograd.ops.arguments import array_of, axes_of, axis_of, matrices_of
 from autograd.ops.reductions import logsumexp
 from autograd.recording import primitive
 from autograd.rules import composes
@@ -430,8 +430,8 @@ if hasattr(np, "matvec"):  # NumPy 2.2
 
     @composes(np.matvec)
     def matvec(x1: Any, x2: Any) -> Any:
-        return np.matmul(x1, array_of(x2)[..., None])[..., 0]
+        return np.matmul(matrices_of(x1, "matvec"), array_of(x2)[..., None])[..., 0]
 
     @composes(np.vecmat)
     def vecmat(x1: Any, x2: Any) -> Any:
-        return np.matmul(array_of(x1)[..., None, :], x2)[..., 0, :]
+        return np.matmul(array_of(x1)[..., None, :], matrices_of(x2, "vecmat"))[..., 0, :]
