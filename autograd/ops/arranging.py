@@ -249,7 +249,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     condlist = [values_of(c) for c in condlist] if np.ndim(condlist) else condlist
     if np.isscalar(condlist) or (np.ndim(condlist[0]) == 0 and x.ndim):
         condlist = [condlist]
-    conditions = list(np.asarray(condlist, dtype=bool))
+    conditions = [np.asarray(c) for c in np.asarray(condlist, dtype=bool)]
     if len(conditions) == len(funclist) - 1:
         conditions.append(~np.any(conditions, axis=0))
     if len(conditions) != len(funclist):

@@ -586,8 +586,9 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
     if not isinstance(ord, (int, float, np.number)):
         raise ValueError(f"np.linalg.norm: {ord!r} is no norm of vectors")
     sizes = np.absolute(x)
-    if ord < 0:  # 0 where an element is, which then has a kink there
+    if ord < 0:  # 0 where an element is, which then has a kink there; but nan beside a nan
         zero = np.any(x == 0, axis=axis, keepdims=True)
+        zero = zero & ~np.any(np.isnan(x), axis=axis, keepdims=True)
         total = np.sum(np.where(zero, 1, sizes) ** ord, axis=axis, keepdims=keepdims)
         return np.where(zero if keepdims else np.squeeze(zero, axis), 0, total ** (1 / ord))
     if 0 < ord < 1:  # infinitely steep at an element 0, where the subgradient 0 is taken

@@ -31,9 +31,12 @@ def _is_basic(index: Any) -> bool:
 def _scatter(parts: Any, indices: Any, shape: Any, dtype: Any) -> Any:
     """Zeros of a shape, with parts[k] added at indices[k]."""
     whole = np.zeros(shape, dtype)
-    for part, index in zip(parts, indices):
+    for k, (part, index) in enumerate(zip(parts, indices)):
         if _is_basic(index):
-            whole[index] += part
+            if k:
+                whole[index] += part
+            else:  # nothing is there yet; and 0 + -0 would be 0
+                whole[index] = part
         else:
             np.add.at(whole, index, part)  # += would count an element named twice only once
     return whole

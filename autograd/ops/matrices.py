@@ -16,6 +16,7 @@ from autograd.ops.arguments import array_of, matrices_of, values_of
 from autograd.ops.decompositions import close, transposed
 from autograd.recording import nondifferentiable, primitive
 from autograd.rules import composes, operations
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
@@ -105,7 +106,12 @@ def svdvals(x: Any) -> Any:
 @composes(np.linalg.eigvalsh)
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     options: Any = {"UPLO": UPLO}
-    return np.linalg.eigh(a, **options)[0]
+    if not a.requires_grad:  # the rule needs the vectors
+        return Tensor(np.linalg.eigvalsh(a.data, **options))
+    values = np.linalg.eigh(a, **options)[0]
+    if np.isnan(values.data).any():  # what LAPACK refuses, it may refuse here alone
+        np.linalg.eigvalsh(a.data, **options)
+    return values
 
 
 # ---- orthogonal factors -----------------------------------------------------------------------
@@ -181,6 +187,9 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     known = values_of(values)
     rank = np.int32(np.sum(known > rtol * known.max(initial=0)))
     solution = np.linalg.pinv(a, rtol) @ b
+    if not all(np.isfinite(values_of(t)).all() for t in (a, b)):  # LAPACK may refuse these
+        known = np.linalg.lstsq(values_of(a), values_of(b), rcond)[0]
+        solution = solution * np.where(np.isnan(known), np.nan, 1).astype(dtype)
     missed = b - a @ solution
     residuals = np.sum(missed * missed, axis=0).reshape(-1)
     if rank < a.shape[1] or a.shape[0] <= a.shape[1]:
@@ -198,11 +207,17 @@ def cond(x: Any, p: Any = None) -> Any:
         first, last = values[..., 0], values[..., -1]
         with np.errstate(all="ignore"):
             ratio = last / first if p == -2 else first / last
-        return np.where(first == 0, np.inf, ratio)
+        return _unless_given(np.where(first == 0, np.inf, ratio), x)
     singular = np.linalg.slogdet(values_of(x))[0][..., None, None] == 0
     regular = np.where(singular, np.eye(x.shape[-1], dtype=x.dtype), x)
     product = np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(regular), p, (-2, -1))
-    return np.where(singular[..., 0, 0], np.inf, product)
+    return _unless_given(np.where(singular[..., 0, 0], np.inf, product), x)
+
+
+def _unless_given(y: Any, x: Any) -> Any:
+    """A condition number with inf for nan, unless the matrix has a nan itself."""
+    infinite = np.isnan(values_of(y)) & ~np.isnan(values_of(x)).any((-2, -1))
+    return np.where(infinite, np.inf, y) if infinite.any() else y
 
 
 @composes(np.linalg.tensorinv)
