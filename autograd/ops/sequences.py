@@ -296,7 +296,7 @@ def interp(
         end = (x == xp[-1]) | (run == 0)
         slope = rise / np.where(end, 1, run)
         y = np.where(end, fp[i + 1], slope * (x - xp[i]) + fp[i])
-        if np.isnan(y).any() or np.isnan(x).any():
+        if np.isnan(values_of(y)).any() or np.isnan(values_of(x)).any():
             y = _beside_infinite(y, slope, x, xp, fp, i)
     return np.where(below, left, np.where(above, right, y))
 
