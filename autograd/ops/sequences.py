@@ -296,7 +296,7 @@ def interp(
         end = (x == xp[-1]) | (run == 0)
         slope = rise / np.where(end, 1, run)
         y = np.where(end, fp[i + 1], slope * (x - xp[i]) + fp[i])
-        if np.isnan(y).any() or np.isnan(x).any():
+        if np.isnan(values_of(y)).any() or np.isnan(values_of(x)).any():
             y = _beside_infinite(y, slope, x, xp, fp, i)
     return np.where(below, left, np.where(above, right, y))
 
@@ -437,18 +437,15 @@ def polyfit(
             f"{deg} and shapes {x.shape} and {y.shape}"
         )
     rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
-    powers, right = np.vander(x, int(deg) + 1), y
+    powers = np.vander(x, int(deg) + 1)
     if w is not None:
         w = array_of(w) + 0.0
-        powers, right = powers * w[:, None], (y.T * w).T
+        powers, y = powers * w[:, None], (y.T * w).T
     scale = np.sqrt(np.sum(powers * powers, axis=0))
-    fitted = np.linalg.pinv(powers / scale, rcond) @ right
-    fitted = (fitted.T / scale).T
-    if not np.isfinite(values_of(fitted)).all():  # LAPACK may refuse, or find nan alone
-        w = None if w is None else values_of(w)
-        known = np.polyfit(values_of(x), values_of(y), int(deg), rcond, w=w)
-        fitted = fitted * np.where(np.isnan(known), np.nan, 1).astype(fitted.dtype)
-    return fitted
+    fitted = np.linalg.pinv(powers / scale, rcond) @ y
+    if np.isinf(values_of(y)).any():  # as NumPy: nan in all
+        fitted = fitted * np.nan
+    return (fitted.T / scale).T
 
 
 # ---- elementwise ------------------------------------------------------------------------------
