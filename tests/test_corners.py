@@ -327,3 +327,28 @@ def test_relu_of_a_list_of_tensors_says_how_to_join_them():
     s = leaf(2.0)
     with pytest.raises(RuntimeError, match=r"np\.stack"):
         relu([s, s]).sum().backward()
+
+
+# ---- products of vectors ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("f", [np.vecdot, np.linalg.vecdot])
+def test_products_of_half_precise_vectors_are_summed_wider(f):
+    ones = np.ones((5000, 2), np.float16)
+    assert f(Tensor(ones), ones, axis=0).data.tolist() == [5000, 5000]
+    x = leaf([[300, 300, 300, 300]], np.float16)
+    y = f(x, np.array([[300, -300, 1, 1]], np.float16))
+    assert y.data.tolist() == [600] and y.dtype == np.float16
+    y.backward(np.ones(1, np.float16))
+    assert x.grad.tolist() == [[300, -300, 1, 1]] and x.grad.dtype == np.float16
+
+
+@pytest.mark.parametrize("f", [np.vecdot, np.linalg.vecdot])
+@pytest.mark.parametrize(("a", "b", "axis"), [
+    ((2, 3), (1,), -1), ((1,), (2, 3), -1), ((2, 3), (3,), 0), ((), (3,), -1), ((2, 0), (1,), -1),
+])  # fmt: skip
+def test_products_of_vectors_of_two_lengths_raise_as_numpys(f, a, b, axis):
+    with pytest.raises(ValueError, match="core dimension|enough dimensions"):
+        f(np.ones(a), np.ones(b), axis=axis)
+    with pytest.raises(ValueError, match="vecdot: .*(one length|no axis)"):
+        f(Tensor(np.ones(a)), np.ones(b), axis=axis)

@@ -512,8 +512,15 @@ def _last(a: Any, axis: int) -> Any:
 
 @composes(np.vecdot)
 def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
-    product = np.moveaxis(array_of(x1), axis, -1) * np.moveaxis(array_of(x2), axis, -1)
-    return np.sum(product, axis=-1, dtype=product.dtype)
+    x1, x2 = np.moveaxis(array_of(x1), axis, -1), np.moveaxis(array_of(x2), axis, -1)
+    if x1.shape[-1] != x2.shape[-1]:
+        raise ValueError(
+            f"np.vecdot: the vectors must be of one length, got {x1.shape[-1]} and {x2.shape[-1]}"
+        )
+    half = np.result_type(x1.dtype, x2.dtype) == np.float16
+    product = (x1.astype(np.float32) if half else x1) * x2
+    total = np.sum(product, axis=-1, dtype=product.dtype)
+    return total.astype(np.float16) if half else total
 
 
 def _length(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
