@@ -1196,3 +1196,13 @@ for base, exponent in (
     (signed(4), 3.0), (plus(2), -1), (plus(2), 0.5), (2.5, some(2)), (plus(0), some(0)),
 ):  # fmt: skip
     case(operator.pow, base, exponent)
+
+# ---- norms of any order -----------------------------------------------------------------------
+
+_norms = np.random.default_rng(77)
+for _ord in (3, -2, 0.5):
+    for _keepdims in (False, True):
+        case(
+            compositions.power_norm, _norms.uniform(0.5, 2, (2, 3)), _ord, 1, _keepdims,
+            exact=lambda x, ord, axis, keepdims: (x**ord).sum(axis, keepdims=keepdims) ** (1 / ord),
+        )  # fmt: skip

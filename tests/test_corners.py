@@ -352,3 +352,43 @@ def test_products_of_vectors_of_two_lengths_raise_as_numpys(f, a, b, axis):
         f(np.ones(a), np.ones(b), axis=axis)
     with pytest.raises(ValueError, match="vecdot: .*(one length|no axis)"):
         f(Tensor(np.ones(a)), np.ones(b), axis=axis)
+
+
+# ---- norms ------------------------------------------------------------------------------------
+
+NORMS = [
+    ([300, 300], np.float16, -2), ([5000, 9000], np.float16, -1), ([0.02, 1], np.float16, -2),
+    ([300, -300], np.float16, 3), ([1e10, 1e10], np.float32, -3), ([1e-15, 1], np.float32, -2),
+    ([1e-30, -2e-30], np.float32, 4), ([1e80, 2e80], np.float64, -3), ([3, -4], np.float64, 2.5),
+    ([1e-155, 1e-155], np.float64, 2), ([1e-200, -1e-200], np.float64, 2), ([3, 4], np.float64, -1),
+    ([1e200, 3e200], np.float64, 2), ([1e-200, 1e-200], np.float64, 5), ([3, -4], np.float64, 0.5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "dtype", "ord"), NORMS)
+@pytest.mark.parametrize("f", [np.linalg.norm, np.linalg.vector_norm])
+def test_slopes_of_norms_where_powers_leave_the_range(f, values, dtype, ord):
+    """sign(x) (|x|/y)^(ord-1), and its derivative, of elements divided by the largest."""
+    x = leaf(values, dtype)
+    wide = x.data.astype(np.longdouble)
+    unit = wide / np.abs(wide).max()
+    length = np.sum(np.abs(unit) ** ord) ** (np.longdouble(1) / ord)
+    slope = np.sign(unit) * (np.abs(unit) / length) ** (ord - 1)
+    bend = np.diag((np.abs(unit) / length) ** (ord - 2)) - np.outer(slope, slope)
+    bend = (ord - 1) * bend / length / np.abs(wide).max()
+    with np.errstate(all="ignore"):
+        y = f(x, ord=ord)
+    (found,) = grad(y, x, create_graph=True)
+    (second,) = grad(found[0], x)
+    eps, whole = np.finfo(dtype).eps, length * np.abs(wide).max()
+    rtol = (300 if dtype == np.float64 else 30) * eps  # y^ord, near the end of the range
+    np.testing.assert_allclose(found.data, slope, rtol=rtol, atol=np.finfo(dtype).tiny)
+    np.testing.assert_allclose(second.data * whole, bend[0] * whole, atol=3 * rtol)
+
+
+@pytest.mark.parametrize("ord", [None, 3, 1.5])
+def test_slopes_of_infinite_norms_are_the_limit(ord):
+    x = leaf([[inf, 1, 0], [1, -inf, 2], [3, 4, nan], [0, 0, 0]])
+    np.linalg.norm(x, ord, axis=1).sum().backward()
+    assert x.grad[:2].tolist() == [[1, 0, 0], [0, -1, 0]] and x.grad[3].tolist() == [0, 0, 0]
+    assert np.isnan(x.grad[2]).all()

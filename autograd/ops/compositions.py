@@ -15,7 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.arguments import array_of, axes_of, axis_of, check_floats, count_of
+from autograd.ops.arguments import (
+    array_of,
+    axes_of,
+    axis_of,
+    check_floats,
+    count_of,
+    values_of,
+)
 from autograd.ops.linalg import cross_product
 from autograd.ops.reductions import deviation, median, variance
 from autograd.recording import nondifferentiable, primitive
@@ -529,15 +536,74 @@ def _length(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 def _length_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """g x/y, and 0 where the length is 0."""
-    zero = y == 0
-    if zero.any():
-        y = np.where(zero, math.inf, y)
-    slope = g / y
-    return x * (slope if keepdims or axis is None else np.expand_dims(slope, axis))
+    if not keepdims and axis is not None:
+        g, y = np.expand_dims(g, axis), np.expand_dims(y, axis)
+    size = values_of(y)
+    if not ((size >= np.finfo(size.dtype).tiny ** 0.5) & (size < math.inf)).all():
+        x = _rescaled(x, np.max, axis)  # the squares have left the range of numbers, or vanish
+        y = length(x, axis, True)
+        y = np.where(values_of(y) == 0, math.inf, y)
+    return g * (x / y)
+
+
+def _rescaled(x: Any, best: Any, axis: Any) -> Any:
+    """A vector over a power of two, of which every norm has the same gradient.
+
+    Elements that are infinite become ±1, and what is finite beside them 0.
+    """
+    known = values_of(x)
+    largest = best(np.absolute(known), axis=axis, keepdims=True)
+    exponents = np.frexp(np.where(np.isfinite(largest), largest, 1))[1]
+    exponents = np.maximum(exponents, np.finfo(known.dtype).minexp + 1)
+    x = x * np.ldexp(np.ones_like(largest), -exponents)
+    infinite = np.isinf(largest)
+    if infinite.any():
+        x = np.where(infinite, np.where(np.isinf(known), np.sign(known), 0), x)
+    return x
 
 
 length: Any = primitive(_length, _length_rule, formula="g x/y")
 operations[length].name = "norm"
+
+
+def _power_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
+    sizes = np.absolute(x)
+    if ord < 0:  # 0 where an element is, which then has a kink there; but nan beside a nan
+        zero = np.any(x == 0, axis=axis, keepdims=True)
+        zero = zero & ~np.any(np.isnan(x), axis=axis, keepdims=True)
+        total = np.sum(np.where(zero, 1, sizes) ** ord, axis=axis, keepdims=keepdims)
+        return np.where(zero if keepdims else np.squeeze(zero, axis), 0, total ** (1 / ord))
+    if 0 < ord < 1:  # infinitely steep at an element 0, where the subgradient 0 is taken
+        zero = sizes == 0
+        powers = np.where(zero, 0, np.where(zero, 1, sizes) ** ord)
+    else:
+        powers = sizes**ord
+    total = np.sum(powers, axis=axis, keepdims=keepdims)
+    zero = total == 0
+    return np.where(zero, 0, np.where(zero, 1, total) ** (1 / ord))
+
+
+def _power_norm_rule(g: Any, y: Any, x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
+    """g sign(x) (|x|/y)^(ord - 1): no power on the way is larger than its element's share in y."""
+    if not keepdims:
+        g, y = np.expand_dims(g, axis), np.expand_dims(y, axis)
+    if x.dtype == np.float16:  # whose powers are too coarse to tell y
+        x = x.astype(np.float32)
+        y = power_norm(x, ord, axis, True)
+    total, limits = values_of(y) ** ord, np.finfo(y.dtype)
+    if not ((total >= limits.tiny) & (total <= limits.max)).all():
+        x = _rescaled(x, np.max if ord > 0 else np.min, axis)
+        y = power_norm(x, ord, axis, True)
+    if ord > 1:
+        y = np.where(zero, math.inf, y) if (zero := values_of(y) == 0).any() else y
+        return g * (np.sign(x) * (np.absolute(x) / y) ** (ord - 1))
+    zero = (values_of(x) == 0) | (values_of(y) == 0)
+    ratio = np.where(zero, 1, y) / np.where(zero, 1, np.absolute(x))
+    return g * np.where(zero, 0, np.sign(x) * ratio ** (1 - ord))
+
+
+power_norm: Any = primitive(_power_norm, _power_norm_rule, formula="g sign(x) (|x|/y)^(ord-1)")
+operations[power_norm].name = "norm"
 
 
 @composes(np.linalg.norm)
@@ -592,20 +658,7 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
         return np.sum(np.absolute(x), axis=axis, keepdims=keepdims)
     if not isinstance(ord, (int, float, np.number)):
         raise ValueError(f"np.linalg.norm: {ord!r} is no norm of vectors")
-    sizes = np.absolute(x)
-    if ord < 0:  # 0 where an element is, which then has a kink there; but nan beside a nan
-        zero = np.any(x == 0, axis=axis, keepdims=True)
-        zero = zero & ~np.any(np.isnan(x), axis=axis, keepdims=True)
-        total = np.sum(np.where(zero, 1, sizes) ** ord, axis=axis, keepdims=keepdims)
-        return np.where(zero if keepdims else np.squeeze(zero, axis), 0, total ** (1 / ord))
-    if 0 < ord < 1:  # infinitely steep at an element 0, where the subgradient 0 is taken
-        zero = sizes == 0
-        powers = np.where(zero, 0, np.where(zero, 1, sizes) ** ord)
-    else:
-        powers = sizes**ord
-    total = np.sum(powers, axis=axis, keepdims=keepdims)
-    zero = total == 0
-    return np.where(zero, 0, np.where(zero, 1, total) ** (1 / ord))
+    return power_norm(x, ord, axis, keepdims)
 
 
 @composes(np.linalg.matrix_power)
