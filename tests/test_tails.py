@@ -416,3 +416,72 @@ def test_the_product_of_many_about_1_beside_a_0():
     expected = np.prod(np.delete(a, 7).astype(Long))
     assert g.data[7] == pytest.approx(float(expected), rel=1e-4)
     assert not g.data[:7].any() and not g.data[8:].any()
+
+
+# ---- powers -------------------------------------------------------------------------------------
+
+
+def constants_first(x, n, order):
+    """The derivative of x^n of that order: the factor first, so that it may be 0."""
+    factor = Fraction(1)
+    for k in range(order):
+        factor *= Fraction(n) - k
+    if not factor:
+        return Long(0)
+    return Long(factor.numerator) / Long(factor.denominator) * Long(x) ** (Long(n) - order)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 0.5, 0.0078125, -0.0078125, -0.5, -1, 1.5])
+@pytest.mark.parametrize("as_array", [False, True])
+def test_powers_at_every_order_up_to_the_ends_of_the_range(dtype, n, as_array):
+    info = np.finfo(dtype)
+    low, high = math.log2(float(info.tiny)), math.log2(float(info.max))
+    x = np.exp2(np.linspace(low, high - 1, 400)).astype(dtype)
+    t = Tensor(x, requires_grad=True)
+    exponent = np.full(x.shape, n, dtype) if as_array else n
+    with np.errstate(all="ignore"):
+        y = t**exponent
+        plain = grad(y, t, np.ones_like(x))[0].data if y.requires_grad else None
+        for order in range(1, 4):
+            expected = np.array([constants_first(v, n, order) for v in x])
+            if not y.requires_grad:  # nothing depends on x any more
+                assert not expected.any()
+                continue
+            (y,) = grad(y, t, np.ones_like(x), create_graph=True)
+            usual = np.isfinite(expected.astype(dtype)) & (
+                (np.abs(expected) >= info.tiny) | (expected == 0)
+            )
+            assert usual.any()
+            for found in (plain, y.data) if order == 1 else (y.data,):
+                assert_few(found[usual], expected[usual], x[usual], 16)
+
+
+@pytest.mark.parametrize("dtype, x", [(np.float16, 0.003), (np.float32, 1e-20), (float, 1e-160),
+                                      (float, 2.0), (np.float16, 2.0)])  # fmt: skip
+def test_the_hessian_of_a_power_at_the_exponents_0_and_1(dtype, x):
+    x = dtype(x)
+    log = math.log(x)
+    with np.errstate(all="ignore"):
+        zero = hessian(lambda z: z[0] ** z[1], Tensor(np.array([x, 0], dtype)))
+        one = hessian(lambda z: z[0] ** z[1], Tensor(np.array([x, 1], dtype)))
+    rtol = 4 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(zero.data, [[0, 1 / float(x)], [1 / float(x), log * log]], rtol)
+    np.testing.assert_allclose(one.data, [[0, 1 + log], [1 + log, x * log * log]], rtol)
+
+
+def test_third_derivatives_of_a_power_at_the_exponent_0():
+    x, y = (Tensor(v, requires_grad=True) for v in (1.5, 0.0))
+    (by_x,) = grad(x**y, x, create_graph=True)
+    (by_xx, by_xy) = grad(by_x, [x, y], create_graph=True)
+    found = [g.item() for g in (*grad(by_xx, [x, y]), *grad(by_xy, [x, y]))]
+    # y (y-1) (y-2) x^(y-3), (2y-1) x^(y-2), the same, and 2 log(x)/x at y = 0
+    np.testing.assert_allclose(found, [0, -1 / 2.25, -1 / 2.25, 2 * math.log(1.5) / 1.5], 1e-14)
+
+
+def test_products_with_squares_and_cubes_stay_in_the_range_of_halves():
+    for n, x in ((2, 40000.0), (3, 300.0), (4, 50.0), (2.5, 2000.0)):
+        t = Tensor(np.float16(x), requires_grad=True)
+        u = t * np.float16(2.0**-9)
+        (g,) = grad((u**n), t)
+        assert_few(np.array([g.data]), Long(n) * (Long(x) / 512) ** (n - 1) / 512, [x], 8)
