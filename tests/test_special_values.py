@@ -63,6 +63,10 @@ EXCEPTED = {
     "convolve": "in half a precision each product is rounded, where NumPy adds up wider ones",
     "vecdot": "as convolve",
 }
+EXCEPTED_HALVES = {  # likewise, but in float16 alone
+    "nanvar": "NumPy adds up in half a precision, to inf; ours in single precision, as of var",
+    "nanstd": "as nanvar",
+}
 
 
 @each_dtype
@@ -80,12 +84,13 @@ def test_values_and_dtypes_are_numpys(function: Any, dtype: Any) -> None:
             for y, z in zip(found, expected, strict=True):
                 y = y.data if isinstance(y, Tensor) else np.asarray(y)
                 assert (y.dtype, y.shape) == (np.asarray(z).dtype, np.shape(z)), case.label
-                if name_of(function) not in EXCEPTED:
+                halves = EXCEPTED_HALVES if dtype is np.float16 else {}
+                if name_of(function) not in {*EXCEPTED, *halves}:
                     same(name_of(function), case.label, arrays, y, np.asarray(z))
 
 
 def test_what_is_excepted_exists() -> None:
-    assert {*EXCEPTED, *DECOMPOSED} <= {name_of(function) for function in REGISTERED}
+    assert {*EXCEPTED, *EXCEPTED_HALVES, *DECOMPOSED} <= {name_of(function) for function in REGISTERED}
 
 
 def same(name: str, label: str, arrays: Any, y: Any, z: Any) -> None:

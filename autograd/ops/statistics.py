@@ -130,10 +130,17 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
     return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype)
 
 
+def _in_halves(a: Any, dtype: Any, mean: Any) -> bool:
+    """Whether a variance would be summed in half a precision, which counts no further than 2048."""
+    return dtype is None and np.result_type(a.dtype, getattr(mean, "dtype", a.dtype)) == np.float16
+
+
 def _nanvar(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, **options: Any) -> Any:
     if a.dtype.kind != "f":
         return np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **options)
     correction, given = options["correction"], options["mean"]
+    if _in_halves(a, dtype, options["mean"]):
+        return _nanvar(a.astype(np.float32), axis, dtype, ddof, keepdims, **options).astype(a.dtype)
     ddof = ddof if correction is None else correction
     counted = ~np.isnan(a) & np.broadcast_to(_mask(options["where"]), a.shape)
     count = np.sum(counted, axis=axis, keepdims=True)
@@ -160,10 +167,12 @@ def nanstd(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
+    half = _in_halves(a, dtype, mean)
     variance = _nanvar(
-        a, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction
-    )
-    return _root(variance)
+        a.astype(np.float32) if half else a, axis, dtype, ddof, keepdims, where=where, mean=mean,
+        correction=correction,
+    )  # fmt: skip
+    return _root(variance).astype(a.dtype) if half else _root(variance)
 
 
 @composes(np.nanmedian)
