@@ -1196,3 +1196,23 @@ for base, exponent in (
     (signed(4), 3.0), (plus(2), -1), (plus(2), 0.5), (2.5, some(2)), (plus(0), some(0)),
 ):  # fmt: skip
     case(operator.pow, base, exponent)
+
+# Factors of powers, convolutions, windows and what overlaps.
+_mended = np.random.default_rng(29)
+
+
+def mended(*shape: int) -> Any:
+    return _mended.uniform(0.5, 2.0, shape)
+
+
+for x1, x2 in ((mended(3), mended(3)), (mended(2, 1), mended(1, 3)), (mended(), mended())):
+    case(elementwise.falling, x1, x2, 1, (1, 0), exact=None)
+    case(elementwise.falling, x1, x2, 2, (1, -1, 0), exact=None)
+for sizes in ((5, 3), (2, 4), (3, 3), (1, 2)):
+    case(compositions.convolution, *[mended(n) for n in sizes], exact=np.convolve)
+for whole, window, axis in (
+    ((6,), 4, None), ((6,), 2, 0), ((3, 4), (2, 3), None), ((3, 4), 2, 1), ((3, 4), (2, 2), (1, 1)),
+):  # fmt: skip
+    case(arranging.windows, mended(*whole), window, axis, exact=sliding)
+    parts = sliding(np.zeros(whole), window, axis)
+    case(arranging.overlapped, mended(*parts.shape), whole, window, axis, exact=None)

@@ -4,6 +4,8 @@ Values and derivatives of every registered function are swept in test_registry.p
 gradients that could get lost, subgradients, special values, PyTorch's answers and the messages.
 """
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -620,3 +622,58 @@ def test_values_and_gradients_as_pytorch(name):
 
 def test_scatter_add_is_public():
     assert "scatter_add" in autograd.__all__
+
+
+# ---- memory of convolutions and windows ---------------------------------------------------------
+
+
+def most_memory(call):
+    """The most bytes that were in use during a call, beyond those before it."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("function", [np.convolve, np.correlate])
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_convolutions_take_memory_in_proportion_to_their_result(function, mode):
+    rng = np.random.default_rng(5)
+    a, v = (Tensor(rng.normal(size=n), requires_grad=True) for n in (3000, 2000))
+
+    def twice():
+        (first,) = grad((function(a, v, mode) ** 3).sum(), a, create_graph=True)
+        (first * first).sum().backward()
+
+    assert most_memory(twice) < 40 * 8 * 5000
+    whole = np.array([int(n) for n in rng.integers(-9, 9, 300)])
+    other = np.array([int(n) for n in rng.integers(-9, 9, 200)])
+    weights = rng.integers(-9, 9, function(whole, other, mode).size)
+    x, z = (Tensor(n.astype(float), requires_grad=True) for n in (whole, other))
+    (function(x, z, mode) * weights).sum().backward()
+    expected = [  # whole numbers, so exact
+        [int(function(unit, other, mode) @ weights) for unit in np.eye(300, dtype=int)],
+        [int(function(whole, unit, mode) @ weights) for unit in np.eye(200, dtype=int)],
+    ]
+    assert [x.grad.tolist(), z.grad.tolist()] == expected
+
+
+def test_windows_are_a_view_and_their_gradient_counts():
+    x = Tensor(np.arange(20000.0), requires_grad=True)
+    sliding = np.lib.stride_tricks.sliding_window_view
+    assert most_memory(lambda: sliding(x, 1000)) < 20000
+    assert np.shares_memory(sliding(x, 1000).data, x.numpy())
+    for window in (3, 19999):
+        x.zero_grad()
+        assert most_memory(lambda n=window: sliding(x, n)[0].sum().backward()) < 20000 * 8 * 20
+        counts = np.zeros(20000)
+        counts[:window] = 1
+        np.testing.assert_array_equal(x.grad, counts)
+        x.zero_grad()
+        sliding(x, window).sum().backward()
+        n = np.arange(20000)
+        np.testing.assert_array_equal(
+            x.grad, np.minimum(np.minimum(n + 1, 20000 - n), min(window, 20001 - window))
+        )

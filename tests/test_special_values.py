@@ -90,7 +90,9 @@ def test_values_and_dtypes_are_numpys(function: Any, dtype: Any) -> None:
 
 
 def test_what_is_excepted_exists() -> None:
-    assert {*EXCEPTED, *EXCEPTED_HALVES, *DECOMPOSED} <= {name_of(function) for function in REGISTERED}
+    assert {*EXCEPTED, *EXCEPTED_HALVES, *DECOMPOSED} <= {
+        name_of(function) for function in REGISTERED
+    }
 
 
 def same(name: str, label: str, arrays: Any, y: Any, z: Any) -> None:

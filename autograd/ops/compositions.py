@@ -230,8 +230,8 @@ def _convolution(a: Any, v: Any) -> Any:
 # With g beyond whose ends is nothing, the gradient of a is what of v slides along g.
 convolution: Any = primitive(
     _convolution,
-    lambda g, y, a, v: convolution(g, np.flip(v))[v.size - 1 : g.size - v.size + 1],
-    lambda g, y, a, v: convolution(g, np.flip(a))[a.size - 1 : g.size - a.size + 1],
+    lambda g, y, a, v: convolution(g, np.flip(v))[v.size - 1 : g.size],
+    lambda g, y, a, v: convolution(g, np.flip(a))[a.size - 1 : g.size],
     formula="g correlated with v, g correlated with a",
 )
 
