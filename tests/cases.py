@@ -1216,3 +1216,4 @@ for whole, window, axis in (
     case(arranging.windows, mended(*whole), window, axis, exact=sliding)
     parts = sliding(np.zeros(whole), window, axis)
     case(arranging.overlapped, mended(*parts.shape), whole, window, axis, exact=None)
+case(elementwise.share_of_two, np.array([-30.0, -1.5, 0.3, 2.0]), exact=None)

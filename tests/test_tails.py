@@ -214,6 +214,11 @@ def test_a_share_of_x_has_an_exact_slope(function, dtype):
 
 # ---- two arguments ----------------------------------------------------------------------------
 
+
+def share_of_two(x):
+    return 1 / (1 + np.exp2(-x))
+
+
 PAIRS = {  # function: its first and its second derivatives, by a a, a b and b b
     np.hypot: (
         lambda a, b: (a / np.sqrt(a * a + b * b), b / np.sqrt(a * a + b * b)),
@@ -233,6 +238,12 @@ PAIRS = {  # function: its first and its second derivatives, by a a, a b and b b
         lambda a, b: (logistic(a - b), logistic(b - a)),
         lambda a, b: (product(a - b), -product(a - b), product(a - b)),
     ),
+    np.logaddexp2: (
+        lambda a, b: (share_of_two(a - b), share_of_two(b - a)),
+        lambda a, b, p=lambda d: share_of_two(d) * share_of_two(-d) * LN2: (
+            p(a - b), -p(a - b), p(a - b)
+        ),
+    ),
 }  # fmt: skip
 
 
@@ -240,7 +251,7 @@ PAIRS = {  # function: its first and its second derivatives, by a a, a b and b b
 @pytest.mark.parametrize("function", PAIRS, ids=name_of)
 def test_derivatives_of_two_arguments(function, dtype):
     rng = np.random.default_rng(3)
-    if function is np.logaddexp:  # whole numbers, whose difference is exact
+    if function in (np.logaddexp, np.logaddexp2):  # whole numbers, whose difference is exact
         a, b = (rng.integers(-300, 300, 500).astype(dtype) for _ in range(2))
     else:
         info = np.finfo(dtype)
@@ -485,3 +496,55 @@ def test_products_with_squares_and_cubes_stay_in_the_range_of_halves():
         u = t * np.float16(2.0**-9)
         (g,) = grad((u**n), t)
         assert_few(np.array([g.data]), Long(n) * (Long(x) / 512) ** (n - 1) / 512, [x], 8)
+
+
+def test_the_share_of_a_small_power_of_two():
+    t = Tensor(-750.4772243654949, requires_grad=True)
+    (g,) = grad(np.logaddexp2(t, 0.0), t)
+    assert abs(g.item() / 1.21295420198283457e-226 - 1) < 4e-16
+
+
+# ---- half a precision on the way ----------------------------------------------------------------
+
+
+def test_slopes_of_sinc_in_halves():
+    x = everything(np.float16)
+    x = x[np.abs(x) < 2000]
+    near = x.astype(Long)
+    turn = np.remainder(near, 2) * PI  # exact, so that sine and cosine see no large number
+    with np.errstate(all="ignore"):
+        once = (np.cos(turn) - np.sin(turn) / (PI * near)) / near
+    sizes = np.abs(near) > 0.05  # nearer to 0 this form cancels
+    found = derivatives(np.sinc, x)
+    for slope in found[:3]:
+        error = np.abs(slope[sizes].astype(Long) - once[sizes])
+        assert np.max(error / (np.abs(once[sizes]) + np.abs(np.float16(1) / near[sizes]))) < 2e-3
+        assert np.mean(np.sign(slope[sizes]) != np.sign(once[sizes])) < 1e-3
+
+
+def bessel(x, order):
+    """By its power series, all of whose terms have one sign."""
+    terms = [(Long(x) / 2) ** (2 * k + order) / (Long(math.factorial(k)) * math.factorial(
+        k + order)) for k in range(60)]  # fmt: skip
+    return math.fsum(map(float, terms))
+
+
+def test_orders_of_i0_in_halves_as_far_as_they_go():
+    x = np.linspace(0.5, 13, 200).astype(np.float16)
+    _, first, _, second = derivatives(np.i0, x)
+    once = np.array([Long(bessel(v, 1)) for v in x])
+    twice = np.array([Long(bessel(v, 0) + bessel(v, 2)) / 2 for v in x])
+    assert np.isfinite(twice.astype(np.float16)).all() and twice[-1] > 40000
+    assert_few(first, once, x, 2)
+    assert_few(second, twice, x, 2)
+
+
+def test_slopes_of_gelu_in_halves_far_below_0():
+    x = everything(np.float16)
+    x = x[(x < -1.5) & (x > -8)]
+    cdf = np.array([Long(math.erfc(-float(v) / math.sqrt(2)) / 2) for v in x])
+    wide = x.astype(Long)
+    found = derivatives(functional.gelu, x)
+    for slope in found[:3]:
+        assert_few(slope, cdf + wide * bell(wide), x, 4)
+    assert_few(found[3], (2 - wide * wide) * bell(wide), x, 6)

@@ -46,7 +46,7 @@ defvjp(np.positive, lambda g, y, x: g, formula="g")
 defvjp(np.reciprocal, lambda g, y, x: -g / x / x, formula="-g/x²")  # x² may leave the range
 defvjp(np.square, lambda g, y, x: g * (2 * x), formula="2 g x")
 defvjp(np.sqrt, lambda g, y, x: g * 0.5 / y, formula="g/(2 √x)")
-defvjp(np.cbrt, lambda g, y, x: g / (3 * y * y), formula="g/(3 ∛x²)")
+defvjp(np.cbrt, lambda g, y, x: g / 3 / y / y, formula="g/(3 ∛x²)")
 
 
 _half = np.float16
@@ -102,6 +102,9 @@ def power_by_base(g: Any, y: Any, x1: Any, x2: Any) -> Any:
         x2 = np.where(np.isinf(x2) & (slope == 0), 0, x2)
     elif _overflowed(slope):
         return _in_halves(g, x1, x2, slope, one)
+    if slope.__class__ is g.__class__ is np.ndarray and slope.shape == g.shape != ():
+        scaled = g * x2
+        return np.multiply(scaled, slope, scaled if scaled.dtype is slope.dtype else None)
     return g * x2 * slope
 
 
@@ -490,6 +493,18 @@ def lead(y: Any, x1: Any, x2: Any) -> Any:
     return np.where(settled, np.where(y < 0, -np.inf, 0), x1 - x2) if settled.any() else x1 - x2
 
 
+def _share_of_two(x: Any) -> Any:
+    """1/(1+2^-x): x log 2, rounded, would cost the sigmoid as many digits as it has itself."""
+    z = np.exp2(-np.absolute(x))
+    return np.where(x >= 0, 1, z) / (1 + z)
+
+
+share_of_two: Any = primitive(
+    _share_of_two,
+    lambda g, y, x: g * (y * share_of_two(-x) * LN2),
+    formula="g y (1-y) log 2",
+)
+
 defvjp(
     np.logaddexp,
     lambda g, y, x1, x2: g * sigmoid(lead(y, x1, x2)),
@@ -498,9 +513,9 @@ defvjp(
 )
 defvjp(
     np.logaddexp2,
-    lambda g, y, x1, x2: g * sigmoid(lead(y, x1, x2) * LN2),
-    lambda g, y, x1, x2: g * sigmoid(lead(y, x2, x1) * LN2),
-    formula="g sigmoid((x1-x2) log 2), g sigmoid((x2-x1) log 2)",
+    lambda g, y, x1, x2: g * share_of_two(lead(y, x1, x2)),
+    lambda g, y, x1, x2: g * share_of_two(lead(y, x2, x1)),
+    formula="g 2^x1/(2^x1+2^x2), g 2^x2/(2^x1+2^x2)",
 )
 
 # ---- sinc -------------------------------------------------------------------------------------
@@ -513,6 +528,8 @@ def _sinc_derivative(x: Any, order: int) -> Any:
     near 0, where that loses its digits, the power series.
     """
     x = np.asarray(x)
+    if x.dtype == np.float16:
+        return _sinc_derivative(x.astype(np.float32), order).astype(x.dtype)
     far = np.absolute(x) > (order + 2) / np.pi
     z = np.where(far, x, 1)
     recurred = np.sinc(z)
