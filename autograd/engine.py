@@ -49,8 +49,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlocked)
 
 # Half a precision adds up in a whole one, and comes back at the end: of 1s alone, float16 counts
-# no further than 2048.
-_HALF, _WIDER = np.dtype(np.float16), np.dtype(np.float32)
+# no further than 2048. It is known by its letter: of a dtype there may be several objects.
+_HALF, _WIDER = "e", np.dtype(np.float32)
 
 
 class Node:
@@ -155,7 +155,7 @@ def sweep(
         inputs = None
     pending: dict[Any, Any] = {}  # what has come so far for each Tensor
     for output, gradient in zip(outputs, gradients):
-        if gradient.dtype is _HALF:
+        if gradient.dtype.char == _HALF:
             gradient = gradient.astype(_WIDER)
         pending[output] = pending[output] + gradient if output in pending else gradient
     kept: dict[Any, Any] = {}
@@ -259,7 +259,8 @@ def _walk(
             g = g.total()
         if leaf._hooks is not None:
             g = leaf._hooks.run(leaf, g)
-        kept[leaf] = g if leaf._value.dtype is not _HALF else g.astype(_HALF)
+        dtype = leaf._value.dtype
+        kept[leaf] = g if g.dtype is dtype else _of_dtype(g, dtype)
 
 
 def fitted(contribution: Any, parent: Any, node: Any) -> Any:
@@ -302,7 +303,7 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
             f"{_kind(contribution)}"
         )
     shape, given, dtype = value.shape, contribution.shape, value.dtype
-    if dtype == _HALF:
+    if dtype.char == _HALF:
         dtype = _WIDER
         contribution = _of_dtype(contribution, dtype)
     if given != shape:

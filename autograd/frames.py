@@ -19,15 +19,32 @@ _COPIES = {opcode.opmap.get("DUP_TOP"): None, opcode.opmap.get("COPY"): 1}  # un
 
 def assigns_in_place(frame: FrameType) -> bool:
     """Whether the attribute that this frame asks for is being assigned to by `+=` or the like."""
+    while frame.f_code.co_name == "data" and frame.f_back is not None:
+        frame = frame.f_back  # a subclass's own property
     code, at = frame.f_code.co_code, frame.f_lasti - 2
     while at > 0 and code[at] == _EXTENDED:
         at -= 2
     return at >= 0 and code[at] in _COPIES and _COPIES[code[at]] in (None, code[at + 1])
 
 
-def is_numpys(frame: FrameType) -> bool:
-    """Whether the code of this frame is NumPy's."""
-    return frame.f_globals.get("__name__", "").partition(".")[0] == "numpy"
+def is_numpys(frame: FrameType, module: str = "numpy") -> bool:
+    """Whether the code of this frame is NumPy's, or of one of its packages."""
+    return f"{frame.f_globals.get('__name__')}.".startswith(f"{module}.")
+
+
+# Until 3.10 and since 3.13 the names of keywords are a constant loaded right before the call.
+_NAMES = {opcode.opmap.get("KW_NAMES"), opcode.opmap["LOAD_CONST"]}
+
+
+def passes_keyword(frame: FrameType, name: str) -> bool:
+    """Whether this frame is calling something with a keyword of that name."""
+    code, constants = frame.f_code.co_code, frame.f_code.co_consts
+    for at in range(frame.f_lasti - 2, max(frame.f_lasti - 12, 0), -2):
+        if code[at] in _NAMES:
+            number = code[at + 1] + (code[at - 1] << 8 if code[at - 2] == _EXTENDED else 0)
+            names = constants[number] if number < len(constants) else None
+            return isinstance(names, tuple) and name in names
+    return False
 
 
 def user_line() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd.errors import GradcheckError
+from autograd.mode import differentiation
 from autograd.tensor import Tensor
 from autograd.transforms import grad
 
@@ -112,7 +113,9 @@ def _prepared(inputs: Any, caller: str) -> tuple[list[Tensor], list[tuple[int, T
 
 
 def _outputs(f: Callable[..., Any], inputs: Sequence[Tensor]) -> list[Tensor]:
-    outputs = f(*inputs)
+    """What f gives, as a transform calls it: it may write `x += 1`, and transforms in it record."""
+    with differentiation:
+        outputs = f(*[x.clone() if x.requires_grad else x for x in inputs])
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     for output in outputs:
         if not isinstance(output, Tensor):

@@ -27,6 +27,7 @@ from autograd.rules import (
     asks_tensors,
     compositions,
     hold,
+    is_primitive,
     operations,
     plain,
     writes_in_place,
@@ -37,8 +38,8 @@ __all__ = ["nondifferentiable", "primitive"]
 _array = np.ndarray  # a name of its own is looked up in half the time
 _NUMPY = (_array, np.generic)
 _AS_THEY_ARE = frozenset([_array, float, int, bool, type(None)])  # what most arguments are
-_ASKED = (Node, list, tuple, dict, _array)  # of what is not as it is, what needs another look
-_NESTED = frozenset([list, tuple, dict])
+_CONTAINERS = (list, tuple, dict)
+_ASKED = (Node, *_CONTAINERS, _array)  # of what is not as it is, what needs another look
 
 
 def result(
@@ -187,7 +188,7 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
             return plain[function](*args, **kwargs)
         except Exception as error:
             raise restated(function.__name__, args, error) from None
-    if hasattr(function, "operation"):  # of our own, in the place of a ufunc's method
+    if is_primitive(function):  # of our own, in the place of a ufunc's method
         return function(*args, **kwargs)
     raise TypeError(_unknown(function))
 
@@ -232,15 +233,18 @@ def _written_out(
 
     def at_length(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for argument in args:
-            if argument.__class__ in _NESTED:
+            if argument.__class__ not in _AS_THEY_ARE and isinstance(argument, _CONTAINERS):
                 _without_hidden(operation, argument)
         if kwargs:
             for argument in kwargs.values():
-                if argument.__class__ in _NESTED:
+                if argument.__class__ not in _AS_THEY_ARE and isinstance(argument, _CONTAINERS):
                     _without_hidden(operation, argument)
         if _any_tensor(args) or (kwargs and _any_tensor(kwargs.values())):
             return apply(operation, args, kwargs)
-        return forward(*args, **kwargs)
+        data = forward(*args, **kwargs)
+        if isinstance(data, Node) and data._requires_grad:
+            raise TypeError(_UNSEEN.format(operation.name, "in an object or from around it"))
+        return data
 
     def of_one(x: Any = _NOTHING, /, *args: Any, **kwargs: Any) -> Any:
         mode = current_mode()
@@ -588,26 +592,29 @@ def _bound(operation: Operation, args: Any, kwargs: dict[str, Any]) -> tuple[Any
     return tuple(args), kwargs
 
 
+_UNSEEN = (
+    "{}: a Tensor {} is not seen, and its rule would not be asked; give each Tensor as an argument "
+    "of its own, or several in one flat list"
+)
+
+
 def _without_hidden(operation: Operation, argument: Any) -> None:
     """Refuse Tensors inside of dicts, and of lists in a list, for which no rule would be asked."""
-    waiting = [a for a in argument if a.__class__ in _NESTED]
-    if argument.__class__ is dict:
+    waiting = [a for a in argument if isinstance(a, _CONTAINERS)]
+    if argument.__class__ not in (list, tuple):
         waiting = [argument]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Node):
-            raise TypeError(
-                f"{operation.name}: a Tensor inside of a dict or a nested list is not seen, and "
-                "its rule would not be asked; give each Tensor as an argument of its own, or "
-                "several in one flat list"
-            )
-        if value.__class__ in _NESTED:
-            waiting += value.values() if value.__class__ is dict else value
+            raise TypeError(_UNSEEN.format(operation.name, "inside of a dict or a nested list"))
+        if isinstance(value, _CONTAINERS):
+            waiting += value.values() if isinstance(value, dict) else value
 
 
 def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str, Any]:
     for key, value in kwargs.items():
-        if isinstance(value, Node) and value._requires_grad:
+        members = value if value.__class__ in (list, tuple) else (value,)
+        if any(isinstance(member, Node) and member._requires_grad for member in members):
             raise TypeError(
                 f"{operation.name}: a Tensor that requires a gradient was given as {key}=, which "
                 "has no derivative there; use its .detach(), or give it by position"
@@ -682,17 +689,20 @@ def _unknown(function: Any) -> str:
         optional = getattr(plainly, "__defaults__", None)
         count = code.co_argcount - len(optional or ()) if code is not None else 0
         taken = list(code.co_varnames[:count]) if count else ["*args"]
+    taken = [f"{argument}_" if argument in ("g", "y") else argument for argument in taken]
     rules = [f"lambda g, y, {', '.join(taken)}: ..."] * min(len(taken), 2)
     more = ", ..." if len(taken) > 2 else ""
+    # Some ufuncs have a name by which nobody can call them: "_zeta", "<lambda> (vectorized)".
+    known = name if name.replace(".", "").isidentifier() and name[0] != "_" else "f"
     if len(taken) == 1:
         what = f"# g times the derivative by {taken[0]}"
     else:
         what = "# one for each argument, None for one without a gradient"
     return (
         f"{name} has no derivative registered, so it does not take Tensors. Give it one:\n"
-        f"    autograd.defvjp({name}, {', '.join(rules)}{more})        {what}\n"
+        f"    autograd.defvjp({known}, {', '.join(rules)}{more})        {what}\n"
         "or make an operation of your own:\n"
         "    f = autograd.primitive(forward, lambda g, y, x: ...)\n"
         "or, if no gradient can flow through it:\n"
-        f"    autograd.nondifferentiable({name})"
+        f"    autograd.nondifferentiable({known})"
     )

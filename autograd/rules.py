@@ -95,10 +95,9 @@ class Operations(dict[Callable[..., Any], Operation]):
     when nobody holds them any more; it is found here, too."""
 
     def __missing__(self, function: Any) -> Operation:
-        operation = getattr(function, "operation", None)
-        if not isinstance(operation, Operation):
+        if not is_primitive(function):
             raise KeyError(function)
-        return operation
+        return function.operation  # type: ignore[no-any-return]
 
 
 # The three things that a function of NumPy can be to a Tensor. They only grow, by the functions
@@ -107,6 +106,9 @@ operations = Operations()
 compositions: dict[Callable[..., Any], tuple[Callable[..., Any], Signature]] = {}
 plain: dict[Callable[..., Any], Callable[..., Any]] = {}
 _primitives: WeakValueDictionary[int, Operation] = WeakValueDictionary()  # by id, in their order
+
+# Operators that are recorded as operations of their own, by the function whose rules they share.
+twins: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {}
 
 # This library's own functions that are methods of Tensor as well, by name.
 methods: dict[str, Callable[..., Any]] = {}
@@ -131,6 +133,12 @@ def hold(function: Any, operation: Operation) -> None:
     """Make a function the one that records this operation, for as long as somebody holds it."""
     function.operation, operation.function = operation, ref(function)
     _primitives[id(operation)] = operation
+
+
+def is_primitive(function: Any) -> bool:
+    """Whether this is what `primitive` has made, and no wrapper that took over its attributes."""
+    operation = getattr(function, "operation", None)
+    return isinstance(operation, Operation) and operation.function() is function
 
 
 def asks_tensors(function: Any) -> bool:
@@ -186,13 +194,14 @@ def defvjp(
         raise TypeError(
             f"defvjp: np.{name} writes into its argument, which no graph can record; use {cure}"
         )
-    if not (asks_tensors(function) or function in operations or hasattr(function, "operation")):
+    if not (asks_tensors(function) or function in operations or is_primitive(function)):
         raise TypeError(
             f"defvjp: NumPy does not hand calls of {function!r} over to Tensors, so its rules "
             "would never be asked; make an operation of it and call that: "
             f"{name} = primitive({name}, rule)"
         )
-    declare(function).define(rules, formula)
+    for same in (function, *twins.get(function, ())):
+        declare(same).define(rules, formula)
 
 
 def composes(*functions: Callable[..., Any]) -> Callable[[Function], Function]:

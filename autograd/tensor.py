@@ -19,7 +19,7 @@ import numpy as np
 
 from autograd.engine import HookHandle, Hooks, Node, commit, locked, next_birth, sweep
 from autograd.errors import AutogradError, InPlaceError, needs_float, not_real, restated
-from autograd.frames import assigns_in_place, is_numpys
+from autograd.frames import assigns_in_place, is_numpys, passes_keyword
 from autograd.mode import current_mode
 from autograd.recording import (
     apply,
@@ -29,7 +29,7 @@ from autograd.recording import (
     plain_array,
     result,
 )  # fmt: skip
-from autograd.rules import Operation, declare, methods, operations
+from autograd.rules import Operation, declare, methods, operations, twins
 
 __all__ = ["Tensor"]
 
@@ -141,6 +141,7 @@ def power(x1: Any, x2: Any) -> Any:
 
 _POWER = declare(operator.pow)
 _POWER.forward, _POWER.name, _POWER.operands = power, "power", 2
+twins[np.power] = (operator.pow,)
 
 
 def _unary(ufunc: Any) -> Any:
@@ -165,9 +166,9 @@ _compare_equal = _comparison(operator.eq)
 
 
 def _equal(self: Tensor, other: Any) -> Any:
-    if other.__class__ in (list, tuple) and is_numpys(sys._getframe(1)):
+    if isinstance(other, (list, tuple, Tensor)) and is_numpys(sys._getframe(1), "numpy.testing"):
         # np.testing.assert_equal(tensor, list) wants one answer, as it gets of two lists.
-        return np.array_equal(np.asarray(self), other, equal_nan=True)
+        return np.array_equal(np.asarray(self), np.asarray(other), equal_nan=True)
     return _compare_equal(self, other)
 
 
@@ -273,6 +274,8 @@ class Tensor(Node):
         """
         data = self._value
         if self._op is not None:
+            if assigns_in_place(sys._getframe(1)):
+                self._rebind(data)  # raises
             return locked(data)
         if data.__class__ is not _array:
             self._value = data = np.array(data)  # from now on, writing into .data is seen
@@ -572,31 +575,41 @@ class Tensor(Node):
         if self._requires_grad:
             raise TypeError(
                 "a Tensor that requires a gradient does not become an array by itself, for its "
-                "gradient would be lost: use np.stack([...]) to join Tensors, or .detach() or "
+                "gradient would be lost: use np.stack([...]) to join Tensors (nested lists row by "
+                "row, or by np.block), or .detach() or "
                 ".data for the values alone. A function that takes arrays only becomes an "
                 "operation by f = primitive(f, rule)"
             )
         return np.array(self.data, dtype=dtype, copy=copy)
 
     def __copy__(self) -> Tensor:
-        leaf = _leaf(*self._leaf_state())
-        leaf.__setstate__(self._own_attributes())
+        leaf, state = _leaf(*self._leaf_state()), self._own_state()
+        if state is not None:
+            leaf.__setstate__(state)
         return leaf
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _leaf, self._leaf_state(), self._own_attributes() or None
+        return _leaf, self._leaf_state(), self._own_state()
 
-    def _own_attributes(self) -> dict[str, Any]:
-        """What a subclass has added: attributes, and slots that are set."""
-        slots = [
-            name
+    def _own_state(self) -> Any:
+        """What a subclass has added, None where there is nothing: (attributes, slots that are set),
+        or what its own `__getstate__` says."""
+        getstate = getattr(type(self), "__getstate__", None)
+        if getstate is not getattr(object, "__getstate__", None):  # objects have one since 3.11
+            return getstate(self)  # type: ignore[misc]
+        slots = {
+            name: getattr(self, name)
             for kind in type(self).__mro__ if not issubclass(Tensor, kind)
             for name in _slots(kind) if hasattr(self, name)
-        ]  # fmt: skip
-        return {**getattr(self, "__dict__", {}), **{name: getattr(self, name) for name in slots}}
+        }  # fmt: skip
+        attributes = getattr(self, "__dict__", {})
+        return (attributes, slots) if attributes or slots else None
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
+    def __setstate__(self, state: Any) -> None:
+        attributes, slots = state if isinstance(state, tuple) else (state, {})
+        if attributes:
+            self.__dict__.update(attributes)
+        for name, value in slots.items():
             object.__setattr__(self, name, value)
 
     def _leaf_state(self) -> tuple[Any, ...]:
@@ -685,8 +698,9 @@ class Tensor(Node):
 
     def __float__(self) -> float:
         value = float(self._one("float"))
-        if self._requires_grad and is_numpys(sys._getframe(1)):
-            raise TypeError(
+        caller = sys._getframe(1)
+        if self._requires_grad and (is_numpys(caller) or passes_keyword(caller, "initial")):
+            raise AutogradError(
                 "a NumPy function has asked a Tensor that requires a gradient for its plain number "
                 "(as np.sum(array, initial=t) does), and the gradient would be lost: make a Tensor "
                 "of the array, too, or give t.detach()"

@@ -216,10 +216,11 @@ class _Point:
         self.plain = [not isinstance(t, Tensor) for t in self.given]
         values = [_values(caller, "x", t) for t in self.given]
         needed = [not p and t._requires_grad for t, p in zip(self.given, self.plain)]
+        xs = [t for t, n in zip(self.given, needed) if n]
         self.attached = True in needed
         # `again`: record the backward pass. `nested`: what f took from around it may require a
         # gradient of its own, and results that depend on that stay in its graph.
-        self.nested = bool(create_graph) or inside(differentiation)
+        self.nested = bool(create_graph) or inside(differentiation) or any(map(_of_outer, xs))
         self.again = self.nested or (create_graph is None and self.attached)
         self.owned: set[Any] = set()  # the variables behind which there is nothing
         self.xs = [self.variable(value, not n) for value, n in zip(values, needed)]
@@ -324,6 +325,17 @@ class _Point:
             for node in topological_order([found])
             for parent in node._inputs
         )
+
+
+def _of_outer(t: Tensor) -> bool:
+    """Whether a Tensor comes from the variable of a transform: also where f hands its work to a
+    thread, which does not know what is around it."""
+    nodes = [t, *(topological_order([t]) if t._inputs != () else ())]
+    return any(
+        leaf is not None and leaf._op is _COPY and leaf._inputs == ()
+        for node in nodes
+        for leaf in (node, *node._inputs)
+    )
 
 
 def _swept(outputs: Any, starts: list[Any], inputs: Any, create_graph: bool) -> dict[Any, Any]:

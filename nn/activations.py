@@ -5,6 +5,7 @@ May import: autograd, functional, module.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -33,8 +34,9 @@ class _Activation(Module):
 def activation(name: str, function: Callable[..., Any]) -> type[_Activation]:
     """A Module class that applies a function to a Tensor, array or list.
 
-    What the function takes after x are the options of the Module, with the same defaults. A first
-    call, on a single number with many axes, lets the function check them.
+    What the function takes after x are the options of the Module, with the same defaults, but for
+    what it takes by name alone. A first call, on a single number with many axes, lets the function
+    check them.
 
     >>> activation("Relu", functional.relu)()([-1.0, 2.0])
     Tensor([0., 2.])
@@ -60,6 +62,10 @@ def activation(name: str, function: Callable[..., Any]) -> type[_Activation]:
         return function(x, **{option: getattr(self, option) for option in defaults})
 
     __init__.__wrapped__ = function  # type: ignore[attr-defined]  # `help` shows its arguments
+    if _plain(function).__code__.co_kwonlyargcount:
+        taken = inspect.signature(function).parameters.values()
+        options = [p for p in taken if p.kind is not p.KEYWORD_ONLY]
+        __init__.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     doc = f"""The function `nn.functional.{function.__name__}` as a Module; no parameters.
 
     Takes a Tensor, array or list of any shape, and gives a Tensor of the same; integers become
@@ -72,9 +78,13 @@ def activation(name: str, function: Callable[..., Any]) -> type[_Activation]:
     return type(name, (_Activation,), {**members, "__module__": __name__})
 
 
+def _plain(function: Callable[..., Any]) -> Any:
+    return getattr(function, "__wrapped__", function)  # of an operation, its forward
+
+
 def _options(function: Callable[..., Any]) -> dict[str, Any]:
     """The arguments of a function after its first, with their defaults."""
-    plain: Any = getattr(function, "__wrapped__", function)  # of an operation, its forward
+    plain = _plain(function)
     names = plain.__code__.co_varnames[1 : plain.__code__.co_argcount]
     return dict(zip(names, plain.__defaults__ or ()))
 

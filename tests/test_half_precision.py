@@ -5,6 +5,7 @@ In float16 a sum of 1s stops at 2048, for 2049 is no float16.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,21 @@ def test_grad_and_its_graph_give_the_same(name: str, again: bool) -> None:
     (g,) = grad(y, x, np.ones(y.shape, HALF), create_graph=again)
     assert (g.dtype, g.shape) == (HALF, x.shape)
     assert g.data.reshape(-1)[0] == HALF(expected)
+
+
+@pytest.mark.parametrize("order", ["<", ">", "unpickled"])
+def test_halves_of_other_objects_of_the_dtype(order: str) -> None:
+    """What another process has sent has a dtype that is equal, but another object."""
+    array = np.ones(2, HALF)
+    array = (
+        pickle.loads(pickle.dumps(array)) if order == "unpickled" else array.astype(f"{order}f2")
+    )
+    x = Tensor(array, requires_grad=True)
+    y = x[np.zeros(N, int)] * 1 + np.ones((3, N), HALF)
+    y.backward(np.ones(y.shape, HALF))
+    assert x.grad.dtype == array.dtype and x.grad.tolist() == [3 * N, 0]
+    (g,) = grad(x[np.zeros(N, int)] * 1, x, np.ones(N, HALF))
+    assert g.dtype == array.dtype and g.tolist() == [N, 0]
 
 
 def test_second_order_adds_in_single_precision_too() -> None:

@@ -210,6 +210,32 @@ def test_a_look_shares_the_memory_as_before() -> None:
     assert own.tolist() == [8.0, 3.0] and x.data is own
 
 
+def test_a_result_refuses_it_in_its_own_words() -> None:
+    y = Tensor([1.0], requires_grad=True) * 2
+    with pytest.raises(InPlaceError, match="result of multiply.*cannot be changed"):
+        y.data += 1
+    assert y.tolist() == [2.0]
+
+
+class Wrapped(Tensor):
+    """A subclass with a property of its own around `data`."""
+
+    @property
+    def data(self) -> Any:
+        return Tensor.data.fget(self)  # type: ignore[attr-defined]
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        Tensor.data.fset(self, value)  # type: ignore[attr-defined]
+
+
+def test_a_subclass_with_a_property_around_it() -> None:
+    own = np.array([1.0, 2.0])
+    p = Wrapped(own, requires_grad=True)
+    p.data += 1
+    assert p.tolist() == [2.0, 3.0] and own.tolist() == [1.0, 2.0]
+
+
 def test_a_copy_keeps_the_order_of_the_elements_in_memory() -> None:
     p = Tensor(np.arange(6.0).reshape(2, 3).T, requires_grad=True)
     before = p.data.strides
@@ -286,6 +312,21 @@ class Slotted(Parameter):
         self.also, self._Slotted__hidden = 3, 4
 
 
+class Cached(Tensor):
+    """One that says itself what of it is kept."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"group": self.group}
+
+    def __init__(self, data: Any, group: str) -> None:
+        super().__init__(data, requires_grad=True)
+        self.group, self.cache = group, lambda: None  # nothing that could be pickled
+
+    @property
+    def name_of_group(self) -> str:
+        return f"group {self.group}"
+
+
 class Bare(Tensor):
     __slots__ = ()
 
@@ -310,6 +351,17 @@ def test_a_copy_is_of_the_subclass_with_its_attributes(how: str, kind: Any) -> N
         assert (twin.also, twin._Slotted__hidden) == (3, 4) and not hasattr(twin, "unset")
     (twin * twin).sum().backward()
     assert p.grad.tolist() == [3.0, 4.0]
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_subclass_says_what_of_it_is_kept(how: str) -> None:
+    p = Cached([1.0], "a")
+    p.__dict__["name_of_group"] = "hides nothing"
+    twin = COPIES[how](p)
+    assert type(twin) is Cached and twin.name_of_group == "group a" and not hasattr(twin, "cache")
+    q = Parameter([1.0], "a")
+    q.__dict__["requires_grad"] = 7  # the name of a property
+    assert COPIES[how](q).__dict__["requires_grad"] == 7
 
 
 @pytest.mark.parametrize("how", COPIES)

@@ -44,7 +44,16 @@ CASES = {
     "SiLU": (functional.silu, [{}]),
     "Sigmoid": (functional.sigmoid, [{}]),
     "Softmax": (functional.softmax, [{}, {"axis": 0}]),
-    "Softplus": (functional.softplus, [{}, {"beta": 3.0}, {"beta": 0.5}]),
+    "Softplus": (
+        functional.softplus,
+        [
+            {},
+            {"beta": 3.0},
+            {"beta": 0.5},
+            {"beta": 2.0, "threshold": 1.0},
+            {"beta": 0.5, "threshold": -0.2},
+        ],
+    ),
     "Tanh": (functional.tanh, [{}]),
 }
 VARIANTS = {
@@ -219,6 +228,54 @@ def test_softplus_is_exact_where_pytorch_gives_x():
     assert 1 - slope.item() == pytest.approx(np.exp(-25.0), rel=1e-4)
 
 
+def test_softplus_with_a_threshold_is_pytorchs():
+    torch = pytest.importorskip("torch")
+    x = np.linspace(-9, 9, 25) + 0.01
+    for threshold in (20.0, 3.0, 0.2, -1.0):
+        t, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        y = functional.softplus(t, 3.0, threshold)
+        wanted = torch.nn.functional.softplus(theirs, 3.0, threshold)
+        np.testing.assert_allclose(y.data, wanted.detach(), rtol=1e-13)
+        (slope,) = autograd.grad(y.sum(), t, create_graph=True)
+        (wanted,) = torch.autograd.grad(wanted.sum(), theirs, create_graph=True)
+        np.testing.assert_allclose(slope.data, wanted.detach(), rtol=1e-13)
+        (bend,) = autograd.grad(slope.sum(), t)
+        (wanted,) = torch.autograd.grad(wanted.sum(), theirs)
+        np.testing.assert_allclose(bend.data, wanted, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("given", [np.float16, np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_softmax_converts_first(name, given, dtype):
+    function = getattr(functional, name)
+    x = np.array([[1, 3, 2], [0, -2, 5]], given)
+    converted, tolerance = x.astype(dtype), 2e-3 if dtype is np.float16 else 1e-6
+    exact = np.exp(converted.astype(float))
+    exact = exact / exact.sum(1, keepdims=True)
+    exact = exact if name == "softmax" else np.log(exact)
+    for argument in (x, Tensor(x), x.tolist()):
+        y = function(argument, 1, dtype=dtype)
+        assert y.dtype == dtype
+        np.testing.assert_allclose(np.asarray(y), exact, rtol=tolerance, atol=2e-7)
+    if given is not np.int64:
+        t = Tensor(x, requires_grad=True)
+        gradients = autograd.grad(function(t, 1, dtype=dtype)[0, 0] * 1.0, t)
+        share = np.exp([1.0, 3.0, 2.0]) / np.exp([1.0, 3.0, 2.0]).sum()
+        wanted = np.eye(3)[0] - share
+        wanted = wanted * share[0] if name == "softmax" else wanted
+        assert gradients[0].dtype == given
+        np.testing.assert_allclose(gradients[0].data[0], wanted, rtol=4e-3, atol=1e-3)
+    with pytest.raises(TypeError, match="dtype must be one of floats, as np.float32, got int64"):
+        function(Tensor(x), 1, dtype=int)
+
+
+@pytest.mark.parametrize("function", [functional.softmax, functional.log_softmax])
+def test_softmax_with_a_dtype_to_second_order(function):
+    x = Tensor([0.5, -1.0, 2.0], requires_grad=True)
+    assert autograd.gradgradcheck(lambda t: function(t, dtype=np.float64), x)
+
+
 @each_elementwise
 def test_nan_stays_nan(name, options):
     y = ours(name, options)([nan, 1.0, nan])
@@ -312,6 +369,7 @@ def test_values_changed_after_the_forward_do_not_matter(name, options):
 def test_the_options_are_those_of_the_function(name):
     module, (function, _) = getattr(nn, name), CASES[name]
     of_function = list(inspect.signature(function).parameters.values())[1:]
+    of_function = [p for p in of_function if p.kind is not p.KEYWORD_ONLY]  # as softmax's dtype
     of_module = list(inspect.signature(module).parameters.values())
     assert [(p.name, p.default) for p in of_module] == [(p.name, p.default) for p in of_function]
     shown = ", ".join(f"{p.name}={p.default!r}" for p in of_function)
@@ -352,6 +410,7 @@ WRONG = {
     "slope of nan": (lambda: nn.LeakyReLU(nan), ValueError, "must be a finite number, got nan"),
     "infinite alpha": (lambda: nn.ELU(inf), ValueError, "alpha must be a finite number, got inf"),
     "beta of 0": (lambda: nn.Softplus(0), ValueError, "beta must be a finite .*above 0, got 0"),
+    "a threshold": (lambda: nn.Softplus(1, inf - inf), ValueError, "threshold must be a .* nan"),
     "negative beta": (lambda: nn.Softplus(-1.0), ValueError, "above 0, got -1.0"),
     "bounds": (lambda: nn.Hardtanh(2, 1), ValueError, "min_val must not be above .* 2.0 and 1.0"),
     "a bound of nan": (lambda: nn.Hardtanh(nan), ValueError, "min_val must be a number, got nan"),

@@ -983,3 +983,18 @@ def test_without_a_name_the_first_values_are_those_of_linear():
     model = nn.MLP([100, 50, 10], rng=np.random.default_rng(3), dtype=np.float64)
     for p, bound in zip(model.parameters(), (0.1, 0.1, 1 / math.sqrt(50), 1 / math.sqrt(50))):
         assert 0.8 * bound < abs(p.data).max() <= bound
+
+
+def test_batch_norm_takes_the_arguments_of_pytorchs_in_their_order():
+    torch = pytest.importorskip("torch")
+    random = np.random.default_rng(9)
+    x, (mean, weight, bias), variance = (
+        random.normal(size=(4, 3)), random.normal(size=(3, 3)), random.random(3) + 0.5,
+    )  # fmt: skip
+    for training in (True, False):
+        arguments = (x, mean.copy(), variance.copy(), weight, bias)
+        y = functional.batch_norm(*arguments, training, 0.5, 1e-3)
+        theirs = [torch.tensor(a) for a in arguments]
+        wanted = torch.nn.functional.batch_norm(*theirs, training, 0.5, 1e-3)
+        np.testing.assert_allclose(y, wanted.numpy(), rtol=1e-12, atol=1e-13)
+        np.testing.assert_array_equal(arguments[1], mean)  # the running ones are never written to

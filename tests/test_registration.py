@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import types
 import weakref
+from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 
 from autograd import (
+    AutogradError,
     Tensor,
     defvjp,
     explain,
@@ -77,6 +81,31 @@ def test_functions_that_write_in_place_get_no_rule(function: Any) -> None:
         defvjp(function, RULE)
 
 
+def test_a_wrapper_of_a_primitive_is_another_function() -> None:
+    made = primitive(cube, lambda g, y, x: g * 3 * x**2)
+
+    @functools.wraps(made)
+    def wrapper(x: Any) -> Any:
+        return made(x) + 1
+
+    with pytest.raises(TypeError, match=r"= primitive\("):
+        defvjp(wrapper, lambda g, y, x: g * 1000)
+    assert gradcheck(made, leaf(1.0, 2.0)) and gradcheck(wrapper, leaf(1.0, 2.0))
+
+
+def test_rules_of_power_are_those_of_its_operator() -> None:
+    power = rules.operations[np.power]
+    before = power.rules, power.formula
+    try:
+        defvjp(np.power, lambda g, y, a, b: g * 777, lambda g, y, a, b: g * 0)
+        x = leaf(1.0, 2.0)
+        for y in (x**2, np.power(x, 2)):
+            assert grad(y, x, [1.0, 1.0])[0].tolist() == [777.0, 777.0]
+    finally:
+        defvjp(np.power, *before[0], formula=before[1])
+    assert gradcheck(lambda x: x**3.5, leaf(1.0, 2.0))
+
+
 def test_what_can_be_asked_is_taken() -> None:
     ufunc = np.frompyfunc(float, 1, 1)
     made = primitive(cube, lambda g, y, x: g)
@@ -92,7 +121,12 @@ def test_what_can_be_asked_is_taken() -> None:
 
 # ---- Tensors where no rule would see them -------------------------------------------------------
 
+Pair = namedtuple("Pair", "a b")
+
 HIDING: dict[str, Callable[[Any], Any]] = {
+    "OrderedDict": lambda t: OrderedDict(a=t),
+    "namedtuple": lambda t: Pair(1.0, t),
+    "namedtuple in a list": lambda t: [Pair(t, t)],
     "dict": lambda t: {"a": t},
     "nested list": lambda t: [[t]],
     "nested tuple": lambda t: ((1.0, t),),
@@ -114,6 +148,26 @@ def test_tensors_in_dicts_and_nested_lists_raise(hide: Any, requires_grad: bool,
     }  # fmt: skip
     with pytest.raises(TypeError, match="nested list|join"):
         calls[way]()
+
+
+def test_tensors_in_objects_and_from_around_raise_where_the_rule_would_not_be_asked() -> None:
+    t = leaf(1.0, 2.0)
+    for f, argument in (
+        (primitive(lambda o: o.a * 2, lambda g, y, o: g), types.SimpleNamespace(a=t)),
+        (primitive(lambda x: x * t, lambda g, y, x: g), np.ones(2)),
+    ):
+        with pytest.raises(TypeError, match="its rule would not be asked"):
+            f(argument)
+
+
+@pytest.mark.parametrize("options", [[3.0], (3.0,)], ids=["list", "tuple"])
+def test_tensors_in_a_list_by_keyword_raise_where_no_rule_is_theirs(options: Any) -> None:
+    f = primitive(lambda x, o=None: x * o[0], lambda g, y, x, o=None: g * o[0])
+    x, s = leaf(1.0, 2.0), Tensor(3.0, requires_grad=True)
+    with pytest.raises(TypeError, match="given as o=, which has no derivative there"):
+        f(x, o=type(options)([s]))
+    f(x, o=type(options)([s.detach()])).backward([1.0, 1.0])
+    assert x.grad.tolist() == [3.0, 3.0] == f(x, o=options).data.tolist()[:1] * 2
 
 
 def test_flat_lists_and_plain_structures_are_taken() -> None:
@@ -167,10 +221,15 @@ def test_one_that_no_rule_differentiates_by_is_named() -> None:
 @pytest.mark.parametrize("function", [np.sum, np.max, np.min, np.prod])
 def test_a_tensor_as_the_initial_value_of_an_arrays_reduction_raises(function: Any) -> None:
     t = Tensor(2.0, requires_grad=True)
-    with pytest.raises((TypeError, ValueError)) as raised:
+    with pytest.raises((AutogradError, ValueError)) as raised:
         function(np.ones(3), initial=t)
     why = raised.value.__cause__ or raised.value  # NumPy tells it as the cause of an error of its
     assert "initial=t" in str(why) and "t.detach()" in str(why)
+    for array in (np.ones(3), np.ones((2, 3))):
+        with pytest.raises((AutogradError, ValueError)):  # a method, and a ufunc's
+            array.sum(initial=t)
+        with pytest.raises((AutogradError, ValueError)):
+            np.add.reduce(array, axis=0, initial=t)
     assert function(np.ones(3), initial=t.detach()) == function(np.ones(3), initial=2.0)
     assert float(t) == 2.0  # in one's own program it is what it is everywhere
 
@@ -186,6 +245,8 @@ def test_an_arrays_method_clip_takes_tensors_as_bounds() -> None:
 def test_np_testing_compares_tensors_with_lists() -> None:
     np.testing.assert_equal(Tensor([1.0, np.nan]), [1.0, np.nan])
     np.testing.assert_equal([1.0, 2.0], Tensor([1.0, 2.0]))
+    np.testing.assert_equal(Tensor([1.0, 2.0]), Tensor([1.0, 2.0]))
+    np.testing.assert_equal({"a": Tensor([1.0])}, {"a": Tensor([1.0])})
     for wrong in ([1.0, 3.0], [1.0], [[1.0, 2.0]]):
         with pytest.raises(AssertionError):
             np.testing.assert_equal(Tensor([1.0, 2.0]), wrong)

@@ -10,6 +10,7 @@ import asyncio
 import threading
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from autograd import (
     Tensor,
     enable_grad,
     grad,
+    gradcheck,
+    gradgradcheck,
     hessian,
     hvp,
     is_grad_enabled,
@@ -618,3 +621,26 @@ HINTS: dict[str, tuple[Callable[[], Any], str]] = {
 def test_hints(wrong: Callable[[], Any], text: str) -> None:
     with pytest.raises(TypeError, match=text):
         wrong()
+
+
+def test_a_gradient_computed_by_threads_is_recorded_too() -> None:
+    def summed(x: Tensor) -> Any:
+        one = lambda k: (value_and_grad(lambda z: np.sum(z**3))(x)[1] * k).sum()  # noqa: E731
+        with ThreadPoolExecutor(2) as pool:
+            return sum(pool.map(one, [1.0, 2.0]))
+
+    for x in (Tensor([1.0, 2.0]), Tensor([1.0, 2.0], requires_grad=True)):
+        assert jacobian(summed, x).tolist() == [18.0, 36.0]
+    assert jacobian(lambda x: summed(x * 2), Tensor([1.0])).tolist() == [18.0 * 4]
+
+
+def test_gradcheck_calls_f_as_a_transform_does() -> None:
+    def in_place(x: Tensor) -> Tensor:
+        x += 1
+        x *= x
+        return x
+
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    assert gradcheck(in_place, x) and gradgradcheck(in_place, x)
+    assert gradcheck(lambda x: value_and_grad(lambda z: np.sum(z**3))(x)[1], x)
+    assert x.tolist() == [1.0, 2.0] and x.grad is None

@@ -51,3 +51,17 @@ def axis_of(a: Any, axis: Any) -> int:
 def count_of(a: Any, axis: Any) -> int:
     """How many elements a reduction over these axes joins."""
     return a.size if axis is None else math.prod([a.shape[i] for i in axes_of(a, axis)])
+
+
+def matrices_of(a: Any, name: str) -> Any:
+    """One matrix, or a batch of them."""
+    a = array_of(a)
+    if a.ndim < 2:
+        raise ValueError(f"np.{name}: shape {a.shape}: at least two axes are needed")
+    return a
+
+
+def check_floats(name: str, dtype: Any) -> None:
+    """Raise TypeError for a dtype in which distances from a mean would be cut to whole numbers."""
+    if np.dtype(dtype).kind in "iub":
+        raise TypeError(f"{name}: dtype must be one of floats, got {np.dtype(dtype)}; use .astype")

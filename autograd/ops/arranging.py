@@ -46,6 +46,7 @@ def scatter_add(x: Any, index: Any, values: Any) -> Any:
     the shape of x[index]. The result has x's shape and dtype; the gradient of x is g, of values
     g[index]. Raises TypeError if the values do not fit into x's dtype.
 
+    >>> from autograd import Tensor
     >>> scatter_add(np.zeros(3), [0, 0, 2], Tensor([1.0, 10.0, 5.0]))
     Tensor([11.,  0.,  5.])
     """
@@ -248,7 +249,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     condlist = [values_of(c) for c in condlist] if np.ndim(condlist) else condlist
     if np.isscalar(condlist) or (np.ndim(condlist[0]) == 0 and x.ndim):
         condlist = [condlist]
-    conditions = list(np.asarray(condlist, dtype=bool))
+    conditions = [np.asarray(c) for c in np.asarray(condlist, dtype=bool)]
     if len(conditions) == len(funclist) - 1:
         conditions.append(~np.any(conditions, axis=0))
     if len(conditions) != len(funclist):

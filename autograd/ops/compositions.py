@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
-from autograd.ops.arguments import array_of, axes_of, axis_of, count_of
+from autograd.ops.arguments import array_of, axes_of, axis_of, check_floats, count_of
 from autograd.ops.linalg import cross_product
 from autograd.ops.reductions import deviation, median, variance
 from autograd.recording import nondifferentiable, primitive
 from autograd.rules import composes, operations
-from autograd.tensor import Tensor
+from autograd.tensor import Tensor, _plain_index
 
 __all__: list[str] = []
 
@@ -37,8 +38,10 @@ def mean(
         return y.astype(np.float16)
     if where is not True:
         total = np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
-        return total / _counted(total, where, a, axis, keepdims)
-    return a.sum(axis, dtype, keepdims=keepdims) / count_of(a, axis)
+        y = total / _counted(total, where, a, axis, keepdims)
+    else:
+        y = a.sum(axis, dtype, keepdims=keepdims) / count_of(a, axis)
+    return y.astype(dtype) if dtype is not None and np.dtype(dtype).kind in "iu" else y
 
 
 def _counted(total: Any, where: Any, a: Any, axis: Any, keepdims: Any) -> Any:
@@ -92,6 +95,8 @@ def var(
     keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     ddof = ddof if correction is None else correction
+    if dtype is not None:
+        check_floats("np.var", dtype)
     if where is not True or mean is not None:
         return _var_of_some(a, axis, dtype, ddof, keepdims, where, mean)
     return variance(a, axis, dtype, ddof, keepdims)
@@ -125,6 +130,8 @@ def std(
     keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     ddof = ddof if correction is None else correction
+    if dtype is not None:
+        check_floats("np.std", dtype)
     if where is not True or mean is not None:
         return _root(_var_of_some(a, axis, dtype, ddof, keepdims, where, mean))
     return deviation(a, axis, dtype, ddof, keepdims)
@@ -165,6 +172,8 @@ def nanmean(
 ) -> Any:  # fmt: skip
     if a.dtype.kind != "f":
         return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    if dtype is not None:
+        check_floats("np.nanmean", dtype)
     if a.dtype == np.float16 and dtype is None:
         wide = nanmean(a.astype(np.float32), axis, keepdims=keepdims, where=where)
         return wide.astype(np.float16)
@@ -195,11 +204,11 @@ nanmin = composes(np.nanmin)(_nan_extremum(np.min, math.inf))
 @composes(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     a = array_of(a)
-    axis = axis_of(a, axis)
     if n < 0:
         raise ValueError(f"n, the number of differences, must be >= 0, got {n}")
     if n == 0:  # NumPy then leaves the ends out
         return a
+    axis = axis_of(a, axis)
     ends = [end for end in (prepend, a, append) if end is not None]
     if len(ends) > 1:
         row = tuple(1 if i == axis else m for i, m in enumerate(a.shape))
@@ -337,19 +346,19 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     # NumPy itself says where the cuts are: it splits the numbers of the rows.
     axis = axis_of(ary, axis)
     ahead = (slice(None),) * axis
-    parts = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
+    parts = np.array_split(np.arange(ary.shape[axis]), _plain_index(indices_or_sections))
     return [ary[(*ahead, slice(p[0], p[-1] + 1) if p.size else slice(0, 0))] for p in parts]
 
 
 @composes(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    axis, sections = axis_of(ary, axis), indices_or_sections
+    axis, sections = axis_of(ary, axis), _plain_index(indices_or_sections)
     if np.ndim(sections) == 0 and sections > 0 and ary.shape[axis] % sections:
         raise ValueError(
             f"np.split: an axis of length {ary.shape[axis]} does not split into "
             f"{indices_or_sections} equal parts; use np.array_split"
         )
-    return array_split(ary, indices_or_sections, axis)
+    return array_split(ary, sections, axis)
 
 
 def _of_axes(a: Any, least: int) -> Any:
@@ -375,7 +384,8 @@ def dsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 @composes(np.tile)
 def tile(A: Any, reps: Any) -> Any:
-    return A.reshape(-1)[np.tile(np.arange(A.size).reshape(A.shape), reps)]
+    A = array_of(A)
+    return np.ravel(A)[np.tile(np.arange(A.size).reshape(A.shape), _plain_index(reps))]
 
 
 @composes(np.fliplr)
@@ -489,11 +499,21 @@ def cross(
         axisa = axisb = axisc = axis
     a, b = _last(array_of(a), axisa), _last(array_of(b), axisb)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
-        raise ValueError(
-            f"np.cross: the vectors must have 3 components, got shapes {a.shape} and {b.shape}"
-        )
+        if not {a.shape[-1], b.shape[-1]} <= {2, 3}:
+            raise ValueError(
+                f"np.cross: the vectors must have 3 components, got shapes {a.shape} and {b.shape}"
+            )
+        np.cross(np.zeros(a.shape[-1]), np.zeros(b.shape[-1]))  # warns, or some day refuses
+        if a.shape[-1] == b.shape[-1]:  # in a plane: the third component, all that is not 0
+            return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+        a, b = _in_space(a), _in_space(b)
     y = cross_product(a, b)
     return y if axisc == -1 else np.moveaxis(y, -1, axisc)
+
+
+def _in_space(a: Any) -> Any:
+    """Vectors in a plane with 0 as their third component."""
+    return a if a.shape[-1] == 3 else np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, 1)])
 
 
 def _last(a: Any, axis: int) -> Any:
@@ -576,8 +596,9 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
     if not isinstance(ord, (int, float, np.number)):
         raise ValueError(f"np.linalg.norm: {ord!r} is no norm of vectors")
     sizes = np.absolute(x)
-    if ord < 0:  # 0 where an element is, which then has a kink there
+    if ord < 0:  # 0 where an element is, which then has a kink there; but nan beside a nan
         zero = np.any(x == 0, axis=axis, keepdims=True)
+        zero = zero & ~np.any(np.isnan(x), axis=axis, keepdims=True)
         total = np.sum(np.where(zero, 1, sizes) ** ord, axis=axis, keepdims=keepdims)
         return np.where(zero if keepdims else np.squeeze(zero, axis), 0, total ** (1 / ord))
     if 0 < ord < 1:  # infinitely steep at an element 0, where the subgradient 0 is taken
@@ -592,6 +613,9 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
 
 @composes(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
+    a, n = array_of(a), operator.index(n)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise np.linalg.LinAlgError(f"np.linalg.matrix_power: shape {a.shape}: it must be square")
     if n < 0:
         a, n = np.linalg.inv(a), -n
     power = None
@@ -607,6 +631,15 @@ def matrix_power(a: Any, n: int) -> Any:
 
 @composes(np.linalg.multi_dot)
 def multi_dot(arrays: Any) -> Any:
+    arrays = [array_of(a) for a in arrays]
+    if len(arrays) == 2:
+        return np.dot(*arrays)
+    ndims = [a.ndim for a in arrays]
+    if len(arrays) < 2 or {*ndims[1:-1]} != {2} or not {ndims[0], ndims[-1]} <= {1, 2}:
+        raise ValueError(
+            f"np.linalg.multi_dot: shapes {[a.shape for a in arrays]}: at least two matrices are "
+            "needed (the first may be a vector, and the last); np.matmul takes batches"
+        )
     return functools.reduce(np.matmul, arrays)
 
 
@@ -615,6 +648,7 @@ def multi_dot(arrays: Any) -> Any:
 
 @composes(np.round, np.around)
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    decimals = operator.index(decimals)
     if a.dtype.kind != "f":
         return Tensor(np.round(a.data, decimals))
     scale = 10.0 ** abs(decimals)

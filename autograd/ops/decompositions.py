@@ -125,7 +125,8 @@ def times(left: Any, right: Any, product: Any = np.multiply) -> list[Any]:
 def minors(parts: Any) -> list[Any]:
     """The cofactors of a small matrix by Leibniz' formula, without a division."""
     n = parts[0].shape[-1]
-    others = np.array([[j for j in range(n) if j != i] for i in range(n)], int).reshape(n, n - 1)
+    others = np.array([[j for j in range(n) if j != i] for i in range(n)], int)
+    others = others.reshape(n, max(n - 1, 0))
     rows, columns = others[:, None, :], others[None, :, :]
     one = np.ones_like(parts[0])
     total = [np.zeros_like(one) for _ in parts]
@@ -285,7 +286,7 @@ def close(values: Any, shape: Any) -> Any:
 
 def of_values(g: Any, where: Any, left: Any, right: Any) -> Any:
     """left diag(g) right, of those values alone to which a gradient came."""
-    used = where.reshape(-1, where.shape[-1]).any(0)
+    used = where.any(tuple(range(where.ndim - 1)))
     if not used.all():
         left, g, right = left[..., used], g[..., used], right[..., used, :]
     return (left * g[..., None, :]) @ right

@@ -10,7 +10,6 @@ May import: tensor and everything below it.
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
@@ -86,6 +85,8 @@ def power_by_base(g: Any, y: Any, x1: Any, x2: Any) -> Any:
             return g * x2 * x1 * x1
         if x2 == 4:
             return g * x2 * x1 * x1 * x1
+        if x2 == 0.5 and y.__class__ is np.ndarray and y.dtype.char != "e":
+            return g * (0.5 / np.absolute(y))  # as of np.sqrt; of -0 NumPy's root is -0
         infinite = math.isinf(x2)
     else:
         infinite = np.isinf(x2).any()
@@ -102,9 +103,6 @@ def power_by_base(g: Any, y: Any, x1: Any, x2: Any) -> Any:
         x2 = np.where(np.isinf(x2) & (slope == 0), 0, x2)
     elif _overflowed(slope):
         return _in_halves(g, x1, x2, slope, one)
-    if slope.__class__ is g.__class__ is np.ndarray and slope.shape == g.shape != ():
-        scaled = g * x2
-        return np.multiply(scaled, slope, scaled if scaled.dtype is slope.dtype else None)
     return g * x2 * slope
 
 
@@ -139,8 +137,7 @@ def power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     return g * (y * np.log(np.where(settled, 1, x1) if settled.any() else x1))
 
 
-for function in (np.power, operator.pow):
-    defvjp(function, power_by_base, power_by_exponent, formula="g x2 x1^(x2-1), g y log(x1)")
+defvjp(np.power, power_by_base, power_by_exponent, formula="g x2 x1^(x2-1), g y log(x1)")
 
 # ---- exponentials and logarithms --------------------------------------------------------------
 
@@ -423,7 +420,7 @@ def clip(
 for function in (np.floor, np.ceil, np.trunc, np.rint, np.sign):
     defvjp(function, zeros, formula="0")
 defvjp(np.floor_divide, zeros, zeros, formula="0, 0")
-defvjp(np.heaviside, zeros, lambda g, y, x1, x2: gate(g, x1 == 0), formula="0, g at 0")
+defvjp(np.heaviside, zeros, lambda g, y, x1, x2: gate(g, np.equal(x1, 0)), formula="0, g at 0")
 defvjp(
     np.remainder,
     lambda g, y, x1, x2: g,

@@ -31,9 +31,12 @@ def _is_basic(index: Any) -> bool:
 def _scatter(parts: Any, indices: Any, shape: Any, dtype: Any) -> Any:
     """Zeros of a shape, with parts[k] added at indices[k]."""
     whole = np.zeros(shape, dtype)
-    for part, index in zip(parts, indices):
+    for k, (part, index) in enumerate(zip(parts, indices)):
         if _is_basic(index):
-            whole[index] += part
+            if k:
+                whole[index] += part
+            else:  # nothing is there yet; and 0 + -0 would be 0
+                whole[index] = part
         else:
             np.add.at(whole, index, part)  # += would count an element named twice only once
     return whole
@@ -64,7 +67,7 @@ def take_rule(
     g: Any, y: Any, a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise"
 ) -> Any:
     """As looking up with an index; modes wrap and clip say which element was meant."""
-    if axis is None:
+    if axis is None or not a.ndim:
         return take_rule(g, y, a.reshape(-1), indices, 0, None, mode).total().reshape(a.shape)
     indices, n = np.asarray(indices).astype(np.intp, copy=False), a.shape[axis]  # True is 1
     if mode == "wrap":

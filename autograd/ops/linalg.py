@@ -78,16 +78,24 @@ Shapes = tuple[tuple[int, ...], ...]
 
 
 @composes(np.einsum)
-def einsum(*operands: Any, optimize: Any = False) -> Any:
+def einsum(*operands: Any, optimize: Any = False, dtype: Any = None, casting: Any = "safe") -> Any:
     """Both ways of calling it: letters first, or each operand followed by a list of numbers."""
     subscripts, given = _separated(operands)
     arrays = [a if isinstance(a, Tensor) else plain_array(a, "einsum") for a in given]
+    if dtype is not None:
+        arrays = [_cast(a, np.dtype(dtype), casting) for a in arrays]
     terms, output = explicit(subscripts, tuple([a.shape for a in arrays]))
     if any(a.dtype != arrays[0].dtype for a in arrays):
         dtype = np.result_type(*[a.dtype for a in arrays])
         if dtype.kind == "f":  # every product in the precision of the result, as NumPy
             arrays = [a if a.dtype == dtype else a.astype(dtype) for a in arrays]
     return contract(arrays, terms, output, optimize)
+
+
+def _cast(a: Any, dtype: Any, casting: Any) -> Any:
+    if not np.can_cast(a.dtype, dtype, casting):
+        raise TypeError(f"{a.dtype} is not cast to {dtype} with casting={casting!r}; use .astype")
+    return a.astype(dtype)
 
 
 def _separated(operands: Any) -> tuple[str, Any]:

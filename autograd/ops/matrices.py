@@ -12,19 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.arguments import array_of, values_of
+from autograd.ops.arguments import array_of, matrices_of, values_of
 from autograd.ops.decompositions import close, transposed
 from autograd.recording import nondifferentiable, primitive
 from autograd.rules import composes, operations
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
-
-
-def _matrices(a: Any, name: str) -> Any:
-    a = array_of(a)
-    if a.ndim < 2:
-        raise ValueError(f"np.linalg.{name}: shape {a.shape}: at least two axes are needed")
-    return a
 
 
 # ---- second names -----------------------------------------------------------------------------
@@ -48,16 +42,22 @@ def outer(x1: Any, x2: Any) -> Any:
 
 @composes(np.linalg.diagonal)
 def diagonal(x: Any, *, offset: int = 0) -> Any:
-    return np.diagonal(_matrices(x, "diagonal"), offset, -2, -1)
+    return np.diagonal(matrices_of(x, "linalg.diagonal"), offset, -2, -1)
 
 
 @composes(np.linalg.trace)
 def trace(x: Any, *, offset: int = 0, dtype: Any = None) -> Any:
-    return np.trace(_matrices(x, "trace"), offset, -2, -1, dtype=dtype)
+    return np.trace(matrices_of(x, "linalg.trace"), offset, -2, -1, dtype=dtype)
 
 
 @composes(np.linalg.cross)
 def cross(x1: Any, x2: Any, *, axis: int = -1) -> Any:
+    x1, x2 = array_of(x1), array_of(x2)
+    if x1.shape[axis] != 3 or x2.shape[axis] != 3:
+        raise ValueError(
+            f"np.linalg.cross: the vectors must have 3 components, got shapes {x1.shape} and "
+            f"{x2.shape}"
+        )
     return np.cross(x1, x2, axis=axis)
 
 
@@ -74,7 +74,7 @@ def tensordot(x1: Any, x2: Any, *, axes: Any = 2) -> Any:
 
 @composes(np.linalg.matrix_transpose)
 def matrix_transpose(x: Any) -> Any:
-    return np.swapaxes(_matrices(x, "matrix_transpose"), -1, -2)
+    return np.swapaxes(matrices_of(x, "linalg.matrix_transpose"), -1, -2)
 
 
 @composes(np.linalg.matrix_norm)
@@ -106,7 +106,12 @@ def svdvals(x: Any) -> Any:
 @composes(np.linalg.eigvalsh)
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     options: Any = {"UPLO": UPLO}
-    return np.linalg.eigh(a, **options)[0]
+    if not a.requires_grad:  # the rule needs the vectors
+        return Tensor(np.linalg.eigvalsh(a.data, **options))
+    values = np.linalg.eigh(a, **options)[0]
+    if np.isnan(values.data).any():  # what LAPACK refuses, it may refuse here alone
+        np.linalg.eigvalsh(a.data, **options)
+    return values
 
 
 # ---- orthogonal factors -----------------------------------------------------------------------
@@ -146,7 +151,7 @@ operations[thin_qr].name = "qr"
 
 @composes(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
-    a = _matrices(a, "qr")
+    a = matrices_of(a, "linalg.qr")
     if mode == "r":
         return thin_qr(a)[1]
     if mode == "complete" and a.shape[-2] > a.shape[-1]:
@@ -182,6 +187,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     known = values_of(values)
     rank = np.int32(np.sum(known > rtol * known.max(initial=0)))
     solution = np.linalg.pinv(a, rtol) @ b
+    if not np.isfinite(values_of(a)).all() or np.isinf(values_of(b)).any():  # as NumPy: nan in all
+        solution = solution * np.nan
     missed = b - a @ solution
     residuals = np.sum(missed * missed, axis=0).reshape(-1)
     if rank < a.shape[1] or a.shape[0] <= a.shape[1]:
@@ -191,19 +198,25 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 @composes(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
-    x = _matrices(x, "cond")
-    if not x.size:
-        raise np.linalg.LinAlgError(f"np.linalg.cond: an empty array, of shape {x.shape}, has none")
+    x = matrices_of(x, "linalg.cond")
+    if 0 in x.shape[-2:]:
+        raise np.linalg.LinAlgError(f"np.linalg.cond: a matrix of shape {x.shape} has none")
     if p in (None, 2, -2):
         values = np.linalg.svd(x, compute_uv=False)
         first, last = values[..., 0], values[..., -1]
         with np.errstate(all="ignore"):
             ratio = last / first if p == -2 else first / last
-        return np.where(first == 0, np.inf, ratio)
+        return _unless_given(np.where(first == 0, np.inf, ratio), x)
     singular = np.linalg.slogdet(values_of(x))[0][..., None, None] == 0
     regular = np.where(singular, np.eye(x.shape[-1], dtype=x.dtype), x)
     product = np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(regular), p, (-2, -1))
-    return np.where(singular[..., 0, 0], np.inf, product)
+    return _unless_given(np.where(singular[..., 0, 0], np.inf, product), x)
+
+
+def _unless_given(y: Any, x: Any) -> Any:
+    """A condition number with inf for nan, unless the matrix has a nan itself."""
+    infinite = np.isnan(values_of(y)) & ~np.isnan(values_of(x)).any((-2, -1))
+    return np.where(infinite, np.inf, y) if infinite.any() else y
 
 
 @composes(np.linalg.tensorinv)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.arguments import axes_of, count_of
+from autograd.ops.arguments import axes_of, count_of, normalize_axis_tuple
 from autograd.ops.elementwise import floating
 from autograd.recording import primitive
 from autograd.rules import composes, defvjp, operations
@@ -284,13 +284,16 @@ operations[variance].name, operations[deviation].name = "var", "std"
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) along axes, without overflow.
 
-    Args: x of any shape; axis and keepdims as for np.sum. Rows that are all -inf give -inf, with
-    gradient 0 (where PyTorch and the naive formula give nan). The derivative is softmax(x).
+    Args: x of any shape; axis and keepdims as for np.sum (a single number is a row of one). Rows
+    that are all -inf give -inf, with gradient 0 (where PyTorch and the naive formula give nan). The
+    derivative is softmax(x).
 
     >>> logsumexp(Tensor([1000.0, 1000.0]))
     Tensor(1000.69314718)
     """
     x = floating(x)
+    if not x.ndim and isinstance(axis, tuple):
+        axis = normalize_axis_tuple(axis, 1)[:0]
     if x.dtype == np.float16:  # half a precision is summed in a whole one
         return logsumexp(x.astype(np.float32), axis, keepdims).astype(np.float16)
     x = x.astype(np.float64) if x.dtype.kind in "iub" else x
@@ -306,20 +309,29 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return y if keepdims else np.squeeze(y, axis=axis)
 
 
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
     """exp(x) / sum(exp(x)) along an axis, without overflow.
 
-    Args: x of any shape; the result has the same, and sums to 1 along the axis. A row that is all
-    -inf gives nan, with gradient 0. The derivative is y (g - sum(g y)).
+    Args: x of any shape; the result has the same, and sums to 1 along the axis; dtype, of floats,
+    to convert x to first. A row that is all -inf gives nan, with gradient 0. The derivative is
+    y (g - sum(g y)). Raises TypeError for another dtype.
 
     >>> softmax(Tensor([0.0, 0.0, 1000.0]))
     Tensor([0., 0., 1.])
     """
-    x = floating(x)
+    x = floating(x) if dtype is None else _converted(x, dtype)
+    if x.dtype.char == "e":  # half a precision is summed in a whole one
+        return softmax(x.astype(np.float32), axis).astype(np.float16)
     e = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
     np.exp(e, out=e)
     e /= np.add.reduce(e, axis=axis, keepdims=True)
     return e
+
+
+def _converted(x: Any, dtype: Any) -> Any:
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"dtype must be one of floats, as np.float32, got {np.dtype(dtype)}")
+    return (x if isinstance(x, Tensor) else np.asarray(x)).astype(dtype)
 
 
 class Kept:
@@ -331,19 +343,22 @@ class Kept:
     sums: Any
 
 
-def log_softmax(x: Any, axis: Any = -1) -> Any:
+def log_softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
     """log(softmax(x)) along an axis: x - logsumexp(x), finite where x is.
 
-    Args: x of any shape; the result has the same. The derivative is g - softmax(x) sum(g).
+    Args: x of any shape; the result has the same; dtype, of floats, to convert x to first. The
+    derivative is g - softmax(x) sum(g). Raises TypeError for another dtype.
 
     >>> log_softmax(Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.])
     """
-    return fused_log_softmax(x, axis, Kept())
+    return fused_log_softmax(x if dtype is None else _converted(x, dtype), axis, Kept())
 
 
 def _log_softmax(x: Any, axis: Any, _kept: Kept) -> Any:
     x = floating(x)
+    if x.dtype.char == "e":
+        return _log_softmax(x.astype(np.float32), axis, _kept).astype(np.float16)
     y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
     _kept.exponentials = np.exp(y)
     _kept.sums = np.add.reduce(_kept.exponentials, axis=axis, keepdims=True)
@@ -363,7 +378,7 @@ def _shares(x: Any, y: Any, axis: Any) -> Any:
 
 def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     g, y = stretched(g, x, axis, keepdims), stretched(y, x, axis, keepdims)
-    return g * _shares(x, y, axis)
+    return g * _shares(x, y, axis if x.ndim else None)
 
 
 # Where one share is nearly 1, g - sum(g y) and g - y sum(g) cancel at it: what is left is made of
@@ -416,7 +431,7 @@ log_softmax_slope: Any = primitive(
 )
 
 
-def _softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
+def _softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
     if np.isnan(y).any():  # perhaps a row of nothing, which has no gradient
         y = np.where(np.isnan(y) & (x == -np.inf), 0, y)
     return softmax_slope(g, y, axis)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.arguments import array_of, axes_of, axis_of
+from autograd.ops.arguments import array_of, axes_of, axis_of, matrices_of, values_of
 from autograd.ops.reductions import logsumexp
 from autograd.recording import primitive
 from autograd.rules import composes
@@ -216,40 +216,54 @@ def _slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
         )
     steps = _steps(spacing, n)
     f = np.moveaxis(f, axis, -1)
-    rise = f[..., 1:] - f[..., :-1]
-    even = steps.ndim == 0 or (not isinstance(steps, Tensor) and np.all(steps == steps[0]))
-    if even:  # (the steps of a Tensor may be equal, but have a gradient each)
-        h = steps if steps.ndim == 0 else steps[0]
-        inner = (f[..., 2:] - f[..., :-2]) / (2.0 * h)
+    if np.ndim(steps) and not isinstance(steps, Tensor) and np.all(steps == steps[0]):
+        steps = steps[0]  # (those of a Tensor may be equal, too, but have a gradient each)
+    if np.ndim(steps) == 0:
+        inner = (f[..., 2:] - f[..., :-2]) / (2.0 * steps)
+        before_first = behind_last = steps
     else:
-        before, after = steps[:-1], steps[1:]
+        before, after, before_first, behind_last = steps[:-1], steps[1:], steps[0], steps[-1]
         inner = (
             -after / (before * (before + after)) * f[..., :-2]
             + (after - before) / (before * after) * f[..., 1:-1]
             + before / (after * (before + after)) * f[..., 2:]
         )
-    h = np.broadcast_to(steps, (n - 1,))
-    first, last = rise[..., :1] / h[:1], rise[..., -1:] / h[-1:]
-    if edge_order == 2:  # the parabola's slope at its ends
-        curved = rise[..., 1:2] / h[1:2] - first
-        first = first - curved * (h[:1] / (h[:1] + h[1:2]))
-        curved = last - rise[..., -2:-1] / h[-2:-1]
-        last = last + curved * (h[-1:] / (h[-1:] + h[-2:-1]))
+    if edge_order == 2:
+        first, last = _ends_of_parabolas(f, steps)
+    else:
+        first = (f[..., 1:2] - f[..., :1]) / before_first
+        last = (f[..., -1:] - f[..., -2:-1]) / behind_last
     slope = np.concatenate([first, inner, last], axis=-1).astype(f.dtype)
     return np.moveaxis(slope, -1, axis)
 
 
+def _ends_of_parabolas(f: Any, steps: Any) -> Any:
+    """The slopes at the ends of the parabolas through the first and the last three elements."""
+    if np.ndim(steps) == 0:
+        first, last = ([c / steps for c in cs] for cs in ((-1.5, 2.0, -0.5), (0.5, -2.0, 1.5)))
+    else:
+        h, k = steps[0], steps[1]
+        first = [-(2.0 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k))]
+        h, k = steps[-2], steps[-1]
+        last = [k / (h * (h + k)), -(k + h) / (h * k), (2.0 * k + h) / (k * (h + k))]
+    n = f.shape[-1]
+    return [
+        a * f[..., i : i + 1] + b * f[..., i + 1 : i + 2] + c * f[..., i + 2 : i + 3]
+        for i, (a, b, c) in ((0, first), (n - 3, last))
+    ]
+
+
 def _steps(spacing: Any, n: int) -> Any:
     """The step between neighbours, one for all or one for each pair."""
-    spacing = array_of(spacing)
-    if spacing.ndim == 0:
+    spacing = _number_or_array(spacing)  # NumPy's too: a number leaves half a precision as it is
+    if np.ndim(spacing) == 0:
         return spacing
     if spacing.ndim > 1 or spacing.shape[0] != n:
         raise ValueError(
             f"np.gradient: a spacing of shape {spacing.shape} for an axis of length {n}; it must "
             "be one number, or a place for each element"
         )
-    return np.diff(spacing if spacing.dtype.kind == "f" else spacing.astype(np.float64))
+    return np.diff(spacing.astype(np.float64) if spacing.dtype.kind in "iu" else spacing)
 
 
 @composes(np.interp)
@@ -275,13 +289,25 @@ def interp(
     left, right = fp[0] if left is None else left, fp[-1] if right is None else right
     below, above = x < xp[0], x > xp[-1]
     if xp.size == 1:
-        y = np.where(np.isnan(x), x, fp[0])
+        y = np.where(True, fp[0], x)
     else:
         i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, xp.size - 2)
         rise, run = fp[i + 1] - fp[i], xp[i + 1] - xp[i]
         end = (x == xp[-1]) | (run == 0)
-        y = np.where(end, fp[i + 1], rise / np.where(end, 1, run) * (x - xp[i]) + fp[i])
+        slope = rise / np.where(end, 1, run)
+        y = np.where(end, fp[i + 1], slope * (x - xp[i]) + fp[i])
+        if np.isnan(values_of(y)).any() or np.isnan(values_of(x)).any():
+            y = _beside_infinite(y, slope, x, xp, fp, i)
     return np.where(below, left, np.where(above, right, y))
+
+
+def _beside_infinite(y: Any, slope: Any, x: Any, xp: Any, fp: Any, i: Any) -> Any:
+    """As NumPy: at a point its own value, else from the other point, else what both have."""
+    missing = np.isnan(y)
+    y = np.where(missing, slope * (x - xp[i + 1]) + fp[i + 1], y)
+    y = np.where(np.isnan(y) & (fp[i] == fp[i + 1]), fp[i], y)
+    y = np.where(missing & (x == xp[i]) & (x != xp[-1]), fp[i], y)
+    return np.where(np.isnan(x), x, y)
 
 
 @composes(np.correlate)
@@ -417,6 +443,8 @@ def polyfit(
         powers, y = powers * w[:, None], (y.T * w).T
     scale = np.sqrt(np.sum(powers * powers, axis=0))
     fitted = np.linalg.pinv(powers / scale, rcond) @ y
+    if np.isinf(values_of(y)).any():  # as NumPy: nan in all
+        fitted = fitted * np.nan
     return (fitted.T / scale).T
 
 
@@ -430,8 +458,8 @@ if hasattr(np, "matvec"):  # NumPy 2.2
 
     @composes(np.matvec)
     def matvec(x1: Any, x2: Any) -> Any:
-        return np.matmul(x1, array_of(x2)[..., None])[..., 0]
+        return np.matmul(matrices_of(x1, "matvec"), array_of(x2)[..., None])[..., 0]
 
     @composes(np.vecmat)
     def vecmat(x1: Any, x2: Any) -> Any:
-        return np.matmul(array_of(x1)[..., None, :], x2)[..., 0, :]
+        return np.matmul(array_of(x1)[..., None, :], matrices_of(x2, "vecmat"))[..., 0, :]

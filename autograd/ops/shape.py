@@ -41,7 +41,7 @@ defvjp(  # the sweep undoes every broadcast, this one too
 defvjp(
     np.transpose,
     lambda g, y, a, axes=None: g.transpose(
-        None if axes is None else np.argsort([axis % g.ndim for axis in axes]).tolist()
+        None if axes is None else np.argsort(np.atleast_1d(axes) % g.ndim).tolist()
     ),
     formula="g with its axes put back",
 )

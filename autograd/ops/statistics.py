@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.arguments import array_of, axes_of, values_of
+from autograd.ops.arguments import array_of, axes_of, check_floats, values_of
 from autograd.ops.compositions import _root
 from autograd.ops.indexing import scatter
 from autograd.recording import primitive, with_options
@@ -138,6 +138,8 @@ def _in_halves(a: Any, dtype: Any, mean: Any) -> bool:
 def _nanvar(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, **options: Any) -> Any:
     if a.dtype.kind != "f":
         return np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **options)
+    if dtype is not None:
+        check_floats("np.nanvar", dtype)
     correction, given = options["correction"], options["mean"]
     if _in_halves(a, dtype, options["mean"]):
         return _nanvar(a.astype(np.float32), axis, dtype, ddof, keepdims, **options).astype(a.dtype)
@@ -183,9 +185,11 @@ def nanmedian(
         return np.median(a, axis=axis, keepdims=keepdims)
     axes = axes_of(a, axis)
     rows = np.sort(_rows(a, axes), axis=-1)  # nan stands at the end
+    if not rows.shape[-1]:
+        return np.mean(a, axis=axis, keepdims=keepdims)  # of nothing: nan, and a warning
     count = np.sum(~np.isnan(rows), axis=-1, keepdims=True)
     middle = np.concatenate([np.maximum(count - 1, 0) // 2, count // 2], axis=-1)
-    middle = np.minimum(middle, max(rows.shape[-1] - 1, 0))
+    middle = np.minimum(middle, rows.shape[-1] - 1)
     y = np.mean(np.take_along_axis(rows, middle, axis=-1), axis=-1)
     return _restored(y, axes, keepdims)
 
@@ -310,6 +314,8 @@ def cov(
     m: Any, y: Any = None, rowvar: Any = True, bias: Any = False, ddof: Any = None,
     fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
 ) -> Any:  # fmt: skip
+    if dtype is not None:
+        check_floats("np.cov", dtype)
     if ddof is not None and ddof != int(ddof):
         raise ValueError(f"np.cov: ddof must be a whole number, got {ddof}")
     m, both = array_of(m), [array_of(t) for t in (m, y) if t is not None]
@@ -379,6 +385,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: Any = True, *, dtype: Any = None) ->
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Counts are plain; sums of weights that are a Tensor are a Tensor."""
     x = values_of(x)
+    x = x.astype(np.intp) if x.dtype == bool else x
     if not isinstance(weights, Tensor):
         return np.bincount(x, weights, minlength)
     if weights.shape != x.shape:

@@ -165,18 +165,22 @@ def selu(x: Any) -> Any:
     return elu(x, _SELU_ALPHA) * _SELU_SCALE
 
 
-def softplus(x: Any, beta: float = 1.0) -> Any:
+def softplus(x: Any, beta: float = 1.0, threshold: float = math.inf) -> Any:
     """log(1 + exp(beta x)) / beta, a smooth relu, the sharper the larger beta; finite at every x.
 
-    Raises ValueError unless beta > 0. Source: PyTorch's softplus, which from beta x > 20 on gives
-    x itself; this is exact everywhere.
+    Where beta x > threshold, x itself. Raises ValueError unless beta > 0. Source: PyTorch's
+    softplus, whose threshold is 20; without one this is exact everywhere.
 
     >>> softplus(Tensor([0.0, 1000.0, -1000.0]))
     Tensor([6.93147181e-01, 1.00000000e+03, 0.00000000e+00])
     """
     beta = as_number("softplus", "beta", beta, above=0)
     x = as_floats(x)
-    return _softplus(x) if beta == 1 else _softplus(x * beta) / beta
+    y = _softplus(x) if beta == 1 else _softplus(x * beta) / beta
+    if threshold == math.inf:
+        return y
+    threshold = as_number("softplus", "threshold", threshold, finite=False)
+    return np.where(values(x) * beta > threshold, x, y)
 
 
 def _in_single(x: Any) -> Any:

@@ -198,7 +198,7 @@ def cross_entropy(
         and ignore_index.__class__ is int
         and ignore_index < 0
         and reduction.__class__ is str
-        and logits.dtype.kind == "f"
+        and logits.dtype.char in "fd"
     ):
         shape = logits.shape
         rows = shape[0] if shape else 0
@@ -210,9 +210,15 @@ def cross_entropy(
             else:
                 share = share_of(reduction, rows)
                 return _fused_cross_entropy(logits, target, None, share, how)
-    name = "cross_entropy"
+    name, weights = "cross_entropy", weight
     check_smoothing(name, label_smoothing)
     logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
+    if logits.dtype == np.float16:  # half a precision adds up in a whole one
+        wide = cross_entropy(
+            logits.astype(np.float32), target, weights, ignore_index=ignore_index,
+            reduction=reduction, label_smoothing=label_smoothing,
+        )  # fmt: skip
+        return wide.astype(np.float16)
     target = _target(name, target)
     if target.shape == logits.shape:
         return _against_probabilities(logits, axis, target, weight, reduction, label_smoothing)

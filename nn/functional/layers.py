@@ -249,13 +249,14 @@ def batch_norm(
     weight: Any = None,
     bias: Any = None,
     training: bool = False,
-    *,
+    momentum: float | None = 0.1,
     eps: float = 1e-5,
 ) -> Any:
     """Bring each channel to mean 0 and variance 1; then times weight, plus bias.
 
     Args: x (n, C) or (n, C, L); running_mean, running_var, weight and bias (C,); training, True to
-        take the mean and the biased variance of this batch (the running ones may be None then).
+        take the mean and the biased variance of this batch (the running ones may be None then);
+        momentum, which PyTorch's has here, changes nothing.
     Raises ValueError for other shapes, and for one value a channel in training. The running
     statistics are never written to: `nn.BatchNorm1d` keeps them. Source: Ioffe and Szegedy, Batch
     Normalization, 2015; PyTorch's batch_norm, which updates them here.
