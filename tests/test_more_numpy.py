@@ -677,3 +677,73 @@ def test_windows_are_a_view_and_their_gradient_counts():
         np.testing.assert_array_equal(
             x.grad, np.minimum(np.minimum(n + 1, 20000 - n), min(window, 20001 - window))
         )
+
+
+# ---- arguments and empty arrays, as NumPy -------------------------------------------------------
+
+AS_NUMPY_REFUSES = {
+    "both kinds of bounds": lambda t: np.clip(t([2.0]), 0, 1, min=0, max=1),
+    "one of each kind": lambda t: np.clip(t([2.0]), 0, max=1),
+    "matvec": lambda t: np.matvec(t([1.0, 2.0]), t([1.0, 2.0])),
+    "vecmat": lambda t: np.vecmat(t([1.0, 2.0]), t([1.0, 2.0])),
+    "add": lambda t: np.add.accumulate(t(1.0)),
+    "multiply": lambda t: np.multiply.accumulate(t(1.0)),
+    "maximum": lambda t: np.maximum.accumulate(t(1.0)),
+    "logaddexp": lambda t: np.logaddexp.accumulate(t(1.0)),
+    "polymul": lambda t: np.polymul(t([[1.0, 2.0]]), t([1.0, 2.0])),
+    "polyadd": lambda t: np.polyadd(t([[1.0, 2.0]]), t([1.0, 2.0])),
+    "polysub": lambda t: np.polysub(t([[1.0, 2.0], [3.0, 4.0]]), t([1.0, 2.0, 3.0])),
+    "polyder": lambda t: np.polyder(t([[1.0, 2.0], [3.0, 4.0]])),
+    "polydiv": lambda t: np.polydiv(t([[1.0, 2.0], [3.0, 4.0]]), t([1.0, 2.0])),
+    "edges that fall": lambda t: np.histogram(t([1.0, 2.0]), [0, 3, 1]),
+    "edges alone that fall": lambda t: np.histogram_bin_edges(t([1.0, 2.0]), (0, 3, 1)),
+}
+
+
+@pytest.mark.parametrize("name", AS_NUMPY_REFUSES)
+def test_what_numpy_refuses_is_refused(name):
+    if name in ("matvec", "vecmat") and not hasattr(np, name):
+        pytest.skip("needs NumPy 2.2")
+    for read in (np.array, leaf):
+        with pytest.raises((ValueError, TypeError)):
+            AS_NUMPY_REFUSES[name](read)
+
+
+AS_NUMPY_TAKES = {
+    "diff of bool": lambda t: np.diff(t([True, False, False])),
+    "diff of bool, twice": lambda t: np.diff(t([[True, False, True]]), n=2),
+    "diff of bool, with ends": lambda t: np.diff(t([True, False]), prepend=True, append=False),
+    "diff of a number, not at all": lambda t: np.diff(t(1.0), n=0),
+    "linspace of 1": lambda t: np.linspace(t([1.0, 2.0]), t(2.0), num=1, retstep=True)[1],
+    "linspace of 1, with its end": lambda t: np.linspace(t(1.0), 3, 1, False, True)[1],
+    "linspace of 2": lambda t: np.linspace(t(1.0), 3, 2, retstep=True)[1],
+    "polynomials of one length": lambda t: np.polyadd(t([[1.0, 2.0], [3.0, 4.0]]), t([1.0, 2.0])),
+    "polyval of nothing": lambda t: np.polyval(t([]), [2.0, 3.0]),
+    "edges": lambda t: np.histogram(t([1.0, 2.0]), [0, 1, 3])[1],
+    "edges alone": lambda t: np.histogram_bin_edges(t([1.0, 2.0]), (0.0, 1, 3)),
+}
+EMPTY = [((0,), {}), ((0,), {"keepdims": True}), ((2, 0), {"axis": 1}), ((2, 0), {"axis": 0}),
+         ((0, 3), {"axis": (0, 1)})]  # fmt: skip
+
+
+def of_nothing(function, shape, options, *q):
+    return lambda t: function(t(np.zeros(shape, np.float32)), *q, **options)
+
+
+for k, (size, options) in enumerate(EMPTY):
+    AS_NUMPY_TAKES |= {
+        f"nanquantile {k}": of_nothing(np.nanquantile, size, options, 0.5),
+        f"nanpercentile {k}": of_nothing(np.nanpercentile, size, options, [50.0, 20.0]),
+        f"nanmedian {k}": of_nothing(np.nanmedian, size, options),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:(Mean of empty slice|invalid value):RuntimeWarning")
+@pytest.mark.parametrize("name", AS_NUMPY_TAKES)
+def test_what_numpy_takes_is_taken(name):
+    expected = np.asarray(AS_NUMPY_TAKES[name](np.array))
+    found = AS_NUMPY_TAKES[name](lambda values: Tensor(np.array(values)))
+    assert isinstance(found, (Tensor, np.ndarray, float))
+    found = np.asarray(found)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_array_equal(found, expected)

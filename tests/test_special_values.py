@@ -80,7 +80,8 @@ EXCEPTED = {
 HALVES = {
     "average": "products and their sum are of a whole precision",
     "std": "the root is taken of the variance in a whole precision",
-    "nanvar": "summed in a whole precision, as var", "nanstd": "as nanvar",
+    "nanvar": "summed in a whole precision, as var",
+    "nanstd": "as nanvar",
     "nanmedian": "the two in the middle are added in a whole precision",
 }
 

@@ -361,7 +361,7 @@ windows: Any = primitive(
     lambda g, y, x, window_shape, axis: overlapped(g, x.shape, window_shape, axis),
     formula="g added where the windows lie",
 )
-overlapped = primitive(
+overlapped: Any = primitive(
     _overlapped,
     lambda g, y, parts, shape, window_shape, axis: windows(g, window_shape, axis),
     formula="windows of g",

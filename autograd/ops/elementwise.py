@@ -29,6 +29,8 @@ def zeros(g: Any, y: Any, *args: Any) -> Any:
     return np.zeros_like(g)
 
 
+_half = np.float16
+
 # ---- arithmetic -------------------------------------------------------------------------------
 
 defvjp(np.add, lambda g, y, x1, x2: g, lambda g, y, x1, x2: g, formula="g, g")
@@ -48,9 +50,6 @@ defvjp(np.sqrt, lambda g, y, x: g * 0.5 / y, formula="g/(2 √x)")
 defvjp(np.cbrt, lambda g, y, x: g / 3 / y / y, formula="g/(3 ∛x²)")
 
 
-_half = np.float16
-
-
 def _falling(x1: Any, x2: Any, n: Any, polynomial: Any) -> Any:
     """polynomial(x2) x1^(x2-n), also 0 where the first is 0 and the second infinite."""
     x2 = x2.astype(np.result_type(x1, x2))
@@ -68,7 +67,7 @@ falling: Any = primitive(
         g * falling(x1, x2, n + 1, tuple(np.polymul(polynomial, (1, -n)).tolist()))
     ),
     lambda g, y, x1, x2, n, polynomial: (
-        g * falling(x1, x2, n, tuple(np.polyder(polynomial).tolist()) or (0,))
+        g * falling(x1, x2, n, tuple(np.asarray(np.polyder(polynomial)).tolist()) or (0,))
         + g * (y * np.log(np.where((x1 == 0) | np.isinf(x1), 1, x1)))
     ),
     formula="g p(x2) (x2-n) x1^(x2-n-1), g (p'(x2) + p(x2) log(x1)) x1^(x2-n)",
@@ -407,6 +406,8 @@ def clip(
     max: Any = None,
 ) -> Any:  # fmt: skip
     """Bounds that are numbers are constants; array bounds compete with `a` as in np.maximum."""
+    if (min is not None or max is not None) and (a_min is not None or a_max is not None):
+        raise ValueError("np.clip: bounds as a_min and a_max, or as min and max, but not as both")
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     if np.ndim(low if low is not None else 0) == np.ndim(high if high is not None else 0) == 0:
         if not isinstance(low, Tensor) and not isinstance(high, Tensor):

@@ -227,7 +227,6 @@ def _quantile(
 ) -> Any:
     a = array_of(a)
     axes, plain_q = axes_of(a, axis), values_of(q)
-    y: Any
     unsorted = _rows(a, axes)
     rows, holes = np.sort(unsorted, axis=-1), np.isnan(values_of(unsorted))
     n = rows.shape[-1]
@@ -238,13 +237,12 @@ def _quantile(
         if skip:
             weights = np.where(holes & ~np.all(holes, axis=-1, keepdims=True), 0, weights)
     counts = n - np.sum(holes, axis=-1) if skip else np.full(holes.shape[:-1], n)
-    if not n and not skip:
-        raise IndexError(f"np.quantile: there is no quantile of nothing (shape {a.shape})")
+    if skip and not a.size:
+        return np.mean(a, axis=axis, keepdims=keepdims)  # as NumPy: for every q the same nan
     if not n:
-        y = Tensor(np.full((*rows.shape[:-1], plain_q.size), np.nan, dtype))
-    else:
-        places = _places(values_of(unsorted), counts, plain_q, method, weights)
-        y = _between(rows, places, counts, q, plain_q, method, dtype).astype(dtype)
+        raise IndexError(f"np.quantile: there is no quantile of nothing (shape {a.shape})")
+    places = _places(values_of(unsorted), counts, plain_q, method, weights)
+    y: Any = _between(rows, places, counts, q, plain_q, method, dtype).astype(dtype)
     if not skip and holes.any():
         y = np.where(np.any(holes, axis=-1)[..., None], np.nan, y)
     y = np.moveaxis(_restored(y, axes, keepdims), -1, 0)
@@ -400,9 +398,11 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 @composes(np.histogram_bin_edges)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """Evenly from the smallest to the largest element, through which gradients flow."""
-    if np.ndim(bins) == 1:
-        return bins
     ends, values = _ends(range), values_of(a)
+    if np.ndim(bins) == 1:
+        bins = array_of(bins)
+        np.histogram_bin_edges(values, values_of(bins), ends)  # they must increase
+        return bins
     shares = None if weights is None else values_of(weights)
     edges = np.histogram_bin_edges(values, bins, ends, shares)
     if range is None and not values.size:
