@@ -215,9 +215,9 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         ends = [np.broadcast_to(end, row) if np.ndim(end) == 0 else end for end in ends]
         a = np.concatenate(ends, axis=axis)
     ahead = (slice(None),) * axis
-    minus = np.not_equal if a.dtype == bool else np.subtract  # as NumPy
     for _ in range(n):
-        a = minus(a[(*ahead, slice(1, None))], a[(*ahead, slice(None, -1))])
+        behind, before = a[(*ahead, slice(1, None))], a[(*ahead, slice(None, -1))]
+        a = Tensor(behind != before) if a.dtype == bool else behind - before  # as NumPy
     return a
 
 
