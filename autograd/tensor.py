@@ -895,6 +895,11 @@ class Tensor(Node):
             kwargs.setdefault("axis", 0)
             return call(_REDUCTIONS[ufunc], *inputs, **kwargs)
         if method == "accumulate" and ufunc in _ACCUMULATIONS:
+            if not np.ndim(inputs[0]):
+                raise TypeError(
+                    f"{numpy_name(ufunc)}.accumulate: a number has no elements to accumulate; use "
+                    "np.cumsum(x), or x.reshape(1)"
+                )
             return call(_ACCUMULATIONS[ufunc], *inputs, **({"axis": 0} | kwargs))
         if method == "at":
             raise TypeError(

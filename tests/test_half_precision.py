@@ -159,6 +159,48 @@ def test_statistics_count_as_far_as_they_must() -> None:
     np.testing.assert_allclose(x.grad.astype(float), 1 / N, rtol=1e-3)
 
 
+SPREADS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "around 1": (np.tile([0.0, 2.0], N), {}),
+    "around 11": (10.0 + np.arange(7001) % 3, {}),
+    "columns": (np.tile([[0.0, 3.0], [2.0, 1.0]], (N, 1)), {"axis": 0}),
+    "of a sample": (np.tile([300.0, 100.0], N), {"ddof": 1}),
+    "some": (np.tile([0.0, 2.0, 50.0], N), {"where": np.tile([True, True, False], N)}),
+    "wider than a variance": (np.tile([400.0, -400.0], N), {}),
+}
+
+
+@pytest.mark.parametrize("name", SPREADS)
+@pytest.mark.parametrize("skip", [False, True], ids=["", "nan"])
+@pytest.mark.parametrize("root", [False, True], ids=["var", "std"])
+def test_spreads_and_their_gradients_are_those_of_exact_arithmetic(
+    name: str, skip: bool, root: bool
+) -> None:
+    values, options = SPREADS[name]
+    function = {(0, 0): np.var, (0, 1): np.std, (1, 0): np.nanvar, (1, 1): np.nanstd}[skip, root]
+    counted = np.broadcast_to(options.get("where", True), values.shape).copy()
+    x = values.astype(HALF)
+    if skip:
+        counted[5], x[5] = False, np.nan
+    axis = options.get("axis")
+    n = np.sum(counted, axis=axis)
+    mean = np.sum(values, axis=axis, where=counted) / n
+    freedom = n - options.get("ddof", 0)
+    expected = np.sum((values - mean) ** 2, axis=axis, where=counted) / freedom
+    slope = np.where(counted, 2 * (values - mean) / freedom, 0)
+    if root:
+        expected = np.sqrt(expected)
+        slope = slope / (2 * expected)
+    t = Tensor(x, requires_grad=True)
+    with np.errstate(all="ignore"):
+        y = function(t, **options)
+        y.backward(np.full(y.shape, 256, HALF))
+        rounded = expected.astype(HALF)
+    assert y.dtype == HALF
+    np.testing.assert_allclose(y.data, rounded, rtol=2e-3)
+    largest = np.max(np.abs(slope)) * 256
+    np.testing.assert_allclose(t.grad, slope * 256, rtol=4e-3, atol=4e-3 * largest)
+
+
 LAYERS: dict[str, Callable[[], Any]] = {
     "Linear": lambda: nn.Linear(2, 3),
     "BatchNorm1d": lambda: nn.BatchNorm1d(2),

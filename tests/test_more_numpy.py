@@ -4,6 +4,8 @@ Values and derivatives of every registered function are swept in test_registry.p
 gradients that could get lost, subgradients, special values, PyTorch's answers and the messages.
 """
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -620,3 +622,137 @@ def test_values_and_gradients_as_pytorch(name):
 
 def test_scatter_add_is_public():
     assert "scatter_add" in autograd.__all__
+
+
+# ---- memory of convolutions and windows ---------------------------------------------------------
+
+
+def most_memory(call):
+    """The most bytes that were in use during a call, beyond those before it."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("function", [np.convolve, np.correlate])
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_convolutions_take_memory_in_proportion_to_their_result(function, mode):
+    rng = np.random.default_rng(5)
+    a, v = (Tensor(rng.normal(size=n), requires_grad=True) for n in (3000, 2000))
+
+    def twice():
+        (first,) = grad((function(a, v, mode) ** 3).sum(), a, create_graph=True)
+        (first * first).sum().backward()
+
+    assert most_memory(twice) < 40 * 8 * 5000
+    whole = np.array([int(n) for n in rng.integers(-9, 9, 300)])
+    other = np.array([int(n) for n in rng.integers(-9, 9, 200)])
+    weights = rng.integers(-9, 9, function(whole, other, mode).size)
+    x, z = (Tensor(n.astype(float), requires_grad=True) for n in (whole, other))
+    (function(x, z, mode) * weights).sum().backward()
+    expected = [  # whole numbers, so exact
+        [int(function(unit, other, mode) @ weights) for unit in np.eye(300, dtype=int)],
+        [int(function(whole, unit, mode) @ weights) for unit in np.eye(200, dtype=int)],
+    ]
+    assert [x.grad.tolist(), z.grad.tolist()] == expected
+
+
+def test_windows_are_a_view_and_their_gradient_counts():
+    x = Tensor(np.arange(20000.0), requires_grad=True)
+    sliding = np.lib.stride_tricks.sliding_window_view
+    assert most_memory(lambda: sliding(x, 1000)) < 20000
+    assert np.shares_memory(sliding(x, 1000).data, x.numpy())
+    for window in (3, 19999):
+        x.zero_grad()
+        assert most_memory(lambda n=window: sliding(x, n)[0].sum().backward()) < 20000 * 8 * 20
+        counts = np.zeros(20000)
+        counts[:window] = 1
+        np.testing.assert_array_equal(x.grad, counts)
+        x.zero_grad()
+        sliding(x, window).sum().backward()
+        n = np.arange(20000)
+        np.testing.assert_array_equal(
+            x.grad, np.minimum(np.minimum(n + 1, 20000 - n), min(window, 20001 - window))
+        )
+
+
+# ---- arguments and empty arrays, as NumPy -------------------------------------------------------
+
+AS_NUMPY_REFUSES = {
+    "both kinds of bounds": lambda t: np.clip(t([2.0]), 0, 1, min=0, max=1),
+    "one of each kind": lambda t: np.clip(t([2.0]), 0, max=1),
+    "matvec": lambda t: np.matvec(t([1.0, 2.0]), t([1.0, 2.0])),
+    "vecmat": lambda t: np.vecmat(t([1.0, 2.0]), t([1.0, 2.0])),
+    "add": lambda t: np.add.accumulate(t(1.0)),
+    "multiply": lambda t: np.multiply.accumulate(t(1.0)),
+    "maximum": lambda t: np.maximum.accumulate(t(1.0)),
+    "logaddexp": lambda t: np.logaddexp.accumulate(t(1.0)),
+    "polymul": lambda t: np.polymul(t([[1.0, 2.0]]), t([1.0, 2.0])),
+    "polyadd": lambda t: np.polyadd(t([[1.0, 2.0]]), t([1.0, 2.0])),
+    "polysub": lambda t: np.polysub(t([[1.0, 2.0], [3.0, 4.0]]), t([1.0, 2.0, 3.0])),
+    "polyder": lambda t: np.polyder(t([[1.0, 2.0], [3.0, 4.0]])),
+    "polydiv": lambda t: np.polydiv(t([[1.0, 2.0], [3.0, 4.0]]), t([1.0, 2.0])),
+    "edges that fall": lambda t: np.histogram(t([1.0, 2.0]), [0, 3, 1]),
+    "edges alone that fall": lambda t: np.histogram_bin_edges(t([1.0, 2.0]), (0, 3, 1)),
+}
+
+
+@pytest.mark.parametrize("name", AS_NUMPY_REFUSES)
+def test_what_numpy_refuses_is_refused(name):
+    if name in ("matvec", "vecmat") and not hasattr(np, name):
+        pytest.skip("needs NumPy 2.2")
+    for read in (np.array, leaf):
+        with pytest.raises((ValueError, TypeError)):
+            AS_NUMPY_REFUSES[name](read)
+
+
+AS_NUMPY_TAKES = {
+    "diff of bool": lambda t: np.diff(t([True, False, False])),
+    "diff of bool, twice": lambda t: np.diff(t([[True, False, True]]), n=2),
+    "diff of bool, with ends": lambda t: np.diff(t([True, False]), prepend=True, append=False),
+    "diff of a number, not at all": lambda t: np.diff(t(1.0), n=0),
+    "linspace of 1": lambda t: np.linspace(t([1.0, 2.0]), t(2.0), num=1, retstep=True)[1],
+    "linspace of 1, with its end": lambda t: np.linspace(t(1.0), 3, 1, False, True)[1],
+    "linspace of 2": lambda t: np.linspace(t(1.0), 3, 2, retstep=True)[1],
+    "polynomials of one length": lambda t: np.polyadd(t([[1.0, 2.0], [3.0, 4.0]]), t([1.0, 2.0])),
+    "polyval of nothing": lambda t: np.polyval(t([]), [2.0, 3.0]),
+    "edges": lambda t: np.histogram(t([1.0, 2.0]), [0, 1, 3])[1],
+    "edges alone": lambda t: np.histogram_bin_edges(t([1.0, 2.0]), (0.0, 1, 3)),
+}
+EMPTY = [((0,), {}), ((0,), {"keepdims": True}), ((2, 0), {"axis": 1}), ((2, 0), {"axis": 0}),
+         ((0, 3), {"axis": (0, 1)})]  # fmt: skip
+
+
+def of_nothing(function, shape, options, *q):
+    return lambda t: function(t(np.zeros(shape, np.float32)), *q, **options)
+
+
+for k, (size, options) in enumerate(EMPTY):
+    AS_NUMPY_TAKES |= {
+        f"nanquantile {k}": of_nothing(np.nanquantile, size, options, 0.5),
+        f"nanpercentile {k}": of_nothing(np.nanpercentile, size, options, [50.0, 20.0]),
+        f"nanmedian {k}": of_nothing(np.nanmedian, size, options),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:(Mean of empty slice|invalid value):RuntimeWarning")
+@pytest.mark.parametrize("name", AS_NUMPY_TAKES)
+def test_what_numpy_takes_is_taken(name):
+    expected = np.asarray(AS_NUMPY_TAKES[name](np.array))
+    found = AS_NUMPY_TAKES[name](lambda values: Tensor(np.array(values)))
+    assert isinstance(found, (Tensor, np.ndarray, float))
+    found = np.asarray(found)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated:DeprecationWarning")
+def test_fix_rounds_towards_zero():
+    x = Tensor([-1.7, 0.3, 2.9], requires_grad=True)
+    y = np.fix(x)
+    assert y.tolist() == [-1.0, 0.0, 2.0]
+    y.backward(np.ones(3))
+    assert x.grad.tolist() == [0.0, 0.0, 0.0]

@@ -13,6 +13,7 @@ import pytest
 
 import autograd
 from autograd import Tensor, grad
+from nn import functional
 from tests.cases import CASES, REGISTERED, home_of, name_of
 
 inf, nan = np.inf, np.nan
@@ -79,6 +80,8 @@ EXCEPTED = {
 HALVES = {
     "average": "products and their sum are of a whole precision",
     "std": "the root is taken of the variance in a whole precision",
+    "nanvar": "summed in a whole precision, as var",
+    "nanstd": "as nanvar",
     "nanmedian": "the two in the middle are added in a whole precision",
 }
 
@@ -403,3 +406,27 @@ def test_slopes_are_pytorchs(name: str, dtype: Any) -> None:
         (found,) = grad(getattr(np, name)(a), a, np.ones_like(x))
     (expected,) = torch.autograd.grad(getattr(torch, TORCH[name])(b), b, torch.ones_like(b))
     np.testing.assert_allclose(found.data[left], expected.numpy()[left], rtol=1e-6)
+
+
+# function: limits of its first and second derivative at inf
+FAR_OUT = {
+    "silu": (functional.silu, 1, 0), "gelu": (functional.gelu, 1, 0),
+    "gelu_tanh": (lambda x: functional.gelu(x, "tanh"), 1, 0),
+    "softplus": (autograd.softplus, 1, 0), "elu": (functional.elu, 1, 0),
+    "cbrt": (np.cbrt, 0, 0), "sqrt": (np.sqrt, 0, 0), "normal_cdf": (autograd.normal_cdf, 0, 0),
+}  # fmt: skip
+
+
+@each_dtype
+@pytest.mark.parametrize("name", FAR_OUT)
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_limits_far_out(name: str, shape: Any, dtype: Any) -> None:
+    function, once, twice = FAR_OUT[name]
+    t = Tensor(np.full(shape, inf, dtype), requires_grad=True)
+    ones = np.ones(shape, dtype)
+    with np.errstate(all="ignore"):
+        (plain,) = grad(function(t), t, ones)
+        (first,) = grad(function(t), t, ones, create_graph=True)
+        (second,) = grad(first, t, ones)
+    np.testing.assert_array_equal([plain.data, first.data], np.full((2, *shape), once))
+    np.testing.assert_array_equal(second.data, np.full(shape, twice))

@@ -214,6 +214,11 @@ def test_a_share_of_x_has_an_exact_slope(function, dtype):
 
 # ---- two arguments ----------------------------------------------------------------------------
 
+
+def share_of_two(x):
+    return 1 / (1 + np.exp2(-x))
+
+
 PAIRS = {  # function: its first and its second derivatives, by a a, a b and b b
     np.hypot: (
         lambda a, b: (a / np.sqrt(a * a + b * b), b / np.sqrt(a * a + b * b)),
@@ -233,6 +238,12 @@ PAIRS = {  # function: its first and its second derivatives, by a a, a b and b b
         lambda a, b: (logistic(a - b), logistic(b - a)),
         lambda a, b: (product(a - b), -product(a - b), product(a - b)),
     ),
+    np.logaddexp2: (
+        lambda a, b: (share_of_two(a - b), share_of_two(b - a)),
+        lambda a, b, p=lambda d: share_of_two(d) * share_of_two(-d) * LN2: (
+            p(a - b), -p(a - b), p(a - b)
+        ),
+    ),
 }  # fmt: skip
 
 
@@ -240,7 +251,7 @@ PAIRS = {  # function: its first and its second derivatives, by a a, a b and b b
 @pytest.mark.parametrize("function", PAIRS, ids=name_of)
 def test_derivatives_of_two_arguments(function, dtype):
     rng = np.random.default_rng(3)
-    if function is np.logaddexp:  # whole numbers, whose difference is exact
+    if function in (np.logaddexp, np.logaddexp2):  # whole numbers, whose difference is exact
         a, b = (rng.integers(-300, 300, 500).astype(dtype) for _ in range(2))
     else:
         info = np.finfo(dtype)
@@ -416,3 +427,124 @@ def test_the_product_of_many_about_1_beside_a_0():
     expected = np.prod(np.delete(a, 7).astype(Long))
     assert g.data[7] == pytest.approx(float(expected), rel=1e-4)
     assert not g.data[:7].any() and not g.data[8:].any()
+
+
+# ---- powers -------------------------------------------------------------------------------------
+
+
+def constants_first(x, n, order):
+    """The derivative of x^n of that order: the factor first, so that it may be 0."""
+    factor = Fraction(1)
+    for k in range(order):
+        factor *= Fraction(n) - k
+    if not factor:
+        return Long(0)
+    return Long(factor.numerator) / Long(factor.denominator) * Long(x) ** (Long(n) - order)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 0.5, 0.0078125, -0.0078125, -0.5, -1, 1.5])
+@pytest.mark.parametrize("as_array", [False, True])
+def test_powers_at_every_order_up_to_the_ends_of_the_range(dtype, n, as_array):
+    info = np.finfo(dtype)
+    low, high = math.log2(float(info.tiny)), math.log2(float(info.max))
+    x = np.exp2(np.linspace(low, high - 1, 400)).astype(dtype)
+    t = Tensor(x, requires_grad=True)
+    exponent = np.full(x.shape, n, dtype) if as_array else n
+    with np.errstate(all="ignore"):
+        y = t**exponent
+        plain = grad(y, t, np.ones_like(x))[0].data if y.requires_grad else None
+        for order in range(1, 4):
+            expected = np.array([constants_first(v, n, order) for v in x])
+            if not y.requires_grad:  # nothing depends on x any more
+                assert not expected.any()
+                continue
+            (y,) = grad(y, t, np.ones_like(x), create_graph=True)
+            usual = np.isfinite(expected.astype(dtype)) & (
+                (np.abs(expected) >= info.tiny) | (expected == 0)
+            )
+            assert usual.any()
+            for found in (plain, y.data) if order == 1 else (y.data,):
+                assert_few(found[usual], expected[usual], x[usual], 16)
+
+
+@pytest.mark.parametrize("dtype, x", [(np.float16, 0.003), (np.float32, 1e-20), (float, 1e-160),
+                                      (float, 2.0), (np.float16, 2.0)])  # fmt: skip
+def test_the_hessian_of_a_power_at_the_exponents_0_and_1(dtype, x):
+    x = dtype(x)
+    log = math.log(x)
+    with np.errstate(all="ignore"):
+        zero = hessian(lambda z: z[0] ** z[1], Tensor(np.array([x, 0], dtype)))
+        one = hessian(lambda z: z[0] ** z[1], Tensor(np.array([x, 1], dtype)))
+    rtol = 4 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(zero.data, [[0, 1 / float(x)], [1 / float(x), log * log]], rtol)
+    np.testing.assert_allclose(one.data, [[0, 1 + log], [1 + log, x * log * log]], rtol)
+
+
+def test_third_derivatives_of_a_power_at_the_exponent_0():
+    x, y = (Tensor(v, requires_grad=True) for v in (1.5, 0.0))
+    (by_x,) = grad(x**y, x, create_graph=True)
+    (by_xx, by_xy) = grad(by_x, [x, y], create_graph=True)
+    found = [g.item() for g in (*grad(by_xx, [x, y]), *grad(by_xy, [x, y]))]
+    # y (y-1) (y-2) x^(y-3), (2y-1) x^(y-2), the same, and 2 log(x)/x at y = 0
+    np.testing.assert_allclose(found, [0, -1 / 2.25, -1 / 2.25, 2 * math.log(1.5) / 1.5], 1e-14)
+
+
+def test_products_with_squares_and_cubes_stay_in_the_range_of_halves():
+    for n, x in ((2, 40000.0), (3, 300.0), (4, 50.0), (2.5, 2000.0)):
+        t = Tensor(np.float16(x), requires_grad=True)
+        u = t * np.float16(2.0**-9)
+        (g,) = grad((u**n), t)
+        assert_few(np.array([g.data]), Long(n) * (Long(x) / 512) ** (n - 1) / 512, [x], 8)
+
+
+def test_the_share_of_a_small_power_of_two():
+    t = Tensor(-750.4772243654949, requires_grad=True)
+    (g,) = grad(np.logaddexp2(t, 0.0), t)
+    assert abs(g.item() / 1.21295420198283457e-226 - 1) < 4e-16
+
+
+# ---- half a precision on the way ----------------------------------------------------------------
+
+
+def test_slopes_of_sinc_in_halves():
+    x = everything(np.float16)
+    x = x[np.abs(x) < 2000]
+    near = x.astype(Long)
+    turn = np.remainder(near, 2) * PI  # exact, so that sine and cosine see no large number
+    with np.errstate(all="ignore"):
+        once = (np.cos(turn) - np.sin(turn) / (PI * near)) / near
+    sizes = np.abs(near) > 0.05  # nearer to 0 this form cancels
+    found = derivatives(np.sinc, x)
+    for slope in found[:3]:
+        error = np.abs(slope[sizes].astype(Long) - once[sizes])
+        assert np.max(error / (np.abs(once[sizes]) + np.abs(np.float16(1) / near[sizes]))) < 2e-3
+        assert np.mean(np.sign(slope[sizes]) != np.sign(once[sizes])) < 1e-3
+
+
+def bessel(x, order):
+    """By its power series, all of whose terms have one sign."""
+    terms = [(Long(x) / 2) ** (2 * k + order) / (Long(math.factorial(k)) * math.factorial(
+        k + order)) for k in range(60)]  # fmt: skip
+    return math.fsum(map(float, terms))
+
+
+def test_orders_of_i0_in_halves_as_far_as_they_go():
+    x = np.linspace(0.5, 13, 200).astype(np.float16)
+    _, first, _, second = derivatives(np.i0, x)
+    once = np.array([Long(bessel(v, 1)) for v in x])
+    twice = np.array([Long(bessel(v, 0) + bessel(v, 2)) / 2 for v in x])
+    assert np.isfinite(twice.astype(np.float16)).all() and twice[-1] > 40000
+    assert_few(first, once, x, 2)
+    assert_few(second, twice, x, 2)
+
+
+def test_slopes_of_gelu_in_halves_far_below_0():
+    x = everything(np.float16)
+    x = x[(x < -1.5) & (x > -8)]
+    cdf = np.array([Long(math.erfc(-float(v) / math.sqrt(2)) / 2) for v in x])
+    wide = x.astype(Long)
+    found = derivatives(functional.gelu, x)
+    for slope in found[:3]:
+        assert_few(slope, cdf + wide * bell(wide), x, 4)
+    assert_few(found[3], (2 - wide * wide) * bell(wide), x, 6)

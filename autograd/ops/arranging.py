@@ -333,14 +333,48 @@ def matrix_transpose(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
-@composes(np.lib.stride_tricks.sliding_window_view)
+_sliding = np.lib.stride_tricks.sliding_window_view
+
+
+def _windows(x: Any, window_shape: Any, axis: Any) -> Any:
+    return _sliding(x, window_shape, axis)
+
+
+def _overlapped(parts: Any, shape: Any, window_shape: Any, axis: Any) -> Any:
+    """Zeros of a shape, with each window of parts added where it lies."""
+    whole = np.zeros(shape, parts.dtype)
+    windows = _sliding(whole, window_shape, axis, writeable=True)
+    starts, places = windows.shape[: whole.ndim], windows.shape[whole.ndim :]
+    axes = [] if axis is None else (np.atleast_1d(axis) % whole.ndim).tolist()
+    if len({*axes}) < len(axes) or math.prod(places) <= math.prod(starts):
+        # one place in all windows: no element twice
+        for place in np.ndindex(places):
+            windows[(..., *place)] += parts[(..., *place)]
+    else:  # one window, unless it goes along an axis twice: no element twice either
+        for start in np.ndindex(starts):
+            windows[start] += parts[start]
+    return whole
+
+
+windows: Any = primitive(
+    _windows,
+    lambda g, y, x, window_shape, axis: overlapped(g, x.shape, window_shape, axis),
+    formula="g added where the windows lie",
+)
+overlapped: Any = primitive(
+    _overlapped,
+    lambda g, y, parts, shape, window_shape, axis: windows(g, window_shape, axis),
+    formula="windows of g",
+)
+
+
+@composes(_sliding)
 def sliding_window_view(
     x: Any, window_shape: Any, axis: Any = None, *, subok: Any = False, writeable: Any = False
 ) -> Any:
     if writeable:
         raise TypeError("sliding_window_view: writeable=True would change a Tensor in place")
-    places = np.lib.stride_tricks.sliding_window_view(_numbered(x.shape), window_shape, axis)
-    return np.ravel(x)[places]
+    return windows(x, window_shape, axis)
 
 
 @composes(np.apply_along_axis)

@@ -223,7 +223,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         a = np.concatenate(ends, axis=axis)
     ahead = (slice(None),) * axis
     for _ in range(n):
-        a = a[(*ahead, slice(1, None))] - a[(*ahead, slice(None, -1))]
+        behind, before = a[(*ahead, slice(1, None))], a[(*ahead, slice(None, -1))]
+        a = Tensor(behind != before) if a.dtype == bool else behind - before  # as NumPy
     return a
 
 
@@ -239,24 +240,34 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(dx * (y[(*ahead, slice(1, None))] + y[(*ahead, slice(None, -1))]) / 2, axis=axis)
 
 
+def _convolution(a: Any, v: Any) -> Any:
+    return np.convolve(a, v)
+
+
+# With g beyond whose ends is nothing, the gradient of a is what of v slides along g.
+convolution: Any = primitive(
+    _convolution,
+    lambda g, y, a, v: convolution(g, np.flip(v))[v.size - 1 : g.size],
+    lambda g, y, a, v: convolution(g, np.flip(a))[a.size - 1 : g.size],
+    formula="g correlated with v, g correlated with a",
+)
+
+
 @composes(np.convolve)
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     a, v = np.atleast_1d(a), np.atleast_1d(v)
+    if a.ndim != 1 or v.ndim != 1:
+        raise ValueError(f"np.convolve: vectors are needed, got shapes {a.shape} and {v.shape}")
     if a.size < v.size:
         a, v = v, a
     n, m = a.size, v.size
     if not m:
         raise ValueError("np.convolve: both arrays must have at least one element")
-    places = np.arange(n + m - 1)[:, None] + np.arange(1 - m, 1)  # each row a window of a
-    inside = (places >= 0) & (places < n)  # beyond its ends there is nothing, and not 0 times v
-    nothing = np.zeros((), np.result_type(a.dtype, v.dtype))
-    products = np.where(inside, a[np.where(inside, places, 0)] * np.flip(v), nothing)
-    full = np.sum(products, axis=1, dtype=nothing.dtype)
     cut = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}
     if mode not in cut:
         raise ValueError(f"np.convolve: mode must be full, same or valid, got {mode!r}")
     length = {"full": n + m - 1, "same": n, "valid": n - m + 1}[mode]
-    return full[cut[mode] : cut[mode] + length]
+    return convolution(a, v)[cut[mode] : cut[mode] + length]
 
 
 # ---- shapes -----------------------------------------------------------------------------------

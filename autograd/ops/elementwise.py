@@ -29,6 +29,8 @@ def zeros(g: Any, y: Any, *args: Any) -> Any:
     return np.zeros_like(g)
 
 
+_half = np.float16
+
 # ---- arithmetic -------------------------------------------------------------------------------
 
 defvjp(np.add, lambda g, y, x1, x2: g, lambda g, y, x1, x2: g, formula="g, g")
@@ -45,26 +47,80 @@ defvjp(np.positive, lambda g, y, x: g, formula="g")
 defvjp(np.reciprocal, lambda g, y, x: -g / x / x, formula="-g/x²")  # x² may leave the range
 defvjp(np.square, lambda g, y, x: g * (2 * x), formula="2 g x")
 defvjp(np.sqrt, lambda g, y, x: g * 0.5 / y, formula="g/(2 √x)")
-defvjp(np.cbrt, lambda g, y, x: g / (3 * y * y), formula="g/(3 ∛x²)")
+defvjp(np.cbrt, lambda g, y, x: g / 3 / y / y, formula="g/(3 ∛x²)")
+
+
+def _falling(x1: Any, x2: Any, n: Any, polynomial: Any) -> Any:
+    """polynomial(x2) x1^(x2-n), also 0 where the first is 0 and the second infinite."""
+    x2 = x2.astype(np.result_type(x1, x2))
+    factor, y = polynomial[0], power(x1, x2 - n)
+    for coefficient in polynomial[1:]:
+        factor = factor * x2 + coefficient
+    return np.where((factor == 0) | ((y == 0) & np.isinf(x2)), 0, factor * y)
+
+
+# What x2 x1^(x2-1) becomes at every order. As a product, its derivatives at x2 = 0 would be 0 times
+# what may be infinite, though d/dx2 of it is not 0.
+falling: Any = primitive(
+    _falling,
+    lambda g, y, x1, x2, n, polynomial: (
+        g * falling(x1, x2, n + 1, tuple(np.polymul(polynomial, (1, -n)).tolist()))
+    ),
+    lambda g, y, x1, x2, n, polynomial: (
+        g * falling(x1, x2, n, tuple(np.asarray(np.polyder(polynomial)).tolist()) or (0,))
+        + g * (y * np.log(np.where((x1 == 0) | np.isinf(x1), 1, x1)))
+    ),
+    formula="g p(x2) (x2-n) x1^(x2-n-1), g (p'(x2) + p(x2) log(x1)) x1^(x2-n)",
+)
 
 
 def power_by_base(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     """g x2 x1^(x2-1); at x2 = 0 that is 0, also where x1^-1 is infinite; at an infinite x2 its
     limit, 0, where x1^x2 vanishes."""
     if isinstance(x2, (float, int)):
-        if x2 == 2 or x2 == 3 or x2 == 4:  # products take a tenth of the time of np.power
-            return g * (x2 * (x1 if x2 == 2 else x1 * x1 if x2 == 3 else x1 * x1 * x1))
+        if x2 == 2:  # products take a tenth of the time of np.power
+            return g * x2 * x1
+        if x2 == 3:
+            return g * x2 * x1 * x1
+        if x2 == 4:
+            return g * x2 * x1 * x1 * x1
+        if x2 == 0.5 and y.__class__ is not Tensor and y.dtype.char != "e":
+            return g * (0.5 / abs(y))  # as of np.sqrt, in half the time; NumPy's root of -0 is -0
         infinite = math.isinf(x2)
     else:
         infinite = np.isinf(x2).any()
+    one = y.dtype.type(1)  # of a wide y: in a narrow x2's own dtype 1 less would be rounded
+    if one.__class__ is _half:  # half a precision ends before the product does
+        x1, one = x1.astype(np.float32), np.float32(1)
     constant = x2 == 0
     if constant is not False and (constant is True or constant.any()):  # np.any costs more
-        least = np.finfo(x1.dtype).tiny / 2 if hasattr(x1, "dtype") else 1e-308
-        x1 = np.where(constant & ~(np.absolute(x1) > least), 1, x1)  # 0 and nan
-    slope = power(x1, x2 - y.dtype.type(1))  # in a narrow x2's own dtype 1 less would be rounded
+        if isinstance(x2, Tensor):
+            return g * falling(x1, x2, 1, (1, 0))
+        x1 = np.where(constant, 1, x1)
+    slope = power(x1, x2 - one)
     if infinite:
         x2 = np.where(np.isinf(x2) & (slope == 0), 0, x2)
-    return g * (x2 * slope)
+    elif _overflowed(slope):
+        return _in_halves(g, x1, x2, slope, one)
+    return g * x2 * slope
+
+
+def _overflowed(values: Any) -> Any:
+    """Whether some are infinite; a sum of squares, one fast call, tells that none is."""
+    values = values.data if isinstance(values, Tensor) else values
+    if values.ndim == 1:  # (np.vdot would take half as long again)
+        return not math.isfinite(values.dot(values)) and np.isinf(values).any()
+    if not values.ndim:
+        return math.isinf(values)
+    return not math.isfinite(np.vdot(values, values)) and np.isinf(values).any()
+
+
+def _in_halves(g: Any, x1: Any, x2: Any, slope: Any, one: Any) -> Any:
+    """g x2 x1^(x2-1) where the power leaves the range, perhaps before the product does."""
+    far = np.isinf(slope) & np.isfinite(x1) & (x1 != 0)
+    half = power(np.absolute(np.where(far, x1, 1)), (x2 - one) / 2)
+    near = power(np.where(far, 1, x1), x2 - one)  # where twice, for the orders to come
+    return np.where(far, g * x2 * half * np.where(slope < 0, -half, half), g * x2 * near)
 
 
 def power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
@@ -73,6 +129,8 @@ def power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     settled = (x1 == 0) & (x2 >= 0)
     if np.isinf(x1).any():
         settled = settled | ((x1 == np.inf) & (x2 < 0))
+    if y.dtype == np.float16:
+        y = y.astype(np.float32)
     if getattr(x1, "dtype", y.dtype) != y.dtype:
         x1 = x1.astype(y.dtype)
     return g * (y * np.log(np.where(settled, 1, x1) if settled.any() else x1))
@@ -348,6 +406,8 @@ def clip(
     max: Any = None,
 ) -> Any:  # fmt: skip
     """Bounds that are numbers are constants; array bounds compete with `a` as in np.maximum."""
+    if (min is not None or max is not None) and (a_min is not None or a_max is not None):
+        raise ValueError("np.clip: bounds as a_min and a_max, or as min and max, but not as both")
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     if np.ndim(low if low is not None else 0) == np.ndim(high if high is not None else 0) == 0:
         if not isinstance(low, Tensor) and not isinstance(high, Tensor):
@@ -431,6 +491,18 @@ def lead(y: Any, x1: Any, x2: Any) -> Any:
     return np.where(settled, np.where(y < 0, -np.inf, 0), x1 - x2) if settled.any() else x1 - x2
 
 
+def _share_of_two(x: Any) -> Any:
+    """1/(1+2^-x): x log 2, rounded, would cost the sigmoid as many digits as it has itself."""
+    z = np.exp2(-np.absolute(x))
+    return np.where(x >= 0, 1, z) / (1 + z)
+
+
+share_of_two: Any = primitive(
+    _share_of_two,
+    lambda g, y, x: g * (y * share_of_two(-x) * LN2),
+    formula="g y (1-y) log 2",
+)
+
 defvjp(
     np.logaddexp,
     lambda g, y, x1, x2: g * sigmoid(lead(y, x1, x2)),
@@ -439,9 +511,9 @@ defvjp(
 )
 defvjp(
     np.logaddexp2,
-    lambda g, y, x1, x2: g * sigmoid(lead(y, x1, x2) * LN2),
-    lambda g, y, x1, x2: g * sigmoid(lead(y, x2, x1) * LN2),
-    formula="g sigmoid((x1-x2) log 2), g sigmoid((x2-x1) log 2)",
+    lambda g, y, x1, x2: g * share_of_two(lead(y, x1, x2)),
+    lambda g, y, x1, x2: g * share_of_two(lead(y, x2, x1)),
+    formula="g 2^x1/(2^x1+2^x2), g 2^x2/(2^x1+2^x2)",
 )
 
 # ---- sinc -------------------------------------------------------------------------------------
@@ -454,6 +526,8 @@ def _sinc_derivative(x: Any, order: int) -> Any:
     near 0, where that loses its digits, the power series.
     """
     x = np.asarray(x)
+    if x.dtype == np.float16:
+        return _sinc_derivative(x.astype(np.float32), order).astype(x.dtype)
     far = np.absolute(x) > (order + 2) / np.pi
     z = np.where(far, x, 1)
     recurred = np.sinc(z)

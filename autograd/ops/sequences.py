@@ -63,7 +63,7 @@ def linspace(
     if dtype is not None and np.dtype(dtype).kind in "iu":
         y = np.floor(y)
     y = y.astype(kind if dtype is None else dtype)
-    return (y, step) if retstep else y
+    return (y, step if pieces > 0 else np.nan) if retstep else y
 
 
 @composes(np.logspace)
@@ -343,13 +343,23 @@ def polyval(p: Any, x: Any) -> Any:
     y = np.zeros_like(x)
     for coefficient in array_of(p):
         y = y * x + coefficient
-    return y
+    return y if isinstance(y, Tensor) else Tensor(y)  # without coefficients
+
+
+def _one_axis(name: str, *polynomials: Any) -> None:
+    if any(p.ndim != 1 for p in polynomials):
+        raise ValueError(
+            f"{name}: a polynomial is a vector of coefficients, got shapes "
+            f"{[p.shape for p in polynomials]}"
+        )
 
 
 def _aligned(a1: Any, a2: Any) -> Any:
     """Both of one length, the shorter one with zeros before."""
     a1, a2 = np.atleast_1d(array_of(a1)), np.atleast_1d(array_of(a2))
     n = max(a1.shape[0], a2.shape[0])
+    if a1.shape[0] != a2.shape[0]:
+        _one_axis("np.polyadd and np.polysub", a1, a2)
     return np.pad(a1, (n - a1.shape[0], 0)), np.pad(a2, (n - a2.shape[0], 0))
 
 
@@ -367,6 +377,7 @@ def polymul(a1: Any, a2: Any) -> Any:
 @composes(np.polydiv)
 def polydiv(u: Any, v: Any) -> Any:
     u, v = np.atleast_1d(array_of(u)) + 0.0, np.atleast_1d(array_of(v)) + 0.0
+    _one_axis("np.polydiv", u, v)
     steps, kind = max(u.shape[0] - v.shape[0] + 1, 0), np.result_type(u.dtype, v.dtype)
     quotient, remainder = [], u.astype(kind)
     for k in range(steps):
@@ -384,6 +395,7 @@ def polydiv(u: Any, v: Any) -> Any:
 @composes(np.polyder)
 def polyder(p: Any, m: int = 1) -> Any:
     p, m = array_of(p), int(m)
+    _one_axis("np.polyder", p)
     if m < 0:
         raise ValueError(f"np.polyder: the order must not be negative, got {m}")
     for _ in range(m):

@@ -130,12 +130,19 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
     return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype)
 
 
+def _in_halves(a: Any, dtype: Any, mean: Any) -> bool:
+    """Whether a variance would be summed in half a precision, which counts no further than 2048."""
+    return dtype is None and np.result_type(a.dtype, getattr(mean, "dtype", a.dtype)) == np.float16
+
+
 def _nanvar(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, **options: Any) -> Any:
     if a.dtype.kind != "f":
         return np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **options)
     if dtype is not None:
         check_floats("np.nanvar", dtype)
     correction, given = options["correction"], options["mean"]
+    if _in_halves(a, dtype, options["mean"]):
+        return _nanvar(a.astype(np.float32), axis, dtype, ddof, keepdims, **options).astype(a.dtype)
     ddof = ddof if correction is None else correction
     counted = ~np.isnan(a) & np.broadcast_to(_mask(options["where"]), a.shape)
     count = np.sum(counted, axis=axis, keepdims=True)
@@ -162,10 +169,12 @@ def nanstd(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
+    half = _in_halves(a, dtype, mean)
     variance = _nanvar(
-        a, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction
-    )
-    return _root(variance)
+        a.astype(np.float32) if half else a, axis, dtype, ddof, keepdims, where=where, mean=mean,
+        correction=correction,
+    )  # fmt: skip
+    return _root(variance).astype(a.dtype) if half else _root(variance)
 
 
 @composes(np.nanmedian)
@@ -218,7 +227,6 @@ def _quantile(
 ) -> Any:
     a = array_of(a)
     axes, plain_q = axes_of(a, axis), values_of(q)
-    y: Any
     unsorted = _rows(a, axes)
     rows, holes = np.sort(unsorted, axis=-1), np.isnan(values_of(unsorted))
     n = rows.shape[-1]
@@ -229,13 +237,12 @@ def _quantile(
         if skip:
             weights = np.where(holes & ~np.all(holes, axis=-1, keepdims=True), 0, weights)
     counts = n - np.sum(holes, axis=-1) if skip else np.full(holes.shape[:-1], n)
-    if not n and not skip:
-        raise IndexError(f"np.quantile: there is no quantile of nothing (shape {a.shape})")
+    if skip and not a.size:
+        return np.mean(a, axis=axis, keepdims=keepdims)  # as NumPy: for every q the same nan
     if not n:
-        y = Tensor(np.full((*rows.shape[:-1], plain_q.size), np.nan, dtype))
-    else:
-        places = _places(values_of(unsorted), counts, plain_q, method, weights)
-        y = _between(rows, places, counts, q, plain_q, method, dtype).astype(dtype)
+        raise IndexError(f"np.quantile: there is no quantile of nothing (shape {a.shape})")
+    places = _places(values_of(unsorted), counts, plain_q, method, weights)
+    y: Any = _between(rows, places, counts, q, plain_q, method, dtype).astype(dtype)
     if not skip and holes.any():
         y = np.where(np.any(holes, axis=-1)[..., None], np.nan, y)
     y = np.moveaxis(_restored(y, axes, keepdims), -1, 0)
@@ -391,9 +398,11 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 @composes(np.histogram_bin_edges)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """Evenly from the smallest to the largest element, through which gradients flow."""
-    if np.ndim(bins) == 1:
-        return bins
     ends, values = _ends(range), values_of(a)
+    if np.ndim(bins) == 1:
+        bins = array_of(bins)
+        np.histogram_bin_edges(values, values_of(bins), ends)  # they must increase
+        return bins
     shares = None if weights is None else values_of(weights)
     edges = np.histogram_bin_edges(values, bins, ends, shares)
     if range is None and not values.size:

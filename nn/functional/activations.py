@@ -227,7 +227,8 @@ def _times_sigmoid(
         if isinstance(x, Tensor):
             z = inner(x)
             density = sigmoid(z) * sigmoid(-z)
-            return g * (sigmoid(z) + (density if slope is None else density * slope(x)) * x)
+            near = np.clip(x, -800, 800)  # far out 0 times an infinite x would be nan
+            return g * (sigmoid(z) + (density if slope is None else density * slope(x)) * near)
         e, near = _kept.value, _below_end(y)
         # s + y z' (1-s), with s = e/(e+1) and 1-s = 1/(e+1), so that nothing cancels
         return g * _over_one_more(e + (near if slope is None else near * slope(x)), e)
@@ -251,13 +252,19 @@ def _nearly_normal_slope(x: Any) -> Any:
 
 
 def _gelu(x: Any, _kept: Kept) -> Any:
-    _kept.value = normal_cdf(x)
-    return x * _kept.value
+    _kept.value = normal_cdf(_in_single(x))
+    return (x * _kept.value).astype(x.dtype, copy=False)
 
 
 def _gelu_rule(g: Any, y: Any, x: Any, _kept: Kept) -> Any:
-    cdf = normal_cdf(x) if isinstance(x, Tensor) else _kept.value
-    return g * (cdf + x * normal_density(x))
+    x = _in_single(x)
+    if isinstance(x, Tensor):  # far out 0 times an infinite x would be nan
+        return g * (normal_cdf(x) + np.clip(x, -40, 40) * normal_density(x))
+    density = normal_density(x)
+    share = x * density
+    if not math.isfinite(np.vdot(share, share)):
+        share = np.where(density == 0, 0, share)
+    return g * (_kept.value + share)
 
 
 _fused_silu = _times_sigmoid("silu", lambda x: x, None, "g (s + x s (1-s)), s = sigmoid(x)")
