@@ -545,16 +545,20 @@ def _length(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return np.linalg.norm(x, axis=axis, keepdims=keepdims)
 
 
+# By the letter of the precision: lengths whose squares and cubes are in range.
+_LENGTHS = {"e": (2.0**-7, 65504.0), "f": (2.0**-42, 2.0**42), "d": (2.0**-340, 2.0**340)}
+
+
 def _length_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """g x/y, and 0 where the length is 0."""
-    if not keepdims and axis is not None:
-        g, y = np.expand_dims(g, axis), np.expand_dims(y, axis)
     size = values_of(y)
-    if not ((size >= np.finfo(size.dtype).tiny ** 0.5) & (size < math.inf)).all():
-        x = _rescaled(x, np.max, axis)  # the squares have left the range of numbers, or vanish
-        y = length(x, axis, True)
+    least, most = _LENGTHS.get(size.dtype.char, _LENGTHS["d"])
+    if not ((size >= least) & (size <= most)).all():
+        x = _rescaled(x, np.max, axis)
+        y = length(x, axis, keepdims)
         y = np.where(values_of(y) == 0, math.inf, y)
-    return g * (x / y)
+    slope = g / y
+    return x * (slope if keepdims or axis is None else np.expand_dims(slope, axis))
 
 
 def _rescaled(x: Any, best: Any, axis: Any) -> Any:
