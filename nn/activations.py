@@ -5,8 +5,8 @@ May import: autograd, functional, module.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -61,11 +61,7 @@ def activation(name: str, function: Callable[..., Any]) -> type[_Activation]:
             return function(x)
         return function(x, **{option: getattr(self, option) for option in defaults})
 
-    __init__.__wrapped__ = function  # type: ignore[attr-defined]  # `help` shows its arguments
-    if _plain(function).__code__.co_kwonlyargcount:
-        taken = inspect.signature(function).parameters.values()
-        options = [p for p in taken if p.kind is not p.KEYWORD_ONLY]
-        __init__.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    __init__.__wrapped__ = _shown(function)  # type: ignore[attr-defined]
     doc = f"""The function `nn.functional.{function.__name__}` as a Module; no parameters.
 
     Takes a Tensor, array or list of any shape, and gives a Tensor of the same; integers become
@@ -80,6 +76,15 @@ def activation(name: str, function: Callable[..., Any]) -> type[_Activation]:
 
 def _plain(function: Callable[..., Any]) -> Any:
     return getattr(function, "__wrapped__", function)  # of an operation, its forward
+
+
+def _shown(function: Callable[..., Any]) -> Any:
+    """What `help` shows the arguments of: the function without what it takes by name alone."""
+    plain = _plain(function)
+    code = plain.__code__.replace(co_kwonlyargcount=0)
+    shown = FunctionType(code, {}, plain.__name__, plain.__defaults__, plain.__closure__)
+    shown.__annotations__ = plain.__annotations__
+    return shown
 
 
 def _options(function: Callable[..., Any]) -> dict[str, Any]:

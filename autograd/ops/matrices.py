@@ -201,6 +201,13 @@ def cond(x: Any, p: Any = None) -> Any:
     x = matrices_of(x, "linalg.cond")
     if 0 in x.shape[-2:]:
         raise np.linalg.LinAlgError(f"np.linalg.cond: a matrix of shape {x.shape} has none")
+    try:
+        return _condition(x, p)
+    except np.linalg.LinAlgError:  # of inf and nan, where some versions of NumPy have an answer
+        return Tensor(np.linalg.cond(values_of(x), p))
+
+
+def _condition(x: Any, p: Any) -> Any:
     if p in (None, 2, -2):
         values = np.linalg.svd(x, compute_uv=False)
         first, last = values[..., 0], values[..., -1]
