@@ -55,7 +55,8 @@ def test_gradients_are_those_of_the_engine(case: Case) -> None:
     xs, outputs, data = recorded(case)
     ones = [np.ones(y.shape) for y in outputs]
     expected = grad(outputs, xs, ones, allow_unused=True)
-    nodes = by_name(data)
+    # What looks at the values of an input alone is drawn as a constant of its name.
+    nodes = by_name(data._replace(nodes=tuple(n for n in data.nodes if n.kind != "constant")))
     for k, gradient in enumerate(expected):
         if gradient is not None:
             drawn = nodes[f"x{k}"].gradient

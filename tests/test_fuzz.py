@@ -127,10 +127,14 @@ def test_a_fault_is_told_with_a_short_program_and_its_command(
 ) -> None:
     operation = rules.operations[np.arctan]
     monkeypatch.setattr(operation, "rules", (lambda g, y, x: g,))
-    program = next(p for p in PROGRAMS if "np.arctan(" in p.text())
-    with pytest.raises(Fault) as caught:
-        check(program)
-    text = told(program, caught.value)
+    for program in (p for p in PROGRAMS if "np.arctan(" in p.text()):
+        try:
+            check(program)  # some use it without a gradient
+        except Fault as fault:
+            text = told(program, fault)
+            break
+    else:
+        pytest.fail("no program has found the fault")
     assert f"python -m tests.fuzz --seed 0 --only {program.index}" in text
     assert len(text) < len(program.text())
 

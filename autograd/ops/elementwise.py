@@ -70,7 +70,7 @@ falling: Any = primitive(
         g * falling(x1, x2, n, tuple(np.asarray(np.polyder(polynomial)).tolist()) or (0,))
         + g * (y * np.log(np.where((x1 == 0) | np.isinf(x1), 1, x1)))
     ),
-    formula="g p(x2) (x2-n) x1^(x2-n-1), g (p'(x2) + p(x2) log(x1)) x1^(x2-n)",
+    formula="g times the slope of the power, g times its derivative by the exponent",
 )
 
 
