@@ -51,6 +51,7 @@ if hasattr(os, "register_at_fork"):
 # Half a precision adds up in a whole one, and comes back at the end: of 1s alone, float16 counts
 # no further than 2048. It is known by its letter: of a dtype there may be several objects.
 _HALF, _WIDER = "e", np.dtype(np.float32)
+_WHOLE = frozenset([np.float64, np.float32])  # numbers, which take long to tell their dtype
 
 
 class Node:
@@ -155,7 +156,7 @@ def sweep(
         inputs = None
     pending: dict[Any, Any] = {}  # what has come so far for each Tensor
     for output, gradient in zip(outputs, gradients):
-        if gradient.dtype.char == _HALF:
+        if gradient.__class__ not in _WHOLE and gradient.dtype.char == _HALF:
             gradient = gradient.astype(_WIDER)
         pending[output] = pending[output] + gradient if output in pending else gradient
     kept: dict[Any, Any] = {}
@@ -259,8 +260,12 @@ def _walk(
             g = g.total()
         if leaf._hooks is not None:
             g = leaf._hooks.run(leaf, g)
-        dtype = leaf._value.dtype
-        kept[leaf] = g if g.dtype is dtype else _of_dtype(g, dtype)
+        value = leaf._value
+        if g.__class__ is not value.__class__ or (
+            g.__class__ is array and g.dtype is not value.dtype
+        ):
+            g = _of_dtype(g, value.dtype)
+        kept[leaf] = g
 
 
 def fitted(contribution: Any, parent: Any, node: Any) -> Any:

@@ -204,6 +204,9 @@ def _over_one_more(numerator: Any, e: Any) -> Any:
     """numerator / (e + 1), in place and block by block: fresh memory costs more than a quotient."""
     if not isinstance(numerator, np.ndarray) or not numerator.flags.c_contiguous:
         return numerator / (e + 1)
+    if numerator.size <= _BLOCK:
+        numerator /= e + 1
+        return numerator
     flat, e = numerator.reshape(-1), e.reshape(-1)
     for start in range(0, flat.size, _BLOCK):
         part = slice(start, start + _BLOCK)
@@ -217,7 +220,10 @@ def _times_sigmoid(
     """The operation y = x s, s = sigmoid(z), of z = inner(x) and its derivative, None for 1."""
 
     def forward(x: Any, _kept: Kept) -> Any:
-        _kept.value = e = np.exp(_below_end(inner(_in_single(x))))
+        z = inner(_in_single(x))
+        near = _below_end(z)
+        e = np.exp(near)
+        _kept.value = e, near is z
         y = e + 1
         y = np.divide(e, y, out=y) if y.ndim else e / y
         y *= x
@@ -229,7 +235,8 @@ def _times_sigmoid(
             density = sigmoid(z) * sigmoid(-z)
             near = np.clip(x, -800, 800)  # far out 0 times an infinite x would be nan
             return g * (sigmoid(z) + (density if slope is None else density * slope(x)) * near)
-        e, near = _kept.value, _below_end(y)
+        e, all_near = _kept.value
+        near = y if all_near else np.minimum(y, 88)  # where z is not far out, neither is y
         # s + y z' (1-s), with s = e/(e+1) and 1-s = 1/(e+1), so that nothing cancels
         return g * _over_one_more(e + (near if slope is None else near * slope(x)), e)
 
