@@ -617,7 +617,7 @@ def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str,
         if any(isinstance(member, Node) and member._requires_grad for member in members):
             raise TypeError(
                 f"{operation.name}: a Tensor that requires a gradient was given as {key}=, which "
-                "has no derivative there; use its .detach(), or give it by position"
+                "has no derivative there; use its .detach()"
             )
     return _plain(kwargs)
 
