@@ -232,14 +232,16 @@ def _written_out(
     most = operation.signature.out
 
     def at_length(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for argument in args:
-            if argument.__class__ not in _AS_THEY_ARE and isinstance(argument, _CONTAINERS):
+        tensors = False
+        for argument in (*args, *kwargs.values()) if kwargs else args:
+            if argument.__class__ in _AS_THEY_ARE:
+                continue
+            if isinstance(argument, Node):
+                tensors = True
+            elif isinstance(argument, _CONTAINERS):
                 _without_hidden(operation, argument)
-        if kwargs:
-            for argument in kwargs.values():
-                if argument.__class__ not in _AS_THEY_ARE and isinstance(argument, _CONTAINERS):
-                    _without_hidden(operation, argument)
-        if _any_tensor(args) or (kwargs and _any_tensor(kwargs.values())):
+                tensors = tensors or _any_tensor((argument,))
+        if tensors:
             return apply(operation, args, kwargs)
         data = forward(*args, **kwargs)
         if isinstance(data, Node) and data._requires_grad:
