@@ -526,8 +526,8 @@ def _sinc_derivative(x: Any, order: int) -> Any:
     near 0, where that loses its digits, the power series.
     """
     x = np.asarray(x)
-    if x.dtype == np.float16:
-        return _sinc_derivative(x.astype(np.float32), order).astype(x.dtype)
+    if x.dtype.itemsize < 8:  # near a zero of the derivative the recurrence takes a few digits
+        return _sinc_derivative(x.astype(np.float64), order).astype(x.dtype)
     far = np.absolute(x) > (order + 2) / np.pi
     z = np.where(far, x, 1)
     recurred = np.sinc(z)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.arguments import axes_of, count_of, normalize_axis_tuple
+from autograd.ops.arguments import axes_of, count_of, normalize_axis_tuple, values_of
 from autograd.ops.elementwise import floating
 from autograd.recording import primitive
 from autograd.rules import composes, defvjp, operations
@@ -65,9 +65,21 @@ defvjp(np.cumsum, cumsum_rule, formula="the sum of g from there to the end")
 # Dividing the product by an element gives the product of the others, but not where the element
 # is 0 or the product has left the range; there the others are multiplied out.
 
+_ALIKE = 16  # times the smallest element: how large the others may be
+
 
 def _divides(a: Any, y: Any) -> Any:
-    """Whether products y of elements a can be divided by these."""
+    """Whether products y of elements a can be divided by these.
+
+    To be differentiated again, only where the elements are of about one size: of y/a by a itself
+    nothing is left but rounding, which is as large as y/a², and shall not be more than the others.
+    """
+    again = isinstance(a, Tensor)
+    a, y = values_of(a), values_of(y)
+    if again and a.size:
+        sizes = np.absolute(a)
+        if not sizes.max() <= _ALIKE * sizes.min():
+            return False
     size = np.absolute(y)
     if size.dtype.kind != "f":
         return np.all(a != 0)
@@ -93,6 +105,8 @@ def prod_rule(
     moved = np.transpose(a, order)
     rows = moved.reshape((*moved.shape[: a.ndim - len(axes)], -1))
     exponents = np.frexp(rows * math.sqrt(0.5))[1]
+    most = np.finfo(rows.dtype).maxexp - 24  # of numbers below the normal ones it would be infinite
+    exponents = np.clip(exponents, -most, most)
     rows = np.ldexp(rows, -exponents)
     exponents = np.sum(exponents, axis=-1, keepdims=True) - exponents
     one = np.ones_like(rows[..., :1])
