@@ -39,7 +39,8 @@ class Window:
         self.ours_in, theirs_out = os.pipe()
         self.process = subprocess.Popen(
             [sys.executable, "-c", _START, str(theirs_in), str(theirs_out), BROWSER, "--headless",
-             "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
+             "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--disable-smooth-scrolling",
+             "--disable-features=IsolateSandboxedIframes",  # so that frames can be asked, too
              f"--user-data-dir={folder / 'window'}", "about:blank"],
             pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -126,8 +127,10 @@ class Window:
     def click(self, selector: str) -> None:
         """Press the left button in the middle of an element."""
         x, y = self.ask(
-            f"(() => {{ const one = document.querySelector({json.dumps(selector)}); "
-            "one.scrollIntoView({block: 'nearest'}); const box = one.getBoundingClientRect(); "
+            f"(async () => {{ const one = document.querySelector({json.dumps(selector)}); "
+            "one.scrollIntoView({block: 'nearest'}); const shown = () => new Promise("
+            "requestAnimationFrame); await shown(); await shown(); const box = "
+            "one.getBoundingClientRect(); "
             "return [(box.left + box.right) / 2, (box.top + box.bottom) / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):

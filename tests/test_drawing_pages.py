@@ -162,10 +162,12 @@ def test_the_picture_uses_the_room(screen: str, least: float, window: Window) ->
 
 
 def test_a_window_that_grows_has_a_picture_that_grows(window: Window) -> None:
+    window.resize(1000, 700)
+    window.open(neuron().to_html())
     before = letters(window)
     window.resize(1920, 1080)
     window.ask("new Promise((done) => setTimeout(done, 100))")
-    assert letters(window) > before * 1.2
+    assert letters(window) > before * 1.5
 
 
 def test_the_print_is_light_and_no_wider_than_paper(window: Window) -> None:
@@ -240,10 +242,10 @@ def test_another_theme_can_be_chosen_all_the_same(window: Window) -> None:
 HOST = """<!doctype html><style>p { color: rgb(1, 2, 3); }
 @media (prefers-color-scheme: dark) { p { color: rgb(4, 5, 6); } }</style>
 <body style="margin: 7px"><p id="stage">a notebook</p><button id="next">its own</button>
-<input id="data"><div class="output"></div><div class="output"></div>
+<input id="data"><div class="cell"></div><div class="cell"></div>
 <script>
 function show(k, html) {
-  const output = document.querySelectorAll(".output")[k];
+  const output = document.querySelectorAll(".cell")[k];
   output.innerHTML = html;
   for (const old of output.querySelectorAll("script")) {
     const script = document.createElement("script");
@@ -281,16 +283,19 @@ def test_two_pages_in_a_notebook_leave_it_and_each_other_alone(window: Window) -
     assert steps(window) == ["0", "0"]
     window.press("PageDown", "ArrowRight", "End", " ")  # nobody is asked yet
     assert steps(window) == ["0", "0"]
-    window.click(".output:first-of-type [data-node]")
+    window.click(".cell:first-of-type [data-node]")
     window.press("PageDown", "ArrowRight")
     assert steps(window) == ["2", "0"]
-    window.click(".output:last-of-type #next")
+    window.click(".cell:last-of-type #next")
     window.press("PageDown")
     assert steps(window) == ["2", "2"]
     window.press("End")
     assert steps(window) != ["2", "2"]
     window.ask("new Promise((done) => setTimeout(done, 400))")
     assert (window.ask(LOOK), window.ask("location.href"), window.ask("history.length")) == before
+    ignored = [said for said in window.said if "outside the document's <head>" in said]
+    assert window.said == ignored  # the page's policy is of no use here, says the browser
+    window.said.clear()
 
 
 def test_frames_show_the_page_and_are_shut_in(window: Window) -> None:
