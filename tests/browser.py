@@ -1,4 +1,4 @@
-"""A browser that is used as people use it: real clicks and keys, windows of any size, light or dark.
+"""A browser, used as people use it: real clicks and keys, windows of any size, light or dark.
 
 Chromium is told what to do through a pipe, in its DevTools protocol; nothing else is needed.
 """
@@ -39,7 +39,8 @@ class Window:
         self.ours_in, theirs_out = os.pipe()
         self.process = subprocess.Popen(
             [sys.executable, "-c", _START, str(theirs_in), str(theirs_out), BROWSER, "--headless",
-             "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--disable-smooth-scrolling",
+             "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", 
+             "--disable-smooth-scrolling",
              "--disable-features=IsolateSandboxedIframes",  # so that frames can be asked, too
              f"--user-data-dir={folder / 'window'}", "about:blank"],
             pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -114,8 +115,8 @@ class Window:
         one of its frames."""
         where = {}
         if frame is not None:
-            inside = self.call("Page.getFrameTree")["frameTree"]["childFrames"][frame]["frame"]["id"]
-            world = self.call("Page.createIsolatedWorld", frameId=inside)
+            frames = self.call("Page.getFrameTree")["frameTree"]["childFrames"]
+            world = self.call("Page.createIsolatedWorld", frameId=frames[frame]["frame"]["id"])
             where = {"contextId": world["executionContextId"]}
         found = self.call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True,
@@ -157,12 +158,12 @@ class Window:
     def pixel(self, x: int, y: int) -> str:
         """The colour of a point of the window, as the browser says it."""
         shot = "data:image/png;base64," + self.call("Page.captureScreenshot")["data"]
-        found: str = self.call("Runtime.evaluate", awaitPromise=True, returnByValue=True, expression=(
+        found: str = self.ask(
             f"(async () => {{ const image = new Image(); image.src = {json.dumps(shot)}; "
             "await image.decode(); const canvas = new OffscreenCanvas(image.width, image.height); "
             "const pen = canvas.getContext('2d'); pen.drawImage(image, 0, 0); "
             f"return `rgb(${{[...pen.getImageData({x}, {y}, 1, 1).data].slice(0, 3)}})`; }})()"
-        ))["result"]["value"]  # fmt: skip
+        )
         return found
 
     def shot(self, path: Path) -> None:

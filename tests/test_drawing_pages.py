@@ -1,5 +1,5 @@
-"""The page that steps through a graph, used as people use it: keys after clicks, a presenter's remote,
-windows from phone to projector, themes, frames, and other people's pages around it."""
+"""The page that steps through a graph, used as people use it: keys after clicks, a presenter's
+remote, windows from phone to projector, themes, frames, and other people's pages around it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ pytestmark = needs_browser
 
 
 def neuron() -> Graph:
-    w, x, b = (Tensor(v, requires_grad=True, name=n) for n, v in (("w", 2.0), ("x", -1.5), ("b", 4.0)))
+    given = {"w": 2.0, "x": -1.5, "b": 4.0}
+    w, x, b = (Tensor(value, requires_grad=True, name=name) for name, value in given.items())
     y = w * x + b
     return draw(y * y + y)
 
@@ -132,7 +133,9 @@ def test_a_list_keeps_its_keys_until_it_was_chosen_from(window: Window) -> None:
 
 # ---- windows ------------------------------------------------------------------------------------
 
-SCREENS = {"phone": (390, 844), "laptop": (1366, 768), "projector": (1920, 1080), "4K": (3840, 2160)}
+SCREENS = {
+    "phone": (390, 844), "laptop": (1366, 768), "projector": (1920, 1080), "4K": (3840, 2160),
+}  # fmt: skip
 
 
 def letters(window: Window) -> float:
@@ -305,8 +308,10 @@ def test_frames_show_the_page_and_are_shut_in(window: Window) -> None:
     for k in range(2):
         assert window.ask("document.body.dataset.step", frame=k) == "0"
         assert window.ask("Boolean(document.getElementById('said').textContent)", frame=k)
-    x, y = window.ask("(() => { const box = document.querySelectorAll('iframe')[1]"
-                      ".getBoundingClientRect(); return [box.left + 8, box.top + 8]; })()")  # fmt: skip
+    x, y = window.ask(
+        "(() => { const box = document.querySelectorAll('iframe')[1].getBoundingClientRect(); "
+        "return [box.left + 8, box.top + 8]; })()"
+    )
     for kind in ("mousePressed", "mouseReleased"):
         window.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
     window.press("PageDown", "ArrowRight", "ArrowRight")
@@ -335,4 +340,8 @@ def test_a_frame_shows_picture_and_words(width: int, window: Window) -> None:
 def test_under_a_frame_that_is_not_shown_lies_the_picture(window: Window) -> None:
     html = re.sub(r"<iframe.*?</iframe>", "", GRAPH.stepper()._repr_html_(), flags=re.DOTALL)
     window.open(html)
-    assert window.ask("document.images[0].complete && document.images[0].naturalWidth") > 100
+    width, high = window.ask(
+        "[document.images[0].complete && document.images[0].naturalWidth, "
+        "document.images[0].parentElement.getBoundingClientRect().height]"
+    )
+    assert width > 100 and high < 300  # and no empty room below it

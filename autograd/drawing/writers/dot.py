@@ -74,7 +74,8 @@ def _boxes(data: GraphData) -> Iterator[str]:
             indent += "  "
             yield f"{indent}label={quoted(clean(group.title))}"
         for node in own:
-            yield f"{indent}{names[node.id]} [{_attributes(node, data, len(ordered.get(node.id, ())))}]"
+            ports = len(ordered.get(node.id, ()))
+            yield f"{indent}{names[node.id]} [{_attributes(node, data, ports)}]"
 
 
 def _attributes(node: Node, data: GraphData, ports: int) -> str:

@@ -21,6 +21,7 @@ ROOM = 930.0  # how wide the output of a cell is, about
 WORDS = 340.0  # the height of what stands around the picture in the frame
 LOWEST, HIGHEST = 420, 760  # of a frame, as it comes
 
+_PLACE = "grid-area:1/1;max-width:100%;"  # of picture and frame: the same
 _SIZE = re.compile(r' viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _TITLE = re.compile(r' aria-label="([^"]*)"')
 
@@ -56,11 +57,13 @@ class Frame:
         self.height = _height(svg) if height is None else height
 
     def _repr_html_(self) -> str:
+        below = image(self.svg).replace(
+            "<img ", f'<img style="{_PLACE}max-height:{self.height}px" '
+        )
         return (
-            f'<div style="position:relative;height:{self.height}px;overflow:hidden">'
-            f"{image(self.svg)}"
-            '<iframe sandbox="allow-scripts" title="Forwards and backwards, step by step" '
-            'style="background:#fff;position:absolute;left:0;top:0;width:100%;height:100%;border:0" '
+            f'<div style="display:grid">{below}<iframe sandbox="allow-scripts" '
+            'title="Forwards and backwards, step by step" '
+            f'style="{_PLACE}width:100%;height:{self.height}px;border:0;background:#fff" '
             f'srcdoc="{escape(self.page)}"></iframe></div>'
         )
 
