@@ -164,6 +164,26 @@ def test_the_picture_uses_the_room(screen: str, least: float, window: Window) ->
     assert words >= (20 if screen in ("projector", "4K") else 16)
 
 
+def test_a_long_picture_can_be_read_from_afar_and_shown_whole(window: Window) -> None:
+    nn.manual_seed(0)
+    model = nn.MLP([2, 16, 16, 1])
+    window.resize(*SCREENS["projector"])
+    window.open(draw(nn.MSELoss()(model([[1.0, 2.0]] * 8), [[0.0]] * 8), names=model).to_html())
+    assert letters(window) >= 12
+    for key in ("End", "Home"):  # what is told of is in sight
+        window.press(key, "PageDown", "PageUp", "PageUp")
+        lit, stage = window.ask(
+            "[document.querySelector('#stage .now'), document.getElementById('stage')].map("
+            "(one) => one.getBoundingClientRect()).map((box) => [box.left, box.right])"
+        )
+        assert stage[0] <= lit[0] and lit[1] <= stage[1]
+    window.click("#fit")
+    stage, svg = window.ask(
+        "['stage', 'stage > svg'].map((one) => document.querySelector('#' + one).clientWidth)"
+    )
+    assert 0.95 * stage < svg <= stage
+
+
 def test_a_window_that_grows_has_a_picture_that_grows(window: Window) -> None:
     window.resize(1000, 700)
     window.open(neuron().to_html())

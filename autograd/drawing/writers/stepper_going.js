@@ -124,6 +124,7 @@ function start() {
   for (const [id, change] of [["smaller", -1], ["larger", 1], ["fit", 0]]) {
     $(id).addEventListener("click", () => {
       state.zoom = change ? state.zoom + change : 0;
+      state.whole = state.whole || !change;
       size();
     });
   }

@@ -135,8 +135,12 @@ function size() {
   const beside = main.clientWidth - 28.2 * letter; // what the words beside it leave
   main.classList.toggle("wide", natural > 1.1 * beside && width > 1.5 * height);
   const room = stage.clientWidth - 2;
-  const high = (parseFloat(getComputedStyle(stage).maxHeight) - 4) / (height || 1);
-  const fit = Math.min(LARGEST, Math.max(Math.min(room / natural, high), 0.65)); // to be read
+  const most = parseFloat(getComputedStyle(stage).maxHeight) - 4, tall = height || 1;
+  const high = most / tall;
+  const all = Math.min(room / natural, high, LARGEST);
+  const far = Math.min((most - 16) / tall, 0.75 * letter / 11); // on a large screen
+  const read = Math.max(0.65, letter < 18 ? 0 : far);
+  const fit = state.whole ? all : Math.max(all, read);
   picture.style.width = `${Math.round(natural * fit * 1.25 ** state.zoom)}px`;
   picture.style.height = "auto";
 }

@@ -16,7 +16,7 @@ const pictures = [stage.querySelector("svg")];
 for (const other of root.querySelectorAll("template")) {
   pictures.push(other.content.firstElementChild);
 }
-const state = {step: 0, view: 0, picked: null, zoom: 0};
+const state = {step: 0, view: 0, picked: null, zoom: 0, whole: false};
 let timer = 0, noted = 0;
 
 // ---- what is known at which step ------------------------------------------------------------
