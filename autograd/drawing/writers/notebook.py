@@ -18,8 +18,8 @@ from autograd.drawing.writers.marks import number
 __all__: list[str] = []
 
 ROOM = 930.0  # how wide the output of a cell is, about
-WORDS = 340.0  # the height of what stands around the picture in the frame
-LOWEST, HIGHEST = 420, 760  # of a frame, as it comes
+WORDS = 360.0  # the height of what stands around the picture in the frame
+LOWEST, HIGHEST = 460, 800  # of a frame, as it comes
 
 _PLACE = "grid-area:1/1;max-width:100%;"  # of picture and frame: the same
 _SIZE = re.compile(r' viewBox="0 0 ([\d.]+) ([\d.]+)"')
@@ -77,5 +77,5 @@ class Frame:
 def _height(svg: str) -> int:
     """So high that picture and words have room, and not higher than a screen."""
     width, height = _size(svg)
-    drawn = height * min(1.5, ROOM / max(width, 1.0))
+    drawn = height * max(0.65, min(1.5, ROOM / max(width, 1.0)))  # as the page draws it
     return round(min(max(drawn + WORDS, LOWEST), HIGHEST))

@@ -7,6 +7,7 @@ const root = script && script.closest(".chalkgrad-page") ||
   document.querySelector(".chalkgrad-page:not([data-step])");
 const alone = root.parentElement === document.body && !root.previousElementSibling;
 const homes = alone ? [root, document.body] : [root]; // where the step is written for style and tests
+if (!alone) root.tabIndex = -1; // to have the focus, and with it the keys
 const $ = (id) => root.querySelector(`#${id}`);
 const data = JSON.parse($("data").textContent);
 const {steps, nodes, edges, views} = data;
