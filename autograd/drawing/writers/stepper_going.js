@@ -133,6 +133,11 @@ function start() {
     choose(node && node.dataset.node);
   });
   watchPointer();
+  root.querySelector(".skip").addEventListener("click", (event) => {
+    if (alone) return;
+    event.preventDefault(); // the address is another page's
+    $("said").focus();
+  });
   (alone ? document : root).addEventListener("keydown", pressed);
   if (alone) window.addEventListener("hashchange", recall);
   window.addEventListener("resize", size);
