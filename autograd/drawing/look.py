@@ -102,15 +102,13 @@ def darkened(marks: str) -> str:
 
     def dark(mark: re.Match[str]) -> str:
         name = f".{mark[1]}"
-        return _COLOUR.sub(
-            lambda old: f' {old[1]}="{colours.get((name, old[1]), old[2])}"', mark[0]
+        return re.sub(
+            r' (fill|stroke)="(#\w+)"',
+            lambda old: f' {old[1]}="{colours.get((name, old[1]), old[2])}"',
+            mark[0],
         )
 
-    return _MARK.sub(dark, marks)
-
-
-_MARK = re.compile(r'<\w+ class="([\w-]+)"[^>]*>')  # (in texts of the user's < and > are escaped)
-_COLOUR = re.compile(r' (fill|stroke)="(#\w+)"')
+    return re.sub(r'<\w+ class="([\w-]+)"[^>]*>', dark, marks)  # (the user's < and > are escaped)
 
 
 def theme_of(theme: object, caller: str) -> str:

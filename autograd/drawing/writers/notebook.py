@@ -22,8 +22,6 @@ WORDS = 360.0  # the height of what stands around the picture in the frame
 LOWEST, HIGHEST = 460, 800  # of a frame, as it comes
 
 _PLACE = "grid-area:1/1;max-width:100%;"  # of picture and frame: the same
-_SIZE = re.compile(r' viewBox="0 0 ([\d.]+) ([\d.]+)"')
-_TITLE = re.compile(r' aria-label="([^"]*)"')
 
 
 def image(svg: str) -> str:
@@ -33,7 +31,7 @@ def image(svg: str) -> str:
     <img alt="y" width="8" height="4" src="data:image/svg+xml;base64,PHN2Zy...
     """
     width, height = _size(svg)
-    found = _TITLE.search(svg)
+    found = re.search(r' aria-label="([^"]*)"', svg)
     return (
         f'<img alt="{found[1] if found else ""}" width="{number(width)}" height="{number(height)}" '
         f'src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}">'
@@ -41,7 +39,7 @@ def image(svg: str) -> str:
 
 
 def _size(svg: str) -> tuple[float, float]:
-    found = _SIZE.search(svg)
+    found = re.search(r' viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
     return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
 
 
