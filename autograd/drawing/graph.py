@@ -126,10 +126,11 @@ class Graph:
     def _whole(self) -> GraphData | None:
         return None if self._full is self.data else self._full
 
-    def save(self, path: Any) -> Any:
+    def save(self, path: Any, *, theme: str | None = None) -> Any:
         """Write a file in the form that its suffix names: .txt .mmd .dot .svg .html .png .pdf; the
-        last two need Graphviz. Returns the path."""
-        return save(self, path)
+        last two need Graphviz. `theme` as in `to_svg`: "light" for a slide. Returns the path."""
+        themed = self if theme is None else Graph(self._themed(theme, "save"), self._whole())
+        return save(themed, path)
 
     def __repr__(self) -> str:
         ends = _outputs(self.data)
