@@ -45,17 +45,11 @@ def folder(text):
 
 
 def save_graph(graph, args, name):
-    """Write a graph in each of --formats into the folder --save, and say so.
-
-    Pictures have the library's own layout, with Graphviz or without: those of the README.
-    """
+    """Write a graph in each of --formats into the folder --save, and say so."""
     args.save.mkdir(exist_ok=True)
     for suffix in args.formats:
         path = args.save / f"{name}.{suffix}"
-        if suffix == "svg":
-            write_text(path, graph.to_svg(layout="own"))
-        else:
-            graph.save(path)
+        graph.save(path)
         print(f"saved {path}")
 
 
@@ -87,7 +81,7 @@ def panel(title, subtitle, graph, gradients, along):
         for k, edge in enumerate(graph.edges)
     ]
     drawn = type(graph)(graph.data._replace(nodes=tuple(nodes), edges=tuple(edges)))
-    return title, subtitle, drawn.to_svg(layout="own"), wrong
+    return title, subtitle, drawn.to_svg(), wrong
 
 
 def save_panels(panels, args, name):

@@ -1,7 +1,7 @@
 """Runs tutorial.ipynb in plain Python and stores what its cells show; Jupyter is not needed.
 
 `python -m demos --notebook` makes the stored outputs anew, after the text or the library has
-changed. Pictures are placed by the library's own layout, so that every machine makes the same ones.
+changed.
 """
 
 import ast
@@ -89,8 +89,10 @@ def run_cell(source, namespace, name):
 
 def shown(value):
     """A value as Jupyter would show it: as text, and as a picture or Markdown if it can."""
-    if hasattr(value, "to_svg"):
-        return {"image/svg+xml": value.to_svg(layout="own"), "text/plain": value.to_text()}
+    if hasattr(value, "_repr_mimebundle_"):
+        bundle = value._repr_mimebundle_()
+        bundle.pop("text/x-mermaid", None)  # nothing draws it
+        return bundle
     bundle = {"text/plain": repr(value)}
     if hasattr(value, "_repr_markdown_"):
         bundle["text/markdown"] = value._repr_markdown_()

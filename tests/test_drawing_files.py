@@ -72,6 +72,26 @@ def test_graphs_save_themselves(suffix, tmp_path):
     assert (tmp_path / f"graph{suffix}").stat().st_size > 50
 
 
+@pytest.mark.parametrize("suffix", [*FORMS, ".png", ".pdf"])
+@pytest.mark.parametrize("theme", ["light", "dark", "auto"])
+def test_files_have_the_theme_that_they_are_saved_with(suffix, theme, tmp_path):
+    if suffix in (".png", ".pdf") and not graphviz_is_there():
+        pytest.skip("the package graphviz or the program dot is not installed")
+    x = Tensor(2.0, requires_grad=True, name="x")
+    draw(x * 3.0).save(tmp_path / f"one{suffix}", theme=theme)
+    draw(x * 3.0, theme=theme).save(tmp_path / f"other{suffix}")
+    draw(x * 3.0, theme="light" if theme == "dark" else "dark").save(tmp_path / f"not{suffix}")
+    one, other, others = ((tmp_path / f"{n}{suffix}").read_bytes() for n in ("one", "other", "not"))
+    assert one == other
+    assert (one == others) == (suffix == ".txt")
+
+
+def test_a_file_is_not_written_in_a_theme_that_there_is_not(tmp_path):
+    with pytest.raises(ValueError, match="save: theme is 'auto' .* got 'black'"):
+        draw(Tensor(2.0, requires_grad=True) * 3.0).save(tmp_path / "graph.svg", theme="black")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
     path = tmp_path / "graph.txt"
     path.write_text("old")

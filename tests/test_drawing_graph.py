@@ -36,7 +36,7 @@ def test_printing_gives_the_tree() -> None:
 
 def test_what_a_notebook_is_given() -> None:
     bundle = draw(curve())._repr_mimebundle_()
-    assert set(bundle) == {"image/svg+xml", "text/x-mermaid", "text/plain"}
+    assert set(bundle) == {"image/svg+xml", "text/html", "text/x-mermaid", "text/plain"}
     assert bundle["image/svg+xml"].lstrip().startswith(("<svg", "<?xml"))
     assert bundle["text/x-mermaid"].startswith("flowchart")
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
+from autograd import Graph, Tensor, draw
 from autograd.drawing import look
 from autograd.drawing.look import FLOW, KINDS, cleaned, scale, shortened, text_width
+from autograd.drawing.writers.dot import dot
 from autograd.drawing.writers.legend import wrapped
+from autograd.drawing.writers.mermaid import mermaid
+from autograd.drawing.writers.svg import svg
+from tests.drawings import DRAWINGS, made
 
 # ---- texts and scales ---------------------------------------------------------------------------
 
@@ -69,6 +78,62 @@ def test_texts_can_be_read_and_outlines_seen(kind: str, mode: int) -> None:
         assert contrast(ink[mode], fill) >= 4.5
         assert contrast(ink[mode], look.PAPER[mode]) >= 4.5
     assert contrast(outline, look.PAPER[mode]) >= 3
+
+
+COLOUR = re.compile(r"#[0-9a-f]{6}\b")
+
+
+def of_mode(mode: int) -> set[str]:
+    """All colours that a theme has."""
+    pairs = [look.PAPER, look.INK, look.QUIET, look.FRAME, look.FRAME_FILL, look.ALARM, look.MINUS,
+             look.PLUS, look.NO_GRADIENT, *look.FLOW]  # fmt: skip
+    return {pair[mode] for pair in pairs} | {c for kind in KINDS.values() for c in kind[1 + mode]}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+@pytest.mark.parametrize("theme, mode", [("light", 0), ("dark", 1)])
+def test_a_theme_is_in_every_mark_and_asks_no_system(name: str, theme: str, mode: int) -> None:
+    """Also programs that know no style sheets draw it so."""
+    written = svg(made(name)._replace(theme=theme))
+    assert "@media" not in written and "prefers" not in written
+    found = set(COLOUR.findall(written))
+    assert len(found) > 4 and found <= of_mode(mode)
+
+
+@pytest.mark.parametrize("write", [dot, mermaid])
+def test_the_languages_have_the_colours_of_the_theme(write: Callable[..., str]) -> None:
+    for theme, mode in (("light", 0), ("auto", 0), ("dark", 1)):
+        found = set(COLOUR.findall(write(made("network")._replace(theme=theme))))
+        assert len(found) > 4 and found <= of_mode(mode)
+
+
+def test_the_theme_of_the_drawing_is_what_its_writers_take() -> None:
+    x = Tensor(2.0, requires_grad=True)
+    dark = draw(x * 3.0, theme="dark")
+    assert dark.to_svg() == draw(x * 3.0).to_svg(theme="dark") != dark.to_svg(theme="light")
+    assert dark.to_html() == draw(x * 3.0).to_html(theme="dark") != dark.to_html(theme="auto")
+    assert dark.fold(0).to_svg() == dark.to_svg()
+    assert dark.stepper(theme="light")._repr_html_() == draw(x * 3.0, theme="light").stepper(
+    )._repr_html_()  # fmt: skip
+
+
+@pytest.mark.parametrize("theme", ["Dark", "", None, True, 1, ["dark"], "system"])
+def test_other_themes_are_refused(theme: Any) -> None:
+    x = Tensor(2.0, requires_grad=True)
+    told = rf"draw: theme is 'auto' .*'light' or 'dark', got {re.escape(repr(theme))}"
+    with pytest.raises(ValueError, match=told):
+        draw(x * 3.0, theme=theme)
+    for write in (Graph.to_svg, Graph.to_html, Graph.stepper):
+        if theme is not None:  # that of the drawing
+            with pytest.raises(ValueError, match=rf"^{write.__name__}: theme is"):
+                write(draw(x * 3.0), theme=theme)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("height", [0, 199, -500, 400.0, "400px", True])
+def test_frames_have_a_height_in_pixels(height: Any) -> None:
+    x = Tensor(2.0, requires_grad=True)
+    with pytest.raises(ValueError, match="stepper: height is an int of at least 200 pixels, got"):
+        draw(x * 3.0).stepper(height=height)
 
 
 @pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])

@@ -44,7 +44,7 @@ FLOORS: list[set[str]] = [
     )},
     {"autograd.drawing.layout"},
     {"autograd.drawing.writers"} | {f"autograd.drawing.writers.{form}" for form in (
-        "dot", "files", "html", "labels", "legend", "marks", "mermaid", "svg", "text"
+        "dot", "files", "html", "labels", "legend", "marks", "mermaid", "notebook", "svg", "text"
     )},
     {"autograd.drawing.reasons"},
     {"autograd.drawing.differences"},

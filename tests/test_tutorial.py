@@ -1,6 +1,10 @@
 """The tutorial: its cells run, in order, and show what is stored in it; its answers hold."""
 
+import base64
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -26,7 +30,17 @@ def pieces(outputs):
         shown = output["data"] if "data" in output else {output["name"]: output["text"]}
         for kind in sorted(shown):
             text = "".join(shown[kind])
-            yield from ((kind, t) for t in (texts(text) if kind == "image/svg+xml" else [text]))
+            if kind == "text/html":
+                text = image_in(text)
+            picture = kind in ("image/svg+xml", "text/html")
+            yield from ((kind, t) for t in (texts(text) if picture else [text]))
+
+
+def image_in(html):
+    """The SVG of the one image that HTML shows, and that notebooks show before they are trusted."""
+    head, _, data = html.removesuffix('">').partition('" src="data:image/svg+xml;base64,')
+    assert re.fullmatch(r'<img alt="[^"]+" width="[\d.]+" height="[\d.]+', head)
+    return base64.b64decode(data).decode()
 
 
 def plain(outputs):
@@ -158,6 +172,53 @@ def test_it_reads_well_unexecuted():
     assert all(
         re.search(r"\bassert |^(def|class|import) ", "".join(c["source"]), re.M) for c in silent
     )
+
+
+def test_every_picture_is_there_before_the_notebook_is_trusted():
+    """Untrusted, SVG is dropped; an image in HTML is not, and it is the same picture."""
+    pictures = [o["data"] for cell in CODE for o in cell["outputs"] if "image/svg+xml" in str(o)]
+    assert len(pictures) >= 7
+    for shown in pictures:
+        assert image_in("".join(shown["text/html"])) == "".join(shown["image/svg+xml"])
+
+
+# ---- outside of its folder ----------------------------------------------------------------------
+
+SOURCES = {cell["id"]: "".join(cell["source"]) for cell in CODE}
+LOADING = SOURCES["digits-train"].partition("x_train")[0] + "print(images.shape)"
+
+
+def alone(folder, *sources, first=""):
+    """What a process of its own prints, in a folder where nothing but the library is installed."""
+    installed = folder / "site"
+    if not installed.exists():
+        for package in ("autograd", "nn"):
+            shutil.copytree(ROOT / package, installed / package)
+    first = f"import sys; sys.path.insert(0, {str(installed)!r}); {first}"
+    code = "\n".join([first, *sources])
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], cwd=folder, capture_output=True, text=True
+    )
+    return done.stdout + done.stderr
+
+
+def test_it_begins_with_the_installed_library(tmp_path):
+    where = alone(tmp_path, SOURCES["setup"], "print(nn.__file__)").strip()
+    assert where == str(tmp_path / "site" / "nn" / "__init__.py")
+
+
+def test_it_says_which_file_is_missing_and_takes_it_from_beside_itself(tmp_path):
+    last = alone(tmp_path, SOURCES["setup"], LOADING).splitlines()[-1]
+    assert last.startswith("FileNotFoundError: the images are not here: copy demos/data/digits.npz")
+    shutil.copy(ROOT / "demos" / "data" / "digits.npz", tmp_path)
+    assert alone(tmp_path, SOURCES["setup"], LOADING) == "(1797, 64)\n"
+
+
+def test_without_the_library_it_says_what_to_do(tmp_path):
+    told = alone(tmp_path, SOURCES["setup"], first="sys.modules['nn'] = None")
+    last = told.splitlines()[-1]
+    assert last.startswith("ImportError: chalkgrad is not installed, and ")
+    assert "open the notebook inside that folder, or run `pip install -e .` there" in last
 
 
 # ---- what it teaches ----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ May import: drawing.data, drawing.look, drawing.numbers, drawing.steps, drawing.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,8 +150,13 @@ def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
     if array.dtype.kind in "fiu" and array.size:
         known = statistics(array)
         if known.min != known.max or known.nan or known.inf:
-            lines.append(Line(cells=tuple(round(v * 16) / 16 for v in strip(array))))
+            lines.append(Line(cells=tuple(map(_shade, strip(array)))))
     return lines
+
+
+def _shade(level: float) -> float:
+    """In steps that an eye can tell apart; nan stays nan."""
+    return level if math.isnan(level) else round(level * 16) / 16
 
 
 def _rows(array: Any) -> list[str]:

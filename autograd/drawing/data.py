@@ -83,3 +83,4 @@ class GraphData(NamedTuple):
     grads: bool = True  # whether gradients are shown
     values: str | bool = "auto"  # True: numbers; False: shapes only; "auto": what fits
     notes: tuple[str, ...] = ()  # lines for the reader: what was folded or left out, and why
+    theme: str = "auto"  # of the colours: "light", "dark", or "auto", as the reader's system

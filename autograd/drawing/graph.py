@@ -1,6 +1,6 @@
 """Graph, what `record` and `draw` return: the data of a drawing, which writes itself.
 
-May import: drawing: data, recorder, folding, writers.
+May import: drawing: data, look, recorder, folding, writers.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import numpy as np
 
 from autograd.drawing.data import Edge, GraphData, Group, Node
 from autograd.drawing.folding import fitting, fold
+from autograd.drawing.look import theme_of
 from autograd.drawing.recorder import record_data
 from autograd.drawing.writers.dot import dot
 from autograd.drawing.writers.files import save
 from autograd.drawing.writers.html import html
 from autograd.drawing.writers.mermaid import mermaid
+from autograd.drawing.writers.notebook import Frame, image
 from autograd.drawing.writers.svg import svg
 from autograd.drawing.writers.text import text
 
@@ -92,19 +94,43 @@ class Graph:
         """The graph in DOT, the language of Graphviz."""
         return dot(self.data)
 
-    def to_svg(self, layout: str = "auto") -> str:
-        """A picture; layout "dot" places the nodes by Graphviz, "own" by our own, "auto" by
-        Graphviz where it is installed and no module is drawn open."""
-        return svg(self.data, layout=layout)
+    def to_svg(self, layout: str = "own", *, theme: str | None = None) -> str:
+        """A picture, the same on every machine; layout "dot" places the nodes by Graphviz. `theme`
+        is "light", "dark" or "auto", as the reader's system; as it comes, what `draw` was given."""
+        return svg(self._themed(theme, "to_svg"), layout)
 
-    def to_html(self) -> str:
-        """One page, without network, that steps through the forward and the backward pass."""
-        return html(self.data, None if self._full is self.data else self._full)
+    def to_html(self, *, theme: str | None = None) -> str:
+        """One page, without network, that steps through the forward and the backward pass; `theme`
+        as in `to_svg`."""
+        return html(self._themed(theme, "to_html"), self._whole())
 
-    def save(self, path: Any) -> Any:
+    def stepper(self, *, theme: str | None = None, height: int | None = None) -> Frame:
+        """The page of `to_html` in a frame, for a notebook, where several stand below each other.
+
+        Args: theme, as in `to_svg`; height, of the frame in pixels (as it comes, what picture and
+        words need). Raises ValueError for another theme, or a height below 200.
+
+        >>> from autograd import Tensor, draw
+        >>> x = Tensor(3.0, requires_grad=True, name="x")
+        >>> draw(x * x).stepper(height=500)
+        <a page in a frame, 500 pixels high, which a notebook shows>
+        """
+        if height is not None and (not _is_int(height) or height < 200):
+            raise ValueError(f"stepper: height is an int of at least 200 pixels, got {height!r}")
+        data = self._themed(theme, "stepper")
+        return Frame(html(data, self._whole(), framed=True), svg(data), height)
+
+    def _themed(self, theme: str | None, caller: str) -> GraphData:
+        return self.data if theme is None else self.data._replace(theme=theme_of(theme, caller))
+
+    def _whole(self) -> GraphData | None:
+        return None if self._full is self.data else self._full
+
+    def save(self, path: Any, *, theme: str | None = None) -> Any:
         """Write a file in the form that its suffix names: .txt .mmd .dot .svg .html .png .pdf; the
-        last two need Graphviz. Returns the path."""
-        return save(self, path)
+        last two need Graphviz. `theme` as in `to_svg`: "light" for a slide. Returns the path."""
+        themed = self if theme is None else Graph(self._themed(theme, "save"), self._whole())
+        return save(themed, path)
 
     def __repr__(self) -> str:
         ends = _outputs(self.data)
@@ -118,8 +144,10 @@ class Graph:
         return self.to_text()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {  # (JupyterLab would draw text/vnd.mermaid itself and not show the SVG)
-            "image/svg+xml": self.to_svg(),
+        picture = self.to_svg()
+        return {  # (JupyterLab would draw text/vnd.mermaid itself and not show the picture)
+            "image/svg+xml": picture,
+            "text/html": image(picture),
             "text/x-mermaid": self.to_mermaid(),
             "text/plain": self.to_text(),
         }
@@ -165,6 +193,7 @@ def draw(
     depth: int | None = None,
     max_nodes: int = 300,
     gradient: Any = None,
+    theme: str = "auto",
 ) -> Graph:
     """A drawing of the graph behind an output, with the gradients of (the sum of) the output.
 
@@ -172,7 +201,8 @@ def draw(
         module; grads, whether gradients are shown; values, True for numbers, False for shapes only
         (gradients are then the colours of edges), "auto" for what fits; direction, "LR" or "TB";
         depth, to fold modules (see `Graph.fold`); max_nodes, above which modules are folded, and
-        then the far end summed up; gradient, of the output's shape, to start from instead of ones.
+        then the far end summed up; gradient, of the output's shape, to start from instead of ones;
+        theme, of all pictures and pages: "light", "dark" or "auto", as the reader's system.
     Returns a Graph; nothing is changed, no `.grad` touched.
 
     >>> from autograd import Tensor
@@ -181,9 +211,9 @@ def draw(
     'x'
     """
     _checked(direction, values, max_nodes)
-    depth = _depth(depth, "draw")
+    theme, depth = theme_of(theme, "draw"), _depth(depth, "draw")
     full = record_data(output, names, grads, gradient=gradient, digest=True, caller="draw")
-    full = full._replace(direction=direction, values=values)
+    full = full._replace(direction=direction, values=values, theme=theme)
     return Graph(fitting(full, max_nodes, depth), full)
 
 

@@ -1,8 +1,8 @@
 """How drawings look: colours of each kind in light and in dark, the typeface, widths of texts.
 
 The colours are Okabe and Ito's, which colour-blind people can tell apart; every kind has a shape of
-its own, too. Light colours are written as plain attributes, for programs that know no style sheets;
-a style sheet changes them where the reader's system is dark.
+its own, too. The colours are written as plain attributes, for programs that know no style sheets:
+light ones, which a style sheet changes where the reader's system is dark, or those of a theme.
 
 May import: nothing of this project.
 """
@@ -10,6 +10,7 @@ May import: nothing of this project.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ class Kind(NamedTuple):
     title: str
     light: tuple[str, str]
     dark: tuple[str, str]
+
+    def colours(self, dark: bool) -> tuple[str, str]:
+        return self.dark if dark else self.light
 
 
 KINDS = {
@@ -48,6 +52,14 @@ FLOW = (
     ("#0f6aa3", "#6fbbe6"), ("#064672", "#b5e0fb"),
 )  # fmt: skip
 FLOW_WIDTHS = (1.2, 1.7, 2.3, 3.0, 3.8)
+
+THEMES = ("auto", "light", "dark")
+# When a page, whose reader may choose another theme, is dark; never on paper.
+DARK_PAGE = {
+    "auto": "screen and (prefers-color-scheme: dark)",
+    "light": "not all and (min-width: 0.5px)",
+    "dark": "screen and (min-width: 0.5px)",
+}
 
 # Typefaces of one width: the table below holds for all of them.
 FONT = "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', Arimo, sans-serif"
@@ -76,12 +88,35 @@ def _rules() -> Iterable[tuple[str, str, str]]:
         yield f".flow{k}-head", "fill", dark
 
 
-def style(scope: str) -> str:
-    """The style sheet; every rule holds inside the class `scope` alone."""
-    dark = "".join(f"{scope} {s}{{{what}:{colour}}}" for s, what, colour in _rules())
-    return (
-        f"{scope} text{{font-variant-numeric:tabular-nums}}"
-        f"@media (prefers-color-scheme:dark){{{dark}}}"
+def style(scope: str, dark: str) -> str:
+    """The style sheet; every rule holds inside the class `scope` alone. `dark`: the media that have
+    dark colours, "" for none."""
+    always = f"{scope} text{{font-variant-numeric:tabular-nums}}"
+    rules = "".join(f"{scope} {s}{{{what}:{colour}}}" for s, what, colour in _rules())
+    return f"{always}@media {dark}{{{rules}}}" if dark else always
+
+
+def darkened(marks: str) -> str:
+    """Marks of SVG with the dark colours of their classes in place of the light ones."""
+    colours = {(name, what): colour for name, what, colour in _rules()}
+
+    def dark(mark: re.Match[str]) -> str:
+        name = f".{mark[1]}"
+        return re.sub(
+            r' (fill|stroke)="(#\w+)"',
+            lambda old: f' {old[1]}="{colours.get((name, old[1]), old[2])}"',
+            mark[0],
+        )
+
+    return re.sub(r'<\w+ class="([\w-]+)"[^>]*>', dark, marks)  # (the user's < and > are escaped)
+
+
+def theme_of(theme: object, caller: str) -> str:
+    """A theme that there is; ValueError for any other."""
+    if isinstance(theme, str) and theme in THEMES:
+        return theme
+    raise ValueError(
+        f"{caller}: theme is 'auto' (as the reader's system), 'light' or 'dark', got {theme!r}"
     )
 
 

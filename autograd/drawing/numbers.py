@@ -18,6 +18,7 @@ from autograd.drawing.data import Node
 __all__: list[str] = []
 
 _PLAIN = 1e6  # numbers below are written without an exponent
+_SQUARED = (1e-140, 1e140)  # what many of can be squared and added without becoming 0 or infinite
 
 
 def short(value: Any, digits: int = 4, letters: int = 28) -> str:
@@ -101,6 +102,12 @@ def settled(array: Any, noise: float) -> Any:
     return np.where(np.absolute(values) <= noise, 0, values) if noise else values
 
 
+def _floats(array: Any) -> Any:
+    """As float64; what is beyond its range is infinite."""
+    with np.errstate(all="ignore"):
+        return np.asarray(array, np.float64)
+
+
 def statistics(array: Any) -> Statistics:
     """Least, mean and greatest finite entry, their spread, and counts; never a warning. A mean that
     is only `rounding` is 0.
@@ -109,15 +116,18 @@ def statistics(array: Any) -> Statistics:
     Statistics(min=0.0, mean=2.0, max=4.0, std=2.0, zeros=1, nan=1, inf=1, count=4)
     """
     given = np.asarray(array).ravel()
-    flat = given.astype(np.float64)  # float16 would overflow in the sum
+    flat = _floats(given)  # float16 would overflow in the sum
     finite = flat[np.isfinite(flat)]
     nan = int(np.isnan(flat).sum())
     counts = (int((flat == 0).sum()), nan, flat.size - finite.size - nan, flat.size)
     if not finite.size:
         return Statistics(math.nan, math.nan, math.nan, math.nan, *counts)
     low, high = float(finite.min()), float(finite.max())
+    unit = max(-low, high)
+    unit = 1.0 if _SQUARED[0] < unit < _SQUARED[1] else unit or 1.0
     with np.errstate(all="ignore"):
-        mean, std = float(finite.mean()), float(finite.std())
+        parts = finite if unit == 1 else finite / unit
+        mean, std = float(parts.mean()) * unit, float(parts.std()) * unit
         noise = rounding(given[np.isfinite(flat)]) / finite.size
     mean = 0.0 if abs(mean) <= noise else mean
     return Statistics(low, min(max(mean, low), high), high, std, *counts)
@@ -155,14 +165,15 @@ def strip(array: Any, cells: int = 16) -> list[float]:
     >>> strip([[4.0, 1.0], [-4.0, 3.0]], cells=2)
     [0.0, 0.5]
     """
-    values = np.asarray(array, np.float64)
+    values = _floats(array)
     if not values.size:
         return []
     if values.size <= cells or values.ndim < 2 or values.shape[-1] == 1:
         values = values.reshape(1, -1)
     columns = values.reshape(-1, values.shape[-1])
     largest = float(np.absolute(columns[np.isfinite(columns)]).max(initial=0.0)) or 1.0
-    scaled = np.where(np.isinf(columns), np.sign(columns), columns / largest)
+    with np.errstate(all="ignore"):  # where the user asked for errors, too
+        scaled = np.where(np.isinf(columns), np.sign(columns), columns / largest)
     runs = np.array_split(scaled, min(cells, columns.shape[1]), axis=1)
     infinite = np.array_split(np.isinf(columns), len(runs), axis=1)
     return [_level(run, where) for run, where in zip(runs, infinite)]

@@ -1,8 +1,7 @@
 """Layouts: where the nodes, edges and frames of a drawing stand.
 
-`place` takes Graphviz's `dot` where it is there and our own layout where it is not, or where
-frames are drawn, which ours puts in a row; both answer with the same `Placement`, and one writer
-draws both.
+`place` takes our own layout, which gives the same places on every machine, or Graphviz's `dot`
+where that is asked for; both answer with the same `Placement`, and one writer draws both.
 
 May import: drawing.data, layout.*.
 """
@@ -30,9 +29,8 @@ def place(
     """Place the nodes, whose sizes are given by id, in pixels.
 
     `labels` are the sizes of texts at the ends of edges, by the edge's index, `titles` the widths
-    of the groups' titles. `layout`: "own" (the same places on every machine), "dot" (Graphviz), or
-    "auto" (Graphviz where it is installed and no group is open). Where `dot` fails, ours answers,
-    with a note.
+    of the groups' titles. `layout`: "own" (the same places on every machine; "auto" is the same) or
+    "dot" (Graphviz). Where `dot` fails, ours answers, with a note.
     Raises ValueError for another layout.
     """
     if layout not in LAYOUTS:
@@ -40,11 +38,9 @@ def place(
     labels = labels or {}
     titles = titles or [0.0] * len(data.groups)
     notes: tuple[str, ...] = ()
-    if layout == "dot" or layout == "auto" and not data.groups:
+    if layout == "dot":
         try:
             return dot.place(data, sizes, labels)
-        except dot.Missing as reason:  # "auto" asked for nothing that it does not get
-            notes = (f"own layout: {reason}",) if layout == "dot" else ()
-        except dot.Failed as reason:
+        except (dot.Missing, dot.Failed) as reason:
             notes = (f"own layout: {reason}",)
     return layered.place(data, sizes, labels, titles)._replace(notes=notes)

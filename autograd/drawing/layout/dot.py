@@ -14,7 +14,7 @@ from typing import Any
 
 from autograd.drawing.data import GraphData
 from autograd.drawing.layout.geometry import Box, Placement, Point, fitted, straight
-from autograd.drawing.layout.ranks import beside, turns
+from autograd.drawing.layout.ranks import arguments, beside
 
 __all__: list[str] = []
 
@@ -85,19 +85,29 @@ def source(data: GraphData, sizes: Mapping[str, Size], labels: Mapping[int, Size
         "newrank=true; nslimit=4; nslimit1=4; mclimit=1;",
         'node [shape=box, fixedsize=true, label=""]; edge [arrowsize=0.6];',
     ]
-    ordered = {edge.target for edge, turn in zip(data.edges, turns(data)) if turn}
+    ordered = arguments(data)
+    port = {e: place for arriving in ordered.values() for place, e in enumerate(arriving)}
+    side = "n" if data.direction == "TB" else "w"
     for k, node in enumerate(data.nodes):
         width, height = (size / POINTS for size in sizes[node.id])
-        first = ", ordering=in" if node.id in ordered else ""  # the first argument arrives first
-        lines.append(f"v{k} [width={width:.3f}, height={height:.3f}{first}];")
+        ports = _ports(len(ordered[node.id])) if node.id in ordered else ""
+        lines.append(f"v{k} [width={width:.3f}, height={height:.3f}{ports}];")
     lines += _clusters(data, number)
     for k, edge in enumerate(data.edges):
         weight = 1 if data.nodes[number[edge.source]].operation is None else 8
         ends = f"v{number[edge.source]} -> v{number[edge.target]}"
+        if k in port:
+            ends += f":p{port[k]}:{side}"
         lines.append(f'{ends} [id="e{k}", weight={weight}];')
     for u, v in beside(data):
         lines.append(f"v{number[u]} -> v{number[v]} [style=invis, weight=0];")
     return "\n".join([*lines, "}"])
+
+
+def _ports(count: int) -> str:
+    """A box of fields across the drawing: each argument arrives at its own, in their order."""
+    fields = "|".join(f"<p{k}>" for k in range(count))
+    return f', shape=record, label="{fields}", fontsize=1, margin=0'
 
 
 def _clusters(data: GraphData, number: Mapping[str, int]) -> list[str]:

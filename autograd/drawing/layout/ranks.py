@@ -65,15 +65,25 @@ def turns(data: GraphData) -> list[float]:
 
     0 for all where the order says nothing.
     """
+    found = [0.0] * len(data.edges)
+    for arriving in arguments(data).values():
+        for place, e in enumerate(arriving):
+            found[e] = place / (len(arriving) - 1) - 0.5
+    return found
+
+
+def arguments(data: GraphData) -> dict[str, list[int]]:
+    """Of every node whose arguments have an order to keep: its edges, by number, in that order."""
     free = {node.id for node in data.nodes if node.kind == "module" or node.operation in SYMMETRIC}
-    last: dict[str, int] = {}
-    for edge in data.edges:
-        last[edge.target] = max(last.get(edge.target, 0), edge.position)
-    return [
-        edge.position / last[edge.target] - 0.5 if last[edge.target] and edge.target not in free
-        else 0.0
-        for edge in data.edges
-    ]  # fmt: skip
+    found: dict[str, list[int]] = {}
+    for e, edge in enumerate(data.edges):  # those of a list of arrays have one position
+        if edge.target not in free:
+            found.setdefault(edge.target, []).append(e)
+    return {
+        name: sorted(arriving, key=lambda e: data.edges[e].position)
+        for name, arriving in found.items()
+        if len(arriving) > 1
+    }
 
 
 def _fill_gaps(

@@ -2,16 +2,19 @@ r"""A graph in the DOT language, for Graphviz: groups as clusters, colours by ki
 
 Labels of nodes, edges and groups are plain strings. Graphviz reads two languages inside a string:
 backslashes (`\n` is a line's end, `\N` the node's name) and entities of HTML (`&amp;`); both are
-escaped. The legend alone is written in Graphviz's HTML, for a string has one colour.
+escaped. Two are written in Graphviz's HTML: the legend, for a string has one colour, and where the
+order of the arguments counts the node, with a port for each on the side where they arrive. Without
+ports Graphviz may draw a - b as b - a.
 
-May import: drawing.data, look, writers.labels, writers.marks.
+May import: drawing.data, look, layout.ranks, writers.labels, writers.marks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from autograd.drawing.data import GraphData, Node
+from autograd.drawing.layout.ranks import arguments
 from autograd.drawing.look import FRAME, INK, KINDS, PAPER, QUIET
 from autograd.drawing.writers.labels import (
     clean,
@@ -42,14 +45,16 @@ def dot(data: GraphData) -> str:
       n0 -> n1
     }
     """
+    dark = data.theme == "dark"
     head = [
         f"  rankdir={data.direction}",
-        f'  graph [{_FONT} fontsize=11 style="rounded" color="{FRAME[0]}"'
-        f' fontcolor="{INK[0]}" bgcolor="{PAPER[0]}" labeljust=l'
+        f'  graph [{_FONT} fontsize=11 style="rounded" color="{FRAME[dark]}"'
+        f' fontcolor="{INK[dark]}" bgcolor="{PAPER[dark]}" labeljust=l'
         " nodesep=0.25 ranksep=0.4]",
         f'  node [{_FONT} fontsize=11 shape=box style="rounded,filled"'
         ' margin="0.12,0.06" height=0]',
-        f'  edge [{_FONT} fontsize=9 color="{QUIET[0]}" fontcolor="{QUIET[0]}" arrowsize=0.7]',
+        f'  edge [{_FONT} fontsize=9 color="{QUIET[dark]}"'
+        f' fontcolor="{QUIET[dark]}" arrowsize=0.7]',
     ]
     head.append(f"  label=<{_legend(data)}>")
     return "\n".join(["digraph {", *head, *_boxes(data), *_arrows(data), "}"]) + "\n"
@@ -57,7 +62,7 @@ def dot(data: GraphData) -> str:
 
 def _boxes(data: GraphData) -> Iterator[str]:
     """Every node, inside the clusters that it belongs to."""
-    names = ids(data)
+    names, ordered = ids(data), arguments(data)
     indent = "  "
     for action, k, group, own in nested(data):
         if action == "close":
@@ -69,15 +74,17 @@ def _boxes(data: GraphData) -> Iterator[str]:
             indent += "  "
             yield f"{indent}label={quoted(clean(group.title))}"
         for node in own:
-            yield f"{indent}{names[node.id]} [{_attributes(node, data)}]"
+            ports = len(ordered.get(node.id, ()))
+            yield f"{indent}{names[node.id]} [{_attributes(node, data, ports)}]"
 
 
-def _attributes(node: Node, data: GraphData) -> str:
+def _attributes(node: Node, data: GraphData, ports: int) -> str:
     """Label, shape and colours; a double border for what was asked for."""
-    fill, line = KINDS.get(node.kind, KINDS["operation"]).light
+    dark, words = data.theme == "dark", lines(node, data)
+    fill, line = KINDS.get(node.kind, KINDS["operation"]).colours(dark)
     told = [
-        f"label={quoted(*lines(node, data))}",
-        f'fillcolor="{fill}"', f'color="{line}"', f'fontcolor="{INK[0]}"',
+        f"label={_ported(words, ports, data) if ports else quoted(*words)}",
+        f'fillcolor="{fill}"', f'color="{line}"', f'fontcolor="{INK[dark]}"',
     ]  # fmt: skip
     if node.kind in _ROUND:
         told.append('shape=ellipse margin="0.02,0.02"')
@@ -88,20 +95,36 @@ def _attributes(node: Node, data: GraphData) -> str:
     return " ".join(told)
 
 
+def _ported(told: Sequence[str], count: int, data: GraphData) -> str:
+    """The lines of a node, with a port for each argument before them, in their order."""
+    cells = (f'<td port="a{k}" width="8" height="8"></td>' for k in range(count))
+    text = "<br/>".join(map(escaped, told))
+    ports = (" " if data.direction == "TB" else "</tr><tr>").join(cells)  # a row, or a column
+    below = "</tr><tr>" if data.direction == "TB" else ""
+    table = '<table border="0" cellspacing="0" cellpadding="0"><tr>{}</tr></table>'.format
+    both = table(f'<td>{table(ports)}</td>{below}<td cellpadding="3">{text}</td>')
+    return f'<{both}> margin="0.04,0"'
+
+
 def _arrows(data: GraphData) -> Iterator[str]:
     names, sums = ids(data), shared(data)
-    for edge in data.edges:
+    side = "n" if data.direction == "TB" else "w"
+    port = {
+        e: f":a{k}:{side}" for arriving in arguments(data).values() for k, e in enumerate(arriving)
+    }
+    for k, edge in enumerate(data.edges):
         adds = contribution(edge, data, 3) if edge.source in sums else ""
         label = f" [label={quoted(f'adds {adds}')}]" if adds else ""
-        yield f"  {names[edge.source]} -> {names[edge.target]}{label}"
+        yield f"  {names[edge.source]} -> {names[edge.target]}{port.get(k, '')}{label}"
 
 
 def _legend(data: GraphData) -> str:
     """A table below the picture: the colour of each kind that is there, and the notes."""
     there = {node.kind for node in data.nodes}
     cells = [
-        f'<td border="1" style="rounded" color="{kind.light[1]}" bgcolor="{kind.light[0]}">'
-        f"{escaped(kind.title)}</td>"
+        '<td border="1" style="rounded" color="{1}" bgcolor="{0}">{2}</td>'.format(
+            *kind.colours(data.theme == "dark"), escaped(kind.title)
+        )
         for name, kind in KINDS.items()
         if name in there
     ]

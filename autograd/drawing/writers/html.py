@@ -21,7 +21,7 @@ import numpy as np
 
 from autograd.drawing.data import Edge, GraphData, Node
 from autograd.drawing.folding import fold
-from autograd.drawing.look import cleaned
+from autograd.drawing.look import DARK_PAGE, cleaned
 from autograd.drawing.numbers import alarms, settled, short, statistics, summary
 from autograd.drawing.steps import (
     Addition,
@@ -47,12 +47,15 @@ ENTRIES_OF_ALL = 40_000  # of large graphs fewer: the file stays below some mega
 _HERE = Path(__file__).parent
 
 
-def html(data: GraphData, full: GraphData | None = None, layout: str = "auto") -> str:
+def html(
+    data: GraphData, full: GraphData | None = None, layout: str = "own", framed: bool = False
+) -> str:
     """A page that draws a graph and steps through it, as text.
 
     `data` is what the page shows first; `full`, if it is given, is the same graph unfolded: then
     the steps are those of its operations, and the page folds and unfolds. `layout` places the
-    nodes, as in `svg`. The page works from a file, with no network and no other file.
+    nodes, as in `svg`; `framed` leaves out what a frame has no room for. The page works from a
+    file, with no network and no other file.
 
     >>> from autograd.drawing.data import Node
     >>> page = html(GraphData((Node("n0", "input", name="x", value=1.0),), ()))
@@ -65,12 +68,15 @@ def html(data: GraphData, full: GraphData | None = None, layout: str = "auto") -
     if len(whole.nodes) < len(full.nodes):
         notes = (*notes, f"The steps are those of boxes, not of all {len(full.nodes):,} nodes.")
     views = _titled(data, folded, min(MOST_DRAWN, len(whole.nodes)))
-    pictures = [svg(_called(view), layout=layout) for _, view in views]
+    dark = DARK_PAGE[data.theme]
+    pictures = [svg(_called(view), layout, dark) for _, view in views]
     script = _script()
     return _filled(
         policy=_policy(script),
         title=escape(_title(whole)),
-        style=_asset("stepper.css"),
+        style=_asset("stepper.css").replace(DARK_PAGE["auto"], dark),
+        frame="chalkgrad-page framed" if framed else "chalkgrad-page",
+        themes="".join(_theme(name, title, data) for name, title in _THEMES.items()),
         notes="".join(f"<li>{escape(cleaned(note))}</li>" for note in notes),
         depths="".join(f"<option>{escape(title)}</option>" for title, _ in views),
         picture=pictures[0],
@@ -78,6 +84,14 @@ def html(data: GraphData, full: GraphData | None = None, layout: str = "auto") -
         data=_json(_content(whole, [view for _, view in views])),
         script=script,
     )
+
+
+_THEMES = {"auto": "as the system", "light": "light", "dark": "dark"}
+
+
+def _theme(name: str, title: str, data: GraphData) -> str:
+    selected = " selected" if name == data.theme else ""
+    return f'<option value="{name}"{selected}>{title}</option>'
 
 
 def _filled(**texts: str) -> str:

@@ -191,11 +191,12 @@ def gradient_size(edge: Edge) -> float:
     """The root of the mean square of what flows along an edge; 0 where nothing does."""
     if edge.contribution is None or not np.size(edge.contribution):
         return 0.0
-    array = np.absolute(np.asarray(settled(edge.contribution, edge.noise), dtype=np.float64))
-    largest = float(array.max())
-    if not largest or not math.isfinite(largest):
-        return largest
-    return largest * float(np.sqrt(np.mean(np.square(array / largest))))
+    with np.errstate(all="ignore"):  # of what is small beside the largest nothing may be left
+        array = np.absolute(np.asarray(settled(edge.contribution, edge.noise), dtype=np.float64))
+        largest = float(array.max())
+        if not largest or not math.isfinite(largest):
+            return largest
+        return largest * float(np.sqrt(np.mean(np.square(array / largest))))
 
 
 def arrow(route: Sequence[Point], drawn: Stroke) -> str:

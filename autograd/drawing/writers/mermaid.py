@@ -81,13 +81,13 @@ def _arrows(data: GraphData) -> Iterator[str]:
 
 
 def _classes(data: GraphData) -> Iterator[str]:
-    kinds = {_class(node) for node in data.nodes}
+    kinds, dark = {_class(node) for node in data.nodes}, data.theme == "dark"
     for name, kind in KINDS.items():
         if name in kinds:
-            fill, line = kind.light  # with its own ink, so that it is read on a dark page too
-            yield f"  classDef {name} fill:{fill},stroke:{line},color:{INK[0]}"
+            fill, line = kind.colours(dark)  # with its own ink, so that any page can be read
+            yield f"  classDef {name} fill:{fill},stroke:{line},color:{INK[dark]}"
     if data.groups:  # nearly transparent, for light pages and dark ones
-        yield f"  classDef frame fill:{FRAME_FILL[0]}14,stroke:{FRAME[0]}"
+        yield f"  classDef frame fill:{FRAME_FILL[dark]}14,stroke:{FRAME[dark]}"
         yield f"  class {','.join(f'group{k}' for k in range(len(data.groups)))} frame"
 
 

@@ -14,15 +14,14 @@ function go(k) {
   for (const id of ["next", "last"]) {
     $(id).setAttribute("aria-disabled", state.step === steps.length - 1);
   }
-  document.body.dataset.step = state.step;
-  document.body.dataset.phase = step.phase;
+  for (const one of homes) Object.assign(one.dataset, {step: state.step, phase: step.phase});
   say(step, state.step);
   fill(step, state.step);
   light(step, state.step);
   $("details").setAttribute("aria-live", "off"); // the step is what is to be read out
   if (state.picked) describe();
   clearTimeout(noted); // browsers mind an address that changes thirty times a second
-  noted = setTimeout(remember, 200);
+  if (alone) noted = setTimeout(remember, 200);
 }
 
 function remember() { // the address of the page names the step, to be shared
@@ -54,7 +53,7 @@ function play(on) {
       if (state.step === steps.length - 1) play(false);
     }, 1500);
   }
-  document.body.classList.toggle("playing", on);
+  for (const one of homes) one.classList.toggle("playing", on);
   $("play").querySelector("span").textContent = on ? "Pause" : "Play";
   $("said").setAttribute("aria-live", on ? "off" : "polite"); // nobody can listen so fast
 }
@@ -63,14 +62,18 @@ const actions = {
   first: () => go(0), back: () => go(state.step - 1), next: () => go(state.step + 1),
   last: () => go(steps.length - 1), play: () => play(!timer),
 };
-const keys = {ArrowLeft: "back", ArrowRight: "next", Home: "first", End: "last", " ": "play"};
+// The remote controls of presenters send PageDown and PageUp.
+const keys = {ArrowLeft: "back", ArrowRight: "next", PageUp: "back", PageDown: "next", Home: "first",
+              End: "last", " ": "play"};
 
 function pressed(event) {
   if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
   const on = event.target instanceof Element ? event.target : document.body;
-  if (on.closest("input, select, textarea")) return; // they have these keys themselves
+  if (on.closest("select, textarea")) return; // they have these keys themselves
+  if (on.closest("input") && !["PageUp", "PageDown", " "].includes(event.key)) return; // the slider
   const node = on.closest("[data-node]");
-  if (node && (event.key === "Enter" || event.key === " ")) {
+  const again = node && event.key === " " && node.dataset.node === state.picked; // then it plays
+  if (node && !again && (event.key === "Enter" || event.key === " ")) {
     event.preventDefault();
     choose(node.dataset.node);
     return;
@@ -82,6 +85,23 @@ function pressed(event) {
   event.preventDefault();
   if (action !== "play") play(false);
   actions[action]();
+}
+
+// What was clicked keeps no focus: the space bar would press it again. What has the focus by Tab does.
+let pointed = false;
+
+function release() {
+  if (alone) document.activeElement.blur();
+  else root.focus({preventScroll: true});
+}
+
+function watchPointer() {
+  root.addEventListener("pointerdown", () => { pointed = true; }, true);
+  root.addEventListener("keydown", () => { pointed = false; }, true);
+  root.addEventListener("click", (event) => {
+    if (event.detail && event.target.closest("button, summary, [data-node]")) release();
+  });
+  root.addEventListener("change", () => { if (pointed) release(); });
 }
 
 function start() {
@@ -104,6 +124,7 @@ function start() {
   for (const [id, change] of [["smaller", -1], ["larger", 1], ["fit", 0]]) {
     $(id).addEventListener("click", () => {
       state.zoom = change ? state.zoom + change : 0;
+      state.whole = state.whole || !change;
       size();
     });
   }
@@ -111,8 +132,14 @@ function start() {
     const node = event.target.closest("[data-node]");
     choose(node && node.dataset.node);
   });
-  document.addEventListener("keydown", pressed);
-  window.addEventListener("hashchange", recall);
+  watchPointer();
+  root.querySelector(".skip").addEventListener("click", (event) => {
+    if (alone) return;
+    event.preventDefault(); // the address is another page's
+    $("said").focus();
+  });
+  (alone ? document : root).addEventListener("keydown", pressed);
+  if (alone) window.addEventListener("hashchange", recall);
   window.addEventListener("resize", size);
   window.addEventListener("beforeprint", () => {
     $("all").open = true;
@@ -120,7 +147,8 @@ function start() {
   });
   window.addEventListener("afterprint", () => go(state.step));
   show(0);
-  recall();
+  if (alone) recall();
+  else go(0);
 }
 
 start();

@@ -126,15 +126,21 @@ function reveal(around, element) {
   }
 }
 
+const LARGEST = 2.5; // times its natural size: letters as high as a line on a projector
+
 function size() {
-  const picture = pictures[state.view];
+  const picture = pictures[state.view], main = stage.closest("main");
   const {width, height} = picture.viewBox.baseVal, natural = width || picture.clientWidth;
-  const beside = stage.closest("main").clientWidth - 450; // what the words beside it leave
-  stage.closest("main").classList.toggle("wide", natural > 1.1 * beside && width > 1.5 * height);
+  const letter = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const beside = main.clientWidth - 28.2 * letter; // what the words beside it leave
+  main.classList.toggle("wide", natural > 1.1 * beside && width > 1.5 * height);
   const room = stage.clientWidth - 2;
-  const wide = stage.closest("main").classList.contains("wide");
-  const high = (wide ? 0.46 : 0.76) * window.innerHeight / (height || 1);
-  const fit = Math.min(1, Math.max(Math.min(room / natural, high), 0.65)); // to be read
+  const most = parseFloat(getComputedStyle(stage).maxHeight) - 4, tall = height || 1;
+  const high = most / tall;
+  const all = Math.min(room / natural, high, LARGEST);
+  const far = Math.min((most - 16) / tall, 0.75 * letter / 11); // on a large screen
+  const read = Math.max(0.65, letter < 18 ? 0 : far);
+  const fit = state.whole ? all : Math.max(all, read);
   picture.style.width = `${Math.round(natural * fit * 1.25 ** state.zoom)}px`;
   picture.style.height = "auto";
 }
@@ -149,6 +155,8 @@ const dark = {
 function colours() {
   const ours = (text) => text.includes("prefers-color-scheme: dark") || text.includes("0.5px");
   for (const sheet of document.styleSheets) {
+    const owner = sheet.ownerNode;
+    if (!owner || !(root.contains(owner) || alone)) continue;
     for (const rule of sheet.cssRules) {
       if (rule instanceof CSSMediaRule && ours(rule.media.mediaText)) {
         rule.media.mediaText = dark[$("theme").value];

@@ -1,15 +1,23 @@
 // The first of three parts of the page's script, which share one scope: what is known at which step,
 // and how it is said and listed. It reads the JSON of the page and writes text only, never markup.
-const $ = (id) => document.getElementById(id);
+// The page is an element that knows no other: it may stand in the page of a notebook, beside others of
+// its kind. Only what is alone in its window minds the window's keys and its address.
+const script = document.currentScript;
+const root = script && script.closest(".chalkgrad-page") ||
+  document.querySelector(".chalkgrad-page:not([data-step])");
+const alone = root.parentElement === document.body && !root.previousElementSibling;
+const homes = alone ? [root, document.body] : [root]; // where the step is written for style and tests
+if (!alone) root.tabIndex = -1; // to have the focus, and with it the keys
+const $ = (id) => root.querySelector(`#${id}`);
 const data = JSON.parse($("data").textContent);
 const {steps, nodes, edges, views} = data;
 const place = new Map(nodes.map((node, k) => [node.id, k])); // of a node in the list
 const stage = $("stage");
 const pictures = [stage.querySelector("svg")];
-for (const other of document.querySelectorAll("template")) {
+for (const other of root.querySelectorAll("template")) {
   pictures.push(other.content.firstElementChild);
 }
-const state = {step: 0, view: 0, picked: null, zoom: 0};
+const state = {step: 0, view: 0, picked: null, zoom: 0, whole: false};
 let timer = 0, noted = 0;
 
 // ---- what is known at which step ------------------------------------------------------------

@@ -43,21 +43,25 @@ LONGEST = 180.0  # of a frame's title
 LETTERS = 10_000  # of a name in full
 
 
-def svg(data: GraphData, layout: str = "auto") -> str:
-    """The drawing as an SVG document.
+def svg(data: GraphData, layout: str = "own", dark: str | None = None) -> str:
+    """The drawing as an SVG document, in the colours of its theme.
 
-    Args: layout, "own", "dot" (Graphviz) or "auto": `dot` where it is installed and no module is
-    drawn open.
+    Args: layout, "own" or "dot" (Graphviz); dark, for a page whose reader may choose another theme:
+    the media that have dark colours.
     Raises ValueError for another layout.
     """
-    return _Picture(data, layout).document()
+    if dark is not None:
+        return _Picture(data, layout, dark).document()
+    media = "(prefers-color-scheme:dark)" if data.theme == "auto" else ""
+    document = _Picture(data, layout, media).document()
+    return look.darkened(document) if data.theme == "dark" else document
 
 
 class _Picture:
     """One drawing: sizes are measured, places are asked for, then everything is written."""
 
-    def __init__(self, data: GraphData, layout: str) -> None:
-        self.data = data
+    def __init__(self, data: GraphData, layout: str, dark: str) -> None:
+        self.data, self.dark = data, dark
         self.nodes = {node.id: node for node in data.nodes}
         uses = Counter(edge.source for edge in data.edges)
         arguments = Counter(edge.target for edge in data.edges)
@@ -102,7 +106,7 @@ class _Picture:
             f'font-size="{number(TEXT)}">',
             f"<title>{title}</title>",
             f"<desc>{escaped(_description(self.data))}</desc>",
-            f"<style>{look.style('.chalkgrad')}</style>",
+            f"<style>{look.style('.chalkgrad', self.dark)}</style>",
             f'<rect class="paper" width="100%" height="100%" fill="{look.PAPER[0]}"/>',
             f'<g transform="translate({number((width - placement.width) / 2)} {number(MARGIN)})">',
             *self._drawing(),
