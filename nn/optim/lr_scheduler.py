@@ -49,6 +49,7 @@ class LRScheduler:
     0.05
     """
 
+    interval = "epoch"  # after what `Trainer` steps it; "batch" in one that counts batches
     floor = 0.0  # what a rate changed from outside keeps its proportional distance from
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:

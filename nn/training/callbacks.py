@@ -1,6 +1,6 @@
 """What may happen between the epochs of a training run: early stopping, checkpoints, your own.
 
-May import: files, formats.
+May import: files, formats, metrics.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from nn.files import CheckpointError, save_checkpoint
 from nn.formats import as_path
+from nn.metrics import rises
 
 __all__ = ["Callback", "EarlyStopping", "ModelCheckpoint"]
 
@@ -21,7 +22,8 @@ class Callback:
 
     Any object with some of these methods will do. All get the trainer: `trainer.model`,
     `trainer.epoch` (epochs done), `trainer.history`, `trainer.stop()`. `logs` are the epoch's
-    figures by name. A callback with `state_dict` and `load_state_dict` is part of a saved run.
+    figures by name, a dict: what is put into it reaches later callbacks and the History. A callback
+    with `state_dict` and `load_state_dict` is part of a saved run.
 
     >>> class Talk(Callback):
     ...     def on_epoch_end(self, trainer, logs):
@@ -37,7 +39,7 @@ class Callback:
     def on_batch_end(self, trainer: Any) -> None:
         """After each step of the optimiser."""
 
-    def on_epoch_end(self, trainer: Any, logs: Mapping[str, float]) -> None:
+    def on_epoch_end(self, trainer: Any, logs: dict[str, float]) -> None:
         """After each epoch, with its figures."""
 
     def on_checkpoint(self, trainer: Any, logs: Mapping[str, float]) -> None:
@@ -64,9 +66,11 @@ class _Watch:
         if mode != "auto":
             return mode == "min"
         name = self.monitor.removeprefix("val_")
+        if (rising := rises(name)) is not None:
+            return not rising
         if name == "loss" or "error" in name:
             return True
-        if "accuracy" in name or name == "r2_score":
+        if "accuracy" in name:
             return False
         raise ValueError(
             f"{self.owner}: is a lower or a higher {self.monitor!r} better? "
@@ -96,9 +100,9 @@ class EarlyStopping(Callback):
     """Ends training when a figure no longer gets better, and takes the best epoch's weights back.
 
     Args: monitor, the figure; patience, how many epochs without a new best end the run; min_delta,
-        how much better a new best must be; mode, "min", "max" or, for losses, accuracies and
-        r2_score, "auto"; restore_best, whether the model gets the weights of its best epoch when
-        training ends, by whatever.
+        how much better a new best must be; mode, "min", "max" or, for losses, errors, accuracies
+        and the metrics of `nn.metrics`, "auto"; restore_best, whether the model gets the weights of
+        its best epoch when training ends, by whatever.
     After a run `.best` and `.best_epoch` tell what was found, `.stopped` whether it ended the run.
     Raises ValueError for a monitored figure that the run has not. Source: Keras' EarlyStopping.
 
