@@ -1,6 +1,6 @@
 """What `Trainer` checks before it changes anything, and how it reads its arguments.
 
-May import: autograd, names, functional, losses, metrics, training.callbacks.
+May import: autograd, names, data, functional, losses, metrics, training.callbacks.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import numpy as np
 
 from autograd import Tensor
 from nn import metrics as known_metrics
+from nn.data import DataLoader
 from nn.functional import binary_cross_entropy_with_logits
 from nn.losses import BCEWithLogitsLoss
 from nn.names import unknown
 from nn.training.callbacks import Callback
 
 __all__ = [
-    "check_finite", "check_kind", "check_loss", "check_parameters", "check_scalar",
-    "check_scheduler", "checked_callbacks", "ends_with_one_row", "is_ours", "listens_to_batches",
-    "named_metrics", "number", "some_rows", "split",
+    "check_finite", "check_kind", "check_loss", "check_parameters", "check_places", "check_scalar",
+    "check_scheduler", "checked_callbacks", "ends_with_one_row", "is_ours", "judged",
+    "listens_to_batches", "named_metrics", "number", "some_rows", "split",
 ]  # fmt: skip
 
 _TAKEN = ("loss", "lr", "epoch")  # names of other figures
@@ -118,7 +119,9 @@ def check_parameters(
     parameters: Mapping[str, Tensor], others: list[Tensor], optimizer: Any
 ) -> None:
     """Raise ValueError if nothing can be trained, or the optimiser trains what is not there."""
-    if not any(p.requires_grad for p in parameters.values()):
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    of_loss = any(p.requires_grad and id(p) in held for p in others)
+    if not of_loss and not any(p.requires_grad for p in parameters.values()):
         why = "the model has no parameters"
         if parameters:
             why = "all parameters of the model are frozen; use requires_grad_() on some"
@@ -130,8 +133,21 @@ def check_parameters(
                 raise ValueError(
                     f"fit: the optimizer holds a parameter of shape {p.shape} that the model has "
                     "not; was it made before a layer was replaced? Make a new one: "
-                    f"{type(optimizer).__name__}(model.parameters(), ...)"
+                    f"{type(optimizer).__name__}(model.parameters(), ...). (A loss with parameters of "
+                    "its own must be a Module.)"
                 )
+
+
+def check_places(what: str, saved: list[str], own: list[str]) -> None:
+    """Raise ValueError unless a run has in the same places what the saved one had."""
+    gone, new = [p for p in saved if p not in own], [p for p in own if p not in saved]
+    if gone or new:
+        has = f"has {what} at {', '.join(gone or new)}"
+        who = ("the saved run", "this one") if gone else ("this Trainer", "the saved run")
+        raise ValueError(
+            f"load_state_dict: {who[0]} {has}, unlike {who[1]}; make model, loss and metrics as "
+            "they were"
+        )
 
 
 def some_rows(target: np.ndarray, count: int) -> np.ndarray:
@@ -139,6 +155,20 @@ def some_rows(target: np.ndarray, count: int) -> np.ndarray:
     width = max(1, math.prod(target.shape[1:]))
     extremes = (target.argmin() // width, target.argmax() // width) if target.size else ()
     return np.unique([*range(min(count - 2, len(target))), *extremes])
+
+
+def judged(name: str, loader: DataLoader) -> DataLoader:
+    """A loader of the same rows for those who judge: all of them, in the data's order. It leaves
+    the place and the generator of the other alone, which may be in the middle of an epoch."""
+    if type(loader).__iter__ is not DataLoader.__iter__:  # a user's own way through the data
+        return loader
+    if loader.transform is not None:
+        raise ValueError(
+            f"{name}: this DataLoader has a transform, which is for training; to judge the rows as "
+            "they are, give loader.x and loader.y. If the transform belongs to all data, apply it "
+            "to them before: transform(x)"
+        )
+    return DataLoader(loader.x, loader.y, batch_size=loader.batch_size)
 
 
 def ends_with_one_row(loader: Any) -> bool:

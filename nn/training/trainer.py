@@ -20,27 +20,46 @@ import numpy as np
 from autograd import Tensor, enable_grad, no_grad
 from nn.clipping import clip_grad_norm_
 from nn.data import DataLoader
-from nn.files import CheckpointNotFoundError, load_checkpoint
+from nn.files import CheckpointNotFoundError, check_parts, load_checkpoint
 from nn.formats import as_path
+from nn.modes import OwnModes
 from nn.module import Module
 from nn.optim import Optimizer
 from nn.optim.lr_scheduler import ReduceLROnPlateau
-from nn.random import get_state, set_state
+from nn.random import borrowed, get_state, set_state, source_state
 from nn.training.arguments import (
     check_finite,
     check_kind,
     check_loss,
     check_parameters,
+    check_places,
     check_scalar,
     check_scheduler,
     checked_callbacks,
     ends_with_one_row,
     is_ours,
+    judged,
     listens_to_batches,
     named_metrics,
     number,
     some_rows,
     split,
+)
+from nn.training.callbacks import ModelCheckpoint
+from nn.training.held import (
+    AsItWas,
+    Counts,
+    changed,
+    counts,
+    modules,
+    resting,
+    same,
+    shared_sources,
+    sources,
+    stateful,
+    take_counts,
+    take_sources,
+    unsavable,
 )
 from nn.training.history import History
 from nn.training.progress import Silent, reporter
@@ -60,9 +79,10 @@ class Trainer:
         learning rate, stepped after each epoch; clip_norm, the largest norm of all gradients
         together.
     The loss of an epoch is the mean over its rows, its metrics are those of the predictions made
-    while the model learned. Modules whose parameters are all frozen run as in evaluation, so that a
-    frozen BatchNorm1d keeps its statistics, as in Keras; so do parts that are in `eval()` while the
-    model is not.
+    while the model learned. What is frozen keeps its buffers: a frozen BatchNorm1d runs as in
+    evaluation, as in Keras, and Dropout goes on dropping. Parts that are in `eval()` while the model
+    is not stay so. A loss that is a Module trains and evaluates with the model. All these modes are
+    those of the thread in which it works: the model's own stay, and others may use it meanwhile.
 
     >>> import nn
     >>> _ = nn.manual_seed(0)
@@ -102,6 +122,11 @@ class Trainer:
         self._incoming: DataLoader | None = None  # the loader that a run being loaded goes on with
         self._callbacks: list[Any] = []
         self._resumed: Mapping[str, Any] | None = None
+        self._began: Counts | None = None  # attributes as they were before the first fit
+        self._shared: dict[str, Any] = {}  # the generators of everybody, likewise
+        self._modes = OwnModes(())  # those of the fit under way,
+        self._usual: dict[int, Any] = {}  # as they are to train in,
+        self._resting: list[Module] = []  # and what evaluates there because it is frozen
         self._stop = False
         self._reporter = Silent()
 
@@ -142,27 +167,31 @@ class Trainer:
             as_path("fit: resume_from", resume_from)
         train, validation = self._data(x, y, batch_size, validation_split, validation_data, shuffle)
         self._check_parameters()
+        if resume_from is not None or any(isinstance(c, ModelCheckpoint) for c in callbacks):
+            self._check_savable(train)
         self._rehearse(train, trained=True)
         if validation is not None:
             self._rehearse(validation)
+        self._note_beginning(train)
         self._take_place(train, resume_from)
         self._loader, self._callbacks, self._reporter = train, callbacks, show
         self._stop = self.history.interrupted = False
         try:
-            self._call("on_train_begin")
-            if self._resumed is not None:
-                _restore_callbacks(callbacks, self._resumed["callbacks"])
+            self._begin(self._resumed)
             self._resumed = None
             last = self._first + int(epochs)
             if self.epoch >= last:
                 self.say(f"nothing left to train: {self.epoch} of {last} epochs are done")
             # NumPy's warnings of overflow are left to the test of the loss, which says where.
             quiet = np.errstate(over="ignore", invalid="ignore")
-            with self._modes(self._train), enable_grad(), quiet, _Interrupts() as interrupts:
+            own = OwnModes(modules(self._roots()))
+            with own as self._modes, enable_grad(), quiet, _Interrupts() as interrupts:
+                self._settle()
                 self._run(last, validation, interrupts)
         finally:
             show.close()
             self._reporter = Silent()
+            self._usual, self._resting = {}, []
         return self.history
 
     def stop(self) -> None:
@@ -173,12 +202,47 @@ class Trainer:
         """Print a line beside the progress of `fit`; nothing where it shows none."""
         self._reporter.say(text)
 
+    def _begin(self, resumed: Mapping[str, Any] | None) -> None:
+        """Callbacks begin. In a run that goes on they, and all generators, then stand where they
+        were, whatever was drawn to begin."""
+        drawn = get_state()
+        self._call("on_train_begin")
+        if resumed is not None:
+            _restore_callbacks(self._callbacks, resumed["callbacks"])
+            take_counts(resumed.get("counts", {}), self._counted())
+            take_sources(resumed.get("generators", {}), self._sources())
+            set_state(drawn)
+
     def _run(self, last: int, validation: DataLoader | None, interrupts: _Interrupts) -> None:
+        try:
+            self._epochs(last, validation, interrupts)
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._end(None)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Whatever ended training, all callbacks hear of it; what fails there does not hide why."""
+        failed: Exception | None = None
+        for callback in self._callbacks:
+            try:
+                getattr(callback, "on_train_end", _nothing)(self)
+            except Exception as another:
+                failed = failed or another
+        if failed is not None and error is None:
+            raise failed
+        if failed is not None and hasattr(error, "add_note"):  # from Python 3.11 on
+            error.add_note(f"on_train_end failed as well: {failed!r}")
+
+    def _epochs(self, last: int, validation: DataLoader | None, interrupts: _Interrupts) -> None:
         torn = False
         try:
             while self.epoch < last and not (interrupts.asked or self._stop):
                 self._call("on_epoch_begin")
-                if self._stop or not self._epoch(last, interrupts):
+                if self._stop:
+                    break
+                self._settle()
+                if not self._epoch(last, interrupts):
                     break
                 logs = self._figures(validation)
                 self.history.append(logs)
@@ -196,7 +260,6 @@ class Trainer:
             self._interrupted()
             if not torn:  # half a step would not go on bit for bit
                 self._call("on_checkpoint", {})
-        self._call("on_train_end")
 
     def _epoch(self, last: int, interrupts: _Interrupts) -> bool:
         """One pass over the training data; False where it was ended before its end."""
@@ -208,8 +271,12 @@ class Trainer:
         for x, y in loader:
             running.add(*self._batch(x, y), y, bool(self.metrics))
             self._reporter.batch()
-            for callback in listeners:
-                callback.on_batch_end(self)
+            if listeners:
+                changes = self._modes.changes
+                for callback in listeners:
+                    callback.on_batch_end(self)
+                if self._modes.changes != changes:
+                    self._settle()
             if interrupts.asked or self._stop:
                 return False
         return True
@@ -283,34 +350,45 @@ class Trainer:
             if function is not None:
                 function(self, *args)
 
-    def _train(self) -> None:
-        """Modules train, but for those that are frozen, or that the user put into evaluation."""
-        if not self.model.training:
-            self.model.train()
-        if all(p.requires_grad for p in self.model.parameters()):
-            return  # the usual case, for which not every module is asked
-        for module in self.model.modules():
-            parameters = list(module.parameters())
-            if parameters and not any(p.requires_grad for p in parameters):
-                module.eval()
+    def _settle(self) -> None:
+        """The modes to train in, at the begin of each epoch and after what callbacks did to them.
+
+        A whole model, or loss, that is in evaluation is woken: a callback has judged it. Parts stay
+        as they are, but what is frozen by now keeps its buffers.
+        """
+        own, roots = self._modes, [m for m in (self.model, self.loss) if isinstance(m, Module)]
+        own.include(modules({"model": self.model}))  # a layer may have been put in
+        if not all(root.training for root in roots):
+            own.table.update(self._usual)
+            for root in roots:
+                if not root.training:
+                    root.train()
+        for module in self._resting:
+            module.training = True
+        self._resting = [m for root in roots for m in resting(root) if m.training]
+        for module in self._resting:
+            module.training = False
+        self._usual = dict(own.table)
 
     @contextmanager
-    def _modes(self, change: Callable[[], Any]) -> Iterator[None]:
-        """Train or evaluate for a while; afterwards each Module is as it was."""
-        before = [(module, module.training) for module in self.model.modules()]
-        try:
-            change()
+    def _judging(self) -> Iterator[None]:
+        """Everything evaluates for a while, in this thread."""
+        roots = self._roots()
+        others = {p: r for p, r in roots.items() if not isinstance(r, Module)}
+        with OwnModes(modules(roots)):
+            for part in (*roots.values(), *stateful(others, self.model).values()):
+                if isinstance(part, Module):
+                    part.eval()
             yield
-        finally:
-            for module, mode in before:
-                module.training = mode
 
     # ---- judging and predicting ---------------------------------------------------------------
 
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int | None = None) -> dict[str, float]:
         """The loss and the metrics of the model as it is, on all rows at once.
 
-        Args: x and y as in `fit`; batch_size, how many rows to compute at a time.
+        Args: x and y as in `fit`; batch_size, how many rows to compute at a time. Of a DataLoader,
+            also one that is made for training, all rows are taken, in the data's order; one with a
+            transform is refused.
 
         >>> import nn
         >>> layer = nn.Linear(1, 1)
@@ -323,7 +401,7 @@ class Trainer:
         loader = self._loaded("evaluate", x, y, batch_size)
         if loader.y is None:
             raise ValueError("evaluate needs targets: evaluate(x, y)")
-        with self._modes(self.model.eval), no_grad():
+        with self._judging(), no_grad():
             pairs = [(self._predicted(x), y) for x, y in loader]
             prediction, target = (np.concatenate(part) for part in zip(*pairs))
             loss = self.loss(Tensor(prediction), target)
@@ -333,12 +411,12 @@ class Trainer:
     def predict(self, x: Any, *, batch_size: int | None = None) -> np.ndarray:
         """What the model gives for each row, as an array; Dropout and the like are off.
 
-        Args: x, an array with a row for each sample, or a DataLoader; batch_size, how many rows to
-            compute at a time.
+        Args: x, an array with a row for each sample, or a DataLoader, as in `evaluate`; batch_size,
+            how many rows to compute at a time. Threads may share the model.
         """
         loader = self._loaded("predict", x, None, batch_size)
         batches = (batch if loader.y is None else batch[0] for batch in loader)
-        with self._modes(self.model.eval), no_grad():
+        with self._judging(), no_grad():
             return np.concatenate([self._predicted(batch) for batch in batches])
 
     def _predicted(self, x: Any) -> np.ndarray:
@@ -364,7 +442,7 @@ class Trainer:
                     f"{name}: a DataLoader holds its targets and its batch size itself; leave out "
                     "y and batch_size"
                 )
-            return x
+            return judged(name, x)
         loader = DataLoader(x, y)
         rows, size = len(loader.x), JUDGED if batch_size is None else batch_size
         return DataLoader(self._cast(loader.x), loader.y, batch_size=min(size, rows))
@@ -412,6 +490,8 @@ class Trainer:
                 )
             x, y = given
             given = self._loaded("fit", x, y)
+        else:
+            given = judged("fit: validation_data", given)
         if given.y is None:
             raise ValueError("fit: validation_data needs targets: (x, y)")
         check_finite("x of the validation data", given.x)
@@ -425,13 +505,20 @@ class Trainer:
 
     def _rehearse(self, loader: DataLoader, trained: bool = False) -> None:
         """Send a few rows through everything, so that what does not fit changes nothing."""
+        before = AsItWas(self._counted(loader))
+        try:
+            with borrowed():
+                self._try(loader, trained)
+        finally:
+            before.put_back()
+
+    def _try(self, loader: DataLoader, trained: bool) -> None:
         assert loader.y is not None
         rows = some_rows(loader.y, REHEARSED)
         x, y = loader.x[rows], loader.y[rows]
-        state = get_state()
         try:
             x = x if loader.transform is None else loader.transform(x)
-            with self._modes(self.model.eval), no_grad():
+            with self._judging(), no_grad():
                 prediction = self._predicted(x)
                 check_scalar(self.loss(Tensor(prediction), y))
             if trained and ends_with_one_row(loader):
@@ -444,8 +531,6 @@ class Trainer:
                     "changed"
                 )
             raise
-        finally:
-            set_state(state)
         for name, metric in self.metrics.items():
             try:
                 number(name, metric(prediction, y))
@@ -454,8 +539,42 @@ class Trainer:
                     raise
 
     def _check_parameters(self) -> None:
-        loss = self.loss.parameters() if isinstance(self.loss, Module) else ()
-        check_parameters(dict(self.model.named_parameters()), list(loss), self.optimizer)
+        beside = [p for p in self._stateful().values() if isinstance(p, Module)]
+        others = [parameter for part in beside for parameter in part.parameters()]
+        check_parameters(dict(self.model.named_parameters()), others, self.optimizer)
+
+    def _check_savable(self, train: DataLoader) -> None:
+        """Raise TypeError where the run to come could not go on from its checkpoint."""
+        self._loader, before = train, self._loader
+        try:
+            check_parts(trainer=self)
+        except TypeError as error:
+            raise TypeError(f"fit: nothing has changed; {error}") from error
+        finally:
+            self._loader = before
+
+    def _note_beginning(self, train: DataLoader | None = None) -> None:
+        """How things are at first: what is otherwise later is part of the run."""
+        if self._began is None:
+            self._began = counts(self._counted(train))
+            self._shared = {p: source_state(s) for p, s in shared_sources().items()}
+
+    # ---- what it holds ------------------------------------------------------------------------
+
+    def _roots(self) -> dict[str, Any]:
+        """Where the state of a run begins: what is asked in each step."""
+        metrics = {f"metrics.{name}": metric for name, metric in self.metrics.items()}
+        return {"model": self.model, "loss": self.loss, **metrics}
+
+    def _counted(self, loader: DataLoader | None = None) -> dict[str, Any]:
+        """The roots, and the parts of the loader."""
+        loader = loader or self._loader
+        return self._roots() | ({} if loader is None else {"loader": vars(loader)})
+
+    def _sources(self) -> dict[str, Any]:
+        """All generators, those of callbacks too, and those that belong to everybody."""
+        callbacks = {f"callbacks.{k}": callback for k, callback in enumerate(self._callbacks)}
+        return sources(self._counted() | callbacks) | shared_sources()
 
     def _not_finite(self, value: float) -> str:
         bad = [n for n, p in self.model.named_parameters() if not np.all(np.isfinite(p.numpy()))]
@@ -479,12 +598,21 @@ class Trainer:
     # ---- saving and resuming ------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole run: model, optimiser, scheduler, callbacks, history, and place in the data.
+        """The whole run: model, loss, optimiser, scheduler, metrics and callbacks that have a state,
+        generators, history, and place in the data.
 
         For `save_checkpoint(path, trainer=trainer)`, which adds the library's generator; at any
         time, also inside of `on_batch_end`.
         """
         scheduler = getattr(self.scheduler, "state_dict", None)
+        roots, began = self._counted(), self._began or {}
+        why = unsavable(roots)
+        if why is not None:
+            raise TypeError(f"this run could not go on from its checkpoint: {why}")
+        states = {place: source_state(source) for place, source in self._sources().items()}
+        for place in shared_sources():  # what nobody has drawn from is left alone
+            if same(states[place], self._shared.get(place, states[place])):
+                del states[place]
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -494,6 +622,9 @@ class Trainer:
             "history": {name: list(column) for name, column in self.history.history.items()},
             "loader": self._loader.state_dict() if self._loader else None,
             "running": self._running.state_dict(),
+            "parts": {p: part.state_dict() for p, part in self._stateful().items()},
+            "generators": states,
+            "counts": changed(counts(roots), began) if began else {},
             "callbacks": [
                 {"kind": type(c).__name__, "state": c.state_dict()}
                 for c in self._callbacks if hasattr(c, "state_dict")
@@ -505,35 +636,77 @@ class Trainer:
 
         Raises ValueError for a state that does not fit; then nothing has changed.
         """
-        if not isinstance(state, Mapping) or set(state) != set(self.state_dict()):
+        if not isinstance(state, Mapping) or not _KEYS <= set(state):
             raise ValueError("load_state_dict: this is not the state of a Trainer")
         if (state["scheduler"] is None) != (not hasattr(self.scheduler, "state_dict")):
             has = "no scheduler" if state["scheduler"] is None else "a scheduler"
             raise ValueError(f"load_state_dict: the saved run has {has}, unlike this Trainer")
-        parts: list[tuple[Any, str]] = [(self.model, "model"), (self.optimizer, "optimizer")]
+        parts = [(self.model, state["model"]), (self.optimizer, state["optimizer"])]
         if state["scheduler"] is not None:
-            parts.append((self.scheduler, "scheduler"))
+            parts.append((self.scheduler, state["scheduler"]))
+        parts += self._parts_from(state.get("parts"))
         if state["loader"] is not None and self._incoming is not None:
-            parts.append((self._incoming, "loader"))
-        before = [(part, part.state_dict()) for part, _ in parts]
+            parts.append((self._incoming, state["loader"]))
+        held = self._sources_from(state.get("generators"))
+        before = [(part, copy.deepcopy(part.state_dict())) for part, _ in parts]
+        stood = {place: source_state(source) for place, source in held.items()}
+        self._note_beginning()
         try:
-            for part, name in parts:
-                part.load_state_dict(state[name])
+            for part, new in parts:
+                part.load_state_dict(new)
+            take_sources(state.get("generators", {}), held)
         except Exception:
             for part, old in before:
                 part.load_state_dict(old)
+            take_sources(stood, held)
             raise
+        take_counts(state.get("counts", {}), self._roots())
         self.epoch, self._first = state["epoch"], state["first"]
         self.history = History()
         self.history.history = {name: list(column) for name, column in state["history"].items()}
         self._running = _Running(state["running"])
         self._resumed = state
 
+    def _stateful(self) -> dict[str, Any]:
+        return stateful(self._roots(), self.model)
+
+    def _parts_from(self, saved: Mapping[str, Any] | None) -> list[tuple[Any, Any]]:
+        """Loss and metrics, and the states that they are to take."""
+        own = self._stateful()
+        if saved is None:  # of a version that did not save them
+            return []
+        check_places("a state", [p for p in saved if saved[p]], [p for p in own if _has_state(own[p])])
+        return [(part, saved[place]) for place, part in own.items() if place in saved]
+
+    def _sources_from(self, saved: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The generators that are to be put where they were; those of the loader and of callbacks
+        come later, in `fit`."""
+        if saved is None:
+            return {}
+        own, shared = sources(self._roots()), shared_sources()
+        mine = [p for p in saved if p.partition(".")[0] in ("model", "loss", "metrics")]
+        check_places("a generator", mine, list(own))
+        return own | {place: shared[place] for place in shared if place in saved}
+
     def __repr__(self) -> str:
         return (
             f"Trainer({type(self.model).__name__}, {type(self.optimizer).__name__}, "
             f"{getattr(self.loss, '__name__', type(self.loss).__name__)}; {self.epoch} epochs done)"
         )
+
+
+# What the state of a Trainer has had at all times.
+_KEYS = {
+    "model", "optimizer", "scheduler", "epoch", "first", "history", "loader", "running", "callbacks",
+}  # fmt: skip
+
+
+def _has_state(part: Any) -> bool:
+    return bool(part.state_dict())
+
+
+def _nothing(trainer: Any) -> None:
+    """What a callback does that has no such method."""
 
 
 class _Running:
