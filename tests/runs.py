@@ -24,7 +24,8 @@ def data():
 
 def trainer(seed=3):
     nn.manual_seed(seed)
-    layers = nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Dropout(0.2), nn.Linear(5, 2)
+    first = nn.Linear(3, 5, bias=False)  # one would move by rounding errors alone, before BatchNorm
+    layers = first, nn.BatchNorm1d(5), nn.Tanh(), nn.Dropout(0.2), nn.Linear(5, 2)
     model = nn.Sequential(*layers)
     optimizer = nn.optim.Adam(model.parameters(), lr=0.05)
     schedule = nn.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.1, total_iters=4)

@@ -434,7 +434,7 @@ def test_a_pair_can_be_copied_and_pickled(name, options):
 
 
 def orders(count, choose):
-    """Makes, loads of the schedulers and the load of the optimiser, in an order that is possible."""
+    """Makes, loads of the schedulers and the load of the optimiser, in a possible order."""
     left = [["make", "load"] for _ in range(count)] + [["optimizer"]]
     owners = [i for i, steps in enumerate(left) for _ in steps]
     choose.shuffle(owners)

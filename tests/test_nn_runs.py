@@ -1,4 +1,4 @@
-"""State of runs: all of it found, saved, restored and switched; others that use the model meanwhile."""
+"""State of runs: found, saved, restored, switched; and others that use the model meanwhile."""
 
 import copy
 import functools
@@ -51,7 +51,7 @@ class Noise(nn.Module):
 
 
 class Learned(nn.Module):
-    """A loss with a parameter, a buffer, a generator and a count, all of which move while it trains."""
+    """A loss with a parameter, a buffer, a generator and a count, which all move in training."""
 
     def __init__(self, rng=None):
         self.scale = Tensor(np.ones(1), requires_grad=True)
@@ -385,7 +385,7 @@ def test_what_cannot_be_saved_is_refused_when_fit_begins(make, message, tmp_path
 
 CHANGED = {
     "no generator": ("own", "the library's", "has a generator at model.1.rng, unlike this one"),
-    "a generator": ("the library's", "own", "this Trainer has a generator at model.1.rng, unlike the"),
+    "a generator": ("the library's", "own", "this Trainer has a generator at model.1.rng, unlike"),
 }  # fmt: skip
 
 
@@ -424,7 +424,6 @@ def learned(**options):
 
 def test_a_loss_evaluates_and_trains_with_the_model():
     t, seen = learned(), []
-    t.loss.register = None
     look = Every(lambda *_: seen.append((t.model.training, t.loss.training)))
     before = t.loss.state_dict()
     first = t.evaluate(X, Y)
@@ -708,6 +707,10 @@ def often():
     sys.setswitchinterval(before)
 
 
+def _predictions(t, seen):
+    seen.extend(t.predict(X) for _ in range(10))
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_predictions_of_many_threads_are_those_of_one(training):
     for seed in range(5):
@@ -715,8 +718,8 @@ def test_predictions_of_many_threads_are_those_of_one(training):
         t.model.train(training)
         expected = deep(seed).predict(X)
         found = [[] for _ in range(4)]
-        works = [lambda seen=seen: seen.extend(t.predict(X) for _ in range(10)) for seen in found]
-        together(*works)  # on a model that has never been called
+        predict = functools.partial(_predictions, t)
+        together(*(functools.partial(predict, seen) for seen in found))  # its very first calls
         assert all(np.array_equal(p, expected) for seen in found for p in seen)
         assert all(m.training is training for m in t.model.modules())
 
@@ -959,7 +962,8 @@ def test_dropout_goes_on_dropping_in_a_frozen_body():
                 zeros.append(np.mean(x.data == 0))
             return x
 
-    body = nn.Sequential(nn.Linear(2, 64), nn.BatchNorm1d(64), nn.Dropout(0.5)).requires_grad_(False)
+    body = nn.Sequential(nn.Linear(2, 64), nn.BatchNorm1d(64), nn.Dropout(0.5))
+    body.requires_grad_(False)
     model = nn.Sequential(body, Look(), nn.Linear(64, 2))
     t = nn.Trainer(model, nn.optim.SGD(model[2].parameters(), lr=0.1), nn.CrossEntropyLoss())
     before = statistics(model)

@@ -50,7 +50,7 @@ class LRScheduler:
     """
 
     floor = 0.0  # what a rate changed from outside keeps its proportional distance from
-    _groups: Any = None  # those of the optimiser, as they were when this last set or read their rates
+    _groups: Any = None  # of the optimiser, as they were when this last set or read their rates
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self._attach(optimizer)

@@ -133,8 +133,8 @@ def check_parameters(
                 raise ValueError(
                     f"fit: the optimizer holds a parameter of shape {p.shape} that the model has "
                     "not; was it made before a layer was replaced? Make a new one: "
-                    f"{type(optimizer).__name__}(model.parameters(), ...). (A loss with parameters of "
-                    "its own must be a Module.)"
+                    f"{type(optimizer).__name__}(model.parameters(), ...). (A loss with parameters "
+                    "must be a Module.)"
                 )
 
 

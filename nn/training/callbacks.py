@@ -207,8 +207,8 @@ class ModelCheckpoint(Callback):
         epoch that is the best so far by it is saved; mode, as in EarlyStopping. every, save only
         every so many epochs.
     After Ctrl-C the run is saved too, in the middle of its epoch (but not with a monitor).
-    All that the run holds is saved: see `Trainer.state_dict`. What cannot be, such as an iterator that
-    a layer keeps, is refused when `fit` begins.
+    All that the run holds is saved, see `Trainer.state_dict`; what cannot be, such as an iterator
+    that a layer keeps, is refused when `fit` begins.
     `load_checkpoint(path, trainer=trainer)` restores the whole run,
     `load_checkpoint(path)["trainer"]["model"]` holds the weights alone.
 

@@ -1,8 +1,8 @@
-"""What a run holds beside weights: Modules, generators and counts, wherever its model, loss, metrics,
-transform and callbacks keep them; to be switched, saved, and put back.
+"""What a run holds beside weights: Modules, generators and counts, wherever its model, loss,
+metrics, transform and callbacks keep them; to be switched, saved, and put back.
 
-Gone through are the attributes of Modules and of other objects of a program, also those whose names
-begin with `_`, what is in lists, tuples and dicts of them, and what functions have from around them.
+Gone through are the attributes of Modules and of other objects of a program, also those that are
+private, what is in lists, tuples and dicts of them, and what functions have from around them.
 
 May import: autograd, random, module.
 """
@@ -124,7 +124,8 @@ def stateful(roots: Roots, model: Module) -> dict[str, Any]:
     """What has a state of its own beside the model, by place: Modules, and such of the roots
     themselves as say so. Parts of a Module that was found, and what is private, are left out.
     """
-    known, parts = set(map(id, model.modules())), {}
+    known = set(map(id, model.modules()))
+    parts: dict[str, Any] = {}
     for place, value in found(roots):
         if isinstance(value, Module) and id(value) not in known and "._" not in place:
             known.update(map(id, value.modules()))
@@ -145,7 +146,8 @@ def resting(model: Module) -> list[Module]:
     if not noted and all(p.requires_grad for p in model.parameters()):
         return []  # the usual case, for which not every Module is asked
     stack: list[tuple[Module, bool]] = [(model, False)]
-    seen, rest = set(), []
+    seen: set[tuple[int, bool]] = set()
+    rest = []
     while stack:
         module, frozen = stack.pop()
         parameters = list(module.parameters())
@@ -223,7 +225,7 @@ def unsavable(roots: Roots) -> str | None:
 
 
 def counts(roots: Roots) -> Counts:
-    """The public attributes that are plain values, and of what is no Module the arrays, by place."""
+    """Public attributes that are plain values, and of what is no Module the arrays, by place."""
     return {
         place: {
             key: _kept(member)

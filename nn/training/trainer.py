@@ -80,9 +80,9 @@ class Trainer:
         together.
     The loss of an epoch is the mean over its rows, its metrics are those of the predictions made
     while the model learned. What is frozen keeps its buffers: a frozen BatchNorm1d runs as in
-    evaluation, as in Keras, and Dropout goes on dropping. Parts that are in `eval()` while the model
-    is not stay so. A loss that is a Module trains and evaluates with the model. All these modes are
-    those of the thread in which it works: the model's own stay, and others may use it meanwhile.
+    evaluation, as in Keras, and Dropout goes on dropping. Parts that are in `eval()` while the
+    model is not stay so. A loss that is a Module trains and evaluates with the model. These modes
+    are those of the thread in which it works: others may use the model meanwhile, in its own.
 
     >>> import nn
     >>> _ = nn.manual_seed(0)
@@ -229,9 +229,11 @@ class Trainer:
                 getattr(callback, "on_train_end", _nothing)(self)
             except Exception as another:
                 failed = failed or another
-        if failed is not None and error is None:
+        if failed is None:
+            return
+        if error is None:
             raise failed
-        if failed is not None and hasattr(error, "add_note"):  # from Python 3.11 on
+        if hasattr(error, "add_note"):  # from Python 3.11 on
             error.add_note(f"on_train_end failed as well: {failed!r}")
 
     def _epochs(self, last: int, validation: DataLoader | None, interrupts: _Interrupts) -> None:
@@ -598,8 +600,8 @@ class Trainer:
     # ---- saving and resuming ------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole run: model, loss, optimiser, scheduler, metrics and callbacks that have a state,
-        generators, history, and place in the data.
+        """The whole run: model, optimiser and scheduler; loss, metrics and callbacks that have a
+        state; all generators; history, and place in the data.
 
         For `save_checkpoint(path, trainer=trainer)`, which adds the library's generator; at any
         time, also inside of `on_batch_end`.
@@ -641,7 +643,8 @@ class Trainer:
         if (state["scheduler"] is None) != (not hasattr(self.scheduler, "state_dict")):
             has = "no scheduler" if state["scheduler"] is None else "a scheduler"
             raise ValueError(f"load_state_dict: the saved run has {has}, unlike this Trainer")
-        parts = [(self.model, state["model"]), (self.optimizer, state["optimizer"])]
+        parts: list[tuple[Any, Any]] = []
+        parts += [(self.model, state["model"]), (self.optimizer, state["optimizer"])]
         if state["scheduler"] is not None:
             parts.append((self.scheduler, state["scheduler"]))
         parts += self._parts_from(state.get("parts"))
@@ -675,7 +678,8 @@ class Trainer:
         own = self._stateful()
         if saved is None:  # of a version that did not save them
             return []
-        check_places("a state", [p for p in saved if saved[p]], [p for p in own if _has_state(own[p])])
+        mine = [place for place, part in own.items() if part.state_dict()]
+        check_places("a state", [place for place in saved if saved[place]], mine)
         return [(part, saved[place]) for place, part in own.items() if place in saved]
 
     def _sources_from(self, saved: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -697,12 +701,9 @@ class Trainer:
 
 # What the state of a Trainer has had at all times.
 _KEYS = {
-    "model", "optimizer", "scheduler", "epoch", "first", "history", "loader", "running", "callbacks",
+    "model", "optimizer", "scheduler", "epoch", "first", "history", "loader", "running",
+    "callbacks",
 }  # fmt: skip
-
-
-def _has_state(part: Any) -> bool:
-    return bool(part.state_dict())
 
 
 def _nothing(trainer: Any) -> None:
