@@ -21,7 +21,7 @@ from nn.optim.lr_scheduler import ReduceLROnPlateau
 from nn.training.callbacks import Callback
 
 __all__ = [
-    "check_finite", "check_kind", "check_loss", "check_parameters", "check_scalar",
+    "check_finite", "check_kind", "check_loss", "check_parameters", "check_places", "check_scalar",
     "check_scheduler", "checked_callbacks", "interval_of", "is_ours", "listens_to_batches",
     "named_metrics", "number", "some_rows", "split",
 ]  # fmt: skip
@@ -145,7 +145,9 @@ def check_parameters(
     parameters: Mapping[str, Tensor], others: list[Tensor], optimizer: Any
 ) -> None:
     """Raise ValueError if nothing can be trained, or the optimiser trains what is not there."""
-    if not any(p.requires_grad for p in parameters.values()):
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    of_loss = any(p.requires_grad and id(p) in held for p in others)
+    if not of_loss and not any(p.requires_grad for p in parameters.values()):
         why = "the model has no parameters"
         if parameters:
             why = "all parameters of the model are frozen; use requires_grad_() on some"
@@ -157,8 +159,21 @@ def check_parameters(
                 raise ValueError(
                     f"fit: the optimizer holds a parameter of shape {p.shape} that the model has "
                     "not; was it made before a layer was replaced? Make a new one: "
-                    f"{type(optimizer).__name__}(model.parameters(), ...)"
+                    f"{type(optimizer).__name__}(model.parameters(), ...). (A loss with parameters "
+                    "must be a Module.)"
                 )
+
+
+def check_places(what: str, saved: list[str], own: list[str]) -> None:
+    """Raise ValueError unless a run has in the same places what the saved one had."""
+    gone, new = [p for p in saved if p not in own], [p for p in own if p not in saved]
+    if gone or new:
+        has = f"has {what} at {', '.join(gone or new)}"
+        who = ("the saved run", "this one") if gone else ("this Trainer", "the saved run")
+        raise ValueError(
+            f"load_state_dict: {who[0]} {has}, unlike {who[1]}; make model, loss and metrics as "
+            "they were"
+        )
 
 
 def some_rows(target: np.ndarray, count: int) -> np.ndarray:

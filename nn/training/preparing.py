@@ -21,8 +21,8 @@ from nn.training.arguments import check_finite, some_rows, split
 from nn.training.totals import plain
 
 __all__ = [
-    "Batches", "Loader", "answers", "ends_with_one_row", "has_targets", "judging", "rows_of",
-    "sample", "targets_of", "training",
+    "Batches", "Loader", "answers", "ends_with_one_row", "has_targets", "held_by", "judging",
+    "rows_of", "sample", "targets_of", "training",
 ]  # fmt: skip
 
 JUDGED = 1024  # rows that are computed at a time where nothing is learned, at most
@@ -192,14 +192,14 @@ def loaded(
 
     Args: name, of the method, for errors; once, whether one pass will do; options of `Part`.
     """
-    if isinstance(x, DataLoader) or _gives_batches(x):
+    if isinstance(x, Loader) or _gives_batches(x):
         if y is not None or batch_size is not None:
             kind = type(x).__name__
             raise ValueError(
                 f"{name}: a {kind} holds its targets and its batch size itself; leave out y and "
                 "batch_size"
             )
-        if isinstance(x, DataLoader):
+        if isinstance(x, Loader):
             return x
         if iter(x) is x and not once:
             raise TypeError(
@@ -263,13 +263,30 @@ def judging(
     sample_weight: Any = None,
 ) -> Loader:  # fmt: skip
     """What gives the data to be judged or predicted, in blocks."""
-    loader = loaded(name, x, y, batch_size, dtype=dtype, once=name != "fit")
-    if isinstance(loader, Part):
+    once = not name.startswith("fit")
+    loader = loaded(name, x, y, batch_size, dtype=dtype, once=once)
+    if loader is not x and isinstance(loader, Part):
         loader.adaptive = batch_size is None
         loader.batch_size = min(JUDGED if batch_size is None else batch_size, loader._rows)
+    elif isinstance(loader, DataLoader) and not isinstance(loader, Part):
+        loader = _in_order(name, loader)
     if sample_weight is not None:
         loader = _with_weights(name, loader, sample_weight)
     return loader
+
+
+def _in_order(name: str, loader: DataLoader) -> DataLoader:
+    """A loader of the same rows for those who judge: all of them, in the data's order. It leaves
+    the place and the generator of the other alone, which may be in the middle of an epoch."""
+    if type(loader).__iter__ is not DataLoader.__iter__:  # a user's own way through the data
+        return loader
+    if loader.transform is not None:
+        raise ValueError(
+            f"{name}: this DataLoader has a transform, which is for training; to judge the rows as "
+            "they are, give loader.x and loader.y. If the transform belongs to all data, apply it "
+            "to them before: transform(x)"
+        )
+    return Part(loader.x, loader.y, loader.batch_size)
 
 
 def training(
@@ -320,7 +337,8 @@ def _validation(given: Any, dtype: Any) -> Loader:
         raise TypeError(
             f"fit: validation_data must be (x, y) or a DataLoader, got {type(given).__name__}"
         )
-    loader = judging("fit", x, y, dtype=dtype, sample_weight=weight)
+    what = "fit: validation_data" if isinstance(x, DataLoader) else "fit"
+    loader = judging(what, x, y, dtype=dtype, sample_weight=weight)
     if not has_targets(loader):
         raise ValueError("fit: validation_data needs targets: (x, y)")
     _check_finite(" of the validation data", loader)
@@ -406,6 +424,13 @@ def has_targets(loader: Loader) -> bool:
     if isinstance(loader, Batches):
         return isinstance(loader.first(), tuple)
     return loader.paired if isinstance(loader, Samples) else loader.y is not None
+
+
+def held_by(loader: Loader) -> Any:
+    """Where the state of a loader may be; PyTorch's is its own affair."""
+    if isinstance(loader, DataLoader):
+        return vars(loader)
+    return {} if type(loader.source).__module__.startswith("torch") else {"source": loader.source}
 
 
 def rows_of(loader: Loader) -> int | None:

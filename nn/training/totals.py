@@ -4,7 +4,7 @@ A loss or a metric may say what its value was divided by: `divisor(prediction, t
 number of elements, the sum of the labels' weights, or None for a sum. Then value times divisor adds
 up over batches of any size.
 
-May import: autograd, metrics, parts.
+May import: autograd, metrics, module, parts, training.arguments.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 
 from autograd import Tensor
 from nn.metrics import summed
+from nn.module import Module
 from nn.parts import as_several, is_several, leaves, mapped
 from nn.training.arguments import check_scalar, is_ours
 
@@ -30,7 +31,7 @@ __all__ = [
     "check_divisor",
     "check_single",
     "divides",
-    "judged",
+    "figures_of",
     "plain",
 ]
 
@@ -107,11 +108,12 @@ class Weighted:
     """
 
     def __init__(self, loss: Any) -> None:
-        self.loss, self.each = loss, _unreduced(loss)
+        self.loss, self._each = loss, _unreduced(loss)
+        self._copied = self._each.__class__ is loss.__class__ and not _is_ours(loss)
 
     def __call__(self, prediction: Any, target: Any, weight: Any) -> tuple[Tensor, float | None]:
         """The loss, and what it was divided by."""
-        losses = self.each(prediction, target)
+        losses = self._of_rows(prediction, target)
         if not isinstance(losses, Tensor) or losses.shape[:1] != weight.shape:
             raise ValueError(
                 f'sample_weight: with reduction="none" the loss {_name(self.loss)} must give a '
@@ -124,6 +126,20 @@ class Weighted:
         if divisor is None:
             return total, None
         return total * (1 / float(divisor) if divisor else math.nan), divisor
+
+    def _of_rows(self, prediction: Any, target: Any) -> Any:
+        if not self._copied:
+            return self._each(prediction, target)
+        # A copy has the attributes of the loss, which may change in it, but for the reduction.
+        each, reduction = self._each, self.loss.reduction
+        vars(each).update(vars(self.loss), reduction="none")
+        if isinstance(each, Module):
+            each.training = self.loss.training
+        losses = each(prediction, target)
+        left = ("reduction", "training")
+        vars(self.loss).update({k: v for k, v in vars(each).items() if k not in left})
+        self.loss.reduction = reduction
+        return losses
 
     def _divisor(self, prediction: Any, target: Any, weight: Any, losses: Tensor) -> float | None:
         said = _said(self.loss)
@@ -364,7 +380,7 @@ class Collected:
 # ---- judging ----------------------------------------------------------------------------------
 
 
-def judged(
+def figures_of(
     blocks: Iterable[Any],
     loss: Any,
     metrics: Mapping[str, Any],

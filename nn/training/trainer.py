@@ -19,17 +19,19 @@ import numpy as np
 
 from autograd import Tensor, enable_grad, no_grad
 from nn.clipping import clip_grad_norm_
-from nn.files import CheckpointNotFoundError, load_checkpoint
+from nn.files import CheckpointNotFoundError, check_parts, load_checkpoint
 from nn.formats import as_path
+from nn.modes import OwnModes
 from nn.module import Module
 from nn.optim import Optimizer
 from nn.optim.lr_scheduler import ReduceLROnPlateau
 from nn.parts import called, leaves, mapped
-from nn.random import get_state, set_state
+from nn.random import borrowed, get_state, set_state, source_state
 from nn.training.arguments import (
     check_kind,
     check_loss,
     check_parameters,
+    check_places,
     check_scalar,
     check_scheduler,
     checked_callbacks,
@@ -39,12 +41,29 @@ from nn.training.arguments import (
     named_metrics,
     number,
 )
+from nn.training.callbacks import ModelCheckpoint
+from nn.training.held import (
+    AsItWas,
+    Counts,
+    changed,
+    counts,
+    modules,
+    resting,
+    same,
+    shared_sources,
+    sources,
+    stateful,
+    take_counts,
+    take_sources,
+    unsavable,
+)
 from nn.training.history import History
 from nn.training.preparing import (
     Loader,
     answers,
     ends_with_one_row,
     has_targets,
+    held_by,
     judging,
     rows_of,
     sample,
@@ -59,7 +78,7 @@ from nn.training.totals import (
     check_divisor,
     check_single,
     divides,
-    judged,
+    figures_of,
     plain,
 )
 
@@ -80,9 +99,10 @@ class Trainer:
     The loss of an epoch is that of its rows together, whatever the batches: a loss tells by
     `divisor(prediction, target)` what its value was divided by (all of `nn` do), or by its
     `reduction`, or else it is a mean over rows. The metrics are those of the predictions made while
-    the model learned. Modules whose parameters are all frozen run as in evaluation, so that a
-    frozen BatchNorm1d keeps its statistics, as in Keras; so do parts that are in `eval()` while the
-    model is not.
+    the model learned. What is frozen keeps its buffers: a frozen BatchNorm1d runs as in
+    evaluation, as in Keras, and Dropout goes on dropping. Parts that are in `eval()` while the
+    model is not stay so. A loss that is a Module trains and evaluates with the model. These modes
+    are those of the thread in which it works: others may use the model meanwhile, in its own.
 
     >>> import nn
     >>> _ = nn.manual_seed(0)
@@ -126,6 +146,11 @@ class Trainer:
         self._incoming: Loader | None = None  # the loader that a run being loaded goes on with
         self._callbacks: list[Any] = []
         self._resumed: Mapping[str, Any] | None = None
+        self._began: Counts | None = None  # attributes as they were before the first fit
+        self._shared: dict[str, Any] = {}  # the generators of everybody, likewise
+        self._modes = OwnModes(())  # those of the fit under way,
+        self._usual: dict[int, Any] = {}  # as they are to train in,
+        self._resting: list[Module] = []  # and what evaluates there because it is frozen
         self._stop = False
         self._reporter = Silent()
 
@@ -179,28 +204,32 @@ class Trainer:
         weighed = sample_weight is not None or class_weight is not None
         self._divides = divides(self.loss)
         self._weighted = Weighted(self.loss) if weighed else None
+        if resume_from is not None or any(isinstance(c, ModelCheckpoint) for c in callbacks):
+            self._check_savable(train)
         self._rehearse(train, trained=True)
         if validation is not None:
             self._rehearse(validation)
+        self._note_beginning(train)
         self._take_place(train, resume_from)
         self._loader, self._callbacks, self._reporter = train, callbacks, show
         self._stop = self.history.interrupted = False
         self._rate = self._first_rate = self.optimizer.param_groups[0]["lr"]
         try:
-            self._call("on_train_begin")
-            if self._resumed is not None:
-                _restore_callbacks(callbacks, self._resumed["callbacks"])
+            self._begin(self._resumed)
             self._resumed = None
             last = self._first + int(epochs)
             if self.epoch >= last:
                 self.say(f"nothing left to train: {self.epoch} of {last} epochs are done")
             # NumPy's warnings of overflow are left to the test of the loss, which says where.
             quiet = np.errstate(over="ignore", invalid="ignore")
-            with self._modes(self._train), enable_grad(), quiet, _Interrupts() as interrupts:
+            own = OwnModes(modules(self._roots()))
+            with own as self._modes, enable_grad(), quiet, _Interrupts() as interrupts:
+                self._settle()
                 self._run(last, validation, interrupts)
         finally:
             show.close()
             self._reporter = Silent()
+            self._usual, self._resting = {}, []
         return self.history
 
     def stop(self) -> None:
@@ -211,12 +240,49 @@ class Trainer:
         """Print a line beside the progress of `fit`; nothing where it shows none."""
         self._reporter.say(text)
 
+    def _begin(self, resumed: Mapping[str, Any] | None) -> None:
+        """Callbacks begin. In a run that goes on they, and all generators, then stand where they
+        were, whatever was drawn to begin."""
+        drawn = get_state()
+        self._call("on_train_begin")
+        if resumed is not None:
+            _restore_callbacks(self._callbacks, resumed["callbacks"])
+            take_counts(resumed.get("counts", {}), self._counted())
+            take_sources(resumed.get("generators", {}), self._sources())
+            set_state(drawn)
+
     def _run(self, last: int, validation: Loader | None, interrupts: _Interrupts) -> None:
+        try:
+            self._epochs(last, validation, interrupts)
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._end(None)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Whatever ended training, all callbacks hear of it; what fails there does not hide why."""
+        failed: Exception | None = None
+        for callback in self._callbacks:
+            try:
+                getattr(callback, "on_train_end", _nothing)(self)
+            except Exception as another:
+                failed = failed or another
+        if failed is None:
+            return
+        if error is None:
+            raise failed
+        if hasattr(error, "add_note"):  # from Python 3.11 on
+            error.add_note(f"on_train_end failed as well: {failed!r}")
+
+    def _epochs(self, last: int, validation: Loader | None, interrupts: _Interrupts) -> None:
         torn = False
         try:
             while self.epoch < last and not (interrupts.asked or self._stop):
                 self._call("on_epoch_begin")
-                if self._stop or not self._epoch(last, interrupts):
+                if self._stop:
+                    break
+                self._settle()
+                if not self._epoch(last, interrupts):
                     break
                 logs = self._figures(validation)
                 self.history.append(logs)
@@ -235,7 +301,6 @@ class Trainer:
             self._interrupted()
             if not torn:  # half a step would not go on bit for bit
                 self._call("on_checkpoint", {})
-        self._call("on_train_end")
 
     def _epoch(self, last: int, interrupts: _Interrupts) -> bool:
         """One pass over the training data; False where it was ended before its end."""
@@ -253,8 +318,12 @@ class Trainer:
             self._rate = self.optimizer.param_groups[0]["lr"]
             if self.interval == "batch":
                 self.scheduler.step()
-            for callback in listeners:
-                callback.on_batch_end(self)
+            if listeners:
+                changes = self._modes.changes
+                for callback in listeners:
+                    callback.on_batch_end(self)
+                if self._modes.changes != changes:
+                    self._settle()
             if interrupts.asked or self._stop:
                 return False
         return True
@@ -348,27 +417,36 @@ class Trainer:
             if function is not None:
                 function(self, *args)
 
-    def _train(self) -> None:
-        """Modules train, but for those that are frozen, or that the user put into evaluation."""
-        if not self.model.training:
-            self.model.train()
-        if all(p.requires_grad for p in self.model.parameters()):
-            return  # the usual case, for which not every module is asked
-        for module in self.model.modules():
-            parameters = list(module.parameters())
-            if parameters and not any(p.requires_grad for p in parameters):
-                module.eval()
+    def _settle(self) -> None:
+        """The modes to train in, at the begin of each epoch and after what callbacks did to them.
+
+        A whole model, or loss, that is in evaluation is woken: a callback has judged it. Parts stay
+        as they are, but what is frozen by now keeps its buffers.
+        """
+        own, roots = self._modes, [m for m in (self.model, self.loss) if isinstance(m, Module)]
+        own.include(modules({"model": self.model}))  # a layer may have been put in
+        if not all(root.training for root in roots):
+            own.table.update(self._usual)
+            for root in roots:
+                if not root.training:
+                    root.train()
+        for module in self._resting:
+            module.training = True
+        self._resting = [m for root in roots for m in resting(root) if m.training]
+        for module in self._resting:
+            module.training = False
+        self._usual = dict(own.table)
 
     @contextmanager
-    def _modes(self, change: Callable[[], Any]) -> Iterator[None]:
-        """Train or evaluate for a while; afterwards each Module is as it was."""
-        before = [(module, module.training) for module in self.model.modules()]
-        try:
-            change()
+    def _judging(self) -> Iterator[None]:
+        """Everything evaluates for a while, in this thread."""
+        roots = self._roots()
+        others = {p: r for p, r in roots.items() if not isinstance(r, Module)}
+        with OwnModes(modules(roots)):
+            for part in (*roots.values(), *stateful(others, self.model).values()):
+                if isinstance(part, Module):
+                    part.eval()
             yield
-        finally:
-            for module, mode in before:
-                module.training = mode
 
     # ---- judging and predicting ---------------------------------------------------------------
 
@@ -378,7 +456,8 @@ class Trainer:
         """The loss and the metrics of the model as it is, of all rows together.
 
         Args: x and y as in `fit`; batch_size, how many rows to compute at a time; sample_weight, as
-            in `fit`, for the loss.
+            in `fit`, for the loss. Of a DataLoader, also one that is made for training, all rows
+            are taken, in the data's order; one with a transform is refused.
         Losses and metrics of `nn`, but for r2_score and "auc", and those of one's own with a
         `divisor`, are added up; others get all predictions at once (targets are not to be written).
 
@@ -395,9 +474,9 @@ class Trainer:
         )
         if not has_targets(loader):
             raise ValueError("evaluate needs targets: evaluate(x, y)")
-        with self._modes(self.model.eval), no_grad():
+        with self._judging(), no_grad():
             blocks = answers(loader, self._predicted)
-            figures = judged(
+            figures = figures_of(
                 blocks, self.loss, self.metrics, rows_of(loader), lambda: targets_of(loader)
             )
         return _numbers(figures)
@@ -405,13 +484,13 @@ class Trainer:
     def predict(self, x: Any, *, batch_size: int | None = None) -> Any:
         """What the model gives for each row, as an array; Dropout and the like are off.
 
-        Args: x, an array with a row for each sample, or several, or a DataLoader; batch_size, how
-            many rows to compute at a time.
+        Args: x, an array with a row for each sample, or several, or a DataLoader, as in
+            `evaluate`; batch_size, how many rows to compute at a time. Threads may share the model.
         Returns a tuple or a dict of arrays where the model gives several.
         """
         loader = judging("predict", x, None, batch_size, dtype=self._dtype())
         found = Collected(rows_of(loader))
-        with self._modes(self.model.eval), no_grad():
+        with self._judging(), no_grad():
             for prediction, _, _ in answers(loader, self._predicted):
                 found.add(prediction)
                 del prediction  # before the next is made
@@ -437,11 +516,19 @@ class Trainer:
 
     def _rehearse(self, loader: Loader, trained: bool = False) -> None:
         """Send a few rows through everything, so that what does not fit changes nothing."""
-        state, rows = get_state(), 0
+        before = AsItWas(self._counted(loader))
+        try:
+            with borrowed():
+                self._try(loader, trained)
+        finally:
+            before.put_back()
+
+    def _try(self, loader: Loader, trained: bool) -> None:
+        rows = 0
         try:
             x, y, weight = sample(loader, REHEARSED)
             rows = len(leaves(y)[0])
-            with self._modes(self.model.eval), no_grad():
+            with self._judging(), no_grad():
                 prediction = self._predicted(x)
                 self._try_loss(mapped(Tensor, prediction), y, weight)
             if trained and ends_with_one_row(loader):
@@ -453,8 +540,6 @@ class Trainer:
                     f"fit tried {rows} rows of the data before its first step; nothing has changed"
                 )
             raise
-        finally:
-            set_state(state)
         for name, metric in self.metrics.items():
             try:
                 number(name, metric(prediction, y))
@@ -471,8 +556,42 @@ class Trainer:
         check_divisor(self.loss, divides(self.loss)(prediction, y))
 
     def _check_parameters(self) -> None:
-        loss = self.loss.parameters() if isinstance(self.loss, Module) else ()
-        check_parameters(dict(self.model.named_parameters()), list(loss), self.optimizer)
+        beside = [p for p in self._stateful().values() if isinstance(p, Module)]
+        others = [parameter for part in beside for parameter in part.parameters()]
+        check_parameters(dict(self.model.named_parameters()), others, self.optimizer)
+
+    def _check_savable(self, train: Loader) -> None:
+        """Raise TypeError where the run to come could not go on from its checkpoint."""
+        self._loader, before = train, self._loader
+        try:
+            check_parts(trainer=self)
+        except TypeError as error:
+            raise TypeError(f"fit: nothing has changed; {error}") from error
+        finally:
+            self._loader = before
+
+    def _note_beginning(self, train: Loader | None = None) -> None:
+        """How things are at first: what is otherwise later is part of the run."""
+        if self._began is None:
+            self._began = counts(self._counted(train))
+            self._shared = {p: source_state(s) for p, s in shared_sources().items()}
+
+    # ---- what it holds ------------------------------------------------------------------------
+
+    def _roots(self) -> dict[str, Any]:
+        """Where the state of a run begins: what is asked in each step."""
+        metrics = {f"metrics.{name}": metric for name, metric in self.metrics.items()}
+        return {"model": self.model, "loss": self.loss, **metrics}
+
+    def _counted(self, loader: Loader | None = None) -> dict[str, Any]:
+        """The roots, and the parts of the loader."""
+        loader = self._loader if loader is None else loader
+        return self._roots() | ({} if loader is None else {"loader": held_by(loader)})
+
+    def _sources(self) -> dict[str, Any]:
+        """All generators, those of callbacks too, and those that belong to everybody."""
+        callbacks = {f"callbacks.{k}": callback for k, callback in enumerate(self._callbacks)}
+        return sources(self._counted() | callbacks) | shared_sources()
 
     def _not_finite(self, value: float) -> str:
         bad = [n for n, p in self.model.named_parameters() if not np.all(np.isfinite(p.numpy()))]
@@ -509,12 +628,21 @@ class Trainer:
     # ---- saving and resuming ------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole run: model, optimiser, scheduler, callbacks, history, and place in the data.
+        """The whole run: model, optimiser and scheduler; loss, metrics and callbacks that have a
+        state; all generators; history, and place in the data.
 
         For `save_checkpoint(path, trainer=trainer)`, which adds the library's generator; at any
         time, also inside of `on_batch_end`.
         """
         scheduler = getattr(self.scheduler, "state_dict", None)
+        roots, began = self._counted(), self._began or {}
+        why = unsavable(roots)
+        if why is not None:
+            raise TypeError(f"this run could not go on from its checkpoint: {why}")
+        states = {place: source_state(source) for place, source in self._sources().items()}
+        for place in shared_sources():  # what nobody has drawn from is left alone
+            if same(states[place], self._shared.get(place, states[place])):
+                del states[place]
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -524,6 +652,9 @@ class Trainer:
             "history": {name: list(column) for name, column in self.history.history.items()},
             "loader": None if self._loader is None else self._loader.state_dict(),
             "running": self._running.state_dict(),
+            "parts": {p: part.state_dict() for p, part in self._stateful().items()},
+            "generators": states,
+            "counts": changed(counts(roots), began) if began else {},
             "callbacks": [
                 {"kind": type(c).__name__, "state": c.state_dict()}
                 for c in self._callbacks if hasattr(c, "state_dict")
@@ -535,29 +666,59 @@ class Trainer:
 
         Raises ValueError for a state that does not fit; then nothing has changed.
         """
-        if not isinstance(state, Mapping) or set(state) != set(self.state_dict()):
+        if not isinstance(state, Mapping) or not _KEYS <= set(state):
             raise ValueError("load_state_dict: this is not the state of a Trainer")
         if (state["scheduler"] is None) != (not hasattr(self.scheduler, "state_dict")):
             has = "no scheduler" if state["scheduler"] is None else "a scheduler"
             raise ValueError(f"load_state_dict: the saved run has {has}, unlike this Trainer")
-        parts: list[tuple[Any, str]] = [(self.model, "model"), (self.optimizer, "optimizer")]
+        parts: list[tuple[Any, Any]] = []
+        parts += [(self.model, state["model"]), (self.optimizer, state["optimizer"])]
         if state["scheduler"] is not None:
-            parts.append((self.scheduler, "scheduler"))
+            parts.append((self.scheduler, state["scheduler"]))
+        parts += self._parts_from(state.get("parts"))
         if state["loader"] is not None and self._incoming is not None:
-            parts.append((self._incoming, "loader"))
-        before = [(part, part.state_dict()) for part, _ in parts]
+            parts.append((self._incoming, state["loader"]))
+        held = self._sources_from(state.get("generators"))
+        before = [(part, copy.deepcopy(part.state_dict())) for part, _ in parts]
+        stood = {place: source_state(source) for place, source in held.items()}
+        self._note_beginning()
         try:
-            for part, name in parts:
-                part.load_state_dict(state[name])
+            for part, new in parts:
+                part.load_state_dict(new)
+            take_sources(state.get("generators", {}), held)
         except Exception:
             for part, old in before:
                 part.load_state_dict(old)
+            take_sources(stood, held)
             raise
+        take_counts(state.get("counts", {}), self._roots())
         self.epoch, self._first = state["epoch"], state["first"]
         self.history = History()
         self.history.history = {name: list(column) for name, column in state["history"].items()}
         self._running = Running(state["running"])
         self._resumed = state
+
+    def _stateful(self) -> dict[str, Any]:
+        return stateful(self._roots(), self.model)
+
+    def _parts_from(self, saved: Mapping[str, Any] | None) -> list[tuple[Any, Any]]:
+        """Loss and metrics, and the states that they are to take."""
+        own = self._stateful()
+        if saved is None:  # of a version that did not save them
+            return []
+        mine = [place for place, part in own.items() if part.state_dict()]
+        check_places("a state", [place for place in saved if saved[place]], mine)
+        return [(part, saved[place]) for place, part in own.items() if place in saved]
+
+    def _sources_from(self, saved: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The generators that are to be put where they were; those of the loader and of callbacks
+        come later, in `fit`."""
+        if saved is None:
+            return {}
+        own, shared = sources(self._roots()), shared_sources()
+        mine = [p for p in saved if p.partition(".")[0] in ("model", "loss", "metrics")]
+        check_places("a generator", mine, list(own))
+        return own | {place: shared[place] for place in shared if place in saved}
 
     def __repr__(self) -> str:
         return (
@@ -568,6 +729,17 @@ class Trainer:
 
 def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
     return {name: number(name, value) for name, value in figures.items()}
+
+
+# What the state of a Trainer has had at all times.
+_KEYS = {
+    "model", "optimizer", "scheduler", "epoch", "first", "history", "loader", "running",
+    "callbacks",
+}  # fmt: skip
+
+
+def _nothing(trainer: Any) -> None:
+    """What a callback does that has no such method."""
 
 
 def _figures_of_callbacks(logs: Mapping[str, Any]) -> dict[str, float]:
