@@ -49,6 +49,8 @@ class _Loss(Module):
 
         sample_weight, a weight for each row, counts a row of weight 2 twice.
         """
+        if sample_weight is None and self.reduction == "mean":
+            return prediction.size  # as below, but for the call: small steps feel it
         return elements(prediction, target, reduction=self.reduction, sample_weight=sample_weight)
 
     def extra_repr(self) -> str:

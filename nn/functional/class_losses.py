@@ -183,8 +183,9 @@ def label_weights(
     else:
         counts = labels != ignore_index
         if weight is not None:
-            weight = as_constant("cross_entropy", "weight", weight, prediction.dtype)
-            counts = np.where(counts, weight[np.where(counts, labels, 0)], 0)
+            weight = np.asarray(weight, prediction.dtype)
+            known = labels if counts.all() else np.where(counts, labels, 0)
+            counts = weight[known] * counts
     if sample_weight is None:
         return float(counts.sum(dtype=np.float64))
     return float(sample_weight @ counts.reshape(len(counts), -1).sum(axis=1, dtype=np.float64))

@@ -27,7 +27,7 @@ __all__ = [
 
 JUDGED = 1024  # rows that are computed at a time where nothing is learned, at most
 FIRST = 128  # of these the first, of which it is not known yet how wide the results are
-LITTLE, FEWEST = 2**18, 2**15  # bytes of rows that are one block, and that are worth a block
+LITTLE, FEWEST = 2**19, 2**15  # bytes of rows that are one block, and that are worth a block
 
 
 # ---- kinds of loaders -------------------------------------------------------------------------
@@ -446,8 +446,13 @@ def ends_with_one_row(loader: Loader) -> bool:
     return loader.batch_size == 1 or (rest == 1 and not loader.drop_last)
 
 
-def targets_of(loader: Loader) -> Any:
-    """All targets, without a copy and not to be written into; None where only the batches tell."""
+def targets_of(loader: Loader, whole: bool = False) -> Any:
+    """All targets, without a copy and not to be written into; None where only the batches tell.
+
+    Args: whole, whether those of other rows of the same data may be among them.
+    """
+    if whole and isinstance(loader, DataLoader) and not isinstance(loader, Samples):
+        return loader.y if type(loader).__iter__ is DataLoader.__iter__ else None
     if not isinstance(loader, Part) or loader.y is None:
         return None
     return mapped(_locked, loader.y if loader.among is None else taken(loader.y, loader.among))

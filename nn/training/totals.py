@@ -4,7 +4,7 @@ A loss or a metric may say what its value was divided by: `divisor(prediction, t
 number of elements, the sum of the labels' weights, or None for a sum. Then value times divisor adds
 up over batches of any size.
 
-May import: autograd, metrics, module, parts, training.arguments.
+May import: autograd, losses, metrics, module, parts, training.arguments.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
+from nn.losses import CrossEntropyLoss, NLLLoss
 from nn.metrics import summed
 from nn.module import Module
 from nn.parts import as_several, is_several, leaves, mapped
@@ -43,12 +44,28 @@ Divisor = Callable[[Any, Any], "float | None"]
 # ---- what divides -----------------------------------------------------------------------------
 
 
-def divides(loss: Any) -> Divisor:
-    """What the value of a loss was divided by: what it says, or else the rows; None for a sum."""
+def divides(loss: Any, targets: Any = None) -> Divisor:
+    """What the value of a loss was divided by: what it says, or else the rows; None for a sum.
+
+    Args: targets, all of them, if they are known: then not every batch need be looked through.
+    """
     said = _said(loss)
     if said is not None:
-        return said
+        return _size if _all_count(loss, targets) else said
     return _nothing if _reduction(loss) == "sum" else _rows
+
+
+def _all_count(loss: Any, targets: Any) -> bool:
+    """Whether every label counts, and as one."""
+    labels = isinstance(targets, np.ndarray) and targets.dtype.kind in "iu" and targets.size > 0
+    if not labels or type(loss) not in (CrossEntropyLoss, NLLLoss) or loss.weight is not None:
+        return False
+    passed = loss.ignore_index
+    return loss.reduction == "mean" and not targets.min() <= passed <= targets.max()
+
+
+def _size(prediction: Any, target: Any) -> int:
+    return target.size
 
 
 def _said(function: Any) -> Divisor | None:

@@ -202,7 +202,7 @@ class Trainer:
         )  # fmt: skip
         self._check_parameters()
         weighed = sample_weight is not None or class_weight is not None
-        self._divides = divides(self.loss)
+        self._divides = divides(self.loss, targets_of(train, whole=True))
         self._weighted = Weighted(self.loss) if weighed else None
         if resume_from is not None or any(isinstance(c, ModelCheckpoint) for c in callbacks):
             self._check_savable(train)
