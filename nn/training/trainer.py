@@ -51,6 +51,8 @@ from nn.training.held import (
     Counts,
     changed,
     counts,
+    is_users,
+    judges,
     modules,
     resting,
     same,
@@ -184,7 +186,7 @@ class Trainer:
                 self.say(f"nothing left to train: {self.epoch} of {last} epochs are done")
             # NumPy's warnings of overflow are left to the test of the loss, which says where.
             quiet = np.errstate(over="ignore", invalid="ignore")
-            own = OwnModes(modules(self._roots()))
+            own = OwnModes(modules(*self._roots().values()))
             with own as self._modes, enable_grad(), quiet, _Interrupts() as interrupts:
                 self._settle()
                 self._run(last, validation, interrupts)
@@ -243,7 +245,8 @@ class Trainer:
                 self._call("on_epoch_begin")
                 if self._stop:
                     break
-                self._settle()
+                if any(is_users(type(callback)) for callback in self._callbacks):
+                    self._settle()
                 if not self._epoch(last, interrupts):
                     break
                 logs = self._figures(validation)
@@ -359,7 +362,7 @@ class Trainer:
         as they are, but what is frozen by now keeps its buffers.
         """
         own, roots = self._modes, [m for m in (self.model, self.loss) if isinstance(m, Module)]
-        own.include(modules({"model": self.model}))  # a layer may have been put in
+        own.include(modules(self.model))  # a layer may have been put in
         if not all(root.training for root in roots):
             own.table.update(self._usual)
             for root in roots:
@@ -373,14 +376,12 @@ class Trainer:
         self._usual = dict(own.table)
 
     @contextmanager
-    def _judging(self) -> Iterator[None]:
-        """Everything evaluates for a while, in this thread."""
-        roots = self._roots()
-        others = {p: r for p, r in roots.items() if not isinstance(r, Module)}
-        with OwnModes(modules(roots)):
-            for part in (*roots.values(), *stateful(others, self.model).values()):
-                if isinstance(part, Module):
-                    part.eval()
+    def _judging(self, others: Mapping[str, Any] | None = None) -> Iterator[None]:
+        """The model, and the Modules that others hold, evaluate for a while, in this thread."""
+        others = others or {}
+        with OwnModes(modules(self.model, *others.values())):
+            for part in (self.model, *judges(others, self.model)):
+                part.eval()
             yield
 
     # ---- judging and predicting ---------------------------------------------------------------
@@ -403,7 +404,7 @@ class Trainer:
         loader = self._loaded("evaluate", x, y, batch_size)
         if loader.y is None:
             raise ValueError("evaluate needs targets: evaluate(x, y)")
-        with self._judging(), no_grad():
+        with self._judging(self._beside()), no_grad():
             pairs = [(self._predicted(x), y) for x, y in loader]
             prediction, target = (np.concatenate(part) for part in zip(*pairs))
             loss = self.loss(Tensor(prediction), target)
@@ -507,7 +508,7 @@ class Trainer:
 
     def _rehearse(self, loader: DataLoader, trained: bool = False) -> None:
         """Send a few rows through everything, so that what does not fit changes nothing."""
-        before = AsItWas(self._counted(loader))
+        before = AsItWas(*self._counted(loader).values())
         try:
             with borrowed():
                 self._try(loader, trained)
@@ -520,7 +521,7 @@ class Trainer:
         x, y = loader.x[rows], loader.y[rows]
         try:
             x = x if loader.transform is None else loader.transform(x)
-            with self._judging(), no_grad():
+            with self._judging(self._beside()), no_grad():
                 prediction = self._predicted(x)
                 check_scalar(self.loss(Tensor(prediction), y))
             if trained and ends_with_one_row(loader):
@@ -541,8 +542,7 @@ class Trainer:
                     raise
 
     def _check_parameters(self) -> None:
-        beside = [p for p in self._stateful().values() if isinstance(p, Module)]
-        others = [parameter for part in beside for parameter in part.parameters()]
+        others = [p for part in modules(*self._beside().values()) for p in part.parameters()]
         check_parameters(dict(self.model.named_parameters()), others, self.optimizer)
 
     def _check_savable(self, train: DataLoader) -> None:
@@ -563,13 +563,17 @@ class Trainer:
 
     # ---- what it holds ------------------------------------------------------------------------
 
-    def _roots(self) -> dict[str, Any]:
-        """Where the state of a run begins: what is asked in each step."""
+    def _beside(self) -> dict[str, Any]:
+        """What judges the model."""
         metrics = {f"metrics.{name}": metric for name, metric in self.metrics.items()}
-        return {"model": self.model, "loss": self.loss, **metrics}
+        return {"loss": self.loss, **metrics}
+
+    def _roots(self) -> dict[str, Any]:
+        """Where all that a run holds is looked for."""
+        return {"model": self.model, **self._beside()}
 
     def _counted(self, loader: DataLoader | None = None) -> dict[str, Any]:
-        """The roots, and the parts of the loader."""
+        """The same, and the parts of the loader."""
         loader = loader or self._loader
         return self._roots() | ({} if loader is None else {"loader": vars(loader)})
 
@@ -671,7 +675,7 @@ class Trainer:
         self._resumed = state
 
     def _stateful(self) -> dict[str, Any]:
-        return stateful(self._roots(), self.model)
+        return stateful(self._beside(), self.model)
 
     def _parts_from(self, saved: Mapping[str, Any] | None) -> list[tuple[Any, Any]]:
         """Loss and metrics, and the states that they are to take."""
