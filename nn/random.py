@@ -22,7 +22,7 @@ __all__ = [
 
 _default: np.random.Generator | None = None
 _chosen = False  # whether somebody has chosen where it stands, by a seed or a state
-_borrowed: ContextVar[np.random.Generator | None] = ContextVar("borrowed generator", default=None)
+_borrowed: ContextVar[list[Any] | None] = ContextVar("borrowed generator", default=None)
 
 
 def _forked() -> None:
@@ -60,8 +60,9 @@ def manual_seed(seed: int) -> np.random.Generator:
         raise type(error)(
             f"manual_seed: the seed must be a whole number from 0 on, got {seed!r}"
         ) from None
-    if _borrowed.get() is not None:
-        _borrowed.set(fresh)
+    own = _borrowed.get()
+    if own is not None:
+        own[:] = [fresh]
     else:
         _default, _chosen = fresh, True
     return fresh
@@ -79,11 +80,13 @@ def generator(rng: np.random.Generator | None = None) -> np.random.Generator:
     """
     global _default
     if rng is None:
-        own = _borrowed.get()
-        if own is not None:
-            return own
         _default = _default or np.random.default_rng()  # here, for importing numpy.random is slow
-        return _default
+        own = _borrowed.get()
+        if own is None:
+            return _default
+        if not own:
+            own.append(copy.deepcopy(_default))
+        return own[0]
     if not isinstance(rng, np.random.Generator):
         raise TypeError(
             f"rng must be a numpy.random.Generator, got {type(rng).__name__}; use "
@@ -151,7 +154,7 @@ def borrowed() -> Iterator[None]:
     >>> generator().random() == first
     True
     """
-    token = _borrowed.set(copy.deepcopy(generator()))
+    token = _borrowed.set([])  # made when it is asked for, seldom
     try:
         yield
     finally:

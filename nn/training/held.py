@@ -10,20 +10,20 @@ May import: autograd, random, module.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from autograd import Tensor
+from autograd import Tensor, scope
 from nn.module import Module, Sequential
 from nn.random import is_source, source_state, take_source_state
 
 __all__ = [
-    "AsItWas", "changed", "counts", "modules", "resting", "same", "shared_sources", "sources",
-    "stateful", "take_counts", "take_sources", "unsavable",
+    "AsItWas", "changed", "counts", "is_users", "judges", "modules", "resting", "same",
+    "shared_sources", "sources", "stateful", "take_counts", "take_sources", "unsavable",
 ]  # fmt: skip
 
 Roots = Mapping[str, Any]
@@ -33,29 +33,46 @@ _SIMPLE = frozenset([bool, int, float, str, type(None)])
 _CLOSED = (Tensor, np.ndarray, np.generic, type, ModuleType)
 # Whose objects are not gone through: nobody keeps there what a run draws from.
 _OTHERS = frozenset([*sys.stdlib_module_names, "autograd", "nn", "numpy", "pandas", "matplotlib"])
+_QUICK = frozenset([*_SIMPLE, Tensor, np.ndarray, scope])  # what most attributes are
 _COPIED = 1 << 16  # elements; of larger arrays a count sees only that there is another
 
 
-def found(roots: Roots, methods: bool = True) -> Iterator[tuple[str, Any]]:
-    """All objects that these hold, each once, with its place: "model.3.rng".
-
-    Args: methods, False to leave out what the methods of classes name from around them.
-    """
+def found(roots: Roots) -> Iterator[tuple[str, Any]]:
+    """All objects that these hold, each once, with its place: "model.3.rng"."""
     stack = [(name, value) for name, value in reversed(list(roots.items()))]
     seen: dict[int, Any] = {}  # the objects too, for their ids are taken again after them
     while stack:
         place, value = stack.pop()
-        if id(value) in seen or value.__class__ in _SIMPLE or isinstance(value, _CLOSED):
+        if id(value) in seen or isinstance(value, _CLOSED):
             continue
         seen[id(value)] = value
         yield place, value
-        stack.extend(reversed(list(_inside(place, value, methods))))
+        stack.extend(reversed(list(_inside(place, value))))
 
 
-def _inside(place: str, value: Any, methods: bool) -> Iterator[tuple[str, Any]]:
-    """What one object holds itself."""
+def reached(roots: Iterable[Any], methods: bool = True) -> list[Any]:
+    """The same without the places, and quicker; methods, False to leave those of classes out."""
+    stack, held = list(roots), {}
+    while stack:
+        value = stack.pop()
+        if id(value) in held or isinstance(value, _CLOSED):
+            continue
+        held[id(value)] = value
+        if value.__class__ is list or value.__class__ is tuple:
+            inside = value
+        elif isinstance(value, Module) and not (methods and is_users(type(value))):
+            inside = [*vars(value).values(), *(value if isinstance(value, list) else ())]
+            inside += value.values() if isinstance(value, dict) else ()
+        else:
+            inside = [member for _, member in _inside("", value, methods)]
+        stack += [member for member in inside if member.__class__ not in _QUICK]
+    return list(held.values())
+
+
+def _inside(place: str, value: Any, methods: bool = True) -> Iterator[tuple[str, Any]]:
+    """What one object holds itself; with what the methods of its class name from around them."""
     if isinstance(value, FunctionType):
-        yield from _around(place, value) if _is_users(value) else ()
+        yield from _around(place, value) if is_users(value) else ()
     elif isinstance(value, MethodType):
         yield place, value.__self__
         yield place, value.__func__
@@ -71,7 +88,7 @@ def _inside(place: str, value: Any, methods: bool) -> Iterator[tuple[str, Any]]:
     if _is_opened(value):
         yield from _members(place, vars(value))
         for kind in type(value).__mro__ if methods else ():
-            if _is_users(kind):
+            if is_users(kind):
                 for method in list(vars(kind).values()):
                     if isinstance(method, FunctionType):
                         yield from _around(place, method)
@@ -81,17 +98,17 @@ def _is_opened(value: Any) -> bool:
     """Whether to look at the attributes of an object."""
     if isinstance(value, Module):
         return True
-    return hasattr(value, "__dict__") and _is_users(type(value))
+    return hasattr(value, "__dict__") and is_users(type(value))
 
 
-def _is_users(kind: Any) -> bool:
+def is_users(kind: Any) -> bool:
     """Whether a class or a function is part of a program, and not of a library."""
     return str(kind.__module__).partition(".")[0] not in _OTHERS
 
 
 def _members(place: str, members: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
     for key, member in list(members.items()):
-        if member.__class__ not in _SIMPLE:
+        if member.__class__ not in _QUICK:
             yield f"{place}.{key}", member
 
 
@@ -115,9 +132,17 @@ def _around(place: str, function: FunctionType) -> Iterator[tuple[str, Any]]:
 # ---- Modules ------------------------------------------------------------------------------------
 
 
-def modules(roots: Roots) -> list[Module]:
+def modules(*roots: Any) -> list[Module]:
     """All Modules that these hold."""
-    return [value for _, value in found(roots, methods=False) if isinstance(value, Module)]
+    return [value for value in reached(roots, methods=False) if isinstance(value, Module)]
+
+
+def judges(roots: Roots, model: Module) -> list[Module]:
+    """The outermost Modules that these hold, beside the model."""
+    own = [root for root in roots.values() if isinstance(root, Module)]
+    others = {p: r for p, r in roots.items() if not isinstance(r, Module) and any(_inside(p, r))}
+    inside = stateful(others, model).values() if others else ()
+    return own + [part for part in inside if isinstance(part, Module)]
 
 
 def stateful(roots: Roots, model: Module) -> dict[str, Any]:
@@ -142,7 +167,7 @@ def _says_state(value: Any) -> bool:
 
 def resting(model: Module) -> list[Module]:
     """The Modules with buffers that are frozen, alone or as parts of what is frozen."""
-    noted = any(module._frozen for module in model.modules())
+    noted = any(module._frozen for module in modules(model))
     if not noted and all(p.requires_grad for p in model.parameters()):
         return []  # the usual case, for which not every Module is asked
     stack: list[tuple[Module, bool]] = [(model, False)]
@@ -287,13 +312,15 @@ class AsItWas:
     """Remembers what these hold, and puts it back after a trial: attributes, the values of buffers,
     generators."""
 
-    def __init__(self, roots: Roots) -> None:
-        held = list(found(roots))
-        self._attributes = [(v, dict(vars(v))) for _, v in held if _is_opened(v)]
-        buffers = {id(b): b for _, v in held if isinstance(v, Module) for b in v.buffers()}
+    def __init__(self, *roots: Any) -> None:
+        held = reached(roots)
+        opened = [value for value in held if _is_opened(value)]
+        self._attributes = [(value, dict(vars(value))) for value in opened]
+        parts = [value for value in opened if isinstance(value, Module)]
+        buffers = {id(buffer): buffer for part in parts for buffer in _buffers(part)}
         self._buffers = [(buffer, buffer.copy()) for buffer in buffers.values()]
-        drawn = [value for _, value in held if is_source(value)]
-        if any(map(_is_users, (v if isinstance(v, FunctionType) else type(v) for _, v in held))):
+        drawn = list(filter(is_source, held))
+        if any(is_users(v if isinstance(v, FunctionType) else type(v)) for v in held):
             drawn += shared_sources().values()  # what is of this library leaves them alone
         self._sources = [(source, _state(source)) for source in drawn]
 
@@ -309,6 +336,14 @@ class AsItWas:
         for source, state in self._sources:
             if state is not None:
                 take_source_state(state, source)
+
+
+def _buffers(module: Module) -> Iterable[np.ndarray]:
+    """The buffers that a Module holds itself, and maybe others."""
+    own = [value for key, value in vars(module).items() if not key.startswith("_")]
+    if any(isinstance(value, (dict, list, tuple)) for value in own):
+        return module.buffers()
+    return [value for value in own if isinstance(value, np.ndarray)]
 
 
 def _state(source: Any) -> Any:

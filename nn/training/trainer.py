@@ -47,6 +47,8 @@ from nn.training.held import (
     Counts,
     changed,
     counts,
+    is_users,
+    judges,
     modules,
     resting,
     same,
@@ -222,7 +224,7 @@ class Trainer:
                 self.say(f"nothing left to train: {self.epoch} of {last} epochs are done")
             # NumPy's warnings of overflow are left to the test of the loss, which says where.
             quiet = np.errstate(over="ignore", invalid="ignore")
-            own = OwnModes(modules(self._roots()))
+            own = OwnModes(modules(*self._roots().values()))
             with own as self._modes, enable_grad(), quiet, _Interrupts() as interrupts:
                 self._settle()
                 self._run(last, validation, interrupts)
@@ -281,7 +283,8 @@ class Trainer:
                 self._call("on_epoch_begin")
                 if self._stop:
                     break
-                self._settle()
+                if any(is_users(type(callback)) for callback in self._callbacks):
+                    self._settle()
                 if not self._epoch(last, interrupts):
                     break
                 logs = self._figures(validation)
@@ -424,7 +427,7 @@ class Trainer:
         as they are, but what is frozen by now keeps its buffers.
         """
         own, roots = self._modes, [m for m in (self.model, self.loss) if isinstance(m, Module)]
-        own.include(modules({"model": self.model}))  # a layer may have been put in
+        own.include(modules(self.model))  # a layer may have been put in
         if not all(root.training for root in roots):
             own.table.update(self._usual)
             for root in roots:
@@ -438,14 +441,12 @@ class Trainer:
         self._usual = dict(own.table)
 
     @contextmanager
-    def _judging(self) -> Iterator[None]:
-        """Everything evaluates for a while, in this thread."""
-        roots = self._roots()
-        others = {p: r for p, r in roots.items() if not isinstance(r, Module)}
-        with OwnModes(modules(roots)):
-            for part in (*roots.values(), *stateful(others, self.model).values()):
-                if isinstance(part, Module):
-                    part.eval()
+    def _judging(self, others: Mapping[str, Any] | None = None) -> Iterator[None]:
+        """The model, and the Modules that others hold, evaluate for a while, in this thread."""
+        others = others or {}
+        with OwnModes(modules(self.model, *others.values())):
+            for part in (self.model, *judges(others, self.model)):
+                part.eval()
             yield
 
     # ---- judging and predicting ---------------------------------------------------------------
@@ -474,7 +475,7 @@ class Trainer:
         )
         if not has_targets(loader):
             raise ValueError("evaluate needs targets: evaluate(x, y)")
-        with self._judging(), no_grad():
+        with self._judging(self._beside()), no_grad():
             blocks = answers(loader, self._predicted)
             figures = figures_of(
                 blocks, self.loss, self.metrics, rows_of(loader), lambda: targets_of(loader)
@@ -516,7 +517,7 @@ class Trainer:
 
     def _rehearse(self, loader: Loader, trained: bool = False) -> None:
         """Send a few rows through everything, so that what does not fit changes nothing."""
-        before = AsItWas(self._counted(loader))
+        before = AsItWas(*self._counted(loader).values())
         try:
             with borrowed():
                 self._try(loader, trained)
@@ -528,7 +529,7 @@ class Trainer:
         try:
             x, y, weight = sample(loader, REHEARSED)
             rows = len(leaves(y)[0])
-            with self._judging(), no_grad():
+            with self._judging(self._beside()), no_grad():
                 prediction = self._predicted(x)
                 self._try_loss(mapped(Tensor, prediction), y, weight)
             if trained and ends_with_one_row(loader):
@@ -556,8 +557,7 @@ class Trainer:
         check_divisor(self.loss, divides(self.loss)(prediction, y))
 
     def _check_parameters(self) -> None:
-        beside = [p for p in self._stateful().values() if isinstance(p, Module)]
-        others = [parameter for part in beside for parameter in part.parameters()]
+        others = [p for part in modules(*self._beside().values()) for p in part.parameters()]
         check_parameters(dict(self.model.named_parameters()), others, self.optimizer)
 
     def _check_savable(self, train: Loader) -> None:
@@ -578,10 +578,14 @@ class Trainer:
 
     # ---- what it holds ------------------------------------------------------------------------
 
-    def _roots(self) -> dict[str, Any]:
-        """Where the state of a run begins: what is asked in each step."""
+    def _beside(self) -> dict[str, Any]:
+        """What judges the model."""
         metrics = {f"metrics.{name}": metric for name, metric in self.metrics.items()}
-        return {"model": self.model, "loss": self.loss, **metrics}
+        return {"loss": self.loss, **metrics}
+
+    def _roots(self) -> dict[str, Any]:
+        """Where all that a run holds is looked for."""
+        return {"model": self.model, **self._beside()}
 
     def _counted(self, loader: Loader | None = None) -> dict[str, Any]:
         """The roots, and the parts of the loader."""
@@ -699,7 +703,7 @@ class Trainer:
         self._resumed = state
 
     def _stateful(self) -> dict[str, Any]:
-        return stateful(self._roots(), self.model)
+        return stateful(self._beside(), self.model)
 
     def _parts_from(self, saved: Mapping[str, Any] | None) -> list[tuple[Any, Any]]:
         """Loss and metrics, and the states that they are to take."""
