@@ -60,11 +60,11 @@ def summed(metric: Any) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
     return (sums, metric.figure) if getattr(metric, "__module__", "") == __name__ and sums else None
 
 
-def _share(sums: Any, **options: Any) -> float:
+def _share(what: str, sums: Any, **options: Any) -> float:
     """What was summed, divided by how many there are."""
     total, count = sums.tolist()
     if not count:
-        raise ValueError("there is nothing to judge: every label is the ignore_index")
+        raise ValueError(f"{what}: there is nothing to judge: every label is the ignore_index")
     return total / count
 
 
@@ -85,7 +85,7 @@ def _right(
     return np.array([np.count_nonzero(right), len(right)], float)
 
 
-@_adds_up(_right, _share)
+@_adds_up(_right, partial(_share, "accuracy"))
 def accuracy(
     prediction: Any, target: Any, threshold: float = 0.5, ignore_index: int | None = None
 ) -> float:
@@ -103,7 +103,7 @@ def accuracy(
     >>> accuracy([-2.0, 3.0], [0, 1], threshold=0.0)
     1.0
     """
-    return _share(_right(prediction, target, threshold, ignore_index))
+    return _share("accuracy", _right(prediction, target, threshold, ignore_index))
 
 
 def _binary_right(scores: Any, targets: Any, threshold: Any, what: str = "accuracy") -> Any:
@@ -163,7 +163,7 @@ def _among_best(prediction: Any, target: Any, k: int = 5, ignore_index: int | No
     return np.array([np.count_nonzero(before.sum(axis=1) < k), len(labels)], float)
 
 
-@_adds_up(_among_best, _share)
+@_adds_up(_among_best, partial(_share, "top_k_accuracy"))
 def top_k_accuracy(
     prediction: Any, target: Any, k: int = 5, ignore_index: int | None = None
 ) -> float:
@@ -178,7 +178,7 @@ def top_k_accuracy(
     >>> top_k_accuracy([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], [1, 2], k=2)
     0.5
     """
-    return _share(_among_best(prediction, target, k, ignore_index))
+    return _share("top_k_accuracy", _among_best(prediction, target, k, ignore_index))
 
 
 def confusion_matrix(
@@ -263,20 +263,20 @@ def _hits(
     return np.stack([np.bincount(c.astype(np.intp), minlength=classes) for c in counted], axis=1)
 
 
-def _averaged(score: Callable[[Any], Any], hits: Any, average: str | None) -> float:
+def _averaged(what: str, score: Callable[[Any], Any], hits: Any, average: str | None) -> float:
     """A score of the classes, averaged as scikit-learn does."""
     if average not in (None, *_AVERAGES):
-        raise ValueError(f"average must be one of {_AVERAGES} or None, got {average!r}")
+        raise ValueError(f"{what}: average must be one of {_AVERAGES} or None, got {average!r}")
     if not hits.any():
-        raise ValueError("there is nothing to judge: every label is the ignore_index")
+        raise ValueError(f"{what}: there is nothing to judge: every label is the ignore_index")
     average = average or ("binary" if len(hits) == 2 else "macro")
     if average == "micro":
         return float(score(hits.sum(axis=0)))
     if average == "binary":
         if len(hits) != 2:
             raise ValueError(
-                f'average="binary" is for two classes, and there are {len(hits)}; use "macro", '
-                '"micro" or "weighted"'
+                f'{what}: average="binary" is for two classes, and there are {len(hits)}; use '
+                '"macro", "micro" or "weighted"'
             )
         return float(score(hits[1]))
     hits = hits[hits.any(axis=1)]  # classes that are neither there nor predicted do not count
@@ -290,15 +290,17 @@ def _ratio(numerator: Any, denominator: Any) -> Any:
 
 
 def _precision(hits: Any, average: str | None = None, **options: Any) -> float:
-    return _averaged(lambda h: _ratio(h[..., 0], h[..., 2]), hits, average)
+    return _averaged("precision_score", lambda h: _ratio(h[..., 0], h[..., 2]), hits, average)
 
 
 def _recall(hits: Any, average: str | None = None, **options: Any) -> float:
-    return _averaged(lambda h: _ratio(h[..., 0], h[..., 1]), hits, average)
+    return _averaged("recall_score", lambda h: _ratio(h[..., 0], h[..., 1]), hits, average)
 
 
 def _f1(hits: Any, average: str | None = None, **options: Any) -> float:
-    return _averaged(lambda h: _ratio(2 * h[..., 0], h[..., 1] + h[..., 2]), hits, average)
+    return _averaged(
+        "f1_score", lambda h: _ratio(2 * h[..., 0], h[..., 1] + h[..., 2]), hits, average
+    )
 
 
 @_adds_up(partial(_hits, "precision_score"), _precision)
@@ -444,7 +446,7 @@ def _squares(prediction: Any, target: Any) -> Any:
     return np.array([np.square(error, out=error).sum(), error.size])
 
 
-@_adds_up(_absolute, _share)
+@_adds_up(_absolute, partial(_share, "mean_absolute_error"))
 def mean_absolute_error(prediction: Any, target: Any) -> float:
     """The mean of |prediction - target| over all elements; both have the same shape.
 
@@ -453,10 +455,10 @@ def mean_absolute_error(prediction: Any, target: Any) -> float:
     >>> mean_absolute_error([2.5, 0.0, 2.0, 8.0], [3.0, -0.5, 2.0, 7.0])
     0.5
     """
-    return _share(_absolute(prediction, target))
+    return _share("mean_absolute_error", _absolute(prediction, target))
 
 
-@_adds_up(_squares, _share)
+@_adds_up(_squares, partial(_share, "mean_squared_error"))
 def mean_squared_error(prediction: Any, target: Any) -> float:
     """The mean of (prediction - target)² over all elements; both have the same shape.
 
@@ -465,7 +467,7 @@ def mean_squared_error(prediction: Any, target: Any) -> float:
     >>> mean_squared_error([2.5, 0.0, 2.0, 8.0], [3.0, -0.5, 2.0, 7.0])
     0.375
     """
-    return _share(_squares(prediction, target))
+    return _share("mean_squared_error", _squares(prediction, target))
 
 
 def r2_score(prediction: Any, target: Any) -> float:

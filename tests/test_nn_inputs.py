@@ -343,6 +343,12 @@ def test_weights_that_do_not_fit_are_refused(call, message):
     assert_same(before, weights(t))
 
 
+def test_balanced_weights_are_told_as_a_formula():
+    t = single(nn.CrossEntropyLoss(), 2)
+    with pytest.raises(TypeError, match=r"got 'balanced'; balanced weights are len\(y\) / "):
+        t.fit(A, Y, class_weight="balanced", progress=False)
+
+
 def test_weights_need_the_loss_of_each_row():
     t = single(lambda prediction, target: np.mean((prediction - target) ** 2), 3)
     with pytest.raises(ValueError, match="sample_weight needs the loss of each row.*nn.MSELoss"):

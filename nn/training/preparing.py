@@ -27,7 +27,7 @@ __all__ = [
 
 JUDGED = 1024  # rows that are computed at a time where nothing is learned, at most
 FIRST = 128  # of these the first, of which it is not known yet how wide the results are
-LITTLE, FEWEST = 2**19, 2**15  # bytes of rows that are one block, and that are worth a block
+LITTLE, FEWEST = 2**18, 2**15  # bytes of rows that are one block, and that are worth a block
 
 
 # ---- kinds of loaders -------------------------------------------------------------------------
@@ -310,7 +310,8 @@ def training(
         )
     train = loaded("fit", x, y, dtype=dtype)
     if not has_targets(train):
-        raise ValueError("fit needs targets: fit(x, y)")
+        given = isinstance(train, (Batches, Samples))
+        raise ValueError("fit needs targets: " + _PAIRS * given + "fit(x, y)" * (not given))
     _check_finite("", train)
     if sample_weight is not None:
         train = _with_weights("fit", train, sample_weight)
@@ -323,6 +324,9 @@ def training(
     if class_weight is not None:
         train = _with_weights("fit", train, _of_classes(train, class_weight))
     return train.chosen(rest, batch_size, shuffle) if isinstance(train, Part) else train, validation
+
+
+_PAIRS = "the loader or data set must give (x, y), and it gives x alone, or something else"
 
 
 def _validation(given: Any, dtype: Any) -> Loader:
@@ -391,6 +395,11 @@ def _of_classes(loader: Loader, given: Any) -> np.ndarray:
             "fit: class_weight wants one label for each row, y of shape (n,); for other targets "
             "weigh them in the loss, nn.CrossEntropyLoss(weight=...) or nn.BCEWithLogitsLoss("
             "pos_weight=...), or give sample_weight"
+        )
+    if isinstance(given, str):
+        raise TypeError(
+            f"fit: class_weight must be a dict or an array of numbers, got {given!r}; balanced "
+            "weights are len(y) / (len(np.unique(y)) * np.bincount(y))"
         )
     labels, places = np.unique(y, return_inverse=True)
     if not isinstance(given, Mapping):
@@ -511,4 +520,4 @@ def _block(rows: int, arrays: list[Any], most: int = JUDGED) -> int:
     width = max(1, sum(a.nbytes // max(1, len(a)) for a in arrays if a is not None))
     if rows * width <= LITTLE:
         return min(rows, JUDGED)
-    return max(1, min(max(rows // 64, FEWEST // width), max(most, rows // 64), JUDGED))
+    return max(1, min(max(rows // 128, FEWEST // width), max(most, rows // 128), JUDGED))

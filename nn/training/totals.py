@@ -36,7 +36,8 @@ __all__ = [
     "plain",
 ]
 
-FOLDED = 1024  # rows of predictions that an epoch keeps until its metrics add them up
+# Rows, and bytes, of predictions and targets that an epoch keeps until its metrics add them up.
+FOLDED, HEAVY = 1024, 2**20
 
 Divisor = Callable[[Any, Any], "float | None"]
 
@@ -217,6 +218,7 @@ class Running:
         self.pairs = [] if outcome is None else [tuple(outcome)]
         self.sums: dict[str, Any] = dict(state.get("sums") or {})
         self._kept = 0 if outcome is None else _rows(*self.pairs[0])
+        self._heavy = 0  # (bytes)
 
     def add(self, loss: float, divisor: float | None) -> None:
         self.plain += loss
@@ -236,9 +238,11 @@ class Running:
 
     def keep(self, prediction: Any, target: Any, metrics: Mapping[str, Any]) -> None:
         """Take in what was predicted, for the metrics."""
-        self.pairs.append((plain(prediction), target))
+        prediction = plain(prediction)
+        self.pairs.append((prediction, target))
         self._kept += _rows(prediction, target)
-        if self._kept >= FOLDED and all(map(_sums, metrics.values())):
+        self._heavy += sum(a.nbytes for kept in (prediction, target) for a in leaves(kept))
+        if (self._kept >= FOLDED or self._heavy >= HEAVY) and all(map(_sums, metrics.values())):
             self._fold(metrics)
 
     def count(self, prediction: Any, target: Any, metrics: Mapping[str, Any]) -> None:
@@ -258,7 +262,7 @@ class Running:
 
     def _fold(self, metrics: Mapping[str, Any]) -> None:
         self.count(*self.outcome(), metrics)
-        self.pairs, self._kept = [], 0
+        self.pairs, self._kept, self._heavy = [], 0, 0
 
     def outcome(self) -> tuple[Any, Any]:
         """All predictions and all targets that are kept."""
@@ -306,22 +310,27 @@ def _quotient(sums: Any) -> float:
     return total / divisor if divisor else math.nan
 
 
-def check_single(loss: Any, metrics: Mapping[str, Any], prediction: Any) -> None:
-    """Raise TypeError where a model gives several outputs to what takes one."""
-    if not isinstance(prediction, (tuple, dict)):
+def check_single(loss: Any, metrics: Mapping[str, Any], prediction: Any, target: Any) -> None:
+    """Raise TypeError where a model gives several outputs, or targets are several, to what takes
+    one."""
+    if not (isinstance(prediction, (tuple, dict)) or isinstance(target, (tuple, dict))):
         return
-    key = repr(next(iter(prediction))) if isinstance(prediction, dict) else 0
+    several, what = prediction, "the model gives {} outputs"
+    if not isinstance(prediction, (tuple, dict)):
+        several, what = target, "y has {} parts"
+    what = what.format(len(several))
+    key = repr(next(iter(several))) if isinstance(several, dict) else 0
     if _said(loss) is not None and _is_ours(loss):
         raise TypeError(
-            f"Trainer: the model gives {len(prediction)} outputs, and the loss {_name(loss)} takes "
-            "one; write a function of both: def loss(prediction, target): return nn.functional."
+            f"Trainer: {what}, and the loss {_name(loss)} takes one; write a function of all: "
+            "def loss(prediction, target): return nn.functional."
             f"mse_loss(prediction[{key}], target[{key}]) + ..."
         )
     for name, metric in metrics.items():
         if is_ours(metric):
             raise TypeError(
-                f"Trainer: the model gives {len(prediction)} outputs, and the metric {name!r} "
-                "takes one; name a function of each: metrics={"
+                f"Trainer: {what}, and the metric {name!r} takes one; name a function of each: "
+                "metrics={"
                 f'"{name}": lambda prediction, target: nn.metrics.{_plain_name(metric)}('
                 f"prediction[{key}], target[{key}])}}"
             )
@@ -415,7 +424,7 @@ def figures_of(
     at_once = _said(loss) is None
     known = whole() if rest or at_once else None
     for prediction, target, weight in blocks:
-        check_single(loss, metrics, prediction)
+        check_single(loss, metrics, prediction, target)
         if not at_once or weight is not None:
             running.add(*_judged_block(loss, prediction, target, weight))
         running.count(prediction, target, adding)

@@ -362,7 +362,7 @@ class Trainer:
         if validation is not None:
             judged = self.evaluate(validation)
             logs |= {f"val_{name}": value for name, value in judged.items()}
-        moved = self.optimizer.param_groups[0]["lr"] != self._first_rate
+        moved = {self._rate, self.optimizer.param_groups[0]["lr"]} != {self._first_rate}
         if self.scheduler is not None or moved or "lr" in self.history.history:
             logs["lr"] = float(self._rate)
         return logs
@@ -499,14 +499,13 @@ class Trainer:
 
     def _predicted(self, x: Any) -> Any:
         prediction, rows = plain(called(self.model, x)), len(leaves(x)[0])
-        for array in leaves(prediction):
-            if array.shape[:1] != (rows,):
-                shape = ", ".join(str(np.shape(part)) for part in leaves(x))
-                one = "; a single sample wants an axis of rows before it: x[None]"
-                raise ValueError(
-                    f"the model must give a row for each row it gets: for {rows} rows, shape "
-                    f"{shape}, it gave the shape {array.shape}" + one * (np.ndim(x) == 1)
-                )
+        if any(array.shape[:1] != (rows,) for array in leaves(prediction)):
+            given, got = (", ".join(str(np.shape(a)) for a in leaves(v)) for v in (x, prediction))
+            one = "; a single sample wants an axis of rows before it: x[None]"
+            raise ValueError(
+                f"the model must give a row for each row it gets: for {rows} rows, shape {given}, "
+                f"it gave the shape {got}" + one * (np.ndim(x) == 1)
+            )
         return prediction
 
     # ---- the data -----------------------------------------------------------------------------
@@ -549,7 +548,7 @@ class Trainer:
                     raise
 
     def _try_loss(self, prediction: Any, y: Any, weight: Any) -> None:
-        check_single(self.loss, self.metrics, prediction)
+        check_single(self.loss, self.metrics, prediction, y)
         if weight is not None:
             check_scalar(Weighted(self.loss)(prediction, y, weight)[0])
             return
