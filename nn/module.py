@@ -442,7 +442,7 @@ def _parts(module: Module) -> list[tuple[str, Any]]:
     """The Tensors, arrays and Modules that a Module holds itself, in the order they were set."""
     held = [
         (name, value)
-        for name, value in _pairs(vars(module))
+        for name, value in vars(module).copy().items()  # another thread may add one meanwhile
         if value.__class__ not in _SIMPLE and not name.startswith("_")
     ]
     if isinstance(module, Sequential):
