@@ -4,6 +4,8 @@ Who judges a model, or trains it, sets its mode for a while. Set in the Modules 
 mode would be everybody's: another thread would predict with Dropout, or train without, and two that
 put back what they found would leave the wrong one for good. So it is set in a table of the thread
 (or asyncio task), that ends with its block, whatever ends that. It is global state, one ContextVar.
+Threads that a forward starts itself do not see it, as they do not see `no_grad`, unless they run in
+a copy of the context.
 
 May import: nothing of this project.
 """
@@ -57,7 +59,8 @@ def mode_of(module: Any) -> Any:
         found = own.table.get(id(module))
         if found is not None:
             return found[1]
-    return module.__dict__.get("training", True)
+    own_dict = module.__dict__
+    return own_dict["training"] if "training" in own_dict else module._trains
 
 
 def set_mode(module: Any, mode: Any) -> None:

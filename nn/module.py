@@ -49,7 +49,14 @@ class Module:
     """
 
     _scope: scope | None = None
+    _trains = True  # the mode before train() or eval() was called
     _frozen = False  # whether requires_grad_(False) was called last: of a part without parameters
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if isinstance(vars(cls).get("training"), bool):  # it would hide the property
+            cls._trains = cls.training  # type: ignore[assignment]
+            del cls.training
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; to be written by every subclass, and called as `module(...)`."""
@@ -310,7 +317,7 @@ class Module:
 
     def __getstate__(self) -> dict[str, Any]:
         state = {key: value for key, value in _pairs(vars(self)) if key != "_scope"}
-        if self.training != state.get("training", True):  # a mode of this thread
+        if self.training != state.get("training", self._trains):  # a mode of this thread
             state["training"] = self.training
         return state
 
@@ -442,7 +449,7 @@ def _parts(module: Module) -> list[tuple[str, Any]]:
     """The Tensors, arrays and Modules that a Module holds itself, in the order they were set."""
     held = [
         (name, value)
-        for name, value in _pairs(vars(module))
+        for name, value in vars(module).copy().items()  # another thread may add one meanwhile
         if value.__class__ not in _SIMPLE and not name.startswith("_")
     ]
     if isinstance(module, Sequential):

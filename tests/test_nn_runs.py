@@ -717,6 +717,21 @@ def _predictions(t, seen):
     seen.extend(t.predict(X) for _ in range(10))
 
 
+class Resting(nn.Dropout):
+    """In evaluation until it is told to train."""
+
+    training = False
+
+
+def test_a_class_may_say_the_mode_to_begin_in():
+    model = nn.Sequential(nn.Linear(2, 2), Resting(0.5))
+    assert [m.training for m in model.modules()] == [True, True, False]
+    t = nn.Trainer(model, nn.optim.SGD(model.parameters()), nn.CrossEntropyLoss())
+    t.fit(X, Y, validation_data=(X, Y), progress=False), t.predict(X)
+    assert [m.training for m in model.modules()] == [True, True, False]
+    assert model.eval().train()[1].training and not copy.deepcopy(Resting()).training
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_predictions_of_many_threads_are_those_of_one(training):
     for seed in range(5):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -103,7 +103,12 @@ def _is_opened(value: Any) -> bool:
 
 def is_users(kind: Any) -> bool:
     """Whether a class or a function is part of a program, and not of a library."""
-    return str(kind.__module__).partition(".")[0] not in _OTHERS
+    return _is_of_users(kind.__module__)
+
+
+@lru_cache(256)
+def _is_of_users(module: str | None) -> bool:
+    return str(module).partition(".")[0] not in _OTHERS
 
 
 def _members(place: str, members: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:

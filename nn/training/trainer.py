@@ -104,7 +104,8 @@ class Trainer:
     the model learned. What is frozen keeps its buffers: a frozen BatchNorm1d runs as in
     evaluation, as in Keras, and Dropout goes on dropping. Parts that are in `eval()` while the
     model is not stay so. A loss that is a Module trains and evaluates with the model. These modes
-    are those of the thread in which it works: others may use the model meanwhile, in its own.
+    are those of the thread in which it works: others may use the model meanwhile, in its own. (So
+    do threads that a forward starts: they want `contextvars.copy_context().run`.)
 
     >>> import nn
     >>> _ = nn.manual_seed(0)
@@ -682,7 +683,7 @@ class Trainer:
         if state["loader"] is not None and self._incoming is not None:
             parts.append((self._incoming, state["loader"]))
         held = self._sources_from(state.get("generators"))
-        before = [(part, copy.deepcopy(part.state_dict())) for part, _ in parts]
+        before = [(part, _snapshot(part)) for part, _ in parts]
         stood = {place: source_state(source) for place, source in held.items()}
         self._note_beginning()
         try:
@@ -739,6 +740,12 @@ _KEYS = {
     "model", "optimizer", "scheduler", "epoch", "first", "history", "loader", "running",
     "callbacks",
 }  # fmt: skip
+
+
+def _snapshot(part: Any) -> Any:
+    """A state of which nothing changes when the part does: of ours it is a copy anyway."""
+    state = part.state_dict()
+    return state if isinstance(part, (Module, Optimizer)) else copy.deepcopy(state)
 
 
 def _nothing(trainer: Any) -> None:
