@@ -60,18 +60,17 @@ from nn.training.held import (
     unsavable,
 )
 from nn.training.history import History
-from nn.training.preparing import (
+from nn.training.loaders import (
     Loader,
     answers,
     ends_with_one_row,
     has_targets,
     held_by,
-    judging,
     rows_of,
     sample,
     targets_of,
-    training,
 )
+from nn.training.preparing import judging, training
 from nn.training.progress import Silent, reporter
 from nn.training.totals import (
     Collected,
