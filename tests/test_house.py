@@ -70,8 +70,8 @@ FLOORS: list[set[str]] = [
     )},
     {"nn.optim"},
     {f"nn.training.{part}" for part in (
-        "arguments", "callbacks", "held", "history", "loaders", "preparing", "progress", "totals",
-        "trainer",
+        "arguments", "callbacks", "held", "history", "interrupts", "loaders", "preparing",
+        "progress", "totals", "trainer",
     )},
     {"nn.training"},
     {"nn"},

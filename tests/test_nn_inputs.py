@@ -364,6 +364,26 @@ def test_weights_need_the_loss_of_each_row():
         single(One(), 3).fit(A, A, sample_weight=np.ones(ROWS), progress=False)
 
 
+def test_a_loss_with_weights_keeps_its_own_state_and_mode():
+    class Counts(nn.Module):
+        def __init__(self):
+            self.reduction, self.calls = "mean", 0
+
+        def forward(self, prediction, target):
+            self.calls += 1
+            modes.append(self.training)
+            losses = np.mean((prediction - target) ** 2, axis=1)
+            return losses if self.reduction == "none" else np.mean(losses)
+
+    modes = []
+    t = single(Counts(), 3)
+    weight = np.arange(ROWS) + 1.0
+    t.fit(A, A, sample_weight=weight, batch_size=10, progress=False)
+    assert t.loss.calls == 4 and t.loss.reduction == "mean" and modes[-4:] == [True] * 4
+    t.evaluate(A, A, sample_weight=weight)
+    assert t.loss.calls == 5 and modes[-1] is False and t.loss.training
+
+
 def test_a_batch_whose_weights_are_all_zero_is_named():
     weight = np.ones(ROWS)
     weight[10:20] = 0

@@ -8,8 +8,6 @@ from __future__ import annotations
 import copy
 import math
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
@@ -60,6 +58,7 @@ from nn.training.held import (
     unsavable,
 )
 from nn.training.history import History
+from nn.training.interrupts import Interrupts
 from nn.training.loaders import (
     Loader,
     answers,
@@ -225,7 +224,7 @@ class Trainer:
             # NumPy's warnings of overflow are left to the test of the loss, which says where.
             quiet = np.errstate(over="ignore", invalid="ignore")
             own = OwnModes(modules(*self._roots().values()))
-            with own as self._modes, enable_grad(), quiet, _Interrupts() as interrupts:
+            with own as self._modes, enable_grad(), quiet, Interrupts() as interrupts:
                 self._settle()
                 self._run(last, validation, interrupts)
         finally:
@@ -253,7 +252,7 @@ class Trainer:
             take_sources(resumed.get("generators", {}), self._sources())
             set_state(drawn)
 
-    def _run(self, last: int, validation: Loader | None, interrupts: _Interrupts) -> None:
+    def _run(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
         try:
             self._epochs(last, validation, interrupts)
         except BaseException as error:
@@ -276,7 +275,7 @@ class Trainer:
         if hasattr(error, "add_note"):  # from Python 3.11 on
             error.add_note(f"on_train_end failed as well: {failed!r}")
 
-    def _epochs(self, last: int, validation: Loader | None, interrupts: _Interrupts) -> None:
+    def _epochs(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
         torn = False
         try:
             while self.epoch < last and not (interrupts.asked or self._stop):
@@ -305,7 +304,7 @@ class Trainer:
             if not torn:  # half a step would not go on bit for bit
                 self._call("on_checkpoint", {})
 
-    def _epoch(self, last: int, interrupts: _Interrupts) -> bool:
+    def _epoch(self, last: int, interrupts: Interrupts) -> bool:
         """One pass over the training data; False where it was ended before its end."""
         loader, running = self._loader, self._running
         assert loader is not None
@@ -622,8 +621,8 @@ class Trainer:
         )  # fmt: skip
         return (
             f"fit: batch {self._running.batches + 1}{self._of_batches()} of epoch {self.epoch + 1} "
-            f"has no label that counts: all of its {len(leaves(y)[0])} rows are "
-            f"{labels or 'passed over'} or have the weight 0, and a mean of nothing is nan; "
+            f"has no label that counts: those of all its {len(leaves(y)[0])} rows are "
+            f"{labels or 'passed over'}, or have the weight 0, and a mean of nothing is nan; "
             "training stopped before its step. Leave such rows out, use larger batches, or "
             'reduction="sum"'
         )
@@ -771,30 +770,3 @@ def _restore_callbacks(callbacks: list[Any], states: list[Mapping[str, Any]]) ->
         if saved is not None and hasattr(callback, "load_state_dict"):
             left.remove(saved)
             callback.load_state_dict(saved["state"])
-
-
-class _Interrupts:
-    """Ctrl-C as a request: the first ends training after the batch under way, the second at once.
-
-    Only where Ctrl-C means KeyboardInterrupt: another handler, and threads, are left alone.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._old: Any = None
-
-    def __enter__(self) -> _Interrupts:
-        if threading.current_thread() is threading.main_thread() and (
-            signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        ):
-            self._old = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self._old is not None:
-            signal.signal(signal.SIGINT, self._old)
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
