@@ -1,9 +1,10 @@
 """Data: batches, a split into two parts, columns of one scale, and MNIST's file format.
 
 Everything here takes arrays, lists, Tensors (their values) and pandas objects, and gives fresh
-arrays: writing into what comes out never changes what went in.
+arrays: writing into what comes out never changes what went in. Several arrays that belong together
+are a tuple or a dict of arrays.
 
-May import: autograd, random.
+May import: autograd, parts, random.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from autograd import Tensor
+from nn.parts import as_numbers, is_several, leaves, mapped, named
 from nn.random import generator, get_state, set_state
 
-__all__ = ["DataLoader", "load_idx", "standardize", "train_test_split"]
+__all__ = ["DataLoader", "load_idx", "standardize", "taken", "train_test_split"]
 
 
 # ---- what data may be ---------------------------------------------------------------------------
@@ -45,6 +47,7 @@ def _rows(what: str, data: Any) -> Any:
         raise ValueError(
             f"{what} holds lists of unequal lengths; every row must have as many values"
             + "; give x and y as two arguments, not as one tuple" * pair
+            + _SEVERAL * _of_arrays(data)
         ) from None
     if not array.ndim:
         got = "one number" if array.dtype.kind in "biuf" else type(data).__name__
@@ -52,8 +55,37 @@ def _rows(what: str, data: Any) -> Any:
     return array
 
 
+_SEVERAL = "; several inputs are a tuple of arrays, (x1, x2), or a dict of them, not a list"
+
+
+def _of_arrays(data: Any) -> bool:
+    """Whether this is a list of arrays with rows, which looks like several inputs."""
+    return isinstance(data, list) and any(getattr(part, "ndim", 0) > 1 for part in data)
+
+
+def _several(what: str, data: Any, one: Callable[[str, Any], Any]) -> Any:
+    """One array, or a tuple or a dict of them, as `one` makes them."""
+    if not is_several(data):
+        return one(what, data)
+    kind, arrays = type(data).__name__, []
+    if not data:
+        raise TypeError(
+            f"{what} must be an array, or a tuple or a dict of arrays; got an empty dict"
+        )
+    for name, part in named(what, data):
+        if not getattr(part, "shape", ()) and not isinstance(part, list):
+            raise TypeError(
+                f"{what} must be an array, or a tuple or a dict of arrays, with a row for each "
+                f"sample; got {kind} that holds {part!r:.40}"
+            )
+        arrays.append(one(name, part))
+    if not all(isinstance(name, str) for name in (data if isinstance(data, dict) else ())):
+        raise TypeError(f"{what}: the names of several inputs must be texts, got {list(data)}")
+    return dict(zip(data, arrays)) if isinstance(data, dict) else tuple(arrays)
+
+
 def _numbers(what: str, data: Any) -> Any:
-    array = _rows(what, data)
+    array = as_numbers(_rows(what, data))
     if array.dtype.kind in "biuf" or not array.size:
         return array
     cure = "use .astype(float) where every value is a number, and encode or drop the rest"
@@ -68,10 +100,12 @@ def _first(array: Any) -> str:
     return value if len(value) <= 40 else value[:37] + "..."
 
 
-def _check_lengths(what: str, names: list[str], arrays: list[Any]) -> None:
+def _check_lengths(what: str, names: list[str], arrays: list[Any], cure: str = "") -> None:
     if len({len(a) for a in arrays}) > 1:
         lengths = ", ".join(f"{name} has {len(a)}" for name, a in zip(names, arrays))
-        raise ValueError(f"{what}: each sample needs a row in every array, but {lengths} rows")
+        raise ValueError(
+            f"{what}: each sample needs a row in every array, but {lengths} rows{cure}"
+        )
 
 
 def _check_flag(what: str, flag: Any) -> bool:
@@ -86,7 +120,8 @@ def _check_flag(what: str, flag: Any) -> bool:
 class DataLoader:
     """Batches of data: each loop over it is an epoch of (x_batch, y_batch), or x_batch without y.
 
-    Args: x and y, one row a sample; batch_size, 32 if left out (or all rows if there are fewer);
+    Args: x and y, one row a sample, or each a tuple or a dict of such arrays; batch_size,
+        32 if left out (or all rows if there are fewer);
         shuffle, a new order each epoch, from rng or the library's generator; drop_last, to leave
         out a last batch that is smaller; transform(x_batch), to change or augment each batch
         (`rng = nn.manual_seed(seed)` is the library's generator, which checkpoints save).
@@ -111,13 +146,14 @@ class DataLoader:
         rng: np.random.Generator | None = None,
         transform: Callable[[Any], Any] | None = None,
     ) -> None:
-        self.x = _numbers("DataLoader: x", x)
-        self.y = None if y is None else _numbers("DataLoader: y", y)
-        if self.y is not None:
-            _check_lengths("DataLoader", ["x", "y"], [self.x, self.y])
-        if not len(self.x):
+        self.x = _several("DataLoader: x", x, _numbers)
+        self.y = None if y is None else _several("DataLoader: y", y, _numbers)
+        arrays = dict([*named("x", self.x), *(named("y", self.y) if self.y is not None else ())])
+        _check_lengths("DataLoader", list(arrays), list(arrays.values()), _SEVERAL * _of_arrays(x))
+        self._rows = self._count()
+        if not self._rows:
             raise ValueError("DataLoader: the data is empty, it has no rows")
-        self.batch_size = _checked_batch_size(batch_size, len(self.x))
+        self.batch_size = _checked_batch_size(batch_size, self._rows)
         self.shuffle = _check_flag("DataLoader: shuffle", shuffle)
         self.drop_last = _check_flag("DataLoader: drop_last", drop_last)
         self.rng = None if rng is None else generator(rng)
@@ -129,12 +165,15 @@ class DataLoader:
         self._restored = False
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.x), self.batch_size)
+        full, rest = divmod(self._rows, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
+
+    def _count(self) -> int:
+        return len(leaves(self.x)[0])
 
     def __iter__(self) -> Iterator[Any]:
         if not self._restored:
-            order = generator(self.rng).permutation(len(self.x)) if self.shuffle else None
+            order = generator(self.rng).permutation(self._rows) if self.shuffle else None
             self._newest = _Place(order)
         self._restored = False
         return self._batches(self._newest)
@@ -145,17 +184,21 @@ class DataLoader:
                 self._older = place
             start = place.position * self.batch_size
             rows = slice(start, start + self.batch_size)
-            x = _taken(self.x, rows, place.order)
-            y = None if self.y is None else _taken(self.y, rows, place.order)
-            x = x if self.transform is None else _transformed(self.transform, x)
+            batch = self._taken(rows if place.order is None else place.order[rows])
             place.position += 1
-            yield x if y is None else (x, y)
+            yield batch
         self._newest = _Place()
         self._older = None if self._older is place else self._older
 
+    def _taken(self, rows: Any) -> Any:
+        """The batch of these rows, a slice or their numbers: x alone, or (x, y)."""
+        x = taken(self.x, rows)
+        x = x if self.transform is None else _transformed(self.transform, x)
+        return x if self.y is None else (x, taken(self.y, rows))
+
     def __repr__(self) -> str:
         return (
-            f"DataLoader({len(self.x)} rows, batch_size={self.batch_size}, shuffle={self.shuffle}, "
+            f"DataLoader({self._rows} rows, batch_size={self.batch_size}, shuffle={self.shuffle}, "
             f"drop_last={self.drop_last})"
         )
 
@@ -181,7 +224,7 @@ class DataLoader:
             "order": None if order is None else order.copy(),
             "position": self._newest.position,
             "rng": None if self.rng is None else get_state(self.rng),
-            "rows": len(self.x),
+            "rows": self._rows,
             "batch_size": self.batch_size,
         }
 
@@ -212,15 +255,15 @@ class DataLoader:
         order, position = state["order"], state["position"]
         if order is None and position == 0:
             return
-        for key, here in (("rows", len(self.x)), ("batch_size", self.batch_size)):
+        for key, here in (("rows", self._rows), ("batch_size", self.batch_size)):
             if state[key] != here:
                 yield f"{key} was {state[key]} when the epoch began, and is {here} here"
         if self.shuffle != (order is not None):
             yield f"the epoch was {'not ' * self.shuffle}shuffled, but shuffle={self.shuffle} here"
         if type(position) is not int or not 0 <= position <= len(self):
             yield f"position must be an int from 0 to {len(self)}, got {position!r}"
-        if order is not None and not _is_order(order, len(self.x)):
-            yield f"order must hold each number from 0 to {len(self.x) - 1} once"
+        if order is not None and not _is_order(order, self._rows):
+            yield f"order must hold each number from 0 to {self._rows - 1} once"
 
 
 class _Place:
@@ -232,20 +275,25 @@ class _Place:
         self.order, self.position = order, position
 
 
-def _taken(array: Any, rows: slice, order: Any) -> Any:
-    if order is None:
-        return array[rows].copy()
-    return array.take(order[rows], axis=0)  # a third faster than array[order[rows]]
+def taken(data: Any, rows: Any) -> Any:
+    """Copies of these rows, a slice or their numbers, of an array or of several."""
+    if data.__class__ is not np.ndarray:
+        return mapped(lambda array: taken(array, rows), data)
+    if rows.__class__ is slice:
+        return data[rows].copy()
+    return data.take(rows, axis=0)  # a third faster than data[rows]
 
 
 def _transformed(transform: Callable[[Any], Any], x: Any) -> Any:
-    result = transform(x)
-    shape = getattr(result, "shape", None)
-    if not shape or shape[0] != len(x):
-        got = type(result).__name__ if shape is None else f"shape {shape}"
-        raise ValueError(
-            f"DataLoader: transform must return an array with the batch's {len(x)} rows, got {got}"
-        )
+    result, rows = transform(x), len(leaves(x)[0])
+    for part in leaves(result):
+        shape = getattr(part, "shape", None)
+        if not shape or shape[0] != rows:
+            got = type(part).__name__ if shape is None else f"shape {shape}"
+            raise ValueError(
+                f"DataLoader: transform must return an array with the batch's {rows} rows, got "
+                f"{got}"
+            )
     return result
 
 
@@ -300,6 +348,7 @@ def train_test_split(
 ) -> list[Any]:
     """Two parts of each array, the same rows in all: [a_train, a_test, b_train, b_test, ...].
 
+    An array may also be a tuple or a dict of arrays, several inputs: all get the same rows.
     Args: test_size, a part of the rows (0.25, rounded up) or their number (an int); stratify,
         labels that both parts shall have in proportion (the rest goes to the largest remainders);
         shuffle=False takes the last rows for the test; rng, or the library's generator.
@@ -314,9 +363,10 @@ def train_test_split(
     if not arrays:
         raise ValueError("train_test_split: give at least one array")
     names = [f"array {k}" for k in range(len(arrays))]
-    parts = [_rows(f"train_test_split: {n}", a) for n, a in zip(names, arrays)]
-    _check_lengths("train_test_split", names, parts)
-    rows = len(parts[0])
+    parts = [_several(f"train_test_split: {n}", a, _rows) for n, a in zip(names, arrays)]
+    flat = dict(entry for n, part in zip(names, parts) for entry in named(n, part))
+    _check_lengths("train_test_split", list(flat), list(flat.values()))
+    rows = len(leaves(parts[0])[0])
     count = _test_count(test_size, rows)
     shuffle = _check_flag("train_test_split: shuffle", shuffle)
     if stratify is not None:
@@ -326,7 +376,7 @@ def train_test_split(
     else:
         order = generator(rng).permutation(rows) if shuffle else np.arange(rows)
         train, test = order[: rows - count], order[rows - count :]
-    return [a.take(chosen, axis=0) for a in parts for chosen in (train, test)]
+    return [taken(a, chosen) for a in parts for chosen in (train, test)]
 
 
 def _test_count(test_size: Any, rows: int) -> int:

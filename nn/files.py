@@ -35,7 +35,7 @@ from nn.names import unknown
 from nn.random import get_state, set_state
 
 __all__ = [
-    "CheckpointError", "CheckpointNotFoundError", "load", "load_checkpoint", "save",
+    "CheckpointError", "CheckpointNotFoundError", "check_parts", "load", "load_checkpoint", "save",
     "save_checkpoint",
 ]  # fmt: skip
 
@@ -157,13 +157,23 @@ def save_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
     name = as_path("save_checkpoint", path)
     if not parts:
         raise ValueError("save_checkpoint: nothing to save; name the parts: model=model, ...")
+    write("save_checkpoint", name, *_contents(parts))
+
+
+def check_parts(**parts: Any) -> None:
+    """Raise what `save_checkpoint` would for these parts, without writing anything."""
+    _contents(parts)
+
+
+def _contents(parts: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """What a checkpoint consists of."""
     arrays: Arrays = {}
     trees = {}
     for key, part in parts.items():
         kind = _kind("save_checkpoint", key, part)
         trees[key] = [kind, _encoded(key, _state(kind, part), arrays)]
-    notes = {"parts": trees, "random": _encoded("the library's generator", get_state(), arrays)}
-    write("save_checkpoint", name, arrays, notes)
+    random = _encoded("the library's generator", get_state(), arrays)
+    return arrays, {"parts": trees, "random": random}
 
 
 def load_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> dict[str, Any]:

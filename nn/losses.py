@@ -18,7 +18,9 @@ from nn.functional.arguments import (
     check_ignore_index,
     check_reduction,
     check_smoothing,
+    elements,
 )
+from nn.functional.class_losses import label_weights
 from nn.module import Module
 
 __all__ = [
@@ -31,6 +33,7 @@ class _Loss(Module):
     """What all losses share: a function, and its options, which are attributes."""
 
     _function: Callable[..., Any]
+    reduction: str
 
     def __init__(self, **options: Any) -> None:
         check_reduction(type(self).__name__, options["reduction"])
@@ -40,6 +43,15 @@ class _Loss(Module):
     def forward(self, prediction: Any, target: Any) -> Tensor:
         options = {name: getattr(self, name) for name in self._options}
         return self._function(prediction, target, **options)
+
+    def divisor(self, prediction: Any, target: Any, sample_weight: Any = None) -> float | None:
+        """What the value was divided by, so that values of batches add up; None for a sum.
+
+        sample_weight, a weight for each row, counts a row of weight 2 twice.
+        """
+        if sample_weight is None and self.reduction == "mean":
+            return prediction.size  # as below, but for the call: small steps feel it
+        return elements(prediction, target, reduction=self.reduction, sample_weight=sample_weight)
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={_shown(getattr(self, name))}" for name in self._options)
@@ -136,7 +148,21 @@ class BCEWithLogitsLoss(_Loss):
         super().__init__(weight=weight, reduction=reduction, pos_weight=pos_weight)
 
 
-class CrossEntropyLoss(_Loss):
+class _OfLabels(_Loss):
+    """What losses of labels share."""
+
+    weight: Any
+    ignore_index: int
+
+    def divisor(self, prediction: Any, target: Any, sample_weight: Any = None) -> float | None:
+        """The number of labels that count, or the sum of their weights; None for a sum."""
+        return label_weights(
+            prediction, target, self.weight, ignore_index=self.ignore_index,
+            reduction=self.reduction, sample_weight=sample_weight,
+        )  # fmt: skip
+
+
+class CrossEntropyLoss(_OfLabels):
     """-log of the probability that softmax(logits) gives to the target.
 
     It takes logits, so put no Softmax before it, and integer labels (n,), or probabilities. Options
@@ -147,9 +173,7 @@ class CrossEntropyLoss(_Loss):
     """
 
     _function = staticmethod(functional.cross_entropy)
-    weight: Any
-    ignore_index: int
-    reduction: str
+    divisor = _OfLabels.divisor
     label_smoothing: float
 
     def __init__(
@@ -176,7 +200,7 @@ class CrossEntropyLoss(_Loss):
         )  # fmt: skip
 
 
-class NLLLoss(_Loss):
+class NLLLoss(_OfLabels):
     """-log of the probability of the label, from log probabilities; see `nn.functional.nll_loss`.
 
     Put a LogSoftmax before it, or use CrossEntropyLoss without one.

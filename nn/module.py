@@ -4,7 +4,7 @@ A Module's state is found by walking its attributes, and lists, tuples and dicts
 order in which they were set: a Tensor is a parameter, an ndarray a buffer, a Module a child. There
 is nothing to register. A name that starts with `_` is private and is passed over.
 
-May import: autograd, summary.
+May import: autograd, modes, summary.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd import Tensor, scope
+from nn.modes import mode_of, set_mode
 from nn.summary import Summary, summarize
 
 __all__ = ["Module", "Sequential"]
@@ -47,8 +48,15 @@ class Module:
     ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
 
-    training = True  # whether train() or eval() was called last
     _scope: scope | None = None
+    _trains = True  # the mode before train() or eval() was called
+    _frozen = False  # whether requires_grad_(False) was called last: of a part without parameters
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if isinstance(vars(cls).get("training"), bool):  # it would hide the property
+            cls._trains = cls.training  # type: ignore[assignment]
+            del cls.training
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; to be written by every subclass, and called as `module(...)`."""
@@ -59,6 +67,15 @@ class Module:
         if self._scope is None:
             self._scope = scope(_Place(self))
         return self._scope.run(self.forward, args, kwargs)
+
+    @property
+    def training(self) -> bool:
+        """Whether train() or eval() was called last; where a Trainer works, in its thread alone."""
+        return mode_of(self)
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        set_mode(self, mode)
 
     # ---- what it holds ------------------------------------------------------------------------
 
@@ -176,7 +193,11 @@ class Module:
             parameter.zero_grad()
 
     def requires_grad_(self: Self, flag: bool = True) -> Self:
-        """Train the parameters from now on, or (False) freeze them; returns the Module."""
+        """Train the parameters from now on, or (False) freeze them; returns the Module.
+
+        Modules below that have no parameters note it as well: in `Trainer.fit` the statistics of a
+        frozen BatchNorm1d stay as they are. Dropout goes on dropping.
+        """
         parameters = list(self.named_parameters())
         for name, parameter in parameters:  # all are asked before the first is changed
             if flag and parameter.dtype.kind != "f":
@@ -186,6 +207,10 @@ class Module:
                 )
         for _, parameter in parameters:
             parameter.requires_grad_(flag)
+        for module in self.modules():
+            vars(module).pop("_frozen", None)
+            if not flag:
+                module._frozen = True
         return self
 
     def train(self: Self, mode: bool = True) -> Self:
@@ -291,7 +316,10 @@ class Module:
         return _tree(self, ())
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key != "_scope"}
+        state = {key: value for key, value in _pairs(vars(self)) if key != "_scope"}
+        if self.training != state.get("training", self._trains):  # a mode of this thread
+            state["training"] = self.training
+        return state
 
 
 class Sequential(Module):
@@ -382,8 +410,12 @@ def _layer(layer: Any) -> Module:
 
 def _items(holder: Any) -> list[tuple[Any, Any]]:
     """The public (key, member) pairs of the attributes of a Module, a dict, a list or a tuple."""
-    pairs = holder.items() if isinstance(holder, dict) else enumerate(holder)
-    return [(key, member) for key, member in pairs if not str(key).startswith("_")]
+    return [(key, member) for key, member in _pairs(holder) if not str(key).startswith("_")]
+
+
+def _pairs(holder: Any) -> Iterable[tuple[Any, Any]]:
+    """What a container holds now: into a dict another thread may put something meanwhile."""
+    return list(holder.items()) if isinstance(holder, dict) else enumerate(holder)
 
 
 def _contents(module: Module) -> list[Any]:
@@ -405,10 +437,9 @@ def _opened(module: Module) -> Iterator[tuple[str, Any]]:
         yield name, value
         if isinstance(value, _CONTAINERS) and id(value) not in seen:
             seen.add(id(value))  # a list may hold itself
-            items = value.items() if isinstance(value, dict) else enumerate(value)
             inside = [
                 (_joined(name, key), member)
-                for key, member in items
+                for key, member in _pairs(value)
                 if member.__class__ not in _SIMPLE and not str(key).startswith("_")
             ]
             stack.extend(reversed(inside))
@@ -418,7 +449,7 @@ def _parts(module: Module) -> list[tuple[str, Any]]:
     """The Tensors, arrays and Modules that a Module holds itself, in the order they were set."""
     held = [
         (name, value)
-        for name, value in vars(module).items()
+        for name, value in vars(module).copy().items()  # another thread may add one meanwhile
         if value.__class__ not in _SIMPLE and not name.startswith("_")
     ]
     if isinstance(module, Sequential):
@@ -526,20 +557,21 @@ class _Place:
     """Finds the name of a Module in the scope around: what it is called in the Module that called
     it, or else its class. Holds the Modules weakly, for graphs and scopes hold the names."""
 
-    __slots__ = ("_caller", "_module", "_name")
+    __slots__ = ("_found", "_module")
 
     def __init__(self, module: Module) -> None:
         self._module = weakref.ref(module)
-        self._caller: weakref.ref[Module] | None = None
-        self._name: _Name | None = None
+        self._found: tuple[Any, _Name] | None = None  # for the caller that was asked of last
 
     def within(self, outer: Any) -> _Name:
         """The name inside the scope that has the name outer (asked by `scope` when it is new)."""
         caller = outer.module if isinstance(outer, _Name) else None
-        if self._name is None or caller is not self._caller:
+        found = self._found  # put there as a whole: several threads may ask
+        if found is None or found[0] is not caller:
             module, around = self._module(), caller() if caller else None
             names = _walk(around) if around is not None else ()
             name = next((name for name, value in names if value is module and name), None)
-            self._name = _Name(name or type(module).__name__)
-            self._name.module, self._caller = self._module, caller
-        return self._name
+            fresh = _Name(name or type(module).__name__)
+            fresh.module = self._module
+            self._found = found = caller, fresh
+        return found[1]

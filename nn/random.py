@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-__all__ = ["generator", "get_state", "manual_seed", "set_state"]
+__all__ = [
+    "borrowed", "generator", "get_state", "is_source", "manual_seed", "set_state", "source_state",
+    "take_source_state",
+]  # fmt: skip
 
 _default: np.random.Generator | None = None
 _chosen = False  # whether somebody has chosen where it stands, by a seed or a state
+_borrowed: ContextVar[list[Any] | None] = ContextVar("borrowed generator", default=None)
 
 
 def _forked() -> None:
@@ -48,12 +55,17 @@ def manual_seed(seed: int) -> np.random.Generator:
     """
     global _chosen, _default
     try:
-        _default, _chosen = np.random.default_rng(seed), True
+        fresh = np.random.default_rng(seed)
     except (TypeError, ValueError) as error:
         raise type(error)(
             f"manual_seed: the seed must be a whole number from 0 on, got {seed!r}"
         ) from None
-    return _default
+    own = _borrowed.get()
+    if own is not None:
+        own[:] = [fresh]
+    else:
+        _default, _chosen = fresh, True
+    return fresh
 
 
 def generator(rng: np.random.Generator | None = None) -> np.random.Generator:
@@ -69,7 +81,12 @@ def generator(rng: np.random.Generator | None = None) -> np.random.Generator:
     global _default
     if rng is None:
         _default = _default or np.random.default_rng()  # here, for importing numpy.random is slow
-        return _default
+        own = _borrowed.get()
+        if own is None:
+            return _default
+        if not own:
+            own.append(copy.deepcopy(_default))
+        return own[0]
     if not isinstance(rng, np.random.Generator):
         raise TypeError(
             f"rng must be a numpy.random.Generator, got {type(rng).__name__}; use "
@@ -126,3 +143,69 @@ def _check_place(kind: str, state: Mapping[str, Any]) -> None:
         place, length = state["buffer_pos"], 4
     if not 0 <= place <= length:
         raise ValueError(f"the place {place} in a buffer of {length}")
+
+
+@contextmanager
+def borrowed() -> Iterator[None]:
+    """Inside, what this thread draws from the library's own generator comes from a copy of it.
+
+    >>> _ = manual_seed(0)
+    >>> with borrowed(): first = generator().random()
+    >>> generator().random() == first
+    True
+    """
+    token = _borrowed.set([])  # made when it is asked for, seldom
+    try:
+        yield
+    finally:
+        _borrowed.reset(token)
+
+
+# ---- generators of every kind -----------------------------------------------------------------
+
+
+def is_source(value: Any) -> bool:
+    """Whether random numbers come from it: NumPy's generators, new and legacy, and Python's."""
+    kinds = (np.random.Generator, np.random.BitGenerator, np.random.RandomState)
+    python = sys.modules.get("random")  # who holds one has loaded it
+    return isinstance(value, kinds) or (python is not None and isinstance(value, python.Random))
+
+
+def source_state(source: Any) -> list[Any]:
+    """Where a source stands: its kind, and what `take_source_state` takes.
+
+    Raises NotImplementedError for random.SystemRandom, which stands nowhere.
+    """
+    if isinstance(source, np.random.Generator):
+        return ["Generator", get_state(source)]
+    if isinstance(source, np.random.BitGenerator):
+        return ["BitGenerator", get_state(np.random.Generator(source))]
+    if isinstance(source, np.random.RandomState):
+        return ["RandomState", source.get_state(legacy=False)]
+    return ["Random", source.getstate()]
+
+
+def take_source_state(state: Any, source: Any) -> None:
+    """Put a source where it was at `source_state`; ValueError for a state of another kind.
+
+    >>> rng = np.random.RandomState(0)
+    >>> state = source_state(rng); first = rng.rand()
+    >>> take_source_state(state, rng); rng.rand() == first
+    True
+    """
+    kind = source_state(source)[0]
+    if not isinstance(state, (list, tuple)) or len(state) != 2 or state[0] != kind:
+        raise ValueError(f"this is no state of a {kind}: {str(state)[:60]}")
+    if kind in ("Generator", "BitGenerator"):
+        set_state(state[1], source if kind == "Generator" else np.random.Generator(source))
+        return
+    before = source_state(source)[1]
+    try:
+        if kind == "Random":
+            source.setstate(state[1])
+        else:
+            _check_place("MT19937", state[1])
+            source.set_state(state[1])
+    except (TypeError, ValueError, KeyError, OverflowError, IndexError) as error:
+        (source.setstate if kind == "Random" else source.set_state)(before)
+        raise ValueError(f"this is no state of a {kind}: {error!r}") from error

@@ -5,15 +5,16 @@ May import: autograd, random.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from operator import index
+import copy
+import operator
+from collections.abc import Callable
+from types import CellType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd import Tensor, no_grad
-from nn.random import generator, get_state, set_state
+from nn.random import borrowed, is_source
 
 __all__ = ["Row", "Summary", "summarize"]
 
@@ -73,12 +74,14 @@ def summarize(model: Any, input_shape: Any = None) -> Summary:
     modules = list(model.named_modules())
     calls: dict[int, list[Any]] = {}
     if input_shape is not None:
-        inputs = _inputs(model, input_shape)
-        with _as_it_was(model, [m for _, m in modules]), no_grad():
-            model.eval()
+        inputs, twins = _inputs(model, input_shape), _Twins(model)
+        twin = twins.of(model)
+        with no_grad(), borrowed():
+            twin.eval()
             for _, module in modules:
-                vars(module)["forward"] = _noting(module.forward, calls.setdefault(id(module), []))
-            model(*inputs)
+                own, shapes = twins.of(module), calls.setdefault(id(module), [])
+                vars(own)["forward"] = _noting(own.forward, shapes)
+            twin(*inputs)
     seen: set[int] = set()
     rows = [_row(name, module, calls.get(id(module)), seen) for name, module in modules]
     state = [*model.parameters(), *model.buffers()]
@@ -122,7 +125,7 @@ def _inputs(model: Any, input_shape: Any) -> list[Any]:
 
 def _lengths(shape: Any) -> tuple[int, ...]:
     try:
-        found = tuple(map(index, shape if isinstance(shape, (tuple, list)) else [shape]))
+        found = tuple(map(operator.index, shape if isinstance(shape, (tuple, list)) else [shape]))
     except TypeError:
         raise TypeError(
             "summary: input_shape is an int or a tuple of ints, without the batch axis, or a list "
@@ -157,25 +160,68 @@ def _shapes(result: Any) -> Any:
     return ("n", *shape[1:]) if shape[:1] == (SAMPLES,) else tuple(shape)
 
 
-@contextmanager
-def _as_it_was(model: Any, modules: list[Any]) -> Iterator[None]:
-    """Whatever happens inside: attributes, buffers and random generators come back as they were."""
-    attributes = [(vars(module), dict(vars(module))) for module in modules]
-    buffers = [(buffer, buffer.copy()) for buffer in model.buffers()]
-    held = [v for _, before in attributes for v in before.values()]
-    generators = [generator(), *(v for v in held if isinstance(v, np.random.Generator))]
-    states = [(get_state(g), g) for g in generators]
+class _Twins:
+    """Twins of Modules, with the same parameters, and buffers and generators of their own: whatever
+    a forward does to them, the Modules stay as they are, and other threads may go on with them."""
+
+    def __init__(self, model: Any) -> None:
+        # What was given (it must live on), and its twin.
+        self._made: dict[int, tuple[Any, Any]] = {id(b): (b, b.copy()) for b in model.buffers()}
+
+    def of(self, given: Any) -> Any:
+        """The twin, or what was given where nothing of it can change."""
+        if id(given) not in self._made:
+            self._made[id(given)] = given, given  # it may hold itself
+            self._made[id(given)] = given, self._twin(given)
+        return self._made[id(given)][1]
+
+    def _twin(self, given: Any) -> Any:
+        if is_source(given):
+            return copy.deepcopy(given)
+        if isinstance(given, (dict, list)) or _is_module(given):
+            return self._filled(given)
+        if isinstance(given, tuple):
+            members = [self.of(member) for member in given]
+            same = all(map(operator.is_, members, given))
+            return given if same else getattr(type(given), "_make", type(given))(members)
+        if isinstance(given, MethodType):
+            return MethodType(given.__func__, self.of(given.__self__))
+        if isinstance(given, FunctionType) and given.__closure__:
+            return self._function(given)
+        return given
+
+    def _filled(self, given: Any) -> Any:
+        """A copy that has the twins of all members."""
+        twin = copy.copy(given)
+        self._made[id(given)] = given, twin
+        for holder in (twin, getattr(twin, "__dict__", None)):
+            if isinstance(holder, dict):
+                holder.update({key: self.of(member) for key, member in holder.items()})
+            elif isinstance(holder, list):
+                holder[:] = map(self.of, holder)
+        return twin
+
+    def _function(self, given: FunctionType) -> FunctionType:
+        """The same function, with the twins of the Modules that it has from around it."""
+        cells = given.__closure__ or ()
+        if not any(map(_holds_module, cells)):
+            return given
+        twins = [CellType(self.of(c.cell_contents)) if _holds_module(c) else c for c in cells]
+        code, name = given.__code__, given.__name__
+        twin = FunctionType(code, given.__globals__, name, given.__defaults__, tuple(twins))
+        twin.__kwdefaults__ = given.__kwdefaults__
+        return twin
+
+
+def _is_module(value: Any) -> bool:
+    return hasattr(value, "named_modules") and not isinstance(value, type)
+
+
+def _holds_module(cell: Any) -> bool:
     try:
-        yield
-    finally:
-        for now, before in attributes:
-            now.clear()
-            now.update(before)
-        for buffer, values in buffers:
-            if not np.array_equal(buffer, values, equal_nan=buffer.dtype.kind == "f"):
-                buffer[...] = values  # the forward wrote into it
-        for state, rng in states:
-            set_state(state, rng)
+        return _is_module(cell.cell_contents)
+    except ValueError:  # nothing yet
+        return False
 
 
 # ---- the table --------------------------------------------------------------------------------

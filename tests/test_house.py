@@ -56,7 +56,7 @@ FLOORS: list[set[str]] = [
     {"autograd.command"},
     {"autograd.__main__"},
     # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
-    {"nn.formats", "nn.names", "nn.random"},
+    {"nn.formats", "nn.modes", "nn.names", "nn.parts", "nn.random"},
     {"nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
     {f"nn.functional.{family}" for family in (
         "activations", "arguments", "class_losses", "layers", "losses"
@@ -70,7 +70,8 @@ FLOORS: list[set[str]] = [
     )},
     {"nn.optim"},
     {f"nn.training.{part}" for part in (
-        "arguments", "callbacks", "history", "progress", "trainer"
+        "arguments", "callbacks", "held", "history", "interrupts", "loaders", "preparing",
+        "progress", "totals", "trainer",
     )},
     {"nn.training"},
     {"nn"},

@@ -110,7 +110,7 @@ def test_which_figures_should_rise_is_known(monitor, mode):
 WRONG = {
     "no validation": (lambda: nn.EarlyStopping(), "watches 'val_loss'.*give fit a validation_spl"),
     "unknown figure": (lambda: nn.EarlyStopping("los", mode="min"), 'only loss; write monitor="l'),
-    "unknown direction": (lambda: nn.EarlyStopping("f1"), "lower or a higher 'f1' better"),
+    "unknown direction": (lambda: nn.EarlyStopping("f"), "lower or a higher 'f' better"),
     "unknown mode": (lambda: nn.EarlyStopping("loss", mode="up"), "\"auto\", got 'up'"),
     "no patience": (lambda: nn.EarlyStopping(patience=0), "patience must be .* >= 1, got 0"),
     "negative delta": (lambda: nn.EarlyStopping(min_delta=-1), "min_delta must be >= 0, got -1"),

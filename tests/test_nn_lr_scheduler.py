@@ -4,6 +4,7 @@ import copy
 import inspect
 import math
 import pickle
+import random
 from types import SimpleNamespace
 
 import numpy as np
@@ -427,6 +428,106 @@ def test_a_pair_can_be_copied_and_pickled(name, options):
     for other, its in pairs:
         assert its.optimizer is other
         assert [advance(other, [its], epoch) for epoch in range(3, 30)] == expected
+
+
+# ---- loading, in any order ---------------------------------------------------------------------
+
+
+def orders(count, choose):
+    """Makes, loads of the schedulers and the load of the optimiser, in a possible order."""
+    left = [["make", "load"] for _ in range(count)] + [["optimizer"]]
+    owners = [i for i, steps in enumerate(left) for _ in steps]
+    choose.shuffle(owners)
+    return [(left[i].pop(0), i) for i in owners]
+
+
+def saved_run(cases, by_hand):
+    """States after 17 epochs, and the rates of all 60."""
+    optimizer = optimizer_of(OURS)
+    schedulers = [getattr(lr_scheduler, name)(optimizer, **options) for name, options in cases]
+    found, saved = [], None
+    for epoch in range(60):
+        if epoch == 11 and by_hand:
+            optimizer.param_groups[0]["lr"] = 0.0123
+        found.append(stepped(optimizer, schedulers, epoch))
+        if epoch == 16:
+            saved = copy.deepcopy(
+                (optimizer.state_dict(), [scheduler.state_dict() for scheduler in schedulers])
+            )
+    return saved, found
+
+
+def stepped(optimizer, schedulers, epoch):
+    for scheduler in schedulers:
+        watches = isinstance(scheduler, ReduceLROnPlateau)
+        scheduler.step(METRICS[epoch]) if watches else scheduler.step()
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+CHAINS = [[case] for case in CASES.values()] + [
+    [CASES["linear"], CASES["exponential"]],
+    [CASES["linear, slower"], CASES["cosine"], CASES["milestones"]],
+    [CASES["exponential"], CASES["plateau, cooldown"]],
+    [CASES["linear"], CASES["linear, down"]],
+]
+
+
+@pytest.mark.parametrize("cases", CHAINS, ids=lambda cases: ", ".join(name for name, _ in cases))
+@pytest.mark.parametrize("by_hand", [False, True], ids=["", "changed by hand"])
+def test_states_loaded_in_any_order_give_the_saved_rates(cases, by_hand):
+    (optimizers, states), expected = saved_run(cases, by_hand)
+    choose = random.Random(0)
+    for lr in (0.1, 0.5):  # that of the new optimiser is of no account
+        for _ in range(12):
+            optimizer, schedulers = optimizer_of(OURS), [None] * len(cases)
+            optimizer.param_groups[0]["lr"] = lr
+            order = orders(len(cases), choose)
+            for what, i in order:
+                if what == "optimizer":
+                    optimizer.load_state_dict(optimizers)
+                elif what == "make":
+                    name, options = cases[i]
+                    schedulers[i] = getattr(lr_scheduler, name)(optimizer, **options)
+                else:
+                    schedulers[i].load_state_dict(states[i])
+            found = [group["lr"] for group in optimizer.param_groups]
+            assert found == expected[16], order
+            assert [s.state_dict() for s in schedulers] == states, order
+            goes_on = [stepped(optimizer, schedulers, epoch) for epoch in range(17, 60)]
+            assert goes_on == expected[17:], order
+
+
+@pytest.mark.parametrize("name, options", CASES.values(), ids=CASES)
+def test_the_schedulers_state_alone_brings_its_rate(name, options):
+    (_, (state,)), expected = saved_run([(name, options)], False)
+    optimizer = optimizer_of(OURS)
+    scheduler = getattr(lr_scheduler, name)(optimizer, **options)
+    scheduler.load_state_dict(state)
+    assert [group["lr"] for group in optimizer.param_groups] == expected[16]
+    assert [stepped(optimizer, [scheduler], e) for e in range(17, 60)] == expected[17:]
+
+
+def test_both_states_taken_back_later_bring_the_rate_of_that_time():
+    for first in (0, 1):
+        optimizer = optimizer_of(OURS)
+        scheduler = lr_scheduler.LinearLR(optimizer, start_factor=0.1, total_iters=30)
+        pair = (optimizer, scheduler)
+        states = [part.state_dict() for part in pair]
+        expected = [stepped(optimizer, [scheduler], epoch) for epoch in range(20)]
+        for part, state in sorted(zip(pair, states), key=lambda both: both[0] is pair[first]):
+            part.load_state_dict(state)
+        assert [stepped(optimizer, [scheduler], epoch) for epoch in range(20)] == expected
+
+
+def test_a_rate_changed_after_the_optimiser_was_loaded_stays():
+    (optimizers, (state,)), _ = saved_run([CASES["exponential"]], False)
+    optimizer = optimizer_of(OURS)
+    scheduler = lr_scheduler.ExponentialLR(optimizer, gamma=0.9)
+    optimizer.load_state_dict(optimizers)
+    optimizer.param_groups[0]["lr"] = 0.25
+    scheduler.load_state_dict(state)
+    assert optimizer.param_groups[0]["lr"] == 0.25
+    assert stepped(optimizer, [scheduler], 17)[0] == pytest.approx(0.225)
 
 
 STEP, PLATEAU = CASES["step"], CASES["plateau"]

@@ -301,3 +301,226 @@ def test_unknown_names_suggest_the_nearest(name, near):
 def test_a_name_is_a_str():
     with pytest.raises(TypeError, match="found by its name, a str, got 3"):
         by_name(3)
+
+
+# ---- precision, recall, f1 ----------------------------------------------------------------------
+
+
+def by_counting(labels, predicted, classes):
+    """(right, there, predicted) of each class, one sample at a time."""
+    hits = [[0, 0, 0] for _ in range(classes)]
+    for label, guess in zip(labels, predicted):
+        hits[label][0] += label == guess
+        hits[label][1] += 1
+        hits[guess][2] += 1
+    return hits
+
+
+def quotient(numerator, denominator):
+    return numerator / denominator if denominator else 0.0
+
+
+SCORES_OF = {
+    "precision": lambda right, there, predicted: quotient(right, predicted),
+    "recall": lambda right, there, predicted: quotient(right, there),
+    "f1": lambda right, there, predicted: quotient(2 * right, there + predicted),
+}
+
+
+@pytest.mark.parametrize("average", [None, "macro", "micro", "weighted"])
+@pytest.mark.parametrize("name", SCORES_OF)
+@pytest.mark.parametrize("seed", range(4))
+def test_precision_recall_and_f1_are_what_counting_gives(seed, name, average):
+    scores, labels = random(seed, 30, 5)
+    labels = labels % 4 if seed == 1 else labels  # a class that is predicted only
+    if seed == 2:
+        scores[:, 3] = -1
+        labels[labels == 3] = 0  # a class that is neither
+    predicted = np.argmax(scores, axis=1)
+    hits = by_counting(labels, predicted, 5)
+    score = SCORES_OF[name]
+    if average == "micro":
+        expected = score(*map(sum, zip(*hits)))
+    else:
+        there = [h for h in hits if any(h)]
+        weights = [h[1] if average == "weighted" else 1 for h in there]
+        expected = sum(w * score(*h) for w, h in zip(weights, there)) / sum(weights)
+    for prediction in (scores, predicted):
+        found = by_name(name)(prediction, labels, average=average)
+        assert type(found) is float and found == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", SCORES_OF)
+def test_two_classes_are_judged_by_class_1(name):
+    labels = np.array([1, 0, 1, 1, 0, 1])
+    p = np.array([0.9, 0.8, 0.7, 0.2, 0.1, 0.4])
+    right, there, predicted = 2, 4, 3
+    expected = SCORES_OF[name](right, there, predicted)
+    function = by_name(name)
+    for prediction in (p, p[:, None], np.stack([1 - p, p], axis=1), (p > 0.5).astype(int)):
+        assert function(prediction, labels) == expected
+    assert function(p[:, None], labels[:, None]) == expected
+    assert function(np.log(p / (1 - p)), labels, threshold=0.0) == expected
+    macro = function(p, labels, average="macro")
+    others = SCORES_OF[name](1, 2, 3)
+    assert macro == pytest.approx((expected + others) / 2, rel=1e-14)
+
+
+def test_nothing_predicted_and_nothing_there_is_0():
+    assert nn.metrics.precision_score([0.1, 0.2], [1, 0]) == 0.0
+    assert nn.metrics.recall_score([0.9, 0.2], [0, 0]) == 0.0
+    assert nn.metrics.f1_score([0.1, 0.2], [0, 0]) == 0.0
+
+
+def test_averages_are_known():
+    with pytest.raises(ValueError, match="one of .*binary.* or None, got 'mean'"):
+        nn.metrics.f1_score([0.1], [0], average="mean")
+    with pytest.raises(ValueError, match='"binary" is for two classes, and there are 3'):
+        nn.metrics.f1_score(SCORES, LABELS, average="binary")
+    with pytest.raises(ValueError, match="f1_score: .*look like logits: use threshold=0.0"):
+        nn.metrics.f1_score([-3.0, 4.0], [0, 1])
+
+
+# ---- the area under the curve -------------------------------------------------------------------
+
+
+def by_pairs(scores, positive):
+    """How often a positive sample is above a negative one; ties are halves."""
+    pairs = [
+        (a, b) for a, p in zip(scores, positive) if p for b, q in zip(scores, positive) if not q
+    ]
+    return sum(1.0 if a > b else 0.5 * (a == b) for a, b in pairs) / len(pairs)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_auc_is_what_comparing_all_pairs_gives(seed):
+    rng = np.random.default_rng(seed)
+    scores, labels = rng.integers(-5, 6, 40) / 4, rng.integers(0, 2, 40)
+    expected = by_pairs(scores, labels == 1)
+    two = np.stack([-scores, scores], axis=1)
+    for prediction in (scores, scores[:, None], scores.astype("f4"), two):
+        assert nn.metrics.roc_auc_score(prediction, labels) == pytest.approx(expected, rel=1e-14)
+    assert nn.metrics.roc_auc_score(-scores, labels) == pytest.approx(1 - expected, rel=1e-12)
+
+
+def test_auc_of_two_columns_of_probabilities_is_that_of_the_second():
+    rng = np.random.default_rng(8)
+    p, labels = rng.random(200).astype("f4"), rng.integers(0, 2, 200)
+    p[50:] = p[:150]  # ties, which 1 - p could break
+    columns = np.stack([1 - p, p], axis=1)
+    assert nn.metrics.roc_auc_score(columns, labels) == nn.metrics.roc_auc_score(p, labels)
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_auc_of_more_classes_is_the_mean_of_each_against_the_rest(logits):
+    rng = np.random.default_rng(3)
+    scores, labels = rng.normal(size=(50, 4)), rng.integers(0, 4, 50)
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    expected = np.mean([by_pairs(p[:, k], labels == k) for k in range(4)])
+    found = nn.metrics.roc_auc_score(scores if logits else p, labels)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_auc_wants_two_classes():
+    with pytest.raises(ValueError, match="roc_auc_score: the target has only class 1; it compares"):
+        nn.metrics.roc_auc_score([0.1, 0.2], [1, 1])
+    with pytest.raises(ValueError, match="needs targets 0 or 1, got 2"):
+        nn.metrics.roc_auc_score([0.1, 0.2], [0, 2])
+
+
+# ---- distances ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 3), (7, 2, 4)])
+def test_mean_errors(shape):
+    rng = np.random.default_rng(0)
+    p, t = rng.normal(size=shape), rng.normal(size=shape)
+    pairs = list(zip(p.ravel().tolist(), t.ravel().tolist()))
+    absolute = math.fsum(abs(a - b) for a, b in pairs) / len(pairs)
+    square = math.fsum((a - b) ** 2 for a, b in pairs) / len(pairs)
+    assert nn.metrics.mean_absolute_error(p, t) == pytest.approx(absolute, rel=1e-14)
+    assert nn.metrics.mean_squared_error(p, t) == pytest.approx(square, rel=1e-14)
+    assert nn.metrics.mean_absolute_error(np.uint8([0, 3]), np.uint8([2, 2])) == 1.5
+
+
+@pytest.mark.parametrize("name", ["mae", "mse"])
+def test_mean_errors_refuse(name):
+    with pytest.raises(ValueError, match=r"\(3, 1\), target \(3,\); reshape the target: target.re"):
+        by_name(name)(np.ones((3, 1)), np.ones(3))
+    with pytest.raises(ValueError, match="prediction is inf at position 1"):
+        by_name(name)([0.0, np.inf], [0.0, 0.0])
+
+
+# ---- labels to pass over ------------------------------------------------------------------------
+
+PASSING = ["accuracy", "auc", "f1", "precision", "recall"]
+
+
+@pytest.mark.parametrize("ignored", [-100, 255, 2])
+@pytest.mark.parametrize("name", PASSING)
+def test_ignored_labels_do_not_count(name, ignored):
+    scores, labels = random(5, 40, 4)
+    labels[::3] = ignored
+    keep = labels != ignored
+    found = by_name(name)(scores, labels, ignore_index=ignored)
+    assert found == by_name(name)(scores[keep], labels[keep])
+    assert found != by_name(name)(scores, np.where(keep, labels, 0))
+    one, targets = scores[:, 0], np.where(keep, labels % 2, ignored)
+    if ignored != 2 or name != "auc":
+        found = by_name(name)(one, targets, ignore_index=ignored)
+        assert found == by_name(name)(one[keep], targets[keep])
+
+
+def test_ignored_labels_of_the_others():
+    scores, labels = random(6, 40, 4)
+    labels[::3] = -1
+    keep = labels >= 0
+    top = top_k_accuracy(scores, labels, 2, ignore_index=-1)
+    assert top == top_k_accuracy(scores[keep], labels[keep], 2)
+    counts = confusion_matrix(scores, labels, ignore_index=-1)
+    assert counts.sum() == keep.sum()
+    assert np.array_equal(counts, confusion_matrix(scores[keep], labels[keep]))
+
+
+@pytest.mark.parametrize("metric", [*map(by_name, [*PASSING, "top_k_accuracy"]), confusion_matrix])
+def test_nothing_but_ignored_labels_is_refused(metric):
+    with pytest.raises(
+        ValueError, match="nothing to (judge|count): every label is the ignore_index"
+    ):
+        metric(np.ones((3, 6)) / 6, [-1, -1, -1], ignore_index=-1)
+    with pytest.raises(TypeError, match="ignore_index must be an integer, got 1.5"):
+        metric(np.ones((3, 6)) / 6, [0, 1, 2], ignore_index=1.5)
+
+
+# ---- by name, and added up ----------------------------------------------------------------------
+
+
+def test_short_names_are_the_long_ones():
+    names = {
+        "mae": "mean_absolute_error",
+        "mse": "mean_squared_error",
+        "f1": "f1_score",
+        "auc": "roc_auc_score",
+        "precision": "precision_score",
+        "recall": "recall_score",
+    }
+    for short, long in names.items():
+        assert by_name(short) is by_name(long) is getattr(nn.metrics, long)
+
+
+@pytest.mark.parametrize("name", ["mae", "mse", "accuracy", "f1", "auc", "precision", "recall",
+                                  "r2_score", "mean_absolute_error", "roc_auc_score"])  # fmt: skip
+def test_early_stopping_knows_the_direction(name):
+    falling = name in ("mae", "mse", "mean_absolute_error")
+    for monitor in (name, f"val_{name}"):
+        assert nn.EarlyStopping(monitor)._watch.sign == (-1 if falling else 1)
+
+
+@pytest.mark.parametrize("metric", [accuracy, by_name("f1"), by_name("mse"), top_k_accuracy])
+def test_sums_of_blocks_are_those_of_all(metric):
+    scores, labels = random(7, 60, 6)
+    target = scores[::-1] if metric is by_name("mse") else labels
+    sums, figure = nn.metrics.summed(metric)
+    total = sum(sums(scores[k : k + 13], target[k : k + 13]) for k in range(0, 60, 13))
+    assert figure(total) == pytest.approx(metric(scores, target), rel=1e-14)
+    assert nn.metrics.summed(r2_score) is None

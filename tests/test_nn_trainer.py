@@ -252,7 +252,7 @@ def test_metrics_by_name_function_and_dict():
 # ---- training and evaluation mode -------------------------------------------------------------
 
 
-def test_frozen_parts_run_as_in_evaluation():
+def test_frozen_statistics_run_as_in_evaluation():
     x, y = data()
     t = trainer(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(0.0), nn.Linear(4, 2))
     t.model[:2].requires_grad_(False)
@@ -261,7 +261,7 @@ def test_frozen_parts_run_as_in_evaluation():
     check = Every(lambda *_: seen.append([module.training for module in t.model]))
     t.fit(x, y, epochs=2, callbacks=[check], progress=False)
     after = weights(t)
-    assert seen[0] == [False, False, True, True]
+    assert seen[0] == [True, False, True, True]
     assert np.array_equal(before["1.running_mean"], after["1.running_mean"])
     assert np.array_equal(before["0.weight"], after["0.weight"])
     assert not np.array_equal(before["3.weight"], after["3.weight"])

@@ -9,8 +9,9 @@ May import: autograd.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,9 +19,11 @@ from autograd import Tensor
 
 __all__ = [
     "Kept", "REDUCTIONS", "any_rows", "as_constant", "as_floats", "as_input", "as_number",
-    "as_tensor", "check_ignore_index", "check_reduction", "check_smoothing", "paired", "reduced",
-    "share_of", "values",
+    "as_tensor", "check_ignore_index", "check_reduction", "check_smoothing", "divided_by",
+    "elements", "paired", "reduced", "share_of", "values",
 ]  # fmt: skip
+
+_F = TypeVar("_F")
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -160,6 +163,34 @@ def share_of(reduction: str, count: Any) -> float:
     if reduction != "mean":
         return 1.0
     return 1 / float(count) if count else math.nan
+
+
+def divided_by(divisor: Callable[..., Any]) -> Callable[[_F], _F]:
+    """Say of a loss what its mean divides by: a function of the same arguments, None for a sum.
+
+    With `sample_weight`, a weight for each row, it counts a row of weight 2 twice.
+    """
+
+    def mark(loss: Any) -> Any:
+        loss.divisor = divisor
+        return loss
+
+    return mark
+
+
+def elements(
+    prediction: Any, target: Any, *options: Any, reduction: str = "mean",
+    sample_weight: Any = None, **more: Any,
+) -> float | None:  # fmt: skip
+    """What a mean over elements divides by: their number."""
+    if reduction == "sum":
+        return None
+    count = np.size(prediction) if isinstance(prediction, (list, tuple)) else prediction.size
+    if reduction == "batchmean":
+        count = len(prediction) if prediction.ndim else 1
+    if sample_weight is None:
+        return count
+    return float(sample_weight.sum(dtype=np.float64)) * count / len(sample_weight)
 
 
 def reduced(losses: Any, share: float, total: bool) -> Any:

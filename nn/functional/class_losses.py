@@ -24,12 +24,13 @@ from nn.functional.arguments import (
     check_ignore_index,
     check_reduction,
     check_smoothing,
+    divided_by,
     reduced,
     share_of,
     values,
 )
 
-__all__ = ["cross_entropy", "nll_loss"]
+__all__ = ["cross_entropy", "label_weights", "nll_loss"]
 
 # Rows of logits or log probabilities (n, C) against labels (n,) or probabilities (n, C). `_share`
 # is what each row counts, beside `counts` of labels, a column (n, 1) or None; if `_total`, the
@@ -166,6 +167,31 @@ def _one_hot(labels: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return one_hot
 
 
+def label_weights(
+    prediction: Any, target: Any, weight: Any = None, *, ignore_index: int = -100,
+    reduction: str = "mean", label_smoothing: float = 0.0, sample_weight: Any = None,
+) -> float | None:  # fmt: skip
+    """What a mean over labels divides by: how many count, or their weights; probabilities' rows."""
+    if reduction == "sum":
+        return None
+    labels = values(target)
+    if labels.shape == prediction.shape:
+        axis = 1 if labels.ndim > 1 else 0
+        counts = np.ones(_without(labels.shape, axis))
+    elif weight is None and sample_weight is None:
+        return labels.size - np.count_nonzero(labels == ignore_index)
+    else:
+        counts = labels != ignore_index
+        if weight is not None:
+            weight = np.asarray(weight, prediction.dtype)
+            known = labels if counts.all() else np.where(counts, labels, 0)
+            counts = weight[known] * counts
+    if sample_weight is None:
+        return float(counts.sum(dtype=np.float64))
+    return float(sample_weight @ counts.reshape(len(counts), -1).sum(axis=1, dtype=np.float64))
+
+
+@divided_by(label_weights)
 def cross_entropy(
     logits: Any,
     target: Any,
@@ -254,6 +280,7 @@ def _against_probabilities(
     return losses if total else losses.reshape(outer)
 
 
+@divided_by(label_weights)
 def nll_loss(
     log_probabilities: Any,
     labels: Any,

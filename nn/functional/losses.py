@@ -18,6 +18,8 @@ from nn.functional.arguments import (
     as_constant,
     as_number,
     check_reduction,
+    divided_by,
+    elements,
     paired,
     reduced,
     share_of,
@@ -90,6 +92,7 @@ _fused_huber = primitive(
 )
 
 
+@divided_by(elements)
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The squared error (prediction - target)² of each element, and their mean or sum.
 
@@ -103,6 +106,7 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return _distance(_fused_mse, "mse_loss", prediction, target, reduction)
 
 
+@divided_by(elements)
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The distance |prediction - target| of each element, and their mean or sum; slope 0 at 0.
 
@@ -114,6 +118,7 @@ def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return _distance(_fused_l1, "l1_loss", prediction, target, reduction)
 
 
+@divided_by(elements)
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """Half the squared error up to the distance delta, beyond it delta (distance - delta/2).
 
@@ -127,6 +132,7 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     return _distance(_fused_huber, "huber_loss", prediction, target, reduction, (delta,))
 
 
+@divided_by(elements)
 def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
     """The distance, less beta/2, but near 0 a parabola: huber_loss(delta=beta) / beta.
 
@@ -209,6 +215,7 @@ _fused_probabilities = primitive(
 )  # fmt: skip
 
 
+@divided_by(elements)
 def binary_cross_entropy(
     prediction: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
 ) -> Any:
@@ -319,6 +326,7 @@ _fused_logits = primitive(
 )
 
 
+@divided_by(elements)
 def binary_cross_entropy_with_logits(
     logits: Any,
     target: Any,
@@ -384,6 +392,7 @@ _fused_kl_of_logs = primitive(
 )
 
 
+@divided_by(elements)
 def kl_div(prediction: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     """target (log(target) - prediction), of log probabilities as prediction: how far it is off.
 

@@ -49,7 +49,9 @@ class LRScheduler:
     0.05
     """
 
+    interval = "epoch"  # after what `Trainer` steps it; "batch" in one that counts batches
     floor = 0.0  # what a rate changed from outside keeps its proportional distance from
+    _groups: Any = None  # of the optimiser, as they were when this last set or read their rates
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self._attach(optimizer)
@@ -82,13 +84,18 @@ class LRScheduler:
         return list(self._last_lr)
 
     def state_dict(self) -> dict[str, Any]:
-        """Copies of all settings and counts: plain values (not the optimiser, and no functions)."""
-        return {key: plain(vars(self)[key]) for key in self._kept()}
+        """Copies of all settings and counts: plain values (not the optimiser, and no functions).
+
+        `_last_lr` is there what the groups have now, also where it was changed from outside.
+        """
+        state = {key: plain(vars(self)[key]) for key in self._kept()}
+        return {**state, "_last_lr": _rates_of(self.optimizer)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take the settings and the place of a scheduler of this kind; load the optimiser's state
-        as well, for it holds the rates.
+        """Take the settings and the place of a scheduler of this kind, and the rates of that time.
 
+        The optimiser's own state may be loaded before or after, and before or after this scheduler
+        was made. A rate that was changed since that state was loaded into it is left as it is.
         Raises ValueError that lists everything that does not fit; then nothing has changed.
 
         >>> import nn
@@ -112,9 +119,15 @@ class LRScheduler:
                 + "".join(f"\n    {complaint}" for complaint in complaints)
             )
         vars(self).update({key: plain(value) for key, value in state_dict.items()})
+        groups = self.optimizer.param_groups
+        if groups is self._groups:  # or else they hold what was loaded, since this was made
+            for group, lr in zip(groups, self._last_lr):
+                if float(group["lr"]) != lr:
+                    group["lr"] = lr
+        self._groups = groups
 
     def _kept(self) -> list[str]:
-        passed_over = ("optimizer", "lr_lambdas")
+        passed_over = ("optimizer", "lr_lambdas", "_groups")
         return [key for key, v in vars(self).items() if key not in passed_over and not callable(v)]
 
     def _complaints(self, state: Mapping[str, Any]) -> list[str]:
@@ -145,6 +158,7 @@ class LRScheduler:
                 f"{type(self).__name__} needs an optimiser, got {type(optimizer).__name__}"
             )
         self.optimizer = optimizer
+        self._groups = optimizer.param_groups
 
     def _advance(self, resumed: bool = False) -> None:
         """One epoch on: all rates are computed and checked before the first is set."""
@@ -167,6 +181,7 @@ class LRScheduler:
             group.setdefault("initial_lr", first)
             group["lr"] = lr
         self.last_epoch, self.base_lrs, self._last_lr = epoch, initial, new
+        self._groups = groups
 
     def _next(self, index: int, epoch: int, lr: float, initial_lr: float) -> float:
         """The rate of one group at this epoch, after lr."""
@@ -479,6 +494,7 @@ class ReduceLROnPlateau(LRScheduler):
             self._reduce()
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = _rates_of(self.optimizer)
+        self._groups = self.optimizer.param_groups
 
     def _better(self, current: float) -> bool:
         sign = 1 if self.mode == "max" else -1

@@ -1,12 +1,12 @@
 """What `Trainer` checks before it changes anything, and how it reads its arguments.
 
-May import: autograd, names, functional, losses, metrics, training.callbacks.
+May import: autograd, names, functional, losses, metrics, optim, training.callbacks.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,14 +14,15 @@ import numpy as np
 
 from autograd import Tensor
 from nn import metrics as known_metrics
-from nn.functional import binary_cross_entropy_with_logits
-from nn.losses import BCEWithLogitsLoss
+from nn.functional import binary_cross_entropy_with_logits, cross_entropy, nll_loss
+from nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
 from nn.names import unknown
+from nn.optim.lr_scheduler import ReduceLROnPlateau
 from nn.training.callbacks import Callback
 
 __all__ = [
-    "check_finite", "check_kind", "check_loss", "check_parameters", "check_scalar",
-    "check_scheduler", "checked_callbacks", "ends_with_one_row", "is_ours", "listens_to_batches",
+    "check_finite", "check_kind", "check_loss", "check_parameters", "check_places", "check_scalar",
+    "check_scheduler", "checked_callbacks", "interval_of", "is_ours", "listens_to_batches",
     "named_metrics", "number", "some_rows", "split",
 ]  # fmt: skip
 
@@ -66,6 +67,22 @@ def check_scheduler(scheduler: Any, optimizer: Any) -> None:
         )
 
 
+def interval_of(scheduler: Any, given: Any) -> str:
+    """After what a scheduler steps, "epoch" or "batch": as told, or as it says itself."""
+    interval = getattr(scheduler, "interval", "epoch") if given is None else given
+    if interval not in ("epoch", "batch"):
+        raise ValueError(
+            f'Trainer: interval, after which the scheduler steps, must be "epoch" or "batch", got '
+            f"{interval!r}"
+        )
+    if interval == "batch" and (scheduler is None or isinstance(scheduler, ReduceLROnPlateau)):
+        what = "there is no scheduler" if scheduler is None else "it watches the loss of epochs"
+        raise ValueError(
+            f'Trainer: interval="batch" is for a scheduler that steps after each batch, but {what}'
+        )
+    return interval
+
+
 def check_scalar(loss: Any) -> None:
     if not isinstance(loss, Tensor):
         raise ValueError(
@@ -80,9 +97,19 @@ def check_scalar(loss: Any) -> None:
 
 
 def check_finite(name: str, array: np.ndarray) -> None:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        others = np.count_nonzero(~np.isfinite(array)) - 1
+    """Raise ValueError for nan and infinity; looked at in blocks, for a mask is as long as data."""
+    if array.dtype.kind != "f":
+        return
+    place, found = None, 0
+    for start, block in _blocks(array):
+        finite = np.isfinite(block)
+        if not finite.all():
+            found += int(np.count_nonzero(~finite))
+            if place is None:
+                row, *rest = (int(i) for i in np.argwhere(~finite)[0])
+                place = (start + row, *rest)
+    if place is not None:
+        others = found - 1
         raise ValueError(
             f"fit: {name} holds {array[place]} at {list(place)} (the row comes first)"
             + f", and {others:,} more such values" * bool(others)
@@ -118,7 +145,9 @@ def check_parameters(
     parameters: Mapping[str, Tensor], others: list[Tensor], optimizer: Any
 ) -> None:
     """Raise ValueError if nothing can be trained, or the optimiser trains what is not there."""
-    if not any(p.requires_grad for p in parameters.values()):
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    of_loss = any(p.requires_grad and id(p) in held for p in others)
+    if not of_loss and not any(p.requires_grad for p in parameters.values()):
         why = "the model has no parameters"
         if parameters:
             why = "all parameters of the model are frozen; use requires_grad_() on some"
@@ -130,21 +159,45 @@ def check_parameters(
                 raise ValueError(
                     f"fit: the optimizer holds a parameter of shape {p.shape} that the model has "
                     "not; was it made before a layer was replaced? Make a new one: "
-                    f"{type(optimizer).__name__}(model.parameters(), ...)"
+                    f"{type(optimizer).__name__}(model.parameters(), ...). (A loss with parameters "
+                    "must be a Module.)"
                 )
+
+
+def check_places(what: str, saved: list[str], own: list[str]) -> None:
+    """Raise ValueError unless a run has in the same places what the saved one had."""
+    gone, new = [p for p in saved if p not in own], [p for p in own if p not in saved]
+    if gone or new:
+        has = f"has {what} at {', '.join(gone or new)}"
+        who = ("the saved run", "this one") if gone else ("this Trainer", "the saved run")
+        raise ValueError(
+            f"load_state_dict: {who[0]} {has}, unlike {who[1]}; make model, loss and metrics as "
+            "they were"
+        )
 
 
 def some_rows(target: np.ndarray, count: int) -> np.ndarray:
     """Numbers of rows: the first, and where the target is lowest and highest, and maybe wrong."""
-    width = max(1, math.prod(target.shape[1:]))
-    extremes = (target.argmin() // width, target.argmax() // width) if target.size else ()
+    extremes = [_extreme(target, -1), _extreme(target, 1)] if target.size else []
     return np.unique([*range(min(count - 2, len(target))), *extremes])
 
 
-def ends_with_one_row(loader: Any) -> bool:
-    """Whether some batch of a DataLoader has one row only."""
-    rest = len(loader.x) % loader.batch_size
-    return loader.batch_size == 1 or (rest == 1 and not loader.drop_last)
+def _extreme(target: np.ndarray, sign: int) -> int:
+    """The row of the highest value, or the lowest; NumPy would copy all that is not writable."""
+    width, found, best = math.prod(target.shape[1:]), 0, None
+    for start, block in _blocks(target):
+        place = int(block.argmax() if sign > 0 else block.argmin())
+        value = sign * block.reshape(-1)[place].item()
+        if best is None or value > best:
+            found, best = start + place // width, value
+    return found
+
+
+def _blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The number of its first row, and some rows at a time."""
+    step = max(1, 2**18 // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), step):
+        yield start, array[start : start + step]
 
 
 def split(rows: int, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -176,11 +229,31 @@ def named_metrics(metrics: Any, loss: Any) -> dict[str, Callable[[Any, Any], Any
             raise ValueError(
                 f"Trainer: two metrics are called {name!r}; name them: metrics={{name: function}}"
             )
-        logits = isinstance(loss, BCEWithLogitsLoss) or loss is binary_cross_entropy_with_logits
-        if function is known_metrics.accuracy and logits:
-            function = partial(function, threshold=0.0)  # a probability of 1/2 is a logit of 0
-        found[name] = function
+        found[name] = _fitted(function, loss)
     return found
+
+
+def _fitted(metric: Any, loss: Any) -> Any:
+    """A metric of `nn.metrics` that reads predictions and labels as the loss does."""
+    options: dict[str, Any] = {}
+    base = getattr(loss, "func", loss)
+    if metric in _WITH_THRESHOLD and (
+        isinstance(loss, BCEWithLogitsLoss) or base is binary_cross_entropy_with_logits
+    ):
+        options["threshold"] = 0.0  # a probability of 1/2 is a logit of 0
+    if metric in _WITH_LABELS:
+        if isinstance(loss, (CrossEntropyLoss, NLLLoss)):
+            options["ignore_index"] = loss.ignore_index
+        elif base in (cross_entropy, nll_loss):
+            options["ignore_index"] = getattr(loss, "keywords", {}).get("ignore_index", -100)
+    return partial(metric, **options) if options else metric
+
+
+_WITH_THRESHOLD = (
+    known_metrics.accuracy, known_metrics.f1_score, known_metrics.precision_score,
+    known_metrics.recall_score,
+)  # fmt: skip
+_WITH_LABELS = (*_WITH_THRESHOLD, known_metrics.top_k_accuracy, known_metrics.roc_auc_score)
 
 
 def is_ours(metric: Any) -> bool:

@@ -1,17 +1,22 @@
 """What may happen between the epochs of a training run: early stopping, checkpoints, your own.
 
-May import: files, formats.
+May import: files, formats, metrics, training.held.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from nn.files import CheckpointError, save_checkpoint
 from nn.formats import as_path
+from nn.metrics import rises
+from nn.training.held import stateful
 
 __all__ = ["Callback", "EarlyStopping", "ModelCheckpoint"]
 
@@ -21,7 +26,8 @@ class Callback:
 
     Any object with some of these methods will do. All get the trainer: `trainer.model`,
     `trainer.epoch` (epochs done), `trainer.history`, `trainer.stop()`. `logs` are the epoch's
-    figures by name. A callback with `state_dict` and `load_state_dict` is part of a saved run.
+    figures by name, a dict: what is put into it reaches later callbacks and the History. A callback
+    with `state_dict` and `load_state_dict` is part of a saved run.
 
     >>> class Talk(Callback):
     ...     def on_epoch_end(self, trainer, logs):
@@ -37,17 +43,19 @@ class Callback:
     def on_batch_end(self, trainer: Any) -> None:
         """After each step of the optimiser."""
 
-    def on_epoch_end(self, trainer: Any, logs: Mapping[str, float]) -> None:
+    def on_epoch_end(self, trainer: Any, logs: dict[str, float]) -> None:
         """After each epoch, with its figures."""
 
     def on_checkpoint(self, trainer: Any, logs: Mapping[str, float]) -> None:
         """After all `on_epoch_end` (and, with no figures, after Ctrl-C): the moment to save.
 
-        Not where another handler of Ctrl-C raised KeyboardInterrupt in the middle of a step.
+        Not after an error, and not where another handler of Ctrl-C raised KeyboardInterrupt in the
+        middle of a step.
         """
 
     def on_train_end(self, trainer: Any) -> None:
-        """After the last epoch, also where Ctrl-C ended it; not after an error."""
+        """After the last epoch, or whatever else ended training: Ctrl-C, `stop`, or an error, which
+        is raised after it."""
 
 
 class _Watch:
@@ -64,9 +72,11 @@ class _Watch:
         if mode != "auto":
             return mode == "min"
         name = self.monitor.removeprefix("val_")
+        if (rising := rises(name)) is not None:
+            return not rising
         if name == "loss" or "error" in name:
             return True
-        if "accuracy" in name or name == "r2_score":
+        if "accuracy" in name:
             return False
         raise ValueError(
             f"{self.owner}: is a lower or a higher {self.monitor!r} better? "
@@ -96,9 +106,10 @@ class EarlyStopping(Callback):
     """Ends training when a figure no longer gets better, and takes the best epoch's weights back.
 
     Args: monitor, the figure; patience, how many epochs without a new best end the run; min_delta,
-        how much better a new best must be; mode, "min", "max" or, for losses, accuracies and
-        r2_score, "auto"; restore_best, whether the model gets the weights of its best epoch when
-        training ends, by whatever.
+        how much better a new best must be; mode, "min", "max" or, for losses, errors, accuracies
+        and the metrics of `nn.metrics`, "auto"; restore_best, whether model and loss get the
+        parameters and buffers of the best epoch when training ends, by whatever: also by an error,
+        such as a loss of nan.
     After a run `.best` and `.best_epoch` tell what was found, `.stopped` whether it ended the run.
     Raises ValueError for a monitored figure that the run has not. Source: Keras' EarlyStopping.
 
@@ -124,7 +135,8 @@ class EarlyStopping(Callback):
     def _begin(self) -> None:
         self._watch = _Watch(*self._options)
         self.best_epoch = self.waited = 0
-        self.best_state: dict[str, Any] | None = None
+        self.best_state: dict[str, Any] | None = None  # of the model
+        self.best_parts: dict[str, Any] = {}  # of a loss that has a state, by place
 
     @property
     def best(self) -> float:
@@ -146,7 +158,10 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, trainer: Any, logs: Mapping[str, float]) -> None:
         if self._watch.better(self._watch.value(logs)):
             self.best_epoch, self.waited = trainer.epoch, 0
-            self.best_state = trainer.model.state_dict() if self.restore_best else None
+            if self.restore_best:
+                self.best_state = trainer.model.state_dict()
+                parts = _parts(trainer)
+                self.best_parts = {p: copy.deepcopy(parts[p].state_dict()) for p in parts}
             return
         self.waited += 1
         if self.stopped:
@@ -157,9 +172,13 @@ class EarlyStopping(Callback):
         found = f"its best, {self.best:.4f}, was in epoch {self.best_epoch}"
         if self.stopped:
             trainer.say(f"stopped early: {monitor} has not got better for {epochs}; {found}")
-        if self.best_state is not None:  # also in the middle of the epoch after the best
+        if self.best_state is not None:
+            before = trainer.model.state_dict()
             trainer.model.load_state_dict(self.best_state)
-            if self.best_epoch != trainer.epoch or trainer.history.interrupted:
+            for place, part in _parts(trainer).items():
+                if place in self.best_parts:
+                    part.load_state_dict(self.best_parts[place])
+            if any(not np.array_equal(before[n], v) for n, v in self.best_state.items()):
                 trainer.say(f"the model has the weights of epoch {self.best_epoch} again")
 
     def state_dict(self) -> dict[str, Any]:
@@ -169,6 +188,7 @@ class EarlyStopping(Callback):
             "best_epoch": self.best_epoch,
             "waited": self.waited,
             "best_state": self.best_state,
+            "best_parts": self.best_parts,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -176,6 +196,12 @@ class EarlyStopping(Callback):
         self._watch.best = state["best"]
         self.best_epoch, self.waited = state["best_epoch"], state["waited"]
         self.best_state = state["best_state"]
+        self.best_parts = state.get("best_parts", {})  # older versions had none
+
+
+def _parts(trainer: Any) -> dict[str, Any]:
+    """The loss, or what it is made of, where that has a state."""
+    return stateful({"loss": trainer.loss}, trainer.model)
 
 
 class ModelCheckpoint(Callback):
@@ -186,6 +212,8 @@ class ModelCheckpoint(Callback):
         epoch that is the best so far by it is saved; mode, as in EarlyStopping. every, save only
         every so many epochs.
     After Ctrl-C the run is saved too, in the middle of its epoch (but not with a monitor).
+    All that the run holds is saved, see `Trainer.state_dict`; what cannot be, such as an iterator
+    that a layer keeps, is refused when `fit` begins.
     `load_checkpoint(path, trainer=trainer)` restores the whole run,
     `load_checkpoint(path)["trainer"]["model"]` holds the weights alone.
 

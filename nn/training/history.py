@@ -16,7 +16,8 @@ class History:
     """The figures of each epoch: `history["val_loss"][-1]` is the last validation loss.
 
     `history.history` is a dict of lists, one entry for each epoch: "loss" and the metrics, the same
-    of the validation data with "val_" before the name, and "lr" where a scheduler moves it.
+    of the validation data with "val_" before the name, "lr" where the rate is moved, and what
+    callbacks add to their `logs`.
     `history.interrupted` says whether Ctrl-C ended the run.
 
     >>> history = History()
@@ -37,6 +38,12 @@ class History:
         for name in {**self.history, **logs}:
             column = self.history.setdefault(name, [float("nan")] * epochs)
             column.append(float(logs.get(name, float("nan"))))
+
+    def amend(self, logs: Mapping[str, float]) -> None:
+        """Take in what was added to the figures of the last epoch, or changed in them."""
+        for name, value in logs.items():
+            column = self.history.setdefault(name, [float("nan")] * len(self))
+            column[-1] = float(value)
 
     def __len__(self) -> int:
         """The number of epochs."""

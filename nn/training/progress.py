@@ -18,7 +18,7 @@ class Silent:
     """Shows nothing; the base of those that do."""
 
     def start(self, epoch: int, epochs: int, batches: int) -> None:
-        """An epoch begins."""
+        """An epoch begins, of so many batches; 0 if that is not known."""
 
     def batch(self, batches: int = 1) -> None:
         """So many batches more are done."""
@@ -73,7 +73,7 @@ class Bar(Lines):
     def start(self, epoch: int, epochs: int, batches: int) -> None:
         super().start(epoch, epochs, batches)
         self.bar = self.tqdm(
-            total=batches, desc=f"epoch {epoch}/{epochs}", unit="batch", leave=False
+            total=batches or None, desc=f"epoch {epoch}/{epochs}", unit="batch", leave=False
         )
 
     def batch(self, batches: int = 1) -> None:

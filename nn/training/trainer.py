@@ -8,8 +8,6 @@ from __future__ import annotations
 import copy
 import math
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
@@ -19,35 +17,73 @@ import numpy as np
 
 from autograd import Tensor, enable_grad, no_grad
 from nn.clipping import clip_grad_norm_
-from nn.data import DataLoader
-from nn.files import CheckpointNotFoundError, load_checkpoint
+from nn.files import CheckpointNotFoundError, check_parts, load_checkpoint
 from nn.formats import as_path
+from nn.modes import OwnModes
 from nn.module import Module
 from nn.optim import Optimizer
 from nn.optim.lr_scheduler import ReduceLROnPlateau
-from nn.random import get_state, set_state
+from nn.parts import called, leaves, mapped
+from nn.random import borrowed, get_state, set_state, source_state
 from nn.training.arguments import (
-    check_finite,
     check_kind,
     check_loss,
     check_parameters,
+    check_places,
     check_scalar,
     check_scheduler,
     checked_callbacks,
-    ends_with_one_row,
+    interval_of,
     is_ours,
     listens_to_batches,
     named_metrics,
     number,
-    some_rows,
-    split,
+)
+from nn.training.callbacks import ModelCheckpoint
+from nn.training.held import (
+    AsItWas,
+    Counts,
+    changed,
+    counts,
+    is_users,
+    judges,
+    modules,
+    resting,
+    same,
+    shared_sources,
+    sources,
+    stateful,
+    take_counts,
+    take_sources,
+    unsavable,
 )
 from nn.training.history import History
+from nn.training.interrupts import Interrupts
+from nn.training.loaders import (
+    Loader,
+    answers,
+    ends_with_one_row,
+    has_targets,
+    held_by,
+    rows_of,
+    sample,
+    targets_of,
+)
+from nn.training.preparing import judging, training
 from nn.training.progress import Silent, reporter
+from nn.training.totals import (
+    Collected,
+    Running,
+    Weighted,
+    check_divisor,
+    check_single,
+    divides,
+    figures_of,
+    plain,
+)
 
 __all__ = ["Trainer"]
 
-JUDGED = 1024  # rows that are computed at a time where nothing is learned
 REHEARSED = 64  # rows that go through model, loss and metrics before anything is trained
 
 
@@ -55,14 +91,19 @@ class Trainer:
     """Trains a model, judges it and lets it predict.
 
     Args: model, a Module; optimizer, of its parameters; loss, a function (prediction, target) ->
-        Tensor with one number; metrics, names ("accuracy", "top_k_accuracy", "r2_score") or
-        functions (prediction, target) -> number, or a dict of functions by name; scheduler of the
-        learning rate, stepped after each epoch; clip_norm, the largest norm of all gradients
-        together.
-    The loss of an epoch is the mean over its rows, its metrics are those of the predictions made
-    while the model learned. Modules whose parameters are all frozen run as in evaluation, so that a
-    frozen BatchNorm1d keeps its statistics, as in Keras; so do parts that are in `eval()` while the
-    model is not.
+        Tensor with one number; metrics, names ("accuracy", "f1", "precision", "recall", "auc",
+        "top_k_accuracy", "mae", "mse", "r2_score") or functions (prediction, target) -> number, or
+        a dict of functions by name; scheduler of the learning rate; clip_norm, the largest norm of
+        all gradients together; interval, after which the scheduler steps, "epoch" or "batch", if it
+        does not say so itself.
+    The loss of an epoch is that of its rows together, whatever the batches: a loss tells by
+    `divisor(prediction, target)` what its value was divided by (all of `nn` do), or by its
+    `reduction`, or else it is a mean over rows. The metrics are those of the predictions made while
+    the model learned. What is frozen keeps its buffers: a frozen BatchNorm1d runs as in
+    evaluation, as in Keras, and Dropout goes on dropping. Parts that are in `eval()` while the
+    model is not stay so. A loss that is a Module trains and evaluates with the model. These modes
+    are those of the thread in which it works: others may use the model meanwhile, in its own. (So
+    do threads that a forward starts: they want `contextvars.copy_context().run`.)
 
     >>> import nn
     >>> _ = nn.manual_seed(0)
@@ -84,6 +125,7 @@ class Trainer:
         *,
         scheduler: Any = None,
         clip_norm: float | None = None,
+        interval: str | None = None,
     ) -> None:
         check_kind("model", model, Module, "nn.Sequential(...)")
         check_kind("optimizer", optimizer, Optimizer, "nn.optim.Adam(model.parameters())")
@@ -93,15 +135,23 @@ class Trainer:
             raise ValueError(f"Trainer: clip_norm must be a number > 0 or None, got {clip_norm!r}")
         self.model, self.optimizer, self.loss, self.scheduler = model, optimizer, loss, scheduler
         self.metrics = named_metrics(metrics, loss)
-        self.clip_norm = clip_norm
+        self.clip_norm, self.interval = clip_norm, interval_of(scheduler, interval)
         self.epoch = 0  # epochs done, in all calls of fit
         self.history = History()
         self._first = 0  # the epoch before this fit
-        self._running = _Running()
-        self._loader: DataLoader | None = None
-        self._incoming: DataLoader | None = None  # the loader that a run being loaded goes on with
+        self._running = Running()
+        self._divides = divides(loss)
+        self._weighted: Weighted | None = None  # the loss, if rows have weights
+        self._rate = self._first_rate = 0.0  # of the newest step, and before the first
+        self._loader: Loader | None = None
+        self._incoming: Loader | None = None  # the loader that a run being loaded goes on with
         self._callbacks: list[Any] = []
         self._resumed: Mapping[str, Any] | None = None
+        self._began: Counts | None = None  # attributes as they were before the first fit
+        self._shared: dict[str, Any] = {}  # the generators of everybody, likewise
+        self._modes = OwnModes(())  # those of the fit under way,
+        self._usual: dict[int, Any] = {}  # as they are to train in,
+        self._resting: list[Module] = []  # and what evaluates there because it is frozen
         self._stop = False
         self._reporter = Silent()
 
@@ -116,6 +166,8 @@ class Trainer:
         batch_size: int | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
         shuffle: bool = True,
         callbacks: Iterable[Any] = (),
         progress: bool | int | str = True,
@@ -123,13 +175,18 @@ class Trainer:
     ) -> History:
         """Train for some epochs; returns the History of all epochs of this Trainer so far.
 
-        Args: x and y, arrays with a row for each sample, or for x a DataLoader; batch_size, 32 (or
-            all rows, if fewer) where not given; validation_split, the share of the rows that is not
-            trained on but judged after each epoch (drawn evenly, and always the same rows of as
-            many, so that a later fit learns from none of them); validation_data, (x, y) or a
-            DataLoader, instead; shuffle, a new order each epoch; callbacks, see `nn.Callback`;
-            progress, True, False, "bar", or k for a line every k epochs; resume_from, a checkpoint
-            of this fit to go on with, if there is one yet, up to `epochs` in all.
+        Args: x and y, arrays with a row for each sample, or for x a DataLoader (PyTorch's Dataset
+            and DataLoader too); of several inputs a tuple, for model(x1, x2), or a dict, for
+            model(a=x1, b=x2); batch_size, 32 (or all rows, if fewer) where not given;
+            validation_split, the share of the rows that is not trained on but judged after each
+            epoch (drawn evenly, and always the same rows of as many, so that a later fit learns
+            from none of them); validation_data, (x, y), (x, y, sample_weight) or a DataLoader,
+            instead; sample_weight, a number for each row: one of weight 2 counts as two; for the
+            loss alone, which must have a reduction; class_weight, {label: weight} or an array, the
+            same by the row's label, in training; shuffle, a new order each epoch; callbacks, see
+            `nn.Callback`; progress, True, False, "bar", or k for a line every k epochs;
+            resume_from, a checkpoint of this fit to go on with, if there is one yet, up to `epochs`
+            in all.
         Ctrl-C ends training after the batch under way and keeps what was learned.
         Raises ValueError and TypeError for what does not fit, before anything is changed;
         FloatingPointError for a loss that is nan or infinite, before its step is made.
@@ -140,29 +197,40 @@ class Trainer:
         show = reporter(progress)
         if resume_from is not None:
             as_path("fit: resume_from", resume_from)
-        train, validation = self._data(x, y, batch_size, validation_split, validation_data, shuffle)
+        train, validation = training(
+            x, y, batch_size, validation_split, validation_data, shuffle, self._dtype(),
+            sample_weight, class_weight,
+        )  # fmt: skip
         self._check_parameters()
+        weighed = sample_weight is not None or class_weight is not None
+        self._divides = divides(self.loss, targets_of(train, whole=True))
+        self._weighted = Weighted(self.loss) if weighed else None
+        if resume_from is not None or any(isinstance(c, ModelCheckpoint) for c in callbacks):
+            self._check_savable(train)
         self._rehearse(train, trained=True)
         if validation is not None:
             self._rehearse(validation)
+        self._note_beginning(train)
         self._take_place(train, resume_from)
         self._loader, self._callbacks, self._reporter = train, callbacks, show
         self._stop = self.history.interrupted = False
+        self._rate = self._first_rate = self.optimizer.param_groups[0]["lr"]
         try:
-            self._call("on_train_begin")
-            if self._resumed is not None:
-                _restore_callbacks(callbacks, self._resumed["callbacks"])
+            self._begin(self._resumed)
             self._resumed = None
             last = self._first + int(epochs)
             if self.epoch >= last:
                 self.say(f"nothing left to train: {self.epoch} of {last} epochs are done")
             # NumPy's warnings of overflow are left to the test of the loss, which says where.
             quiet = np.errstate(over="ignore", invalid="ignore")
-            with self._modes(self._train), enable_grad(), quiet, _Interrupts() as interrupts:
+            own = OwnModes(modules(*self._roots().values()))
+            with own as self._modes, enable_grad(), quiet, Interrupts() as interrupts:
+                self._settle()
                 self._run(last, validation, interrupts)
         finally:
             show.close()
             self._reporter = Silent()
+            self._usual, self._resting = {}, []
         return self.history
 
     def stop(self) -> None:
@@ -173,20 +241,59 @@ class Trainer:
         """Print a line beside the progress of `fit`; nothing where it shows none."""
         self._reporter.say(text)
 
-    def _run(self, last: int, validation: DataLoader | None, interrupts: _Interrupts) -> None:
+    def _begin(self, resumed: Mapping[str, Any] | None) -> None:
+        """Callbacks begin. In a run that goes on they, and all generators, then stand where they
+        were, whatever was drawn to begin."""
+        drawn = get_state()
+        self._call("on_train_begin")
+        if resumed is not None:
+            _restore_callbacks(self._callbacks, resumed["callbacks"])
+            take_counts(resumed.get("counts", {}), self._counted())
+            take_sources(resumed.get("generators", {}), self._sources())
+            set_state(drawn)
+
+    def _run(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
+        try:
+            self._epochs(last, validation, interrupts)
+        except BaseException as error:
+            self._end(error)
+            raise
+        self._end(None)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Whatever ended training, all callbacks hear of it; what fails there does not hide why."""
+        failed: Exception | None = None
+        for callback in self._callbacks:
+            try:
+                getattr(callback, "on_train_end", _nothing)(self)
+            except Exception as another:
+                failed = failed or another
+        if failed is None:
+            return
+        if error is None:
+            raise failed
+        if hasattr(error, "add_note"):  # from Python 3.11 on
+            error.add_note(f"on_train_end failed as well: {failed!r}")
+
+    def _epochs(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
         torn = False
         try:
             while self.epoch < last and not (interrupts.asked or self._stop):
                 self._call("on_epoch_begin")
-                if self._stop or not self._epoch(last, interrupts):
+                if self._stop:
+                    break
+                if any(is_users(type(callback)) for callback in self._callbacks):
+                    self._settle()
+                if not self._epoch(last, interrupts):
                     break
                 logs = self._figures(validation)
                 self.history.append(logs)
                 self.epoch += 1
-                self._running = _Running()
+                self._running = Running()
                 self._step_scheduler(logs)
                 self._reporter.end(logs)
                 self._call("on_epoch_end", logs)
+                self.history.amend(_figures_of_callbacks(logs))
                 self._call("on_checkpoint", logs)
         except KeyboardInterrupt:  # of another handler, in the middle of anything
             if interrupts.asked:  # for the second time: at once
@@ -196,59 +303,78 @@ class Trainer:
             self._interrupted()
             if not torn:  # half a step would not go on bit for bit
                 self._call("on_checkpoint", {})
-        self._call("on_train_end")
 
-    def _epoch(self, last: int, interrupts: _Interrupts) -> bool:
+    def _epoch(self, last: int, interrupts: Interrupts) -> bool:
         """One pass over the training data; False where it was ended before its end."""
         loader, running = self._loader, self._running
         assert loader is not None
-        self._reporter.start(self.epoch + 1, last, len(loader))
+        self._reporter.start(self.epoch + 1, last, self._batches())
         self._reporter.batch(running.batches)
         listeners = [c for c in self._callbacks if listens_to_batches(c)]
-        for x, y in loader:
-            running.add(*self._batch(x, y), y, bool(self.metrics))
+        for batch in loader:
+            value, divisor, prediction = self._batch(*batch)
+            running.add(value, divisor)
+            if self.metrics:
+                running.keep(prediction, batch[1], self.metrics)
             self._reporter.batch()
-            for callback in listeners:
-                callback.on_batch_end(self)
+            self._rate = self.optimizer.param_groups[0]["lr"]
+            if self.interval == "batch":
+                self.scheduler.step()
+            if listeners:
+                changes = self._modes.changes
+                for callback in listeners:
+                    callback.on_batch_end(self)
+                if self._modes.changes != changes:
+                    self._settle()
             if interrupts.asked or self._stop:
                 return False
         return True
 
-    def _batch(self, x: Any, y: Any) -> tuple[float, Any]:
-        """One step of the optimiser: the explicit training loop. Returns loss and prediction."""
+    def _batch(self, x: Any, y: Any, weight: Any = None) -> tuple[float, float | None, Any]:
+        """One step of the optimiser: the explicit training loop.
+
+        Returns the loss, what it was divided by, and the prediction.
+        """
         self.optimizer.zero_grad()
-        prediction = self.model(x)
-        loss = self.loss(prediction, y)
+        prediction = self.model(x) if x.__class__ is np.ndarray else called(self.model, x)
+        if self._weighted is None:
+            loss, divisor = self.loss(prediction, y), self._divides(prediction, y)
+        else:
+            loss, divisor = self._weighted(prediction, y, weight)
         value = loss.item()
         if not math.isfinite(value):
-            raise FloatingPointError(self._not_finite(value))
+            raise FloatingPointError(
+                self._nothing_counts(y) if divisor == 0 else self._not_finite(value)
+            )
         loss.backward(retain_graph=False)
         if self.clip_norm is not None:
             groups = self.optimizer.param_groups
             clip_grad_norm_([p for group in groups for p in group["params"]], self.clip_norm)
         self.optimizer.step()
-        return value, prediction
+        return value, divisor, prediction
 
-    def _figures(self, validation: DataLoader | None) -> dict[str, float]:
+    def _figures(self, validation: Loader | None) -> dict[str, float]:
         """The loss and the metrics of the epoch that ended, on both parts."""
-        mean = getattr(self.loss, "reduction", "mean") != "sum"
-        logs = {"loss": self._running.loss(mean)}
+        logs = {"loss": self._running.loss()}
         if self.metrics:
-            logs |= self._measured(*self._running.outcome())
+            logs |= _numbers(self._running.figures(self.metrics))
         if validation is not None:
             judged = self.evaluate(validation)
             logs |= {f"val_{name}": value for name, value in judged.items()}
-        if self.scheduler is not None:
-            logs["lr"] = float(self.optimizer.param_groups[0]["lr"])
+        moved = {self._rate, self.optimizer.param_groups[0]["lr"]} != {self._first_rate}
+        if self.scheduler is not None or moved or "lr" in self.history.history:
+            logs["lr"] = float(self._rate)
         return logs
 
     def _step_scheduler(self, logs: Mapping[str, float]) -> None:
+        if self.interval == "batch":
+            return
         if isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step(logs.get("val_loss", logs["loss"]))
         elif self.scheduler is not None:
             self.scheduler.step()
 
-    def _take_place(self, train: DataLoader, path: Any) -> None:
+    def _take_place(self, train: Loader, path: Any) -> None:
         """Go on where a saved run was: in its data, its open epoch and its number of epochs."""
         if path is not None:
             self._incoming, resumed = train, self._resumed
@@ -264,7 +390,7 @@ class Trainer:
                 self._incoming = None
         self._first = self.epoch
         if self._resumed is None:
-            self._running = _Running()
+            self._running = Running()
             return
         if self._resumed["loader"] is not None:  # load_checkpoint(path, trainer=...) came before
             train.load_state_dict(self._resumed["loader"])
@@ -273,9 +399,19 @@ class Trainer:
     def _interrupted(self) -> None:
         self.history.interrupted = True
         self.say(
-            f"interrupted in epoch {self.epoch + 1}, after batch {self._running.batches} of "
-            f"{len(self._loader or ())}; the model keeps what it learned"
+            f"interrupted in epoch {self.epoch + 1}, after batch {self._running.batches}"
+            f"{self._of_batches()}; the model keeps what it learned"
         )
+
+    def _batches(self) -> int:
+        """How many batches an epoch has; 0 if its loader does not know."""
+        try:
+            return len(self._loader) if self._loader is not None else 0
+        except TypeError:
+            return 0
+
+    def _of_batches(self) -> str:
+        return f" of {self._batches()}" * (self._batches() > 0)
 
     def _call(self, method: str, *args: Any) -> None:
         for callback in self._callbacks:
@@ -283,34 +419,47 @@ class Trainer:
             if function is not None:
                 function(self, *args)
 
-    def _train(self) -> None:
-        """Modules train, but for those that are frozen, or that the user put into evaluation."""
-        if not self.model.training:
-            self.model.train()
-        if all(p.requires_grad for p in self.model.parameters()):
-            return  # the usual case, for which not every module is asked
-        for module in self.model.modules():
-            parameters = list(module.parameters())
-            if parameters and not any(p.requires_grad for p in parameters):
-                module.eval()
+    def _settle(self) -> None:
+        """The modes to train in, at the begin of each epoch and after what callbacks did to them.
+
+        A whole model, or loss, that is in evaluation is woken: a callback has judged it. Parts stay
+        as they are, but what is frozen by now keeps its buffers.
+        """
+        own, roots = self._modes, [m for m in (self.model, self.loss) if isinstance(m, Module)]
+        own.include(modules(self.model))  # a layer may have been put in
+        if not all(root.training for root in roots):
+            own.table.update(self._usual)
+            for root in roots:
+                if not root.training:
+                    root.train()
+        for module in self._resting:
+            module.training = True
+        self._resting = [m for root in roots for m in resting(root) if m.training]
+        for module in self._resting:
+            module.training = False
+        self._usual = dict(own.table)
 
     @contextmanager
-    def _modes(self, change: Callable[[], Any]) -> Iterator[None]:
-        """Train or evaluate for a while; afterwards each Module is as it was."""
-        before = [(module, module.training) for module in self.model.modules()]
-        try:
-            change()
+    def _judging(self, others: Mapping[str, Any] | None = None) -> Iterator[None]:
+        """The model, and the Modules that others hold, evaluate for a while, in this thread."""
+        others = others or {}
+        with OwnModes(modules(self.model, *others.values())):
+            for part in (self.model, *judges(others, self.model)):
+                part.eval()
             yield
-        finally:
-            for module, mode in before:
-                module.training = mode
 
     # ---- judging and predicting ---------------------------------------------------------------
 
-    def evaluate(self, x: Any, y: Any = None, *, batch_size: int | None = None) -> dict[str, float]:
-        """The loss and the metrics of the model as it is, on all rows at once.
+    def evaluate(
+        self, x: Any, y: Any = None, *, batch_size: int | None = None, sample_weight: Any = None
+    ) -> dict[str, float]:
+        """The loss and the metrics of the model as it is, of all rows together.
 
-        Args: x and y as in `fit`; batch_size, how many rows to compute at a time.
+        Args: x and y as in `fit`; batch_size, how many rows to compute at a time; sample_weight, as
+            in `fit`, for the loss. Of a DataLoader, also one that is made for training, all rows
+            are taken, in the data's order; one with a transform is refused.
+        Losses and metrics of `nn`, but for r2_score and "auc", and those of one's own with a
+        `divisor`, are added up; others get all predictions at once (targets are not to be written).
 
         >>> import nn
         >>> layer = nn.Linear(1, 1)
@@ -320,142 +469,131 @@ class Trainer:
         >>> trainer.evaluate([[1.0], [2.0]], [[1.0], [3.0]])
         {'loss': 2.0}
         """
-        loader = self._loaded("evaluate", x, y, batch_size)
-        if loader.y is None:
+        loader = judging(
+            "evaluate", x, y, batch_size, dtype=self._dtype(), sample_weight=sample_weight
+        )
+        if not has_targets(loader):
             raise ValueError("evaluate needs targets: evaluate(x, y)")
-        with self._modes(self.model.eval), no_grad():
-            pairs = [(self._predicted(x), y) for x, y in loader]
-            prediction, target = (np.concatenate(part) for part in zip(*pairs))
-            loss = self.loss(Tensor(prediction), target)
-        check_scalar(loss)
-        return {"loss": loss.item(), **self._measured(prediction, target)}
+        with self._judging(self._beside()), no_grad():
+            blocks = answers(loader, self._predicted)
+            figures = figures_of(
+                blocks, self.loss, self.metrics, rows_of(loader), lambda: targets_of(loader)
+            )
+        return _numbers(figures)
 
-    def predict(self, x: Any, *, batch_size: int | None = None) -> np.ndarray:
+    def predict(self, x: Any, *, batch_size: int | None = None) -> Any:
         """What the model gives for each row, as an array; Dropout and the like are off.
 
-        Args: x, an array with a row for each sample, or a DataLoader; batch_size, how many rows to
-            compute at a time.
+        Args: x, an array with a row for each sample, or several, or a DataLoader, as in
+            `evaluate`; batch_size, how many rows to compute at a time. Threads may share the model.
+        Returns a tuple or a dict of arrays where the model gives several.
         """
-        loader = self._loaded("predict", x, None, batch_size)
-        batches = (batch if loader.y is None else batch[0] for batch in loader)
-        with self._modes(self.model.eval), no_grad():
-            return np.concatenate([self._predicted(batch) for batch in batches])
+        loader = judging("predict", x, None, batch_size, dtype=self._dtype())
+        found = Collected(rows_of(loader))
+        with self._judging(), no_grad():
+            for prediction, _, _ in answers(loader, self._predicted):
+                found.add(prediction)
+                del prediction  # before the next is made
+        return found.result()
 
-    def _predicted(self, x: Any) -> np.ndarray:
-        prediction = self.model(x)
-        array = prediction.data if isinstance(prediction, Tensor) else np.asarray(prediction)
-        if array.shape[:1] != (len(x),):
-            one = "; a single sample wants an axis of rows before it: x[None]" * (np.ndim(x) == 1)
+    def _predicted(self, x: Any) -> Any:
+        prediction, rows = plain(called(self.model, x)), len(leaves(x)[0])
+        if any(array.shape[:1] != (rows,) for array in leaves(prediction)):
+            given, got = (", ".join(str(np.shape(a)) for a in leaves(v)) for v in (x, prediction))
+            one = "; a single sample wants an axis of rows before it: x[None]"
             raise ValueError(
-                f"the model must give a row for each row it gets: for {len(x)} rows, shape "
-                f"{np.shape(x)}, it gave the shape {array.shape}{one}"
+                f"the model must give a row for each row it gets: for {rows} rows, shape {given}, "
+                f"it gave the shape {got}" + one * (np.ndim(x) == 1)
             )
-        return array
-
-    def _measured(self, prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
-        return {name: number(name, f(prediction, target)) for name, f in self.metrics.items()}
+        return prediction
 
     # ---- the data -----------------------------------------------------------------------------
 
-    def _loaded(self, name: str, x: Any, y: Any, batch_size: int | None = None) -> DataLoader:
-        if isinstance(x, DataLoader):
-            if y is not None or batch_size is not None:
-                raise ValueError(
-                    f"{name}: a DataLoader holds its targets and its batch size itself; leave out "
-                    "y and batch_size"
-                )
-            return x
-        loader = DataLoader(x, y)
-        rows, size = len(loader.x), JUDGED if batch_size is None else batch_size
-        return DataLoader(self._cast(loader.x), loader.y, batch_size=min(size, rows))
+    def _dtype(self) -> Any:
+        """That of the parameters, in which floats are computed."""
+        return next((p.dtype for p in self.model.parameters() if p.dtype.kind == "f"), None)
 
-    def _data(
-        self, x: Any, y: Any, batch_size: int | None, share: float, given: Any, shuffle: bool
-    ) -> tuple[DataLoader, DataLoader | None]:
-        """Loaders of the training and of the validation rows, checked."""
-        if isinstance(share, bool) or not isinstance(share, Real) or not 0 <= share < 1:
-            raise ValueError(
-                "fit: validation_split is the share of the rows to hold back, at least 0 and below "
-                f"1 (0.2 for 20%), got {share!r}"
-            )
-        if share and given is not None:
-            raise ValueError("fit: give validation_split or validation_data, not both")
-        validation = None if given is None else self._validation(given)
-        if isinstance(x, DataLoader):
-            if share or y is not None or batch_size is not None:
-                raise ValueError(
-                    "fit: a DataLoader holds its targets and its batch size itself, and is not "
-                    "split; leave out y, batch_size and validation_split (use validation_data)"
-                )
-            train = x
-        else:
-            train = DataLoader(x, y)
-        if train.y is None:
-            raise ValueError("fit needs targets: fit(x, y)")
-        check_finite("x", train.x)
-        check_finite("y", train.y)
-        if train is x:
-            return train, validation
-        x, y = self._cast(train.x), train.y
-        if share:
-            held_out, rest = split(len(x), share)
-            validation = self._loaded("fit", x[held_out], y[held_out])
-            x, y = x[rest], y[rest]
-        return DataLoader(x, y, batch_size, shuffle=shuffle), validation
-
-    def _validation(self, given: Any) -> DataLoader:
-        if not isinstance(given, DataLoader):
-            if not isinstance(given, (tuple, list)) or len(given) != 2:
-                raise TypeError(
-                    "fit: validation_data must be (x, y) or a DataLoader, got "
-                    f"{type(given).__name__}"
-                )
-            x, y = given
-            given = self._loaded("fit", x, y)
-        if given.y is None:
-            raise ValueError("fit: validation_data needs targets: (x, y)")
-        check_finite("x of the validation data", given.x)
-        check_finite("y of the validation data", given.y)
-        return given
-
-    def _cast(self, x: np.ndarray) -> np.ndarray:
-        """Floats in the dtype of the parameters, once and not in every batch."""
-        dtype = next((p.dtype for p in self.model.parameters() if p.dtype.kind == "f"), x.dtype)
-        return x.astype(dtype, copy=False) if x.dtype.kind == "f" else x
-
-    def _rehearse(self, loader: DataLoader, trained: bool = False) -> None:
+    def _rehearse(self, loader: Loader, trained: bool = False) -> None:
         """Send a few rows through everything, so that what does not fit changes nothing."""
-        assert loader.y is not None
-        rows = some_rows(loader.y, REHEARSED)
-        x, y = loader.x[rows], loader.y[rows]
-        state = get_state()
+        before = AsItWas(*self._counted(loader).values())
         try:
-            x = x if loader.transform is None else loader.transform(x)
-            with self._modes(self.model.eval), no_grad():
+            with borrowed():
+                self._try(loader, trained)
+        finally:
+            before.put_back()
+
+    def _try(self, loader: Loader, trained: bool) -> None:
+        rows = 0
+        try:
+            x, y, weight = sample(loader, REHEARSED)
+            rows = len(leaves(y)[0])
+            with self._judging(self._beside()), no_grad():
                 prediction = self._predicted(x)
-                check_scalar(self.loss(Tensor(prediction), y))
+                self._try_loss(mapped(Tensor, prediction), y, weight)
             if trained and ends_with_one_row(loader):
                 with no_grad():  # BatchNorm1d cannot train on it; a copy keeps its statistics
-                    copy.deepcopy(self.model).train()(x[:1])
+                    called(copy.deepcopy(self.model).train(), mapped(lambda array: array[:1], x))
         except Exception as error:
             if hasattr(error, "add_note"):  # from Python 3.11 on
                 error.add_note(
-                    f"fit tried {len(rows)} rows of the data before its first step; nothing has "
-                    "changed"
+                    f"fit tried {rows} rows of the data before its first step; nothing has changed"
                 )
             raise
-        finally:
-            set_state(state)
         for name, metric in self.metrics.items():
             try:
                 number(name, metric(prediction, y))
             except ValueError:  # it may want more rows than these, or more kinds of them
-                if len(loader.y) >= REHEARSED and is_ours(metric):
+                if getattr(loader, "_rows", 0) >= REHEARSED and is_ours(metric):
                     raise
 
+    def _try_loss(self, prediction: Any, y: Any, weight: Any) -> None:
+        check_single(self.loss, self.metrics, prediction, y)
+        if weight is not None:
+            check_scalar(Weighted(self.loss)(prediction, y, weight)[0])
+            return
+        check_scalar(self.loss(prediction, y))
+        check_divisor(self.loss, divides(self.loss)(prediction, y))
+
     def _check_parameters(self) -> None:
-        loss = self.loss.parameters() if isinstance(self.loss, Module) else ()
-        check_parameters(dict(self.model.named_parameters()), list(loss), self.optimizer)
+        others = [p for part in modules(*self._beside().values()) for p in part.parameters()]
+        check_parameters(dict(self.model.named_parameters()), others, self.optimizer)
+
+    def _check_savable(self, train: Loader) -> None:
+        """Raise TypeError where the run to come could not go on from its checkpoint."""
+        self._loader, before = train, self._loader
+        try:
+            check_parts(trainer=self)
+        except TypeError as error:
+            raise TypeError(f"fit: nothing has changed; {error}") from error
+        finally:
+            self._loader = before
+
+    def _note_beginning(self, train: Loader | None = None) -> None:
+        """How things are at first: what is otherwise later is part of the run."""
+        if self._began is None:
+            self._began = counts(self._counted(train))
+            self._shared = {p: source_state(s) for p, s in shared_sources().items()}
+
+    # ---- what it holds ------------------------------------------------------------------------
+
+    def _beside(self) -> dict[str, Any]:
+        """What judges the model."""
+        metrics = {f"metrics.{name}": metric for name, metric in self.metrics.items()}
+        return {"loss": self.loss, **metrics}
+
+    def _roots(self) -> dict[str, Any]:
+        """Where all that a run holds is looked for."""
+        return {"model": self.model, **self._beside()}
+
+    def _counted(self, loader: Loader | None = None) -> dict[str, Any]:
+        """The roots, and the parts of the loader."""
+        loader = self._loader if loader is None else loader
+        return self._roots() | ({} if loader is None else {"loader": held_by(loader)})
+
+    def _sources(self) -> dict[str, Any]:
+        """All generators, those of callbacks too, and those that belong to everybody."""
+        callbacks = {f"callbacks.{k}": callback for k, callback in enumerate(self._callbacks)}
+        return sources(self._counted() | callbacks) | shared_sources()
 
     def _not_finite(self, value: float) -> str:
         bad = [n for n, p in self.model.named_parameters() if not np.all(np.isfinite(p.numpy()))]
@@ -470,21 +608,43 @@ class Trainer:
         )  # fmt: skip
         return (
             f"fit: the loss is {value} in epoch {self.epoch + 1}, batch "
-            f"{self._running.batches + 1} of {len(self._loader or ())}; training stopped before "
+            f"{self._running.batches + 1}{self._of_batches()}; training stopped before "
             f"its step. {weights}. To find the operation and its line, run it again like this:\n"
             "    with autograd.detect_anomaly():\n"
             "        trainer.fit(...)"
         )
 
+    def _nothing_counts(self, y: Any) -> str:
+        labels = " or ".join(
+            f"the ignore_index {ignored}" for ignored in [getattr(self.loss, "ignore_index", None)]
+            if ignored is not None
+        )  # fmt: skip
+        return (
+            f"fit: batch {self._running.batches + 1}{self._of_batches()} of epoch {self.epoch + 1} "
+            f"has no label that counts: those of all its {len(leaves(y)[0])} rows are "
+            f"{labels or 'passed over'}, or have the weight 0, and a mean of nothing is nan; "
+            "training stopped before its step. Leave such rows out, use larger batches, or "
+            'reduction="sum"'
+        )
+
     # ---- saving and resuming ------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole run: model, optimiser, scheduler, callbacks, history, and place in the data.
+        """The whole run: model, optimiser and scheduler; loss, metrics and callbacks that have a
+        state; all generators; history, and place in the data.
 
         For `save_checkpoint(path, trainer=trainer)`, which adds the library's generator; at any
         time, also inside of `on_batch_end`.
         """
         scheduler = getattr(self.scheduler, "state_dict", None)
+        roots, began = self._counted(), self._began or {}
+        why = unsavable(roots)
+        if why is not None:
+            raise TypeError(f"this run could not go on from its checkpoint: {why}")
+        states = {place: source_state(source) for place, source in self._sources().items()}
+        for place in shared_sources():  # what nobody has drawn from is left alone
+            if same(states[place], self._shared.get(place, states[place])):
+                del states[place]
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -492,8 +652,11 @@ class Trainer:
             "epoch": self.epoch,
             "first": self._first,
             "history": {name: list(column) for name, column in self.history.history.items()},
-            "loader": self._loader.state_dict() if self._loader else None,
+            "loader": None if self._loader is None else self._loader.state_dict(),
             "running": self._running.state_dict(),
+            "parts": {p: part.state_dict() for p, part in self._stateful().items()},
+            "generators": states,
+            "counts": changed(counts(roots), began) if began else {},
             "callbacks": [
                 {"kind": type(c).__name__, "state": c.state_dict()}
                 for c in self._callbacks if hasattr(c, "state_dict")
@@ -505,29 +668,59 @@ class Trainer:
 
         Raises ValueError for a state that does not fit; then nothing has changed.
         """
-        if not isinstance(state, Mapping) or set(state) != set(self.state_dict()):
+        if not isinstance(state, Mapping) or not _KEYS <= set(state):
             raise ValueError("load_state_dict: this is not the state of a Trainer")
         if (state["scheduler"] is None) != (not hasattr(self.scheduler, "state_dict")):
             has = "no scheduler" if state["scheduler"] is None else "a scheduler"
             raise ValueError(f"load_state_dict: the saved run has {has}, unlike this Trainer")
-        parts: list[tuple[Any, str]] = [(self.model, "model"), (self.optimizer, "optimizer")]
+        parts: list[tuple[Any, Any]] = []
+        parts += [(self.model, state["model"]), (self.optimizer, state["optimizer"])]
         if state["scheduler"] is not None:
-            parts.append((self.scheduler, "scheduler"))
+            parts.append((self.scheduler, state["scheduler"]))
+        parts += self._parts_from(state.get("parts"))
         if state["loader"] is not None and self._incoming is not None:
-            parts.append((self._incoming, "loader"))
-        before = [(part, part.state_dict()) for part, _ in parts]
+            parts.append((self._incoming, state["loader"]))
+        held = self._sources_from(state.get("generators"))
+        before = [(part, _snapshot(part)) for part, _ in parts]
+        stood = {place: source_state(source) for place, source in held.items()}
+        self._note_beginning()
         try:
-            for part, name in parts:
-                part.load_state_dict(state[name])
+            for part, new in parts:
+                part.load_state_dict(new)
+            take_sources(state.get("generators", {}), held)
         except Exception:
             for part, old in before:
                 part.load_state_dict(old)
+            take_sources(stood, held)
             raise
+        take_counts(state.get("counts", {}), self._roots())
         self.epoch, self._first = state["epoch"], state["first"]
         self.history = History()
         self.history.history = {name: list(column) for name, column in state["history"].items()}
-        self._running = _Running(state["running"])
+        self._running = Running(state["running"])
         self._resumed = state
+
+    def _stateful(self) -> dict[str, Any]:
+        return stateful(self._beside(), self.model)
+
+    def _parts_from(self, saved: Mapping[str, Any] | None) -> list[tuple[Any, Any]]:
+        """Loss and metrics, and the states that they are to take."""
+        own = self._stateful()
+        if saved is None:  # of a version that did not save them
+            return []
+        mine = [place for place, part in own.items() if part.state_dict()]
+        check_places("a state", [place for place in saved if saved[place]], mine)
+        return [(part, saved[place]) for place, part in own.items() if place in saved]
+
+    def _sources_from(self, saved: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The generators that are to be put where they were; those of the loader and of callbacks
+        come later, in `fit`."""
+        if saved is None:
+            return {}
+        own, shared = sources(self._roots()), shared_sources()
+        mine = [p for p in saved if p.partition(".")[0] in ("model", "loss", "metrics")]
+        check_places("a generator", mine, list(own))
+        return own | {place: shared[place] for place in shared if place in saved}
 
     def __repr__(self) -> str:
         return (
@@ -536,39 +729,36 @@ class Trainer:
         )
 
 
-class _Running:
-    """What an epoch has gathered so far: losses, and for the metrics what was predicted."""
+def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
+    return {name: number(name, value) for name, value in figures.items()}
 
-    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
-        state = state or {"total": 0.0, "plain": 0.0, "rows": 0, "batches": 0, "outcome": None}
-        self.total, self.plain = state["total"], state["plain"]
-        self.rows, self.batches = state["rows"], state["batches"]
-        self.pairs = [] if state["outcome"] is None else [tuple(state["outcome"])]
 
-    def add(self, loss: float, prediction: Any, target: Any, keep: bool) -> None:
-        rows = len(target)
-        self.total += loss * rows
-        self.plain += loss
-        self.rows += rows
-        self.batches += 1
-        if keep:
-            self.pairs.append((getattr(prediction, "data", prediction), target))
+# What the state of a Trainer has had at all times.
+_KEYS = {
+    "model", "optimizer", "scheduler", "epoch", "first", "history", "loader", "running",
+    "callbacks",
+}  # fmt: skip
 
-    def loss(self, mean: bool) -> float:
-        """The mean over the rows, or where the loss is a sum, the sum."""
-        return (self.total / self.rows if self.rows else math.nan) if mean else self.plain
 
-    def outcome(self) -> tuple[np.ndarray, np.ndarray]:
-        """All predictions and all targets."""
-        predictions, targets = zip(*self.pairs)
-        return np.concatenate(predictions), np.concatenate(targets)
+def _snapshot(part: Any) -> Any:
+    """A state of which nothing changes when the part does: of ours it is a copy anyway."""
+    state = part.state_dict()
+    return state if isinstance(part, (Module, Optimizer)) else copy.deepcopy(state)
 
-    def state_dict(self) -> dict[str, Any]:
-        outcome = self.outcome() if self.pairs else None
-        return {
-            "total": self.total, "plain": self.plain, "rows": self.rows, "batches": self.batches,
-            "outcome": outcome,
-        }  # fmt: skip
+
+def _nothing(trainer: Any) -> None:
+    """What a callback does that has no such method."""
+
+
+def _figures_of_callbacks(logs: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of an epoch with what callbacks added, which must be numbers with a name."""
+    try:
+        if all(isinstance(name, str) for name in logs):
+            return _numbers(logs)
+    except TypeError:
+        pass
+    odd = next((f"{n!r}: {v!r}" for n, v in logs.items() if not isinstance(v, (int, float))), logs)
+    raise TypeError(f"fit: what a callback adds to logs must be numbers by name, got {odd}")
 
 
 def _restore_callbacks(callbacks: list[Any], states: list[Mapping[str, Any]]) -> None:
@@ -580,30 +770,3 @@ def _restore_callbacks(callbacks: list[Any], states: list[Mapping[str, Any]]) ->
         if saved is not None and hasattr(callback, "load_state_dict"):
             left.remove(saved)
             callback.load_state_dict(saved["state"])
-
-
-class _Interrupts:
-    """Ctrl-C as a request: the first ends training after the batch under way, the second at once.
-
-    Only where Ctrl-C means KeyboardInterrupt: another handler, and threads, are left alone.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._old: Any = None
-
-    def __enter__(self) -> _Interrupts:
-        if threading.current_thread() is threading.main_thread() and (
-            signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        ):
-            self._old = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self._old is not None:
-            signal.signal(signal.SIGINT, self._old)
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
