@@ -340,6 +340,30 @@ def test_a_fit_begins_with_everything_as_it_is():
     np.testing.assert_equal(before, fresh)
 
 
+class Lazy(nn.Module):
+    """Builds its layers when it is called first."""
+
+    def __init__(self):
+        self.layers, self.named, self.built = [nn.Linear(2, 4)], {}, False
+
+    def forward(self, x):
+        if not self.built:
+            self.layers.append(nn.Linear(4, 2))
+            self.named["out"] = np.zeros(2)
+            self.built = True
+        return self.layers[1](self.layers[0](x))
+
+
+def test_what_is_built_in_the_first_call_is_built_once():
+    model, began = Lazy(), []
+    t = nn.Trainer(model, nn.optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss())
+    look = type(
+        "Look", (), {"on_train_begin": lambda self, trainer: began.append(len(model.layers))}
+    )
+    t.fit(X, Y, epochs=2, callbacks=[look()], progress=False)
+    assert began == [1] and len(model.layers) == 2 and list(model.named) == ["out"]
+
+
 # ---- what cannot be saved ----------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ May import: autograd, random, module.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
@@ -314,14 +315,19 @@ def take_counts(saved: Counts, roots: Roots) -> None:
 
 
 class AsItWas:
-    """Remembers what these hold, and puts it back after a trial: attributes, the values of buffers,
-    generators."""
+    """Remembers what these hold, and puts it back after a trial: attributes, lists and dicts of
+    Modules, the values of buffers, generators."""
 
     def __init__(self, *roots: Any) -> None:
         held = reached(roots)
         opened = [value for value in held if _is_opened(value)]
         self._attributes = [(value, dict(vars(value))) for value in opened]
         parts = [value for value in opened if isinstance(value, Module)]
+        self._containers = [
+            (value, value.copy())
+            for part in parts for value in vars(part).values()
+            if value.__class__ is list or value.__class__ is dict
+        ]  # fmt: skip
         buffers = {id(buffer): buffer for part in parts for buffer in _buffers(part)}
         self._buffers = [(buffer, buffer.copy()) for buffer in buffers.values()]
         drawn = list(filter(is_source, held))
@@ -335,12 +341,23 @@ class AsItWas:
             for key in [key for key in now if key not in before and key != "_scope"]:
                 del now[key]
             now.update({k: v for k, v in before.items() if k not in now or now[k] is not v})
+        for container, members in self._containers:
+            _refill(container, members)
         for buffer, values in self._buffers:
             if not np.array_equal(buffer, values, equal_nan=buffer.dtype.kind == "f"):
                 buffer[...] = values  # it was written into
         for source, state in self._sources:
             if state is not None:
                 take_source_state(state, source)
+
+
+def _refill(container: Any, members: Any) -> None:
+    """A list or dict with the members that it had, if it has others now."""
+    listed = isinstance(container, list)
+    now, before = (c if listed else [*c, *c.values()] for c in (container, members))
+    if len(now) != len(before) or not all(map(operator.is_, now, before)):
+        container.clear()
+        container.extend(members) if listed else container.update(members)
 
 
 def _buffers(module: Module) -> Iterable[np.ndarray]:
