@@ -407,6 +407,24 @@ def test_what_cannot_be_saved_is_refused_when_fit_begins(make, message, tmp_path
     make().fit(X, Y, progress=False)  # where nothing is to be saved, that is no fault
 
 
+def test_a_file_that_is_only_written_is_no_state(tmp_path):
+    with open(tmp_path / "log.txt", "w") as log:
+        t = with_attribute(log)()
+        t.fit(X, Y, progress=False, callbacks=[nn.ModelCheckpoint(tmp_path / "run.npz")])
+    with open(tmp_path / "log.txt") as log, pytest.raises(TypeError, match="whose place cannot"):
+        with_attribute(log)().fit(X, Y, progress=False, resume_from=tmp_path / "run.npz")
+
+
+def test_a_callback_that_draws_from_nowhere_is_left_alone(tmp_path):
+    look = Every(lambda *_: None)
+    look.rng = random.SystemRandom()
+    callbacks = [look, nn.ModelCheckpoint(tmp_path / "run.npz")]
+    trainer().fit(X, Y, progress=False, callbacks=callbacks)
+    t = trainer()
+    t.fit(X, Y, epochs=2, progress=False, callbacks=callbacks, resume_from=tmp_path / "run.npz")
+    assert t.epoch == 2
+
+
 CHANGED = {
     "no generator": ("own", "the library's", "has a generator at model.1.rng, unlike this one"),
     "a generator": ("the library's", "own", "this Trainer has a generator at model.1.rng, unlike"),

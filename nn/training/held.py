@@ -9,6 +9,7 @@ May import: autograd, random, module.
 
 from __future__ import annotations
 
+import io
 import operator
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +25,8 @@ from nn.random import is_source, source_state, take_source_state
 
 __all__ = [
     "AsItWas", "changed", "counts", "is_users", "judges", "modules", "resting", "same",
-    "shared_sources", "sources", "stateful", "take_counts", "take_sources", "unsavable",
+    "shared_sources", "sources", "stateful", "states_of", "take_counts", "take_sources",
+    "unsavable",
 ]  # fmt: skip
 
 Roots = Mapping[str, Any]
@@ -228,6 +230,19 @@ def shared_sources() -> dict[str, Any]:
     return shared if python is None else {**shared, "random": python.getstate.__self__}
 
 
+def states_of(held: Mapping[str, Any]) -> dict[str, Any]:
+    """Where these generators stand, all that stand somewhere."""
+    states = {place: _state(source) for place, source in held.items()}
+    return {place: state for place, state in states.items() if state is not None}
+
+
+def _is_iterator(value: Any) -> bool:
+    """Whether it goes on by itself; a file that is only written does not."""
+    if isinstance(value, io.IOBase):
+        return not value.closed and value.readable()
+    return hasattr(type(value), "__next__") and not isinstance(value, Module)
+
+
 def unsavable(roots: Roots) -> str | None:
     """Why what these hold could not be saved; None if it can."""
     for place, value in found(roots):
@@ -236,7 +251,7 @@ def unsavable(roots: Roots) -> str | None:
                 source_state(value)
             except NotImplementedError:
                 return f"{place} is a {type(value).__name__}, which has no place to go back to"
-        elif hasattr(type(value), "__next__") and not isinstance(value, Module):
+        elif _is_iterator(value):
             return (
                 f"{place} is a {type(value).__name__}, whose place cannot be saved; hold a "
                 "numpy.random.Generator, a number or an array instead"
