@@ -177,6 +177,9 @@ def transform_of(kind, seed):
     if kind == "none":
         return None
     rng = np.random.default_rng(seed + 2)
+    if kind == "of a module":
+        runs.rng = rng
+        return lambda x: runs.shaken(x)
     if kind == "everybody's":
         return lambda x: x + 0.1 * np.random.normal(size=x.shape) + 0.1 * random.random()
     return lambda x: x + 0.1 * rng.normal(size=x.shape)
@@ -186,7 +189,7 @@ BODIES = ["the library's", "own", "shared", "an MLP's", "a layer's", "private", 
           "Python's", "Mersenne's"]  # fmt: skip
 LOSSES = ["plain", "a function", "learned", "learned, and draws", "says its state", "counts",
           "a closure", "partial", "a method"]  # fmt: skip
-TRANSFORMS = ["none", "own", "everybody's"]
+TRANSFORMS = ["none", "own", "everybody's", "of a module"]
 
 
 class Made:

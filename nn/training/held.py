@@ -13,7 +13,7 @@ import io
 import operator
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -106,12 +106,7 @@ def _is_opened(value: Any) -> bool:
 
 def is_users(kind: Any) -> bool:
     """Whether a class or a function is part of a program, and not of a library."""
-    return _is_of_users(kind.__module__)
-
-
-@lru_cache(256)
-def _is_of_users(module: str | None) -> bool:
-    return str(module).partition(".")[0] not in _OTHERS
+    return str(kind.__module__).partition(".")[0] not in _OTHERS
 
 
 def _members(place: str, members: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
@@ -130,11 +125,29 @@ def _around(place: str, function: FunctionType) -> Iterator[tuple[str, Any]]:
             pass
     defaults = dict(enumerate(function.__defaults__ or ()))
     yield from _members(place, defaults | (function.__kwdefaults__ or {}))
-    for name in code.co_names:
-        value = near.get(name)
-        ours = isinstance(value, FunctionType) and value.__globals__ is near
-        if ours or isinstance(value, Module) or is_source(value):
+    for name, value in _named(code.co_names, near):
+        if isinstance(value, FunctionType):
+            own = value.__globals__ is near or _is_programs(value.__globals__)
+        else:
+            own = isinstance(value, Module) or is_source(value)
+        if own:
             yield f"{place}.{name}", value
+
+
+def _named(names: Iterable[str], near: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The globals of these names; in place of a module of the program, what it has of them."""
+    for name in names:
+        value = near.get(name)
+        if isinstance(value, ModuleType) and _is_programs(vars(value)):
+            yield from ((f"{name}.{n}", vars(value)[n]) for n in names if n in vars(value))
+        elif value is not None:
+            yield name, value
+
+
+def _is_programs(module: dict[str, Any]) -> bool:
+    """Whether the globals of a module are those of the program that runs, not installed ones."""
+    top = str(module.get("__name__")).partition(".")[0]
+    return top not in _OTHERS and "-packages" not in (module.get("__file__") or "-packages")
 
 
 # ---- Modules ------------------------------------------------------------------------------------
