@@ -24,7 +24,7 @@ from nn.module import Module
 from nn.optim import Optimizer
 from nn.optim.lr_scheduler import ReduceLROnPlateau
 from nn.parts import called, leaves, mapped
-from nn.random import borrowed, get_state, set_state, source_state
+from nn.random import borrowed, get_state, set_state
 from nn.training.arguments import (
     check_kind,
     check_loss,
@@ -53,6 +53,7 @@ from nn.training.held import (
     shared_sources,
     sources,
     stateful,
+    states_of,
     take_counts,
     take_sources,
     unsavable,
@@ -572,7 +573,7 @@ class Trainer:
         """How things are at first: what is otherwise later is part of the run."""
         if self._began is None:
             self._began = counts(self._counted(train))
-            self._shared = {p: source_state(s) for p, s in shared_sources().items()}
+            self._shared = states_of(shared_sources())
 
     # ---- what it holds ------------------------------------------------------------------------
 
@@ -641,7 +642,7 @@ class Trainer:
         why = unsavable(roots)
         if why is not None:
             raise TypeError(f"this run could not go on from its checkpoint: {why}")
-        states = {place: source_state(source) for place, source in self._sources().items()}
+        states = states_of(self._sources())
         for place in shared_sources():  # what nobody has drawn from is left alone
             if same(states[place], self._shared.get(place, states[place])):
                 del states[place]
@@ -682,7 +683,7 @@ class Trainer:
             parts.append((self._incoming, state["loader"]))
         held = self._sources_from(state.get("generators"))
         before = [(part, _snapshot(part)) for part, _ in parts]
-        stood = {place: source_state(source) for place, source in held.items()}
+        stood = states_of(held)
         self._note_beginning()
         try:
             for part, new in parts:
