@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
@@ -163,7 +164,7 @@ def read(source: str, variables: Collection[str] = (), most: int = MOST_LETTERS)
         if plain is None or not {ast.BitXor, ast.BitOr}.isdisjoint(signs):
             raise
         return plain
-    text = "".join(piece.text for piece in pieces)
+    text = "".join(piece.text for piece in pieces).rstrip()
     tree = _tree(text)
     if tree is None:
         raise ExpressionError("nested too deeply", source)
@@ -368,10 +369,13 @@ def _computed(node: Any, done: dict[ast.AST, Any], source: Read) -> Any:
     parts = [done[part] for part in _parts(node, source)]
     if source.pieces:
         _check_arrays(node, parts, source)
+    matrices = isinstance(getattr(node, "op", None), ast.MatMult)
+    if (matrices or _called(node) == "matmul") and not all(map(np.ndim, parts)):
+        raise _error("@ and matmul multiply arrays: write * for numbers", node, source)
     try:
         if isinstance(node, ast.Call):
             settings = {str(word.arg): _setting(word, source) for word in node.keywords}
-            value = FUNCTIONS[ast.unparse(node.func)](*parts, **settings)
+            value = FUNCTIONS[_called(node)](*parts, **settings)
         elif isinstance(node, (ast.List, ast.Tuple)):
             value = _joined(parts)
         else:
@@ -387,6 +391,11 @@ def _computed(node: Any, done: dict[ast.AST, Any], source: Read) -> Any:
         told = f"{np.size(value):,} numbers, and at most {MOST_NUMBERS:,} are taken here"
         raise _error(f"too large: {told}", node, source)
     return value
+
+
+def _called(node: ast.AST) -> str:
+    """The name of the function that is called; "" where none is."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
 
 
 def _check_arrays(node: Any, parts: list[Any], source: Read) -> None:
@@ -442,6 +451,8 @@ def _told(error: BaseException, node: Any) -> str:
         return "the result is too large for a float"
     if isinstance(error, FloatingPointError):
         return "not defined here: the result would be nan"
+    if (foreign := re.search(r"unexpected keyword argument '(\w+)'", str(error))) is not None:
+        return f"{_called(node)} takes no {foreign[1]}="
     if "boolean" in str(error) or "BoolDType" in str(error):
         return "a comparison is no number; choose by it: where(x > 0, a, b)"
     first = (str(error).splitlines() or [type(error).__name__])[0]

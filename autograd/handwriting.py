@@ -147,14 +147,13 @@ def check_commas(source: str, functions: Collection[str]) -> None:
             around.append("f" if c == "(" and calls else c)
         elif c in ")]":
             around = around[:-1] or [""]
-        elif c == "," and around[-1] in ("", "("):
-            if re.match("[0-9],[0-9]", source[max(k - 1, 0) : k + 2]):
-                raise _comma(source, k)
+        elif c == "," and around[-1] in ("", "(") and source[k + 1 : k + 2].isdigit():
+            if before := re.search(r"(?<![\w.])[0-9.]*[0-9]$", source[max(k - 50, 0) : k]):
+                raise _comma(source, k - len(before[0]))
 
 
-def _comma(source: str, place: int) -> ExpressionError:
-    start = place - len((re.search(r"[0-9.]+$", source[:place]) or [""])[0])
-    number = (re.match(r"[0-9.]+(,[0-9.]+)*", source[start:]) or [""])[0]
+def _comma(source: str, start: int) -> ExpressionError:
+    number = (re.match(r"[0-9.]+(,[0-9.]+)*([eE][+-]?[0-9]+)?", source[start:]) or [""])[0]
     listed = "[" + number.replace(",", ", ") + "]"
     told = f"{number} can be the list {listed}, or a number: write that with a point alone"
     if number.count(",") == 1 and "." not in number:
@@ -760,8 +759,13 @@ class _Reader:
         """What stands in the brackets of a function, with settings like axis=0."""
         opening, outside = self.take(), (self.bars, self.listed)
         self.bars, self.listed = [], False
+        named = False
         while self.next.kind != ")":
-            self.setting()
+            first, before = self.next, named
+            named = self.next.kind == "name" and self.tokens[self.at + 1].kind == "="
+            if before and not named:
+                raise self.wrong("settings come last, as in sum(x, axis=0)", first)
+            self.setting() if named else self.expression()
             if self.next.kind != ",":
                 break
             self.write(", ", self.take())
@@ -769,13 +773,12 @@ class _Reader:
         self.bars, self.listed = outside
 
     def setting(self) -> None:
-        if self.next.kind == "name" and self.tokens[self.at + 1].kind == "=":
-            self.write(self.take().text + "=", self.tokens[self.at])
-            self.take()
-            if self.next.kind == "literal":
-                self.plain()
-                return
-        self.expression()
+        name, _ = self.take(), self.take()
+        self.write(f"{name.text}=", name)
+        if self.next.kind == "literal":
+            self.plain()
+        else:
+            self.expression()
 
     def bare_argument(self, function: _Token) -> None:
         """What a function without brackets is taken of: sin 2x, sin x², ln |x|, sin cos x."""
