@@ -128,8 +128,8 @@ def main():
         print(f"{epoch:5}  {loss:.4f}  {on_train:.2%}  {on_test:.2%}", flush=True)
 
     predictions = predict(model, images[test])
-    print(f"\nno loss gets below {least_loss():.2f}, even with every image right: labels are smoothed,")
-    print(f"{SMOOTHING:.0%} of each label is spread over all digits")
+    print(f"\nno loss gets below {least_loss():.2f}, even with every image right:")
+    print(f"labels are smoothed, {SMOOTHING:.0%} of each is spread over all digits")
     print(f"\ntest accuracy {np.mean(predictions == labels[test]):.2%}\n")
     some = rng.choice(len(test), 5, replace=False)
     show(images[test][some], labels[test][some], predictions[some])

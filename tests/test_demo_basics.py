@@ -46,7 +46,7 @@ def test_digits_says_why_its_loss_does_not_fall_to_0():
     label = np.array([0.91] + 9 * [0.01])
     text = plain("digits", "--quick")
     assert f"no loss gets below {-np.sum(label * np.log(label)):.2f}, " in text
-    assert "10% of each label is spread over all digits" in text
+    assert "labels are smoothed, 10% of each is spread" in text
     losses = [float(loss) for loss in re.findall(r"^ +\d+  (\d\.\d{4})", text, re.M)]
     assert losses and min(losses) > 0.5
 
