@@ -3,14 +3,17 @@
 Here the words of the command line are read, and results printed; what an expression may say stands
 in `expression`.
 
-May import: autograd, expression, drawing.
+May import: autograd, expression, handwriting, drawing.
 """
 
 from __future__ import annotations
 
 import keyword
 import os
+import re
 import sys
+import unicodedata
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +23,8 @@ from autograd.drawing.numbers import short
 from autograd.drawing.writers.files import checked
 from autograd.drawing.writers.labels import clean
 from autograd.drawing.writers.text import columns, text
-from autograd.expression import FUNCTIONS, MOST_VALUE_LETTERS, ExpressionError, evaluate, names_in
+from autograd.expression import FUNCTIONS, MOST_VALUE_LETTERS, Read, evaluate, read
+from autograd.handwriting import ALIASES, INVERSES, ExpressionError
 
 __all__: list[str] = []
 
@@ -32,8 +36,11 @@ Draws the computation graph of an expression, with the derivative by every varia
   python -m autograd "sum(softmax(x) * y)" "x=[1, 2, 3]" "y=[0, 1, 0]" --save graph.html
 
 EXPRESSION  numbers, variables, + - * / ** @ %, comparisons, lists, pi or π, e, functions as below,
-            with axis= and keepdims= where NumPy has them; nothing is evaluated as Python
+            with axis= and keepdims= where NumPy has them; nothing is evaluated as Python.
+            Also as it is written by hand: 2x^2  (x+1)(x-1)  sin x  sin²x  |x|  √x  5!  sin 30°
+            It is printed how that was read; what can be meant in two ways is refused.
 name=value  a number, or an array as nested lists: x=-1.5  x=1e-3  "x=[[1, 2], [3, 4]]"  x=pi/2
+            Decimal numbers have a point, and log is the natural logarithm.
 
 Options:
   --save PATH        write a file too: .txt .mmd .dot .svg .html .png .pdf (may be repeated)
@@ -45,6 +52,8 @@ Options:
 
 Functions:
 {functions}
+Other names of functions:
+{others}
 """
 
 _MARGIN = 2  # columns before an expression in an error
@@ -77,7 +86,8 @@ class _UsageError(Exception):
 def main(arguments: list[str]) -> int:
     """Run the command; returns the exit code: 0, or 2 after an error, which goes to stderr."""
     if not arguments or "--help" in arguments or arguments == ["-h"]:
-        return _written(HELP.format(functions=_functions()))
+        others = _listed([*ALIASES, *INVERSES])
+        return _written(HELP.format(functions=_listed(FUNCTIONS), others=others))
     try:
         with np.errstate(all="ignore"):  # what is infinite is printed so
             return _written(_run(_sorted(arguments)))
@@ -91,27 +101,35 @@ def main(arguments: list[str]) -> int:
 
 def _run(words: _Words) -> str:
     """Everything that is printed, after everything is saved."""
-    names_in(words.expression)  # whatever is wrong with its syntax comes first
+    given = [_name(word.partition("=")[0]) for word in words.values]
+    found = read(words.expression, given)  # whatever is wrong with its syntax comes first
     for path in words.save:  # all of them, before the first is written
         checked(path)
-    variables = _variables(words.values)
-    for name in words.explain or ():
+    variables, notes = _variables(words.values)
+    explained = None if words.explain is None else [_name(name) or name for name in words.explain]
+    for name in explained or ():
         if name not in variables:
             raise _UsageError(f"--explain: there is no variable {clean(name)}")
-    output = _differentiable(evaluate(words.expression, variables), words.expression)
-    _check_used(variables, words)
+    constants: dict[str, Any] = {}
+    output = _differentiable(evaluate(found, variables, constants=constants), found)
+    _check_used(variables, words, found)
     scalar = output if output.size == 1 else np.sum(output)
-    graph = draw(scalar, names=variables, direction=words.direction)
+    names = constants | variables
+    graph = draw(scalar, names=names, direction=words.direction)
     for path in words.save:
         graph.save(path)
-    parts = [] if output.size == 1 else [_summed(output)]
+    notes = _notes(found) + notes
+    parts = ["".join(f"{note}\n" for note in notes)] if notes else []
+    parts += [] if output.size == 1 else [_summed(output)]
     if words.tree:
         parts.append(text(graph.data, _width()))
     gradients = dict(zip(variables, grad(scalar, list(variables.values()), allow_unused=True)))
     parts.append("".join(_gradient(name, found) for name, found in gradients.items()))
-    chosen = dict.fromkeys(gradients if words.explain is None else words.explain)
+    chosen = dict.fromkeys(gradients if explained is None else explained)
     parts += [
-        f"{explain(scalar, variables[name])}\n" for name in chosen if gradients[name] is not None
+        f"{explain(scalar, variables[name], names=names)}\n"
+        for name in chosen
+        if gradients[name] is not None
     ]
     saved = "".join(f"saved {path}\n" for path in words.save)
     return "\n".join(parts + [saved] * bool(saved))
@@ -147,58 +165,87 @@ def _sorted(arguments: list[str]) -> _Words:
     if directions[-1] not in ("LR", "TB"):
         raise _UsageError(f"--direction is LR or TB, got {clean(directions[-1])}")
     explained = [] if "--no-explain" in flags else found["--explain"] or None
-    return _Words(plain[0], plain[1:], found["--save"], explained, "--no-tree" not in flags,
-                  directions[-1])  # fmt: skip
+    values, tree = _rejoined(plain[1:]), "--no-tree" not in flags
+    return _Words(plain[0], values, found["--save"], explained, tree, directions[-1])
 
 
 _OPTIONS = ("--save", "--explain", "--no-explain", "--no-tree", "--direction", "--help")
 
 
-def _variables(words: list[str]) -> dict[str, Tensor]:
-    """The Tensors that are given as name=value."""
-    found: dict[str, Tensor] = {}
+def _rejoined(words: list[str]) -> list[str]:
+    """`x = 2` without quotes comes as three words."""
+    found: list[str] = []
     for word in words:
-        name, sign, value = word.partition("=")
-        name = name.strip()
-        start = len(word) - len(value)
+        begun = found and found[-1].rstrip().endswith("=") and "=" not in word
+        if begun or found and "=" not in found[-1] and word.startswith("="):
+            found[-1] += word
+        else:
+            found.append(word)
+    return found
+
+
+def _name(typed: str) -> str:
+    """A name as expressions have it, of letters that can be written in two ways; "" for none."""
+    name = unicodedata.normalize("NFKC", typed.strip())
+    return name if name.isidentifier() and not keyword.iskeyword(name) else ""
+
+
+def _variables(words: list[str]) -> tuple[dict[str, Tensor], list[str]]:
+    """The Tensors that are given as name=value, and how values were read that say it otherwise."""
+    found: dict[str, Tensor] = {}
+    notes: list[str] = []
+    for word in words:
+        typed, sign, value = word.partition("=")
+        name, start = _name(typed), len(word) - len(value)
         if not sign:
-            raise ExpressionError("a variable is given as name=value, as in x=1.5", word, 0)
-        if not name.isidentifier() or keyword.iskeyword(name) or not names_in(name):
+            told = "a variable is given as name=value, as in x=1.5"
+            raise ExpressionError(f"{told}; an expression with spaces stands in quotes", word, 0)
+        if not name:
             raise ExpressionError("this is no name for a variable", word, 0, start - 1)
-        name = names_in(name).pop()  # of letters that can be written in two ways, the one in `ast`
         if name in FUNCTIONS:
             raise ExpressionError(f"{name} is a function; choose another name", word, 0, start - 1)
         if name in found:
             raise ExpressionError(f"{name} is given twice", word, 0, start - 1)
         try:
-            data = np.array(evaluate(value, {}, MOST_VALUE_LETTERS), dtype=float)
+            number = read(value, (), MOST_VALUE_LETTERS)
+            data = np.array(evaluate(number, {}), dtype=float)
         except ExpressionError as error:
             place = error.start + start + len(value) - len(value.lstrip())
             end = place + error.end - error.start
             raise ExpressionError(f"the value of {name}: {error}", word, place, end) from None
         found[name] = Tensor(data, requires_grad=True, name=name)
-    return found
+        notes += [f"read as: {name} = {number.text}"] * number.rewritten
+    return found, notes
 
 
-def _check_used(variables: dict[str, Tensor], words: _Words) -> None:
-    used = names_in(words.expression)
+def _check_used(variables: dict[str, Tensor], words: _Words, found: Read) -> None:
+    used = found.names()
     for name, word in zip(variables, words.values):
         if name not in used:
             raise ExpressionError(f"{name} is not used in the expression", word, 0, len(name))
 
 
-def _differentiable(output: Any, source: str) -> Tensor:
+def _differentiable(output: Any, found: Read) -> Tensor:
     """The result as a Tensor that has derivatives; ExpressionError for any other."""
     if isinstance(output, Tensor) and output.requires_grad:
         return output
-    if isinstance(output, Tensor) or not names_in(source):
+    if isinstance(output, Tensor) or not found.names():
         told = f"there is no variable to differentiate by; the value is {short(output)}"
     else:
         told = "a comparison has no derivative; choose by it: where(x > 0, a, b)"
-    raise ExpressionError(told, source, 0, len(source))
+    raise ExpressionError(told, found.source, 0, len(found.source))
 
 
 # ---- printing -----------------------------------------------------------------------------------
+
+
+def _notes(found: Read) -> list[str]:
+    """How an expression was read, where it says it in other words or another meaning is near."""
+    notes = [f"read as: {found.text}"] * found.rewritten
+    typed = [found.source[piece.start : piece.end] for piece in found.pieces]
+    if "log" in typed or not typed and re.search(r"\blog\b", found.source):
+        notes.append("log is the natural logarithm; that to base 10 is log10")
+    return notes
 
 
 def _summed(output: Tensor) -> str:
@@ -217,12 +264,10 @@ def _gradient(name: str, gradient: Tensor | None) -> str:
     return head + told.replace("\n", "\n" + " " * columns(head)) + "\n"
 
 
-def _functions() -> str:
+def _listed(names: Iterable[str]) -> str:
     import textwrap  # here, for help alone needs it
 
-    return textwrap.fill(
-        " ".join(sorted(FUNCTIONS)), 96, initial_indent="  ", subsequent_indent="  "
-    )
+    return textwrap.fill(" ".join(sorted(names)), 96, initial_indent="  ", subsequent_indent="  ")
 
 
 def _width() -> int:

@@ -3,22 +3,25 @@
 Nothing is ever evaluated as Python: the tree that `ast` makes of the text is walked here, and each
 of its parts is an operator, a function or a name of the tables below, or an error that says where.
 All numbers are floats, and everything is small, so that no expression takes long or much memory.
+What is no expression in these words may be one as people write it: `handwriting` says it in them.
 
-May import: the public names of autograd.
+May import: the public names of autograd, handwriting.
 """
 
 from __future__ import annotations
 
 import ast
 import operator
+import re
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import autograd
 from autograd import Tensor
+from autograd.handwriting import ExpressionError, NotRead, Piece, Words, check_commas, rewritten
 
 __all__: list[str] = []
 
@@ -54,7 +57,8 @@ FUNCTIONS |= {"add": np.add, "norm": np.linalg.norm}
 # How many arguments a function takes that is no ufunc, and more than one array.
 _COUNTS = {"clip": 3, "dot": 2, "inner": 2, "outer": 2, "where": 3}
 
-CONSTANTS = {"pi": np.pi, "π": np.pi, "e": np.e}
+CONSTANTS = {"pi": np.pi, "π": np.pi, "e": np.e, "tau": 2 * np.pi, "τ": 2 * np.pi}
+_LONGEST_NAME = 16  # of what is made of constants, as 2*pi
 SETTINGS = ("axis", "ddof", "keepdims", "ord")  # keywords, with a literal each
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
@@ -70,7 +74,6 @@ _LOOPS = "loops are not allowed: functions take whole arrays"
 _CHOICES = "choose with where(x > 0, a, b)"
 _INSTEAD = {
     "Attribute": "attributes are not allowed: write sum(x) for x.sum(), transpose(x) for x.T",
-    "BitXor": "^ is no power here: write **",
     "BoolOp": f"and, or are not allowed: {_CHOICES}",
     "Dict": "an array is written as a list: [1, 2]",
     "DictComp": _LOOPS, "GeneratorExp": _LOOPS, "ListComp": _LOOPS, "SetComp": _LOOPS,
@@ -97,70 +100,157 @@ _REFUSALS = (
 )
 
 
-class ExpressionError(ValueError):
-    """What is wrong with an expression, in one line, and where: from one character to another."""
+class Read(NamedTuple):
+    """An expression that has been read."""
 
-    def __init__(self, message: str, source: str, start: int = 0, end: int = 0) -> None:
-        super().__init__(message)
-        self.source, self.start, self.end = source, start, max(end, start + 1)
+    source: str  # as it was typed, in one line
+    text: str  # in the words of this file
+    tree: ast.expr
+    pieces: list[Piece]  # of the text, with their places in the source; none where both are one
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether it was typed in other words."""
+        return self.text.replace(" ", "") != self.source.replace(" ", "")
+
+    def names(self) -> set[str]:
+        """The names of variables and constants that it speaks of."""
+        called = {id(n.func) for n in ast.walk(self.tree) if isinstance(n, ast.Call)}
+        nodes = ast.walk(self.tree)
+        return {n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in called}
+
+    def part(self, start: int, end: int) -> tuple[int, int]:
+        """From where to where in the text, which `ast` counts in bytes."""
+        line = self.text.encode()
+        return len(line[:start].decode()), len(line[:end].decode())
+
+    def touched(self, start: int, end: int) -> list[Piece]:
+        """The pieces that lie in a part of the text."""
+        found, at = [], 0
+        for piece in self.pieces:
+            if at < end and at + len(piece.text) > start:
+                found.append(piece)
+            at += len(piece.text)
+        return found
 
 
-def parse(source: str, most: int = MOST_LETTERS) -> ast.expr:
-    """The tree of an expression; ExpressionError for wrong syntax, and for too much of it."""
+def read(source: str, variables: Collection[str] = (), most: int = MOST_LETTERS) -> Read:
+    """Read an expression, where these variables are known.
+
+    Raises ExpressionError for what is no expression, or can be meant in two ways. What is not
+    allowed, or has no value, is refused when it is computed.
+
+    >>> read("2x² + sin 3x", ["x"]).text
+    '2*x**2 + sin(3*x)'
+    """
+    source = _in_one_line(source)
     if len(source) > most:
         raise ExpressionError(
             f"too long: {len(source):,} characters, and at most {most:,} are read", source, most
         )
-    if not source.strip():
+    if not source:
         raise ExpressionError("the expression is empty", source)
+    check_commas(source, FUNCTIONS)
+    tree = _tree(source)
+    plain = None if tree is None else Read(source, source, tree, [])
+    if plain is not None and _is_allowed(plain, variables):
+        return plain
+    single = [name for name in FUNCTIONS if _count(name) == 1]
+    words = Words(set(variables) - set(FUNCTIONS), CONSTANTS, FUNCTIONS, single)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python would say of its own programs
-            return ast.parse(source, mode="eval").body
-    except SyntaxError as error:
-        start = min(max((error.offset or 1) - 1, 0), len(source))
-        told = "" if error.msg == "invalid syntax" else f": {error.msg}"
-        told = ": give values after the expression" if source[start : start + 1] == "=" else told
-        raise ExpressionError(f"wrong syntax{told}", source, start) from None
-    except (MemoryError, RecursionError):
-        raise ExpressionError("nested too deeply", source) from None
-    except ValueError as error:  # a zero byte, half of a surrogate pair
-        raise ExpressionError(f"cannot be read: {error}", source) from None
+        pieces = rewritten(source, words)
+    except NotRead:
+        signs = () if tree is None else {type(getattr(node, "op", None)) for node in ast.walk(tree)}
+        if plain is None or not {ast.BitXor, ast.BitOr}.isdisjoint(signs):
+            raise
+        return plain
+    text = "".join(piece.text for piece in pieces).rstrip()
+    tree = _tree(text)
+    if tree is None:
+        raise ExpressionError("nested too deeply", source)
+    found = Read(source, text, tree, pieces)
+    return found if plain is None or found.rewritten else plain
 
 
-def evaluate(source: str, variables: Mapping[str, Any], most: int = MOST_LETTERS) -> Any:
+def evaluate(
+    source: str | Read,
+    variables: Mapping[str, Any],
+    most: int = MOST_LETTERS,
+    constants: dict[str, Any] | None = None,
+) -> Any:
     """The value of an expression with the given variables: a float, an array or a Tensor.
 
+    A dict `constants` is given what is made of e and π alone by its name, as pi or 2*pi.
     Raises ExpressionError for whatever is not allowed, or cannot be computed, at its place.
 
     >>> evaluate("2**3 + sqrt(x)", {"x": 4.0})
     np.float64(10.0)
     """
-    source = _in_one_line(source)
-    known = CONSTANTS | dict(variables)
+    found = source if isinstance(source, Read) else read(source, variables, most)
+    known = {name: np.float64(value) for name, value in CONSTANTS.items()} | dict(variables)
+    named = _Constants(found, {n for n in CONSTANTS if n not in variables}, constants)
     done: dict[ast.AST, Any] = {}
-    todo = [(parse(source, most), False)]
-    top = todo[0][0]
+    todo = [(found.tree, False)]
     strict = np.errstate(divide="raise", over="raise", invalid="raise", under="ignore")
     with strict, warnings.catch_warnings():
         warnings.simplefilter("error")
         while todo:  # children first, without recursion
             node, ready = todo.pop()
             if ready:
-                done[node] = _computed(node, done, source)
+                done[node] = named.noted(node, _computed(node, done, found), _parts(node, found))
             elif isinstance(node, (ast.Name, ast.Constant)):
-                done[node] = _leaf(node, known, source)
+                done[node] = named.noted(node, _leaf(node, known, found), [])
             else:
                 todo.append((node, True))
-                todo += [(child, False) for child in reversed(_parts(node, source))]
-    return done[top]
+                todo += [(child, False) for child in reversed(_parts(node, found))]
+    return done[found.tree]
 
 
-def names_in(source: str) -> set[str]:
-    """The names of variables and constants that an expression speaks of."""
-    tree = parse(_in_one_line(source))
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called}
+class _Constants:
+    """Gives values that are made of named constants alone the name that they have in the text."""
+
+    def __init__(self, text: Read, names: set[str], found: dict[str, Any] | None) -> None:
+        self.text, self.names = text, names
+        self.found: dict[str, Any] = {} if found is None else found
+        self.nodes: set[ast.AST] = set()  # those of named values
+
+    def noted(self, node: Any, value: Any, parts: list[ast.expr]) -> Any:
+        """The value of a node; of a name, always the same object, by which drawings know it."""
+        own = isinstance(node, ast.Name) and node.id in self.names
+        if not own and self.nodes.isdisjoint(parts) or not isinstance(value, float):
+            return value
+        start, end = self.text.part(node.col_offset, node.end_col_offset)
+        name = self.text.text[start:end].replace(" ", "")
+        if len(name) > _LONGEST_NAME:
+            return value
+        self.nodes.add(node)
+        return self.found.setdefault(name, np.float64(value))
+
+
+def _tree(text: str) -> ast.expr | None:
+    """What `ast` reads; None where it reads nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python would say of its own programs
+            return ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+
+
+def _is_allowed(text: Read, variables: Collection[str]) -> bool:
+    """Whether all parts of an expression are in the tables here, and all names known."""
+    todo = [text.tree]
+    known = dict.fromkeys([*CONSTANTS, *variables])
+    try:
+        while todo:
+            node = todo.pop()
+            if isinstance(node, (ast.Name, ast.Constant)):
+                _leaf(node, known, text)
+            else:
+                todo += _parts(node, text)
+    except ExpressionError:
+        return False
+    return True
 
 
 def _in_one_line(source: str) -> str:
@@ -170,15 +260,16 @@ def _in_one_line(source: str) -> str:
 # ---- parts --------------------------------------------------------------------------------------
 
 
-def _error(message: str, node: Any, source: str) -> ExpressionError:
-    """An error at a node's place, which `ast` counts in bytes."""
-    line = source.encode()
+def _error(message: str, node: Any, source: Read) -> ExpressionError:
+    """An error at a node's place in what was typed."""
     first = node.value.end_col_offset if isinstance(node, ast.Attribute) else node.col_offset
-    start, end = (len(line[:k].decode()) for k in (first, node.end_col_offset))
-    return ExpressionError(message, source, start, end)
+    start, end = source.part(first or 0, node.end_col_offset)
+    if pieces := source.touched(start, end):
+        start, end = min(p.start for p in pieces), max(p.end for p in pieces)
+    return ExpressionError(message, source.source, start, end)
 
 
-def _leaf(node: ast.Name | ast.Constant, known: Mapping[str, Any], source: str) -> Any:
+def _leaf(node: ast.Name | ast.Constant, known: Mapping[str, Any], source: Read) -> Any:
     """A number or a name."""
     if isinstance(node, ast.Constant):
         return _literal(node, source)
@@ -189,7 +280,7 @@ def _leaf(node: ast.Name | ast.Constant, known: Mapping[str, Any], source: str) 
     raise _error(unknown(node.id, known), node, source)
 
 
-def _literal(node: ast.Constant, source: str) -> float:
+def _literal(node: ast.Constant, source: Read) -> float:
     if isinstance(node.value, bool) or not isinstance(node.value, (int, float)):
         kind = type(node.value).__name__
         raise _error(f"only real numbers are allowed, not a {kind}", node, source)
@@ -211,7 +302,7 @@ def unknown(name: str, known: Mapping[str, Any]) -> str:
     return f"unknown name {name}{hint} (a variable needs a value: {name}=1.5)"
 
 
-def _parts(node: ast.expr, source: str) -> list[ast.expr]:
+def _parts(node: ast.expr, source: Read) -> list[ast.expr]:
     """The operands of an operator or a call; ExpressionError for whatever is not allowed."""
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
         return [node.left, node.right]
@@ -231,7 +322,7 @@ def _parts(node: ast.expr, source: str) -> list[ast.expr]:
     raise _error(_INSTEAD.get(kind, "this is not allowed in an expression"), node, source)
 
 
-def _check_call(node: ast.Call, source: str) -> None:
+def _check_call(node: ast.Call, source: Read) -> None:
     if isinstance(node.func, ast.Attribute):
         raise _error(_INSTEAD["Attribute"], node.func, source)
     if not isinstance(node.func, ast.Name):
@@ -249,9 +340,14 @@ def _check_call(node: ast.Call, source: str) -> None:
     _check_count(node.func.id, node, source)
 
 
-def _check_count(name: str, node: ast.Call, source: str) -> None:
+def _count(name: str) -> int:
+    """How many arguments a function takes."""
+    return int(getattr(FUNCTIONS[name], "nin", _COUNTS.get(name, 1)))
+
+
+def _check_count(name: str, node: ast.Call, source: Read) -> None:
     """More arguments would be axes and places for results; those are keywords, or not allowed."""
-    wanted, given = getattr(FUNCTIONS[name], "nin", _COUNTS.get(name, 1)), len(node.args)
+    wanted, given = _count(name), len(node.args)
     if wanted == given or any(isinstance(argument, ast.Starred) for argument in node.args):
         return
     cure = ""
@@ -259,6 +355,8 @@ def _check_count(name: str, node: ast.Call, source: str) -> None:
         cure = f": write {name}([a, b]) or {name}imum(a, b); an axis is given as axis=0"
     elif wanted == 1 and given > 1 and not hasattr(FUNCTIONS[name], "nin"):
         cure = ": an axis is given as axis=0"
+    if wanted == 1 and given == 2:
+        cure += ", a decimal number with a point, 0.5" if cure else ": decimal numbers have a point"
     arguments = "1 argument" if wanted == 1 else f"{wanted} arguments"
     raise _error(f"{name} takes {arguments}, got {given}{cure}", node, source)
 
@@ -266,13 +364,18 @@ def _check_count(name: str, node: ast.Call, source: str) -> None:
 # ---- computing ----------------------------------------------------------------------------------
 
 
-def _computed(node: Any, done: dict[ast.AST, Any], source: str) -> Any:
+def _computed(node: Any, done: dict[ast.AST, Any], source: Read) -> Any:
     """The value of an operator, a call or a list whose parts are done."""
     parts = [done[part] for part in _parts(node, source)]
+    if source.pieces:
+        _check_arrays(node, parts, source)
+    matrices = isinstance(getattr(node, "op", None), ast.MatMult)
+    if (matrices or _called(node) == "matmul") and not all(map(np.ndim, parts)):
+        raise _error("@ and matmul multiply arrays: write * for numbers", node, source)
     try:
         if isinstance(node, ast.Call):
             settings = {str(word.arg): _setting(word, source) for word in node.keywords}
-            value = FUNCTIONS[ast.unparse(node.func)](*parts, **settings)
+            value = FUNCTIONS[_called(node)](*parts, **settings)
         elif isinstance(node, (ast.List, ast.Tuple)):
             value = _joined(parts)
         else:
@@ -290,6 +393,33 @@ def _computed(node: Any, done: dict[ast.AST, Any], source: str) -> Any:
     return value
 
 
+def _called(node: ast.AST) -> str:
+    """The name of the function that is called; "" where none is."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+
+
+def _check_arrays(node: Any, parts: list[Any], source: Read) -> None:
+    """Refuse the signs of numbers where they mean another thing for arrays: x·y, |x|, A²."""
+    sizes = [np.ndim(part) for part in parts]
+    if not any(sizes) or not isinstance(node, (ast.BinOp, ast.Call)):
+        return
+    if isinstance(node, ast.BinOp):
+        place = source.part(node.left.end_col_offset or 0, node.right.col_offset)
+    else:
+        place = source.part(node.col_offset, node.col_offset + 1)
+    if not any(piece.doubtful for piece in source.touched(*place)):
+        return
+    told = ""
+    if isinstance(node, ast.Call):
+        told = "|x| of an array can be abs(x), number by number, or norm(x), its length"
+    elif isinstance(node.op, ast.Mult) and all(sizes):
+        told = "a product of arrays can be x*y, number by number, or x @ y"
+    elif isinstance(node.op, ast.Pow) and sizes[0] > 1:
+        told = "a power of a matrix can be x**2, number by number, or x @ x"
+    if told:
+        raise _error(f"{told}: write one of them", node, source)
+
+
 def _joined(parts: list[Any]) -> Any:
     """A list of numbers as an array; of Tensors as one Tensor."""
     if any(isinstance(part, Tensor) for part in parts):
@@ -299,7 +429,7 @@ def _joined(parts: list[Any]) -> Any:
     return np.array(parts, dtype=float)
 
 
-def _setting(keyword: ast.keyword, source: str) -> Any:
+def _setting(keyword: ast.keyword, source: Read) -> Any:
     """The value of a keyword: a literal, as in axis=(0, 1), keepdims=True, axis=None."""
     group = isinstance(keyword.value, ast.Tuple)
     told = []
@@ -321,6 +451,8 @@ def _told(error: BaseException, node: Any) -> str:
         return "the result is too large for a float"
     if isinstance(error, FloatingPointError):
         return "not defined here: the result would be nan"
+    if (foreign := re.search(r"unexpected keyword argument '(\w+)'", str(error))) is not None:
+        return f"{_called(node)} takes no {foreign[1]}="
     if "boolean" in str(error) or "BoolDType" in str(error):
         return "a comparison is no number; choose by it: where(x > 0, a, b)"
     first = (str(error).splitlines() or [type(error).__name__])[0]

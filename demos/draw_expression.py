@@ -98,7 +98,7 @@ def main():
     rng = np.random.default_rng(args.seed)
 
     def leaf(usual):
-        value = usual if args.seed is None else rng.uniform(-2, 2, np.shape(usual)).round(2)
+        value = rng.uniform(-2, 2, np.shape(usual)).round(2) if args.seed else usual
         return Tensor(value, requires_grad=True)
 
     checks = []

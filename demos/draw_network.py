@@ -68,13 +68,13 @@ def main():
     parser.add_argument("--hidden", type=tools.count, default=16, help="units in a layer (16)")
     parser.add_argument("--layers", type=tools.count, default=2, help="hidden layers (2)")
     args = parser.parse_args()
-    nn.manual_seed(args.seed or 0)
+    nn.manual_seed(args.seed)
 
     model, loss = network([2, *[args.hidden] * args.layers, 1])
     print(model.summary(2))
     names = {"points": POINTS, "wanted": WANTED, "loss": loss}
     folded, opened = draw(loss, names=names, depth=1), draw(loss, names=names, direction="TB")
-    single_loss, names = scalars(np.random.default_rng(args.seed or 0))
+    single_loss, names = scalars(np.random.default_rng(args.seed))
     single = draw(single_loss, names=names, direction="TB")
     for name, graph in {"folded": folded, "open": opened, "scalars": single}.items():
         print(f"\n---- {name}: {len(graph.nodes)} nodes, {len(graph.edges)} lines")

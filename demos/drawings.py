@@ -21,7 +21,8 @@ BOX = re.compile(r'<rect [^>]*?x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height
 def options(document, formats=FORMATS):
     """A parser for the demos that draw graphs: --seed, --save FOLDER and --formats."""
     parser = argparse.ArgumentParser(description=document.split("\n")[0])
-    parser.add_argument("--seed", type=tools.natural, help="random numbers, not the usual ones")
+    note = "random numbers; 0 (without --seed, too) are the usual ones"
+    parser.add_argument("--seed", type=tools.natural, default=0, help=note)
     note = "where the drawings go; made if it is not there (./drawings)"
     parser.add_argument("--save", type=folder, default="drawings", metavar="FOLDER", help=note)
     usual = [name for name in formats if name in ("svg", "html")]

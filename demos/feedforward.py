@@ -117,14 +117,15 @@ def network(number):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seed", type=tools.natural, help="random numbers, not the usual ones")
+    note = "random numbers; 0 (without --seed, too) are the usual ones"
+    parser.add_argument("--seed", type=tools.natural, default=0, help=note)
     args = parser.parse_args()
-    rng = None if args.seed is None else np.random.default_rng(args.seed)
+    rng = np.random.default_rng(args.seed)
 
     def number(usual):
-        """The usual numbers, or with --seed random ones in an array of the same shape."""
+        """The usual numbers, or with a seed random ones in an array of the same shape."""
         usual = np.array(usual, dtype=float)
-        return usual if rng is None else rng.uniform(-1, 1, usual.shape).round(2)
+        return rng.uniform(-1, 1, usual.shape).round(2) if args.seed else usual
 
     print(f"{'':11}{'by hand':>42}{'by the library':>42}")
     checks = one_layer("identity", number)[1] + one_layer("sigmoid", number)[1]

@@ -59,13 +59,14 @@ def agree(found, measured):
 def main():
     parser = argparse.ArgumentParser(description="One neuron, with every number checked.")
     parser.add_argument("--lr", type=float, default=0.1, help="learning rate of the step (0.1)")
-    parser.add_argument("--seed", type=int, help="start from random numbers, not from the usual")
+    note = "start from random numbers; 0 (without --seed, too) are the usual ones"
+    parser.add_argument("--seed", type=int, default=0, help=note)
     args = parser.parse_args()
-    if not 0 < args.lr < 100 or (args.seed or 0) < 0:
+    if not 0 < args.lr < 100 or args.seed < 0:
         parser.error("--lr must be between 0 and 100, and --seed at least 0")
 
     start = dict(START)
-    if args.seed is not None:
+    if args.seed:
         rng = np.random.default_rng(args.seed)
         start = {name: round(rng.uniform(-1, 1), 2) for name in START}
     checks = []

@@ -52,7 +52,7 @@ def descend(step, start, tolerance=1e-10, limit=1000):
 def main():
     args = drawings.options(__doc__).parse_args()
     start_w, start_x = 0.5, 1.0
-    if args.seed is not None:
+    if args.seed:
         start_w, start_x = np.random.default_rng(args.seed).uniform(0.2, 1.5, 2).round(2).tolist()
 
     w = Tensor(start_w, requires_grad=True)

@@ -33,6 +33,22 @@ def test_compare_tries_all_combinations(compared):
     assert len(table(compared)) == len(compare.OPTIMISERS) * len(compare.INITIALISERS) == 18
 
 
+def test_compare_finds_the_same_where_sums_are_added_in_another_order(compared, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")  # the matrix products of an old machine
+    assert plain.__wrapped__("compare", "--quick") == compared
+
+
+def test_compare_tells_the_figures_of_its_docstring():
+    text, told = plain("compare"), " ".join(compare.__doc__.split())
+    pattern = r"learns in (\d+) of 24 cases, SGD with momentum in (\d+), without it in (\d+)"
+    counts = re.search(pattern, told)
+    adam, momentum, without = counts.groups()
+    assert f"optimiser, of 24: SGD {without}, momentum {momentum}, Adam {adam}\n" in text
+    page = " ".join((ROOT / "demos/README.md").read_text(encoding="utf-8").split())
+    best = re.search(r"best of all: (.+), (\d+)\.", text)
+    assert f"Best of all is {best[1]}, {best[2]}%" in page
+
+
 def test_compare_shows_that_the_choice_matters(compared):
     rows = table(compared)
     assert all(cell <= 12 for name, row in rows.items() if "zeros" in name for cell in row)

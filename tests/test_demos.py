@@ -79,6 +79,14 @@ def test_refuses_a_seed_below_0(name):
     assert "--seed" in run(f"demos/{name}.py", "--seed", "-1", status=2)
 
 
+@pytest.mark.parametrize("name", sorted(AT_ONCE))
+def test_the_usual_numbers_are_those_of_seed_0(name, tmp_path):
+    save = ["--save", tmp_path, "--formats", "svg"] * (name in SKETCHING)
+    usual = run(f"demos/{name}.py", *save)
+    assert usual == run(f"demos/{name}.py", "--seed", "0", *save)
+    assert usual != run(f"demos/{name}.py", "--seed", "1", *save)
+
+
 @each_demo
 def test_is_in_the_readme_with_its_picture(name):
     text = (ROOT / "demos/README.md").read_text(encoding="utf-8")

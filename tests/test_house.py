@@ -52,6 +52,7 @@ FLOORS: list[set[str]] = [
     {"autograd.drawing.explain"},
     {"autograd.drawing.graph"},
     {"autograd"},
+    {"autograd.handwriting"},
     {"autograd.expression"},
     {"autograd.command"},
     {"autograd.__main__"},
