@@ -1,6 +1,6 @@
 """What `Trainer` checks before it changes anything, and how it reads its arguments.
 
-May import: autograd, names, functional, losses, metrics, training.callbacks.
+May import: autograd, habits, names, functional, losses, metrics, module, training.callbacks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from autograd import Tensor
 from nn import metrics as known_metrics
 from nn.functional import binary_cross_entropy_with_logits
+from nn.habits import warn
 from nn.losses import BCEWithLogitsLoss
 from nn.names import unknown
 from nn.training.callbacks import Callback
@@ -117,7 +118,8 @@ def listens_to_batches(callback: Any) -> bool:
 def check_parameters(
     parameters: Mapping[str, Tensor], others: list[Tensor], optimizer: Any
 ) -> None:
-    """Raise ValueError if nothing can be trained, or the optimiser trains what is not there."""
+    """Raise ValueError if nothing can be trained, or the optimiser trains what is not there; warn
+    of what it lacks."""
     if not any(p.requires_grad for p in parameters.values()):
         why = "the model has no parameters"
         if parameters:
@@ -132,6 +134,16 @@ def check_parameters(
                     "not; was it made before a layer was replaced? Make a new one: "
                     f"{type(optimizer).__name__}(model.parameters(), ...)"
                 )
+    moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    named = [*parameters.items(), *((f"the loss's {k}", p) for k, p in enumerate(others))]
+    left = [name for name, p in named if p.requires_grad and id(p) not in moved]
+    if left:
+        shown = ", ".join(left[:8]) + f" and {len(left) - 8} more" * (len(left) > 8)
+        warn(
+            f"fit: the optimizer does not have {shown}, so training leaves them as they are. Was it "
+            f"made before a layer was added? {type(optimizer).__name__}(model.parameters(), ...) has "
+            "all. If they are to stay, freeze them: model.requires_grad_(False), of that part"
+        )
 
 
 def some_rows(target: np.ndarray, count: int) -> np.ndarray:
