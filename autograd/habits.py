@@ -28,9 +28,21 @@ def tell(kind: type, names: Mapping[str, str]) -> None:
     """Let a class tell of these names what they are called here."""
     for name, told in names.items():
         setattr(kind, name, Elsewhere(name, told))
+    setattr(kind, "__dir__", _listed)  # noqa: B010
 
 
-_NUMPYS = "NumPy's function works on Tensors: np."
+def _listed(self: Any) -> list[str]:
+    """What `dir` shows, which editors complete: without the names from elsewhere."""
+    own = getattr(self, "__dict__", {})
+
+    def found(name: str) -> Any:
+        return own.get(
+            name, next((vars(k)[name] for k in type(self).__mro__ if name in vars(k)), 0)
+        )
+
+    return [name for name in object.__dir__(self) if not isinstance(found(name), Elsewhere)]
+
+
 _VALUES = (
     "values are never changed in place: compute a new Tensor, or x.assign_(array) for a leaf: "
 )
@@ -120,7 +132,7 @@ TENSOR = {
     # the graph
     "grad_fn": "use made_by, the name of the operation, and made_of, what it was computed from",
     "retains_grad": "use retain_grad()",
-    **dict.fromkeys(("new_zeros", "new_ones", "new_tensor"), "use Tensor(np.zeros(shape, x.dtype))"),
+    **dict.fromkeys(("new_zeros", "new_ones"), "use Tensor(np.zeros(shape, x.dtype))"),
 }  # fmt: skip
 
 # Names of torch, and of HIPS' autograd, that this package has not.

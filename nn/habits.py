@@ -103,9 +103,22 @@ def elsewhere(names: Mapping[str, str]) -> Callable[[type], type]:
     def decorate(kind: type) -> type:
         for name, told in names.items():
             setattr(kind, name, _Elsewhere(name, told))
+        setattr(kind, "__dir__", _listed)  # noqa: B010
         return kind
 
     return decorate
+
+
+def _listed(self: Any) -> list[str]:
+    """What `dir` shows, which editors complete: without the names from elsewhere."""
+    own = getattr(self, "__dict__", {})
+
+    def found(name: str) -> Any:
+        return own.get(
+            name, next((vars(k)[name] for k in type(self).__mro__ if name in vars(k)), 0)
+        )
+
+    return [name for name in object.__dir__(self) if not isinstance(found(name), _Elsewhere)]
 
 
 _DEVICE = "there is one device, the CPU: leave it out"
@@ -204,7 +217,8 @@ MODULE = {
     "register_parameter": _TENSOR,
     **dict.fromkeys(("add_module", "register_module"), "set an attribute: self.head = layer"),
     **dict.fromkeys(
-        ("register_forward_pre_hook", "register_full_backward_hook", "register_backward_hook"), _HOOK
+        ("register_forward_pre_hook", "register_backward_hook", "register_full_backward_hook"),
+        _HOOK,
     ),
     **dict.fromkeys(("freeze", "unfreeze"), "use requires_grad_(False) and requires_grad_(True)"),
     "add": "use append(layer), of a Sequential",

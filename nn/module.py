@@ -97,8 +97,8 @@ class _NoSwitch:
         if not self.own or frame.f_locals.get("self") is not module:  # not in a method of its own
             kind = type(module).__name__
             raise AttributeError(
-                f"{kind}.{self.name} = {value!r} would change nothing: a Module has no such switch; "
-                + self._cure(value)
+                f"{kind}.{self.name} = {value!r} would change nothing: a Module has no such "
+                f"switch; {self._cure(value)}"
             )
         vars(module)[self.name] = value
 
@@ -283,8 +283,8 @@ class Module:
             )
         if len(keys.missing_keys) == len(mine) and (hint := shifted(*shapes)):
             warn(
-                f"load_state_dict: no name of the state is one of {type(self).__name__}, so nothing "
-                f"was changed.{hint}"
+                f"load_state_dict: no name of the state is one of {type(self).__name__}, so "
+                f"nothing was changed.{hint}"
             )
         new = {n: _cast(n, given[n], value) for n, value in mine.items() if n in given}
         self._take([(mine[name], array) for name, array in new.items()])

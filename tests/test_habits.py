@@ -41,6 +41,12 @@ def test_asking_for_one_says_no(owner, name):
     assert not hasattr(owner, name) and getattr(owner, name, 5) == 5
 
 
+def test_editors_do_not_complete_them():
+    for owner, names in ((T, names_of_autograd.TENSOR), (nn.ReLU(), names_of_nn.MODULE)):
+        assert not set(names) & set(dir(owner)) and len(dir(owner)) > 30
+    assert "reshape" in dir(T) and "forward" in dir(nn.ReLU())
+
+
 def test_what_a_tensor_has_is_not_among_them():
     plain = {n for kind in Tensor.__mro__ for n in vars(kind)} - set(names_of_autograd.TENSOR)
     assert {"reshape", "clip", "detach", "requires_grad_"} <= plain
@@ -53,7 +59,7 @@ def test_a_subclass_may_have_them():
         def view(self, *shape):
             return self.reshape(*shape)
 
-    assert Mine([1.0, 2.0]).view(2, 1).shape == (2, 1)
+    assert Mine([1.0, 2.0]).view(2, 1).shape == (2, 1) and "view" in dir(Mine([1.0]))
     assert pickle.loads(pickle.dumps(T)).tolist() == T.tolist() == copy.deepcopy(T).tolist()
 
 
@@ -112,7 +118,7 @@ def test_a_module_may_have_what_is_called_so():
             return 7
 
     net = Net()
-    assert (net.add, net.predict()) == (3, 7)
+    assert (net.add, net.predict()) == (3, 7) and {"add", "to", "predict"} <= set(dir(net))
     assert list(net.state_dict()) == ["to.weight", "to.bias"]
 
 

@@ -80,7 +80,7 @@ def test_labels_that_do_not_fit_into_an_index_are_taken(name: str) -> None:
 
 
 def strict(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of a NumPy whose index has 32 bits: whole numbers must fit into int32, safely."""
+    """The function of a NumPy whose index has 32 bits: what is given must fit into int32."""
 
     def narrow(*args: Any, **kwargs: Any) -> Any:
         given = args[0] if isinstance(args[0], tuple) else args[:1]

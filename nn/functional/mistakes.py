@@ -132,8 +132,8 @@ def check_one_logit(name: str, logits: Tensor) -> None:
         both = kind in ("tanh", "hardtanh")
         warn(
             f"{name}: the prediction comes out of a {kind}, which limits it {_BOUNDS_TOLD[kind]}; "
-            f"but {name} takes logits, any numbers, and applies a sigmoid itself, whose result then "
-            + ("never comes near 0 or 1" if both else "never falls below 1/2")
+            f"but {name} takes logits, any numbers, and applies a sigmoid itself, whose result "
+            + ("then never comes near 0 or 1" if both else "then never falls below 1/2")
             + f". Take the {kind} after the last layer out of the model"
             + (", or use BCELoss, which takes probabilities" if kind == "sigmoid" else "")
         )
@@ -174,8 +174,8 @@ def check_log_probabilities(name: str, x: Tensor, axis: int) -> None:
         return
     found = "probabilities" if _adds_up(data, axis) else "logits, or probabilities"
     raise ValueError(
-        f"{name}: the prediction holds {highest:.4g}, but the logarithm of a probability is at most "
-        f"0: these are {found}. End the model in LogSoftmax instead, or give logits to "
+        f"{name}: the prediction holds {highest:.4g}, but the logarithm of a probability is at "
+        f"most 0: these are {found}. End the model in LogSoftmax instead, or give logits to "
         "cross_entropy (CrossEntropyLoss), which is the faster way"
     )
 
@@ -201,7 +201,7 @@ def _always_one(name: str) -> str:
 
 def _along_batch(name: str, operation: str) -> str:
     return (
-        f"{name}: the {operation} was not taken over the classes: what adds up to 1 are the samples "
-        "of the batch, so each prediction depends on the others. Take it over the last axis, "
-        f"{operation}(x, axis=-1), or the axis of the classes"
+        f"{name}: the {operation} was not taken over the classes: what adds up to 1 are the "
+        "samples of the batch, so each prediction depends on the others. Take it over the axis of "
+        f"the classes, mostly the last: {operation}(x, axis=-1)"
     )

@@ -94,7 +94,8 @@ class Optimizer:
     step if it keeps one, and calls this __init__ with its settings.
 
     Args: params, Tensors, or (name, Tensor) as of `named_parameters()`, or dicts {"params": those,
-        setting: value} for groups with settings of their own; defaults, the settings for all others.
+        setting: value} for groups with settings of their own; defaults, the settings for all the
+        others.
     A setting is an attribute as well: `optimizer.lr = 0.01` sets that of all groups.
     Raises ValueError for no parameters, one given twice or one that is no leaf, TypeError for what
     is no Tensor.

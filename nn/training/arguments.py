@@ -135,14 +135,18 @@ def check_parameters(
                     f"{type(optimizer).__name__}(model.parameters(), ...)"
                 )
     moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    named = [*parameters.items(), *((f"the loss's {k}", p) for k, p in enumerate(others))]
+    named = [
+        *parameters.items(),
+        *((f"parameter {k} of the loss", p) for k, p in enumerate(others)),
+    ]
     left = [name for name, p in named if p.requires_grad and id(p) not in moved]
     if left:
         shown = ", ".join(left[:8]) + f" and {len(left) - 8} more" * (len(left) > 8)
         warn(
-            f"fit: the optimizer does not have {shown}, so training leaves them as they are. Was it "
-            f"made before a layer was added? {type(optimizer).__name__}(model.parameters(), ...) has "
-            "all. If they are to stay, freeze them: model.requires_grad_(False), of that part"
+            f"fit: the optimizer does not have {shown}, so training leaves them as they are. Was "
+            "it made before a layer was added? Make a new one of all: "
+            f"{type(optimizer).__name__}(model.parameters(), ...). If they are to stay so, freeze "
+            "them: requires_grad_(False), of that part of the model"
         )
 
 
