@@ -62,9 +62,8 @@ def finder(
             text += f"; {names[name]}"
         elif not name.startswith("_"):  # what tools ask for
             alike = [k for k in known() if _plain(k) == _plain(name)]
-            text += (
-                f"; did you mean {alike[0]!r}?" if alike else f": {unknown('name', name, known())}"
-            )
+            other = unknown("name", name, known()).removeprefix(f"unknown name {name!r}")
+            text += f"; did you mean {alike[0]!r}?" if alike else other
         raise AttributeError(text)
 
     return missing
@@ -122,7 +121,7 @@ def _listed(self: Any) -> list[str]:
 
 
 _DEVICE = "there is one device, the CPU: leave it out"
-_HERE = "it has none here; write its forward in a Module of your own"
+_HERE = "there is none here yet: write its forward in a Module of your own"
 _WRITE = "write it in a Module of your own, or as a function of x: MLP(sizes, activation=f)"
 _LIST = "a plain list in an attribute does: its Modules are found"
 _DICT = "a plain dict in an attribute does: its Modules are found"
@@ -172,7 +171,7 @@ _WITH_AXIS = "it is NumPy's, and works on Tensors: np."
 # What is told of names that `nn.functional` has not.
 FUNCTIONS = {
     **dict.fromkeys(("conv1d", "conv2d", "max_pool2d", "avg_pool2d", "interpolate"), (
-        "it has none here; write it with NumPy's functions, or as autograd.primitive(f, rule)"
+        "there is none here: write it in NumPy's functions, or as autograd.primitive(f, rule)"
     )),
     "embedding": "look the rows up: weight[labels]",
     "pad": f"{_WITH_AXIS}pad",
@@ -186,7 +185,7 @@ FUNCTIONS = {
     "scaled_dot_product_attention": "write it: softmax(q @ k.mT / np.sqrt(d)) @ v",
 }  # fmt: skip
 
-_MAKE = "it has none here; write its update in a subclass of nn.optim.Optimizer"
+_MAKE = "there is none here: write its update in a subclass of nn.optim.Optimizer"
 # What is told of names that `nn.optim` and its schedules have not.
 OPTIMIZERS = {
     **dict.fromkeys(("Adadelta", "Adamax", "NAdam", "RAdam", "Rprop", "Lion", "Muon"), _MAKE),
@@ -195,7 +194,7 @@ OPTIMIZERS = {
     "RMSProp": "it is RMSprop",
     "AdaGrad": "it is Adagrad",
 }
-_RATE = "it has none here; use LambdaLR(optimizer, f), or write a rate(epoch, initial_lr)"
+_RATE = "there is none here: use LambdaLR(optimizer, f), or write a rate(epoch, initial_lr)"
 SCHEDULES = {
     **dict.fromkeys(
         ("OneCycleLR", "CyclicLR", "CosineAnnealingWarmRestarts", "PolynomialLR"), _RATE

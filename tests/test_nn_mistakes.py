@@ -129,14 +129,21 @@ def test_the_softmax_of_one_output_is_refused(loss, shaped):
         loss(shaped(model(1, nn.Softmax())(X)), shaped(YES_NO))
 
 
+@pytest.mark.parametrize("target", [LABELS * 0, YES_NO], ids=["labels", "numbers"])
+def test_one_class_alone_is_refused(target):
+    with pytest.raises(ValueError, match=r"shape \(6, 1\) has one class.*BCEWithLogitsLoss"):
+        nn.CrossEntropyLoss()(model(1)(X), target)
+    assert F.cross_entropy(model(1)(X)[:0], target[:0], reduction="sum").item() == 0
+
+
 def test_the_softmax_of_one_class_is_refused():
     with pytest.raises(ValueError, match="cross_entropy: .* softmax of one output"):
         nn.CrossEntropyLoss()(model(1, nn.Softmax())(X), LABELS * 0)
 
 
 @pytest.mark.parametrize("last, found", [
-    (nn.Softmax(), "these are probabilities"), (None, "logits, or probabilities"),
-    (nn.Sigmoid(), "logits, or probabilities"),
+    (nn.Softmax(), "these are probabilities[.]"), (None, "these are logits[.]"),
+    (nn.Sigmoid(), "probabilities, or logits"),
 ])  # fmt: skip
 def test_log_probabilities_that_are_none_are_refused(last, found):
     net = model(3, *([last] if last else []))

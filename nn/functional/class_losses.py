@@ -212,7 +212,7 @@ def cross_entropy(
             ):  # out of range, to be passed over, or wider than indices
                 pass
             else:
-                if logits.made_by not in PLAIN:
+                if logits.made_by not in PLAIN or shape[1] == 1:
                     check_logits("cross_entropy", logits, 1)
                 share = share_of(reduction, rows)
                 return _fused_cross_entropy(logits, target, None, share, how)
@@ -225,7 +225,7 @@ def cross_entropy(
             reduction=reduction, label_smoothing=label_smoothing,
         )  # fmt: skip
         return wide.astype(np.float16)
-    if logits.made_by not in PLAIN:
+    if logits.made_by not in PLAIN or logits.shape[axis] == 1:
         check_logits(name, logits, axis)
     target = _target(name, target)
     if target.shape == logits.shape:

@@ -93,10 +93,16 @@ def _bound_by(x: Any, tensor: Tensor) -> str:
 
 def check_logits(name: str, logits: Tensor, axis: int) -> None:
     """Warn of a softmax, or of another activation, before a loss that makes its own softmax; refuse
-    the softmax of one class."""
+    one class alone."""
     if _is_trained(logits):
         return
     x, made = values(logits), _origin(logits)
+    if x.size and x.shape[axis] == 1 and made.made_by != "softmax":
+        raise ValueError(
+            f"{name}: the prediction of shape {x.shape} has one class, so the loss is 0 and its "
+            "gradient 0, whatever the model gives. For yes or no with one output use "
+            "BCEWithLogitsLoss, for a number MSELoss, and for classes an output for each"
+        )
     softmax = made.made_by == "softmax" and x.size and x.min() >= 0 and x.max() <= 1
     if softmax or _adds_up(x, axis):
         classes = x.shape[axis]
@@ -172,7 +178,8 @@ def check_log_probabilities(name: str, x: Tensor, axis: int) -> None:
     highest = data.max()
     if not highest > 1e-3 or x.made_by is None and not _adds_up(data, axis):
         return
-    found = "probabilities" if _adds_up(data, axis) else "logits, or probabilities"
+    found = "logits" if data.min() < 0 else "probabilities, or logits"
+    found = "probabilities" if _adds_up(data, axis) else found
     raise ValueError(
         f"{name}: the prediction holds {highest:.4g}, but the logarithm of a probability is at "
         f"most 0: these are {found}. End the model in LogSoftmax instead, or give logits to "
