@@ -141,7 +141,8 @@ class Module:
         """forward(...), recorded in a scope that has the module's name."""
         if self._scope is None:
             self._scope = _Hooked(self) if self._hooks else scope(_Place(self))
-            return self._scope.run(partial(_watched, self), args, kwargs)
+            if not type(self).__module__.startswith("nn."):  # ours leave nothing lying about
+                return self._scope.run(partial(_watched, self), args, kwargs)
         return self._scope.run(self.forward, args, kwargs)
 
     def register_forward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> HookHandle:
@@ -175,16 +176,10 @@ class Module:
         vars(self)["_scope"] = _Hooked(self) if hooks else None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        kind = value.__class__
-        if kind not in _SIMPLE and name[:1] != "_":
-            old = vars(self).get(name)
-            if (
-                old.__class__ is not kind
-                and _looks_like_state(value)
-                and not _looks_like_state(old)
-            ):
-                if _in_forward(self, sys._getframe(1)):
-                    warn(_counts_as_state(self, name, value))
+        if value.__class__ not in _SIMPLE and name[:1] != "_" and _looks_like_state(value):
+            new = not _looks_like_state(vars(self).get(name))
+            if new and _in_forward(self, sys._getframe(1)):
+                warn(_counts_as_state(self, name, value))
         object.__setattr__(self, name, value)
 
     # ---- what it holds ------------------------------------------------------------------------

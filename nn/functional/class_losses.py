@@ -212,7 +212,8 @@ def cross_entropy(
             ):  # out of range, to be passed over, or wider than indices
                 pass
             else:
-                if logits.made_by not in PLAIN or shape[1] == 1:
+                made = logits.made_by
+                if made not in PLAIN and (made or not logits.requires_grad) or shape[1] == 1:
                     check_logits("cross_entropy", logits, 1)
                 share = share_of(reduction, rows)
                 return _fused_cross_entropy(logits, target, None, share, how)
