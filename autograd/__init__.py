@@ -22,6 +22,7 @@ if any(_os.path.exists(_os.path.join(_os.path.dirname(__file__), _name)) for _na
         "    pip install chalkgrad        (or, in the folder of its source: pip install -e .)"
     )
 
+from autograd import habits as _habits  # noqa: E402
 from autograd import ops as _ops  # noqa: E402, F401  (registers every operation)
 from autograd.errors import (  # noqa: E402
     AutogradError,
@@ -81,7 +82,10 @@ _DRAWING = {
 
 def __getattr__(name: str) -> _typing.Any:
     if name not in _DRAWING:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        told = _habits.MODULE.get(name)
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}" + f"; {told}" * bool(told)
+        )
     value = getattr(_importlib.import_module(_DRAWING[name]), name)
     globals()[name] = value
     return value

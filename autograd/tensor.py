@@ -4,7 +4,7 @@ Here is the class: what a Tensor is, its operators and methods, and NumPy's prot
 `np.sin(tensor)` record. What an operation computes and how it is differentiated is written under
 ops/, and found through the registry.
 
-May import: rules, errors, frames, mode, engine, recording.
+May import: rules, errors, frames, habits, mode, engine, recording.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from autograd.engine import HookHandle, Hooks, Node, commit, locked, next_birth, sweep
 from autograd.errors import AutogradError, InPlaceError, needs_float, not_real, restated
 from autograd.frames import assigns_in_place, is_numpys, passes_keyword
+from autograd.habits import TENSOR, tell
 from autograd.mode import current_mode
 from autograd.recording import (
     apply,
@@ -421,6 +422,32 @@ class Tensor(Node):
     def is_leaf(self) -> bool:
         """Whether no recorded operation made it: gradients end here."""
         return self._inputs == ()
+
+    @property
+    def made_by(self) -> str | None:
+        """The name of the operation that made it, as `repr` shows it; None of what was made by
+        hand. Known of every result, also of one that was not recorded.
+
+        >>> (Tensor([1.0, 2.0]) * 3).made_by, Tensor([1.0]).made_by
+        ('multiply', None)
+        """
+        return None if self._op is None else self._op.name
+
+    @property
+    def made_of(self) -> tuple[Tensor, ...]:
+        """The Tensors that a gradient goes on to: those that it was recorded to be computed from.
+
+        >>> x, w = Tensor([1.0, 2.0]), Tensor(3.0, requires_grad=True)
+        >>> (x * w).made_of
+        (Tensor(3., requires_grad=True),)
+        """
+        found: list[Tensor] = []
+        for parent in self._inputs or ():  # None once freed
+            if parent is not None and parent._value.__class__ is tuple:  # a list, or several
+                found += (p for p in parent._inputs or () if p is not None)
+            elif parent is not None:
+                found.append(parent)
+        return tuple(found)
 
     @property
     def shape(self) -> Shape:
@@ -923,6 +950,8 @@ class Tensor(Node):
         """np.sum(tensor), np.stack([tensor, tensor]) and the like come here (NEP 18)."""
         return call(func, *args, **kwargs)
 
+
+tell(Tensor, TENSOR)
 
 # An empty Tensor for a new result. Not a method, whose call would cost as much again; static, since
 # newer Pythons bind a partial that they find in a class.

@@ -17,6 +17,8 @@
 Each file says at its top what lives there. All of them use autograd's public names only.
 """
 
+import typing as _typing
+
 import autograd as _autograd
 
 if not hasattr(_autograd, "Tensor"):
@@ -29,6 +31,7 @@ if not hasattr(_autograd, "Tensor"):
     )
 
 from nn import functional, init, metrics, optim  # noqa: E402
+from nn import habits as _habits  # noqa: E402
 from nn.activations import (  # noqa: E402
     ELU,
     GELU,
@@ -96,3 +99,6 @@ __all__ = [
     "metrics", "optim", "parameters_to_vector", "r2_score", "save", "save_checkpoint",
     "standardize", "top_k_accuracy", "train_test_split", "vector_to_parameters",
 ]  # fmt: skip
+
+if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name
+    __getattr__ = _habits.finder("nn", _habits.LAYERS, lambda: __all__)

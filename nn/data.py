@@ -423,7 +423,7 @@ def _classes(stratify: Any, rows: int) -> Any:
 
 
 def _stratified(labels: Any, count: int, rng: np.random.Generator) -> tuple[Any, Any]:
-    sizes = np.bincount(labels)
+    sizes = np.bincount(labels.astype(np.intp, copy=False)).astype(np.int64)  # products are large
     for part, number in (("test", count), ("train", len(labels) - count)):
         if number < len(sizes):
             raise ValueError(
@@ -432,6 +432,7 @@ def _stratified(labels: Any, count: int, rng: np.random.Generator) -> tuple[Any,
             )
     wanted, remainder = np.divmod(sizes * count, len(labels))  # in integers: ties are exact
     wanted[np.argsort(-remainder, kind="stable")[: count - wanted.sum()]] += 1
+    sizes, wanted = sizes.astype(np.intp, copy=False), wanted.astype(np.intp, copy=False)
     order = rng.permutation(len(labels))
     by_class = np.argsort(labels[order], kind="stable")  # places in `order`, class after class
     within = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)

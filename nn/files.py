@@ -3,7 +3,7 @@
 How they are written and read, and checked, is in formats; here is what is in them, and how it gets
 into models, optimisers and generators: everything, or nothing.
 
-May import: autograd, formats, names, random, module.
+May import: autograd, formats, habits, names, random, module.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from nn.formats import (
     refusal,
     write,
 )
+from nn.habits import warn
 from nn.module import Module
-from nn.names import unknown
+from nn.names import shifted, unknown
 from nn.random import get_state, set_state
 
 __all__ = [
@@ -84,6 +85,8 @@ def load(
         dict of arrays that the file must fit: the same names and shapes, and dtypes that
         `load_state_dict` would cast (float64 to float32, but no float to int). This is checked
         before any array is read. The arrays come as they are in the file.
+    float32 holds what NumPy has not: bfloat16, as most published files have it, and float8. Entries
+    that are no real numbers (strings, objects, dates) are left out with a warning.
     Any damage to a file that `save` wrote is found. In one of another program the structure is
     checked, but a changed value cannot be seen; and without `like` its compressed entries may grow
     to 100 times the file's size, or 16 MiB.
@@ -110,8 +113,23 @@ def load(
                 f"{_weights(parts)}"
             )
         if wanted is not None:
-            _fit(f"load: {file.path!r}", file.declared, wanted, type(like).__name__)
+            _fit(f"load: {file.path!r}", file, wanted, type(like).__name__)
+        _tell_left_out(file)
         return file.read(bounded=wanted is None)
+
+
+def _tell_left_out(file: OpenFile) -> None:
+    """Warn of entries that are no real numbers; where there is nothing else, raise."""
+    if not file.left_out:
+        return
+    told = "; ".join(f"entry {name!r}: {why}" for name, why in [*file.left_out.items()][:20])
+    more = f"; and {len(file.left_out) - 20} more" if len(file.left_out) > 20 else ""
+    if not file.declared:
+        raise CheckpointError(
+            f"load: {file.path!r} holds nothing that can be read here: {told}{more}"
+        )
+    cure = f"; np.load({file.path!r}) reads strings and dates" * file.path.lower().endswith(".npz")
+    warn(f"load: {file.path!r}: left out what is no real numbers: {told}{more}{cure}")
 
 
 # ---- whole runs -------------------------------------------------------------------------------
@@ -262,7 +280,7 @@ def _check_part(file: OpenFile, name: str, part: Any) -> None:
     if isinstance(part, Module) and type(part).state_dict is Module.state_dict:
         found = {key: _promised(value, file.declared) for key, value in tree["dict"]}
         wanted = _declared("load_checkpoint", part)
-        _fit(f"{where}: {name}", found, wanted, type(part).__name__)
+        _fit(f"{where}: {name}", file._replace(declared=found), wanted, type(part).__name__)
 
 
 def _promised(tree: Any, declared: Declared) -> tuple[np.dtype, tuple[int, ...]]:
@@ -396,12 +414,17 @@ def _declared(caller: str, like: Any) -> Declared:
     return {name: (np.asarray(value).dtype, np.shape(value)) for name, value in values.items()}
 
 
-def _fit(where: str, found: Declared, wanted: Declared, what: str) -> None:
+def _fit(where: str, file: OpenFile, wanted: Declared, what: str) -> None:
     """Raise CheckpointError that lists everything in which a file does not fit."""
+    found, left_out = file.declared, file.left_out
     both = [name for name in wanted if name in found]
+    missing = [name for name in wanted if name not in found and name not in left_out]
+    unexpected = [name for name in found if name not in wanted]
+    shapes = [{name: shape for name, (_, shape) in part.items()} for part in (found, wanted)]
     complaints = {
-        "missing": [name for name in wanted if name not in found],
-        "unexpected": [name for name in found if name not in wanted],
+        "missing": missing,
+        "unexpected": unexpected,
+        "no real numbers": [f"{name}: {left_out[name]}" for name in wanted if name in left_out],
         "wrong shape": [
             f"{name} is {found[name][1]}, expected {wanted[name][1]}"
             for name in both if found[name][1] != wanted[name][1]
@@ -415,6 +438,7 @@ def _fit(where: str, found: Declared, wanted: Declared, what: str) -> None:
         raise CheckpointError(
             f"{where} does not fit {what}; no array was read and nothing was changed:"
             + "".join(f"\n    {kind}: {_listed(c)}" for kind, c in complaints.items() if c)
+            + shifted(*shapes)
         )
 
 

@@ -245,6 +245,7 @@ class OpenFile(NamedTuple):
     declared: Declared
     notes: dict[str, Any]  # empty where another program wrote it
     array: Callable[[str], np.ndarray]  # reads one
+    left_out: dict[str, str]  # entries of other kinds than real numbers, and what they are
     expanded: tuple[int, int] = (0, 0)  # bytes of all compressed arrays, and of the file
 
     def read(self, bounded: bool = True) -> Arrays:
@@ -267,6 +268,10 @@ class OpenFile(NamedTuple):
                     )
                 arrays[name] = _checked(array)
         return arrays
+
+
+class _OtherKind(ValueError):
+    """An entry that is sound, as far as one can see, but holds no real numbers."""
 
 
 def _checked(array: np.ndarray) -> np.ndarray:
@@ -388,14 +393,14 @@ def _read_npz(path: str) -> Iterator[OpenFile]:
     import zipfile
 
     with open(path, "rb") as raw, zipfile.ZipFile(raw) as archive:
-        members = _members(path, raw, archive)
+        members, others = _members(path, raw, archive)
         marks = _SEAL.encode().split()  # one may be damaged
         ours = _NOTES in members or any(mark in archive.comment for mark in marks)
         end = raw.seek(0, os.SEEK_END) - len(archive.comment)
         raw.seek(end - 22)
         if raw.read(4) != b"PK\x05\x06":
             raise _damaged(path) if ours else ValueError("something follows the archive's end")
-        if min((member.info.header_offset for member in members.values()), default=end - 22):
+        if min((info.header_offset for info in archive.infolist()), default=end - 22):
             raise ValueError("something precedes the first entry")
         notes = _npz_notes(path, raw, archive, members) if ours else {}
         grown = [m.info.file_size for m in members.values() if m.info.compress_type]
@@ -404,6 +409,7 @@ def _read_npz(path: str) -> Iterator[OpenFile]:
             {name: (member.dtype, member.shape) for name, member in members.items()},
             notes,
             lambda name: _read_npy(archive, members[name]),
+            others,
             (sum(grown), raw.seek(0, os.SEEK_END)),
         )
 
@@ -429,35 +435,38 @@ def _region(raw: BinaryIO, member: _Member) -> tuple[int, int]:
     return start + member.header, start + member.info.file_size
 
 
-def _members(path: str, raw: BinaryIO, archive: Any) -> dict[str, _Member]:
-    """All entries by name, each checked to be an array that is as long as it claims."""
+def _members(path: str, raw: BinaryIO, archive: Any) -> tuple[dict[str, _Member], dict[str, str]]:
+    """All entries by name, each checked to be an array that is as long as it claims; and those of
+    other kinds, with what they are."""
     members: dict[str, _Member] = {}
+    others: dict[str, str] = {}
     end = 0
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
         with _telling(f"{path!r}, entry {info.orig_filename[:200]!r}"):
-            name = info.filename[: -len(".npy")]
+            name = info.filename.removesuffix(".npy")
             _check_entry(info, name)
-            if name in members:
+            if name in members or name in others:
                 raise ValueError("there are two entries of this name")
             if info.header_offset < end:
                 raise ValueError("it overlaps with another entry")
             end = info.header_offset + 30 + info.compress_size
-            members[name] = _member(archive, info)
+            try:
+                members[name] = _member(archive, info)
+            except _OtherKind as kind:
+                others[name] = str(kind)
     if end > raw.seek(0, os.SEEK_END):
         raise ValueError("the last entry reaches beyond the end of the file")
-    return members
+    return members, others
 
 
 def _check_entry(info: Any, name: str) -> None:
-    if not info.filename.endswith(".npy") or info.filename != info.orig_filename:
-        raise ValueError("it is no array: names of arrays end in .npy")
+    if info.filename != info.orig_filename:
+        raise ValueError("its name has a NUL in it")
     why = None if name == _NOTES else refusal(name)
     if why is not None:
         raise ValueError(f"its name {why}")
     if info.flag_bits & 0x2041:
         raise ValueError("it is encrypted")
-    if info.compress_type not in (0, 8):
-        raise ValueError("it is compressed by another method than NumPy's")
     if info.compress_type == 0 and info.compress_size != info.file_size:
         raise ValueError("it is not compressed, but claims two sizes")
 
@@ -466,9 +475,15 @@ def _member(archive: Any, info: Any) -> _Member:
     """Read the header of one entry, of which a few kilobytes are unpacked at most."""
     import io
 
+    if not info.filename.endswith(".npy"):
+        raise _OtherKind("it is no array: names of arrays end in .npy")
+    if info.compress_type not in (0, 8):
+        raise _OtherKind("it is compressed by another method than NumPy's")
     with archive.open(info) as stream:
         head = io.BytesIO(stream.read(_NPY_HEADER))
     version = np.lib.format.read_magic(head)
+    if version == (3, 0):  # what has names of fields that are not Latin
+        raise _OtherKind("it holds fields; only real numbers and bool are read")
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"version {version} of the .npy format is not for arrays of numbers")
     form = np.lib.format
@@ -476,7 +491,7 @@ def _member(archive: Any, info: Any) -> _Member:
     with _quiet(head.getvalue()):
         shape, fortran, dtype = header(head, max_header_size=_NPY_HEADER)
     if dtype.kind not in "biuf":
-        raise ValueError(f"it holds {dtype} values; only real numbers and bool are read")
+        raise _OtherKind(f"it holds {dtype} values; only real numbers and bool are read")
     if any(type(length) is not int or length < 0 for length in shape):
         raise ValueError(f"it has the shape {shape}")
     claimed = head.tell() + math.prod(shape) * dtype.itemsize
@@ -523,6 +538,56 @@ _SAFETENSORS_DTYPES = {
 }  # fmt: skip
 
 
+def _from_bfloat16(bits: np.ndarray) -> np.ndarray:
+    """The upper half of a float32."""
+    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+
+def _from_byte(
+    mantissa: int, bias: int, special: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """How a float of 8 bits is read: a sign, an exponent, so many bits of mantissa; `special` puts
+    what is no number into the table of all 256."""
+
+    def read(codes: np.ndarray) -> np.ndarray:
+        code = np.arange(256)
+        exponent, fraction = (code & 127) >> mantissa, code & ((1 << mantissa) - 1)
+        whole = fraction + (exponent > 0) * (1 << mantissa)
+        size = np.ldexp(whole.astype(np.float32), np.maximum(exponent, 1) - bias - mantissa)
+        table = special(np.copysign(size, 127.5 - code).astype(np.float32))
+        return table.take(codes.astype(np.intp))
+
+    return read
+
+
+def _with(table: np.ndarray, **values: list[int]) -> np.ndarray:
+    """The table with nan, inf and -inf in these places."""
+    for value, places in values.items():
+        table[places] = float(value.replace("minus_", "-"))
+    return table
+
+
+def _from_exponent(codes: np.ndarray) -> np.ndarray:
+    """Powers of two, which scale the others: 2^(code - 127), and 255 is nan."""
+    powers = np.ldexp(np.ones(256, np.float32), np.minimum(np.arange(256) - 127, 127))
+    return _with(powers, nan=[255]).take(codes.astype(np.intp))
+
+
+# Kinds that NumPy has not, and how they are read as float32, which holds each value exactly.
+# Sources: Micikevicius et al., "FP8 formats for deep learning", 2022; the OCP specification
+# "Microscaling formats", 2023; and for FNUZ, without infinities and -0, ONNX's page on float8.
+_NARROW: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
+    "BF16": ("<u2", _from_bfloat16),
+    "F8_E4M3": ("u1", _from_byte(3, 7, lambda table: _with(table, nan=[127, 255]))),
+    "F8_E5M2": ("u1", _from_byte(2, 15, lambda table: _with(
+        table, nan=[125, 126, 127, 253, 254, 255], inf=[124], minus_inf=[252]
+    ))),
+    "F8_E4M3FNUZ": ("u1", _from_byte(3, 8, lambda table: _with(table, nan=[128]))),
+    "F8_E5M2FNUZ": ("u1", _from_byte(2, 16, lambda table: _with(table, nan=[128]))),
+    "F8_E8M0": ("u1", _from_exponent),
+}  # fmt: skip
+
+
 def _library(caller: str) -> Any:
     """The library safetensors, or an ImportError that says how to get it."""
     try:
@@ -559,7 +624,13 @@ def _header_seal(header: bytes) -> str:
 
 @contextlib.contextmanager
 def _read_safetensors(path: str) -> Iterator[OpenFile]:
-    with _opened_twice(path) as (header, file):
+    with open(path, "rb") as raw:
+        library = _library("load")
+        header, kinds = _header(raw)
+        if not kinds <= _SAFETENSORS_DTYPES.keys():  # the library reads none of such a file
+            yield _with_other_kinds(path, raw, header)
+            return
+    with _opened_twice(library, path) as (header, file):
         declared = {}
         for name in file.keys():  # noqa: SIM118
             with _telling(f"{path!r}, entry {name[:200]!r}"):
@@ -567,27 +638,28 @@ def _read_safetensors(path: str) -> Iterator[OpenFile]:
                 if why is not None:
                     raise ValueError(f"its name {why}")
                 part = file.get_slice(name)
-                declared[name] = _numpy_dtype(part.get_dtype()), tuple(part.get_shape())
+                dtype = np.dtype(_SAFETENSORS_DTYPES[part.get_dtype()])
+                declared[name] = dtype, tuple(part.get_shape())
         notes = _safetensors_notes(path, header, file.metadata() or {}, set(declared))
-        yield OpenFile(path, declared, notes, file.get_tensor)
+        yield OpenFile(path, declared, notes, file.get_tensor, {})
 
 
 @contextlib.contextmanager
-def _opened_twice(path: str) -> Iterator[tuple[bytes, Any]]:
+def _opened_twice(library: Any, path: str) -> Iterator[tuple[bytes, Any]]:
     """The header and the library's view of one and the same file, which may be replaced meanwhile
     by another process that saves."""
-    library = _library("load")
     while True:
         with open(path, "rb") as raw:
-            header = _header(raw)
+            header, _ = _header(raw)
             with library.safe_open(path, framework="numpy") as file:
                 if os.path.samestat(os.fstat(raw.fileno()), os.stat(path)):
                     yield header, file
                     return
 
 
-def _header(raw: BinaryIO) -> bytes:
-    """The header, with the eight bytes of its length before it; every name is in it once."""
+def _header(raw: BinaryIO) -> tuple[bytes, set[str]]:
+    """The header, with the eight bytes of its length before it, and the kinds of values that it
+    names; every name is in it once."""
     import json
 
     size = os.fstat(raw.fileno()).st_size
@@ -596,8 +668,57 @@ def _header(raw: BinaryIO) -> bytes:
         raise ValueError("its header is longer than the file, or than 100 MB")
     raw.seek(0)
     header = raw.read(8 + length)
-    json.loads(header[8:], object_pairs_hook=_each_once)
-    return header
+    entries = json.loads(header[8:], object_pairs_hook=_each_once)
+    named = {n: e for n, e in entries.items() if n != "__metadata__"}
+    return header, {e["dtype"] for e in named.values() if "dtype" in e}
+
+
+def _with_other_kinds(path: str, raw: BinaryIO, header: bytes) -> OpenFile:
+    """A file that holds kinds which NumPy has not, checked in the same structure, but here: the
+    entries lie one after another, without a gap, and fill the file."""
+    import json
+
+    entries = json.loads(header[8:])
+    metadata = entries.pop("__metadata__", {})
+    declared: Declared = {}
+    others, places = {}, {}
+    end = len(header)
+    for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
+        with _telling(f"{path!r}, entry {name[:200]!r}"):
+            why = refusal(name)
+            if why is not None:
+                raise ValueError(f"its name {why}")
+            kind, shape = entry["dtype"], tuple(entry["shape"])
+            first, last = (len(header) + offset for offset in entry["data_offsets"])
+            if first != end or last < first or any(type(n) is not int or n < 0 for n in shape):
+                raise ValueError(f"it has the shape {shape} and the place {entry['data_offsets']}")
+            end = last
+            stored, read = _NARROW.get(kind) or (_SAFETENSORS_DTYPES.get(kind), np.asarray)
+            if stored is None:
+                others[name] = (
+                    f"it holds {kind} values, which NumPy has not; in PyTorch, convert the tensors "
+                    "by .float() and save them again"
+                )
+                continue
+            dtype = np.dtype(stored).newbyteorder("<")
+            if math.prod(shape) * dtype.itemsize != last - first:
+                raise ValueError(f"{last - first:,} bytes are no {kind} values of shape {shape}")
+            declared[name] = np.dtype(np.float32) if kind in _NARROW else dtype, shape
+            places[name] = first, dtype, read
+    if end != os.fstat(raw.fileno()).st_size:
+        raise ValueError("its entries do not fill the file")
+    notes = _safetensors_notes(path, header, metadata, set(declared))
+
+    def array(name: str) -> np.ndarray:
+        first, dtype, read = places[name]
+        values = np.empty(math.prod(declared[name][1]), dtype)
+        raw.seek(first)
+        for chunk in _chunks(_bytes(values)):
+            if raw.readinto(chunk) != len(chunk):  # type: ignore[attr-defined]
+                raise EOFError("it ends too early")
+        return read(values).reshape(declared[name][1])
+
+    return OpenFile(path, declared, notes, array, others)
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -605,15 +726,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(names) != len(pairs):
         raise ValueError("there are two entries of one name")
     return names
-
-
-def _numpy_dtype(code: str) -> np.dtype:
-    if code not in _SAFETENSORS_DTYPES:
-        raise ValueError(
-            f"it holds {code} values, which NumPy has not; in PyTorch, convert the tensors by "
-            ".float() and save them again"
-        )
-    return np.dtype(_SAFETENSORS_DTYPES[code])
 
 
 def _safetensors_notes(

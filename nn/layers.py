@@ -164,6 +164,9 @@ class Dropout(Module):
         return f"p={self.p}"
 
 
+_put = object.__setattr__  # without the questions that a Module asks of what is set
+
+
 class BatchNorm1d(Module):
     """Bring each channel to mean 0 and variance 1 over the batch; then times weight, plus bias.
 
@@ -215,19 +218,21 @@ class BatchNorm1d(Module):
             mean, variance = self.running_mean, self.running_var
             return functional.batch_norm(x, mean, variance, *affine, eps=self.eps)
         y, mean, variance = batch_normalized(x, *affine, eps=self.eps)
-        if self.running_mean is not None and x.size:
-            self._track(mean, variance, x.size // self.num_features)
+        if self.running_mean is not None:
+            _put(self, "num_batches_tracked", np.asarray(self.num_batches_tracked + 1))
+            if x.size:  # of no rows there is no mean, but they are counted, as PyTorch does
+                self._track(mean, variance, x.size // self.num_features)
         return y
 
     def _track(self, mean: np.ndarray, variance: np.ndarray, count: int) -> None:
         """New arrays for the running statistics: graphs recorded before keep the old ones."""
-        seen = np.asarray(self.num_batches_tracked + 1)
-        new = 1 / int(seen) if self.momentum is None else self.momentum
+        new = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
         variance = variance * (count / (count - 1))
         dtype = self.running_mean.dtype
-        self.running_mean = ((1 - new) * self.running_mean + new * mean).astype(dtype, copy=False)
-        self.running_var = ((1 - new) * self.running_var + new * variance).astype(dtype, copy=False)
-        self.num_batches_tracked = seen
+        mean = ((1 - new) * self.running_mean + new * mean).astype(dtype, copy=False)
+        variance = ((1 - new) * self.running_var + new * variance).astype(dtype, copy=False)
+        _put(self, "running_mean", mean)
+        _put(self, "running_var", variance)
 
     def _wrong_shape(self, shape: tuple[int, ...]) -> str:
         flat = len(shape) > 2 and math.prod(shape[1:]) == self.num_features

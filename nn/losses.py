@@ -165,8 +165,8 @@ class _OfLabels(_Loss):
 class CrossEntropyLoss(_OfLabels):
     """-log of the probability that softmax(logits) gives to the target.
 
-    It takes logits, so put no Softmax before it, and integer labels (n,), or probabilities. Options
-    and errors are those of `nn.functional.cross_entropy`.
+    It takes logits, so put no Softmax before it (it warns of one), and integer labels (n,), or
+    probabilities. Options and errors are those of `nn.functional.cross_entropy`.
 
     >>> CrossEntropyLoss()(Tensor([[0.0, 0.0], [0.0, 0.0]]), [0, 1])
     Tensor(0.69314718)

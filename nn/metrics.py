@@ -203,7 +203,8 @@ def confusion_matrix(
     given = None if num_classes is None else _positive(f"{what}: num_classes", num_classes)
     if predicted.ndim == 2 and predicted.shape[1] > 1:
         classes = predicted.shape[1]
-        targets, predicted = _labels(what, predicted, targets), np.argmax(predicted, axis=1)
+        targets = _labels(what, predicted, targets)
+        predicted = np.argmax(predicted, axis=1).astype(np.intp, copy=False)
         if given not in (None, classes):
             raise ValueError(
                 f"{what}: num_classes is {given}, but the scores have {classes} columns"
@@ -621,7 +622,7 @@ def _in_range(what: str, labels: Any, classes: int) -> Any:
             f"{what} has label {labels[place]} at position {place}; with {classes} classes labels "
             f"go from 0 to {classes - 1}"
         )
-    return labels.astype(np.int64)
+    return labels.astype(np.intp)  # what bincount takes, also where it has 32 bits
 
 
 def _positive(what: str, number: Any) -> int:

@@ -4,19 +4,24 @@ A Module's state is found by walking its attributes, and lists, tuples and dicts
 order in which they were set: a Tensor is a parameter, an ndarray a buffer, a Module a child. There
 is nothing to register. A name that starts with `_` is private and is passed over.
 
-May import: autograd, modes, summary.
+May import: autograd, habits, modes, names, summary.
 """
 
 from __future__ import annotations
 
+import itertools
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from autograd import Tensor, scope
+from nn.habits import MODULE, elsewhere, warn
 from nn.modes import mode_of, set_mode
+from nn.names import shifted
 from nn.summary import Summary, summarize
 
 __all__ = ["Module", "Sequential"]
@@ -31,6 +36,79 @@ class Keys(NamedTuple):
     unexpected_keys: list[str]
 
 
+class HookHandle:
+    """Takes back a hook that `register_forward_hook` has added; also at the end of a `with`."""
+
+    def __init__(self, module: Module, number: int) -> None:
+        self._module, self._number = weakref.ref(module), number
+
+    def remove(self) -> None:
+        """Call the hook no more; a second time nothing happens."""
+        module = self._module()
+        if module is not None:
+            module._set_hooks({k: f for k, f in module._hooks.items() if k != self._number})
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.remove()
+
+
+class _Hooked(scope):
+    """The scope of a Module that has hooks, which run after its forward. So a Module without any
+    pays nothing for them."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__(_Place(module))
+        self._module = weakref.ref(module)
+
+    def run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        module = self._module()
+        assert module is not None
+        hooks = list(module._hooks.values())  # as they are now: one may remove itself
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            output = function(*args, **kwargs)
+            for hook in hooks:
+                new = hook(module, args, output)
+                output = output if new is None else new
+            return output
+
+        return super().run(forward, args, kwargs)
+
+
+class _NoSwitch:
+    """An attribute of PyTorch's Tensors or of Keras' layers, which on a Module would do nothing."""
+
+    def __init__(self, name: str, own: bool) -> None:
+        self.name, self.own = name, own
+
+    def __get__(self, module: Module | None, owner: type) -> Any:
+        if module is not None and self.name in vars(module):
+            return vars(module)[self.name]
+        raise AttributeError(
+            f"{owner.__name__} has no attribute {self.name!r}; {self._cure('...')}"
+        )
+
+    def __set__(self, module: Module, value: Any) -> None:
+        frame = sys._getframe(1)
+        while frame.f_code.co_name == "__setattr__" and frame.f_back is not None:
+            frame = frame.f_back
+        if not self.own or frame.f_locals.get("self") is not module:  # not in a method of its own
+            kind = type(module).__name__
+            raise AttributeError(
+                f"{kind}.{self.name} = {value!r} would change nothing: a Module has no such "
+                f"switch; {self._cure(value)}"
+            )
+        vars(module)[self.name] = value
+
+    def _cure(self, value: Any) -> str:
+        which = value if value.__class__ is bool else "False"
+        return f"write module.requires_grad_({which}), which freezes or frees all its parameters"
+
+
+@elsewhere(MODULE)
 class Module:
     """Base of everything that has parameters: write `__init__` and `forward`, and call it.
 
@@ -48,7 +126,12 @@ class Module:
     ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
 
+    requires_grad, trainable = (
+        _NoSwitch("requires_grad", own=False),
+        _NoSwitch("trainable", own=True),
+    )
     _scope: scope | None = None
+    _hooks: dict[int, Callable[[Any, Any, Any], Any]] = {}
     _trains = True  # the mode before train() or eval() was called
     _frozen = False  # whether requires_grad_(False) was called last: of a part without parameters
 
@@ -65,7 +148,9 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """forward(...), recorded in a scope that has the module's name."""
         if self._scope is None:
-            self._scope = scope(_Place(self))
+            self._scope = _Hooked(self) if self._hooks else scope(_Place(self))
+            if not type(self).__module__.startswith("nn."):  # ours leave nothing lying about
+                return self._scope.run(partial(_watched, self), args, kwargs)
         return self._scope.run(self.forward, args, kwargs)
 
     @property
@@ -76,6 +161,43 @@ class Module:
     @training.setter
     def training(self, mode: bool) -> None:
         set_mode(self, mode)
+
+    def register_forward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> HookHandle:
+        """Call hook(module, inputs, output) after every forward of this Module.
+
+        inputs is the tuple of what stands in the call without a name; what the hook returns, unless
+        None, takes the place of the output. Several hooks run in the order in which they came.
+        Returns a handle with `remove()`. Source: PyTorch's register_forward_hook.
+
+        >>> import nn
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> shapes = []
+        >>> handle = model[0].register_forward_hook(lambda m, inputs, y: shapes.append(y.shape))
+        >>> _ = model(np.ones((5, 2)))
+        >>> handle.remove()
+        >>> _ = model(np.ones((7, 2)))
+        >>> shapes
+        [(5, 3)]
+        """
+        if not callable(hook):
+            raise TypeError(
+                f"register_forward_hook needs a function (module, inputs, output), got "
+                f"{type(hook).__name__}"
+            )
+        number = next(_hook_numbers)
+        self._set_hooks({**self._hooks, number: hook})
+        return HookHandle(self, number)
+
+    def _set_hooks(self, hooks: dict[int, Callable[[Any, Any, Any], Any]]) -> None:
+        vars(self)["_hooks"] = hooks
+        vars(self)["_scope"] = _Hooked(self) if hooks else None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if value.__class__ not in _SIMPLE and name[:1] != "_" and _looks_like_state(value):
+            new = not _looks_like_state(vars(self).get(name))
+            if new and _in_forward(self, sys._getframe(1)):
+                warn(_counts_as_state(self, name, value))
+        object.__setattr__(self, name, value)
 
     # ---- what it holds ------------------------------------------------------------------------
 
@@ -161,6 +283,7 @@ class Module:
         complaints = {"wrong shape": wrong}
         if strict:
             complaints = {"missing": keys[0], "unexpected": keys[1], "wrong shape": wrong}
+        shapes = [{name: v.shape for name, v in state.items()} for state in (given, mine)]
         if any(complaints.values()):
             raise ValueError(
                 f"load_state_dict: the state does not fit {type(self).__name__}; nothing was "
@@ -168,6 +291,12 @@ class Module:
                 + "".join(
                     f"\n    {kind}: {', '.join(map(str, c))}" for kind, c in complaints.items() if c
                 )
+                + shifted(*shapes)
+            )
+        if len(keys.missing_keys) == len(mine) and (hint := shifted(*shapes)):
+            warn(
+                f"load_state_dict: no name of the state is one of {type(self).__name__}, so "
+                f"nothing was changed.{hint}"
             )
         new = {n: _cast(n, given[n], value) for n, value in mine.items() if n in given}
         self._take([(mine[name], array) for name, array in new.items()])
@@ -403,6 +532,60 @@ def _layer(layer: Any) -> Module:
     elif isinstance(layer, str) or callable(layer):
         cure = "; activations are Modules, too: nn.ReLU()"
     raise TypeError(f"Sequential takes Modules, got {type(layer).__name__}{cure}")
+
+
+# ---- state that nobody meant -------------------------------------------------------------------
+
+_hook_numbers = itertools.count()
+
+
+def _looks_like_state(value: Any) -> bool:
+    """Whether it would count as a buffer, or as a parameter that nobody can have meant as one."""
+    if isinstance(value, _CONTAINERS):
+        members = value.values() if isinstance(value, dict) else value
+        return any(_looks_like_state(v) for v in members if isinstance(v, (Tensor, np.ndarray)))
+    if isinstance(value, Tensor):
+        return not (value.is_leaf and value.requires_grad)
+    return isinstance(value, np.ndarray)
+
+
+def _in_forward(module: Module, frame: Any) -> bool:
+    """Whether this frame belongs to a forward of this very module, or is called by it."""
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "forward" and code.co_argcount:
+            if frame.f_locals.get(code.co_varnames[0]) is module:
+                return True
+        frame = frame.f_back
+    return False
+
+
+def _watched(module: Module, /, *args: Any, **kwargs: Any) -> Any:
+    """The first forward of a Module: what it leaves in lists and dicts is told."""
+    kinds = {name: value.__class__ for name, value in vars(module).items()}
+    before = {name for name, _ in _parts(module)}
+    output = module.forward(*args, **kwargs)
+    for name, value in _parts(module):
+        outer, dot, _ = name.partition(".")
+        if not dot or name in before or not _looks_like_state(value):
+            continue
+        if vars(module).get(outer).__class__ is kinds.get(
+            outer
+        ):  # else it was told when it was set
+            warn(_counts_as_state(module, name, value))
+            break
+    return output
+
+
+def _counts_as_state(module: Module, name: str, value: Any) -> str:
+    kind = "a buffer" if isinstance(value, np.ndarray) else "a parameter"
+    kind = kind if isinstance(value, (np.ndarray, Tensor)) else "parameters and buffers"
+    attribute = name.partition(".")[0]
+    return (
+        f"forward of {type(module).__name__} sets self.{name}, which counts as state of the model "
+        f"({kind}, saved and loaded with it), for its name has no underscore before it. If it is "
+        f"only for looking at, call it self._{attribute}; if it is meant, set it in __init__"
+    )
 
 
 # ---- walking ----------------------------------------------------------------------------------

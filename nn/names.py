@@ -1,14 +1,15 @@
-"""What to say of a name that is not known: which known one is nearest.
+"""What to say of names that are not known: which known ones are nearest.
 
 May import: nothing of this project.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["unknown"]
+__all__ = ["shifted", "unknown"]
 
 
 def unknown(what: str, name: Any, known: Iterable[str]) -> str:
@@ -26,3 +27,55 @@ def unknown(what: str, name: Any, known: Iterable[str]) -> str:
     near = [known for known in listed if known.startswith(f"{name}_".lower())] or near
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
     return f"unknown {what} {name!r}{hint} Known: {', '.join(listed)}"
+
+
+def shifted(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """A hint for a state whose names differ from those wanted by what stands before them, or "".
+
+    Args: shapes by name, of what the state holds and of what a model wants.
+
+    >>> print(shifted({"body.0.weight": (3, 2)}, {"0.weight": (3, 2)}))
+    <BLANKLINE>
+        Its names have 'body.' before them; without it they fit:
+        {name.removeprefix('body.'): value for name, value in state.items()}
+    >>> shifted({"0.weight": (3, 2)}, {"1.weight": (9, 9)})
+    ''
+    """
+    missing = [name for name in wanted if name not in found]
+    extra = [name for name in found if name not in wanted]
+    fits = _shifts({n: found[n] for n in extra}, {n: wanted[n] for n in missing})
+    if not fits:
+        return ""
+    (before, after), count = fits.most_common(1)[0]
+    if 2 * count < min(len(missing), len(extra)):
+        return ""
+    name = f"name.removeprefix({before!r})" if before else "name"
+    told = f"Its names have {before!r} before them; without it they fit"
+    if after:
+        name = f"{after!r} + {name}"
+        told = f"Its names begin with {before!r}, those wanted with {after!r}"
+        told = told if before else f"The names wanted have {after!r} before them"
+    return f"\n    {told}:\n    {{{name}: value for name, value in state.items()}}"
+
+
+def _shifts(extra: Mapping[str, Any], missing: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    """What stands before the same end, in names of both kinds with the same shape; how often."""
+    ends: dict[str, list[str]] = {}
+    for name in missing:
+        for end in _ends(name):
+            ends.setdefault(end, []).append(name)
+    fits: Counter[tuple[str, str]] = Counter()
+    for name in extra:
+        for end in _ends(name):
+            for other in ends.get(end, [])[:20]:
+                before, after = name.removesuffix(end), other.removesuffix(end)
+                longer = before.split(".")[-2:-1] == after.split(".")[-2:-1]  # they have more alike
+                if extra[name] == missing[other] and not longer:
+                    fits[before, after] += 1
+    return fits
+
+
+def _ends(name: str) -> list[str]:
+    """Of "a.b.c": itself, "b.c" and "c"."""
+    parts = name.split(".")
+    return [".".join(parts[k:]) for k in range(len(parts))]

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 
 # From the ground up: a file imports from floors below, or from its own, never in a circle.
 FLOORS: list[set[str]] = [
-    {"autograd.errors", "autograd.frames", "autograd.mode", "autograd.rules"},
+    {f"autograd.{part}" for part in ("errors", "frames", "habits", "mode", "rules")},
     {"autograd.engine"},
     {"autograd.recording"},
     {"autograd.tensor"},
@@ -57,10 +57,10 @@ FLOORS: list[set[str]] = [
     {"autograd.command"},
     {"autograd.__main__"},
     # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
-    {"nn.formats", "nn.modes", "nn.names", "nn.parts", "nn.random"},
+    {"nn.formats", "nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
     {"nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
     {f"nn.functional.{family}" for family in (
-        "activations", "arguments", "class_losses", "layers", "losses"
+        "activations", "arguments", "class_losses", "layers", "losses", "mistakes"
     )},
     {"nn.functional"},
     {"nn.init", "nn.module"},

@@ -656,8 +656,9 @@ def test_an_empty_batch_is_empty_and_teaches_nothing(shape):
     y.sum().backward()
     assert y.shape == x.grad.shape == shape
     assert not layer.weight.grad.any()
+    assert layer.num_batches_tracked == 1  # though it is counted, as PyTorch does
     for name, value in layer.state_dict().items():
-        np.testing.assert_array_equal(value, before[name])
+        np.testing.assert_array_equal(value, before[name] + (name == "num_batches_tracked"))
 
 
 WRONG_SHAPES = {

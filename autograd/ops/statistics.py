@@ -383,7 +383,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: Any = True, *, dtype: Any = None) ->
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Counts are plain; sums of weights that are a Tensor are a Tensor."""
     x = values_of(x)
-    x = x.astype(np.intp) if x.dtype == bool else x
+    x = x.astype(np.intp, copy=False) if x.dtype.kind in "bi" else x  # where it has 32 bits, too
     if not isinstance(weights, Tensor):
         return np.bincount(x, weights, minlength)
     if weights.shape != x.shape:

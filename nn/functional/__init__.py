@@ -5,8 +5,10 @@
     >>> functional.relu(Tensor([-1.0, 2.0]))
     Tensor([0., 2.])
 
-May import: its own files.
+May import: its own files, habits.
 """
+
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from nn.functional.activations import (
     elu,
@@ -43,6 +45,8 @@ from nn.functional.losses import (
     mse_loss,
     smooth_l1_loss,
 )
+from nn.habits import FUNCTIONS as _FUNCTIONS
+from nn.habits import finder as _finder
 
 __all__ = [
     "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_similarity",
@@ -53,3 +57,6 @@ __all__ = [
 ]  # fmt: skip
 
 logsigmoid = log_sigmoid  # PyTorch's name for it; the other one is as log_softmax
+
+if not _TYPE_CHECKING:  # for which a module with __getattr__ would have every name
+    __getattr__ = _finder("nn.functional", _FUNCTIONS, lambda: __all__)

@@ -2,7 +2,7 @@
 
 What logits or log probabilities cost, given the labels or the probabilities of the classes.
 
-May import: autograd, arguments.
+May import: autograd, arguments, mistakes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from nn.functional.arguments import (
     share_of,
     values,
 )
+from nn.functional.mistakes import PLAIN, check_log_probabilities, check_logits
 
 __all__ = ["cross_entropy", "label_weights", "nll_loss"]
 
@@ -56,9 +57,9 @@ def _how(labels: Any, rows: int, classes: int, total: bool) -> _How:
     how = _How()  # (a method __init__ would be one more call)
     how.total = total
     if classes <= FEW:
-        how.place = np.ravel_multi_index((labels, np.arange(rows)), (classes, rows))
+        how.place = np.ravel_multi_index((labels, np.arange(rows, dtype=np.intp)), (classes, rows))
     else:
-        how.place = np.ravel_multi_index((np.arange(rows), labels), (rows, classes))
+        how.place = np.ravel_multi_index((np.arange(rows, dtype=np.intp), labels), (rows, classes))
     return how
 
 
@@ -217,7 +218,7 @@ def cross_entropy(
     if (
         logits.__class__ is Tensor
         and target.__class__ is np.ndarray
-        and target.dtype is _INT64
+        and target.dtype is _INDEX
         and weight is None
         and label_smoothing.__class__ is float
         and label_smoothing == 0
@@ -231,9 +232,15 @@ def cross_entropy(
         if len(shape) == 2 and target.shape == (rows,) and rows and reduction in _TOTALS:
             try:
                 how = _how(target, rows, shape[1], True)
-            except ValueError:  # out of range, or to be passed over
+            except (
+                TypeError,
+                ValueError,
+            ):  # out of range, to be passed over, or wider than indices
                 pass
             else:
+                made = logits.made_by
+                if made not in PLAIN and (made or not logits.requires_grad) or shape[1] == 1:
+                    check_logits("cross_entropy", logits, 1)
                 share = share_of(reduction, rows)
                 return _fused_cross_entropy(logits, target, None, share, how)
     name, weights = "cross_entropy", weight
@@ -245,6 +252,8 @@ def cross_entropy(
             reduction=reduction, label_smoothing=label_smoothing,
         )  # fmt: skip
         return wide.astype(np.float16)
+    if logits.made_by not in PLAIN or logits.shape[axis] == 1:
+        check_logits(name, logits, axis)
     target = _target(name, target)
     if target.shape == logits.shape:
         return _against_probabilities(logits, axis, target, weight, reduction, label_smoothing)
@@ -300,6 +309,7 @@ def nll_loss(
     name = "nll_loss"
     x, axis, weight = _checked(name, log_probabilities, weight, ignore_index, reduction)
     labels = _target(name, labels)
+    check_log_probabilities(name, x, axis)
     return _against_labels(name, _fused_nll, x, axis, labels, weight, ignore_index, reduction)
 
 
@@ -369,6 +379,7 @@ def _check_labels(name: str, labels: Any, shape: tuple[int, ...], axis: int) -> 
 
 
 _INT64 = np.dtype(np.int64)
+_INDEX = np.dtype(np.intp)  # the same, but where indices have 32 bits
 
 
 def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:

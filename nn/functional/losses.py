@@ -2,7 +2,7 @@
 
 Prediction and target have the same shape.
 
-May import: autograd, arguments, activations.
+May import: autograd, arguments, activations, mistakes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from nn.functional.arguments import (
     share_of,
     values,
 )
+from nn.functional.mistakes import PLAIN, SUSPECT, check_one_logit, check_prediction
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss",
@@ -155,6 +156,8 @@ def _distance(
     """An operation of `_of_difference`, on checked arguments; losses are counted in units."""
     check_reduction(name, reduction)
     prediction, target = paired(name, prediction, target)
+    if prediction.made_by in SUSPECT:
+        check_prediction(name, prediction)
     share = share_of(reduction, prediction.size) / unit
     return operation(prediction, target, *options, share, reduction != "none")
 
@@ -232,6 +235,8 @@ def binary_cross_entropy(
     name = "binary_cross_entropy"
     check_reduction(name, reduction)
     prediction, target = paired(name, prediction, target)
+    if prediction.made_by in SUSPECT:
+        check_prediction(name, prediction)
     cure = "apply a sigmoid first, or give logits to binary_cross_entropy_with_logits"
     _check_probabilities(name, "prediction", prediction, cure)
     _check_probabilities(name, "target", target, _SCALE)
@@ -348,6 +353,8 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     check_reduction(name, reduction)
     logits, target = paired(name, logits, target)
+    if logits.made_by not in PLAIN:
+        check_one_logit(name, logits)
     _check_probabilities(name, "target", target, _SCALE)
     weight = _fitting(name, "weight", weight, logits)
     pos_weight = _fitting(name, "pos_weight", pos_weight, logits)
@@ -407,6 +414,8 @@ def kl_div(prediction: Any, target: Any, reduction: str = "mean", log_target: bo
     """
     check_reduction("kl_div", reduction, ("mean", "batchmean", "sum", "none"))
     prediction, target = paired("kl_div", prediction, target)
+    if prediction.made_by in SUSPECT:
+        check_prediction("kl_div", prediction)
     if reduction == "batchmean":
         share = share_of("mean", prediction.shape[0] if prediction.ndim else 1)
     else:

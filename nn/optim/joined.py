@@ -4,19 +4,21 @@ A step is a dozen NumPy calls, and a call on a small array costs about a microse
 size. Joined, six small arrays cost little more than one: Adam's step on a network of 2-16-16-2
 takes less than half the time.
 
-May import: autograd.
+May import: autograd, random.
 """
 
 from __future__ import annotations
 
+import copy
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from autograd import Tensor
+from nn.random import get_state, set_state
 
-__all__ = ["Joined", "is_array", "kind"]
+__all__ = ["Joined", "UNSHARED", "is_array", "kind", "mixing"]
 
 LARGE = 1 << 16  # elements; above, to lay them end to end costs more than the calls that it saves
 REUSED = 1 << 14  # elements; below, a new array costs less than to ask for an old one
@@ -28,7 +30,7 @@ def _references(arrays: list[Any]) -> int:
     return getrefcount(array)
 
 
-_UNSHARED = min(2, _references([np.empty(1)]))  # a debugger may have held it, too
+UNSHARED = _UNSHARED = min(2, _references([np.empty(1)]))  # a debugger may have held it, too
 
 
 class Joined:
@@ -149,3 +151,67 @@ def kind(parameter: Tensor, state: dict[str, Any]) -> Any:
         else:  # a list, say, that each parameter has for itself
             return None
     return str(parameter.dtype), tuple(entries)
+
+
+# ---- what says falsely that it is elementwise ---------------------------------------------------
+
+
+def mixing(optimizer: Any, settings: dict[str, Any]) -> str | None:
+    """What shows that an `update` mixes the elements of what it is given: "" where nothing does,
+    None where it fails of itself.
+
+    It is tried on two small parameters, end to end and each alone, on copies of the optimiser, with
+    gradients of several sizes: what is clipped, say, mixes only where a norm is large. What draws
+    its random numbers from elsewhere cannot be judged.
+    """
+    rng = np.random.default_rng(0)  # nobody else's
+    shapes = [(2, 3), (4,)]
+    start = [rng.normal(size=shape) for shape in shapes]
+    steps = [[rng.normal(size=s) * size for s in shapes] for size in (1.0, 100.0, 0.01, 1.0)]
+    if "lr" in settings:
+        settings = {**settings, "lr": 0.01}  # a schedule may begin at 0
+    state = get_state()
+    try:
+        alone, again = (_tried(optimizer, start, steps, settings) for _ in range(2))
+        expected = np.concatenate(alone, axis=None)
+        if not _alike(expected, np.concatenate(again, axis=None)):
+            return ""  # of chance
+        flat = [[np.concatenate(parts, axis=None)] for parts in (start, *steps)]
+        try:
+            (together,) = _tried(optimizer, flat[0], flat[1:], settings)
+        except Exception as error:
+            return f"takes no flat array ({type(error).__name__}: {error})"
+    except Exception:
+        return None
+    finally:
+        set_state(state)
+    return "" if _alike(together, expected) else "lets the elements change each other"
+
+
+def _tried(
+    optimizer: Any, values: list[Any], steps: list[list[Any]], settings: dict[str, Any]
+) -> list[Any]:
+    """The values after these steps of a copy of the optimiser, whose own attributes are copies."""
+    twin = object.__new__(type(optimizer))
+    for name, value in vars(optimizer).items():
+        vars(twin)[name] = value if name in _OF_THE_BASE else copy.deepcopy(value)
+    vars(twin).update(_joined=[], _state={}, _stepping=None)
+    states = [twin.initial(value, settings) for value in values]
+    with np.errstate(all="ignore"):
+        for step in steps:
+            new = [
+                twin.update(value.copy(), gradient.copy(), state, settings.copy())
+                for value, gradient, state in zip(values, step, states)
+            ]
+            values = [np.asarray(n, v.dtype).reshape(v.shape) for n, v in zip(new, values)]
+    return values
+
+
+_OF_THE_BASE = (
+    "defaults", "param_groups", "_state", "_joined", "_members", "_idle", "_stepping", "_seen",
+    "_flat", "_ours", "_trusted",
+)  # fmt: skip
+
+
+def _alike(a: Any, b: Any) -> bool:
+    return a.shape == b.shape and np.allclose(a, b, 1e-9, 1e-9, equal_nan=True)

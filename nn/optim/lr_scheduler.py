@@ -11,7 +11,7 @@
 A rate that was changed from outside, by hand or by another scheduler of the same optimiser, is not
 overwritten but goes on in proportion, as PyTorch's chained schedulers do (LambdaLR overwrites it).
 
-May import: optimizer.
+May import: habits, optimizer.
 """
 
 from __future__ import annotations
@@ -19,14 +19,23 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nn.habits import SCHEDULES, finder
 from nn.optim.optimizer import Optimizer, plain, without_rounding
 
 __all__ = [
     "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
     "ReduceLROnPlateau", "StepLR",
 ]  # fmt: skip
+
+
+def _no_rate(scheduler: LRScheduler, value: Any) -> None:
+    kind = type(scheduler).__name__
+    raise AttributeError(
+        f"{kind}: a rate that is set here would change nothing; set optimizer.lr, from which the "
+        "schedule goes on in proportion"
+    )
 
 
 class LRScheduler:
@@ -50,6 +59,7 @@ class LRScheduler:
     """
 
     interval = "epoch"  # after what `Trainer` steps it; "batch" in one that counts batches
+    lr = learning_rate = property(None, _no_rate)
     floor = 0.0  # what a rate changed from outside keeps its proportional distance from
     _groups: Any = None  # of the optimiser, as they were when this last set or read their rates
 
@@ -172,10 +182,10 @@ class LRScheduler:
         ]
         new = [without_rounding(lr) for lr in new]
         for index, lr in enumerate(new):
-            if not lr >= 0:
+            if not 0 <= lr < math.inf:
                 raise ValueError(
                     f"{type(self).__name__}: the rate of group {index} would become {lr} at epoch "
-                    f"{epoch}; a learning rate must be >= 0"
+                    f"{epoch}; a learning rate must be >= 0, and finite"
                 )
         for group, first, lr in zip(groups, initial, new):
             group.setdefault("initial_lr", first)
@@ -530,6 +540,8 @@ def _number(scheduler: LRScheduler, name: str, value: Any, least: float = 0.0) -
         raise TypeError(f"{kind}: {name} must be a number, got {value!r}")
     if not number >= least:
         raise ValueError(f"{kind}: {name} must be >= {least:g}, got {number}")
+    if number == math.inf and least == 0:
+        raise ValueError(f"{kind}: {name} must be a finite number, got {number}")
     return number
 
 
@@ -549,3 +561,7 @@ def _rates(values: Any, count: int) -> bool:
 
 def _rates_of(optimizer: Optimizer) -> list[float]:
     return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+if not TYPE_CHECKING:  # for which a module with __getattr__ would have every name
+    __getattr__ = finder("nn.optim.lr_scheduler", SCHEDULES, lambda: __all__)

@@ -9,6 +9,8 @@ May import: autograd, names, joined.
 from __future__ import annotations
 
 import copy
+import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from operator import is_
 from typing import Any
@@ -17,7 +19,7 @@ import numpy as np
 
 from autograd import Tensor, enable_grad
 from nn.names import unknown
-from nn.optim.joined import Joined, kind
+from nn.optim.joined import UNSHARED, Joined, kind, mixing
 
 __all__ = ["Optimizer", "plain", "without_rounding"]
 
@@ -30,6 +32,59 @@ NOTES = ("initial_lr",)  # what schedulers note in a group, beside the optimiser
 # Settings of PyTorch's that choose how it computes and not what: passed over in its states.
 PYTORCHS = ("foreach", "capturable", "differentiable", "fused", "param_names")
 NEWER = ("decoupled_weight_decay",)  # not in the states of PyTorch's older versions
+NO_SETTINGS = ("params", "param_names")  # of a group
+OTHER_NAMES = {
+    "learning_rate": "lr", "epsilon": "eps", "rho": "alpha", "decay": "weight_decay",
+    "beta_1": "betas", "beta_2": "betas", "beta1": "betas", "beta2": "betas",
+}  # fmt: skip
+
+
+class Setting:
+    """A setting of all groups as an attribute of the optimiser: `optimizer.lr = 0.01` is what it
+    looks like. One that a class has not is refused, for nobody would read it; what a class keeps
+    under such a name by itself is its own affair."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, optimizer: Optimizer | None, owner: type) -> Any:
+        own = {} if optimizer is None else vars(optimizer)
+        if self.name in own:
+            return own[self.name]
+        found = [group[self.name] for group in own.get("param_groups", ()) if self.name in group]
+        if not found:
+            raise AttributeError(f"{owner.__name__} has no attribute {self.name!r}")
+        if any(value != found[0] for value in found):
+            raise AttributeError(
+                f"the groups of this {owner.__name__} have a {self.name} each, {found}; ask one "
+                f'for it: optimizer.param_groups[0]["{self.name}"]'
+            )
+        return found[0]
+
+    def __set__(self, optimizer: Optimizer, value: Any) -> None:
+        own, name = vars(optimizer), self.name
+        of_class = sys._getframe(1).f_locals.get("self") is optimizer  # in a method of its own
+        if of_class or "param_groups" not in own:
+            own[name] = value
+            return
+        if name in optimizer.defaults:
+            for group in optimizer.param_groups:  # all are asked before the first is changed
+                optimizer.check({**_settings(group), name: value})
+            for group in optimizer.param_groups:
+                group[name] = value
+        elif name not in own:
+            raise AttributeError(_no_setting(optimizer, name, value))
+        if name in own:
+            own[name] = value
+
+
+def _no_setting(optimizer: Optimizer, name: str, value: Any) -> str:
+    kind, ours = type(optimizer).__name__, OTHER_NAMES.get(name)
+    return (
+        f"{kind}.{name} = {value!r} would change nothing: the settings of {kind} are "
+        + (", ".join(optimizer.defaults) or "none")
+        + f"; it is called {ours!r} here" * (ours in optimizer.defaults)
+    )
 
 
 class Optimizer:
@@ -38,8 +93,10 @@ class Optimizer:
     A subclass writes `update`, the step for one array, and `initial`, the state before the first
     step if it keeps one, and calls this __init__ with its settings.
 
-    Args: params, Tensors, or dicts {"params": Tensors, setting: value} for groups with settings of
-        their own; defaults, the settings for all others.
+    Args: params, Tensors, or (name, Tensor) as of `named_parameters()`, or dicts {"params": those,
+        setting: value} for groups with settings of their own; defaults, the settings for all the
+        others.
+    A setting is an attribute as well: `optimizer.lr = 0.01` sets that of all groups.
     Raises ValueError for no parameters, one given twice or one that is no leaf, TypeError for what
     is no Tensor.
 
@@ -66,6 +123,9 @@ class Optimizer:
         self._seen: dict[int, Any] = {}  # groups as they were, and their settings in plain numbers
         owner = next(kind for kind in type(self).__mro__ if "update" in vars(kind))
         self._flat = vars(owner).get("elementwise", False)
+        # Ours write into nothing that they are given; others are given copies.
+        self._ours = owner.__module__.startswith("nn.optim.")
+        self._trusted = self._ours or not self._flat  # else the first step looks closely
         self.check(defaults)
         for group in self._groups(params):
             self.add_param_group(group)
@@ -93,7 +153,8 @@ class Optimizer:
         """The new value of one parameter: a fresh array.
 
         `state` is the parameter's own dict, kept between steps; put new arrays into it.
-        `settings` are those of its group. The arrays given are not to be written into.
+        `settings` are those of its group. `value` and `gradient` are copies: to write into them, as
+        PyTorch's optimisers do, changes no graph and no array of anybody else.
         """
         raise NotImplementedError(f"{type(self).__name__} has no method `update`; write one")
 
@@ -127,7 +188,11 @@ class Optimizer:
                 value = _number(f"{kind}: {name}", setting)
                 if name != "dampening" and not value >= 0:
                     raise ValueError(f"{kind}: {name} must be >= 0, got {value}")
-            elif name in FLAGS and str(plain(setting)) not in ("False", "True", "0", "1"):
+                if not math.isfinite(value):
+                    raise ValueError(f"{kind}: {name} must be a finite number, got {value}")
+            elif isinstance(setting, (float, np.floating)) and math.isnan(setting):
+                raise ValueError(f"{kind}: {name} must be a number, got nan")
+            if name in FLAGS and str(plain(setting)) not in ("False", "True", "0", "1"):
                 raise TypeError(f"{kind}: {name} must be True or False, got {setting!r}")
         betas = settings.get("betas", (0.0, 0.0))
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
@@ -151,12 +216,17 @@ class Optimizer:
         if gradients is None:
             self._join(settings)
             gradients = [[p.grad for p in joined.parameters] for joined in self._joined]
+            if not self._trusted:
+                self._check_elementwise(settings)
         stepped = self._joined  # (an update that looks at `state` takes them apart)
         changes = []  # all are computed before the first is made: an error changes nothing
         for joined, parts in zip(stepped, gradients):
             value, gradient = joined.value, joined.laid_gradient(parts)
             state, self._stepping = joined.state.copy(), joined
-            new = self.update(value, gradient, state, settings[joined.group])
+            if self._ours:
+                new = self.update(value, gradient, state, settings[joined.group])
+            else:
+                new = self._updated(value, gradient, state, settings[joined.group])
             if new.__class__ is not np.ndarray or new.dtype is not value.dtype:
                 new = self._as_array(new, value)
             if new.shape != value.shape:
@@ -167,12 +237,43 @@ class Optimizer:
             joined.take(*change)
         return loss
 
+    def _updated(
+        self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
+    ) -> Any:
+        """`update` of a class that is not ours, on copies; the new value is nobody else's.
+
+        PyTorch's optimisers write into what they are given. Graphs recorded before, arrays taken
+        from `.data` and the gradient must not see it, nor what is written in later steps into an
+        array that was returned and kept.
+        """
+        new = self.update(value.copy("K"), gradient.copy("K"), state, settings)
+        if new.__class__ is not np.ndarray:
+            return new
+        return new if new.base is None and sys.getrefcount(new) <= UNSHARED else new.copy("K")
+
+    def _check_elementwise(self, settings: list[dict[str, Any]]) -> None:
+        """Raise ValueError for an `update` that says elementwise and mixes elements: tried on small
+        arrays end to end and alone, with gradients of several sizes."""
+        for group in {joined.group for joined in self._joined}:
+            mixed = mixing(self, settings[group])
+            if mixed is None:
+                return  # the step itself will tell
+            if mixed:
+                raise ValueError(
+                    f"{type(self).__name__} says elementwise = True, but its update {mixed}: given "
+                    "several parameters end to end in one flat array it would mix them. Take that "
+                    "line out: each parameter is then stepped alone, in its own shape"
+                )
+        self._trusted = True
+
     def _settings(self, number: int, group: dict[str, Any]) -> dict[str, Any]:
         """The settings of a group in plain numbers: those of the step before, if still the same."""
         # The same means the very same objects: 0.1 equals np.float32(0.1), which is another rate.
         names, values, settings = self._seen.get(number, (None, (), {}))
         if [*group] != names or not all(map(is_, group.values(), values)):
             settings = _settings(group)
+            if any(v.__class__ is float and not 0 <= v < math.inf for v in settings.values()):
+                self.check(self.defaults | settings)  # somebody has set it by hand
             if all(_is_constant(group[name]) for name in settings):
                 self._seen[number] = [*group], [*group.values()], settings
         return settings.copy()
@@ -255,7 +356,8 @@ class Optimizer:
         for group in self.param_groups:
             settings = _settings(group)
             indices = [numbers.setdefault(p, len(numbers)) for p in group["params"]]
-            groups.append({**settings, "params": indices})
+            names = {name: list(group[name]) for name in ("param_names",) if name in group}
+            groups.append({**settings, **names, "params": indices})
         state = {
             index: {name: _copied(value) for name, value in kept[parameter].items()}
             for parameter, index in numbers.items()
@@ -280,9 +382,10 @@ class Optimizer:
         if sizes != mine:
             complaints.append(f"groups of {sizes} parameters, expected {mine}")
         groups = [
-            {"params": old["params"], **self._settings_from(f"group {i}", saved, complaints)}
+            {**{key: old[key] for key in NO_SETTINGS if key in old},
+             **self._settings_from(f"group {i}", saved, complaints)}
             for i, (old, saved) in enumerate(zip(self.param_groups, saved_groups))
-        ]
+        ]  # fmt: skip
         states = {}
         if sizes == mine:
             states = self._states_from(saved_groups, saved_states, complaints)
@@ -357,7 +460,8 @@ class Optimizer:
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Take in more parameters: {"params": Tensors, and any settings of their own}.
 
-        Raises as the constructor does; then nothing has changed.
+        The names of (name, Tensor) are kept as "param_names", as PyTorch does. Raises as the
+        constructor does; then nothing has changed.
         """
         name = type(self).__name__
         if not isinstance(group, Mapping) or "params" not in group:
@@ -366,13 +470,15 @@ class Optimizer:
         if isinstance(params, (set, frozenset)):
             raise TypeError(f"{name}: parameters need an order, got a set; give a list")
         params = [params] if isinstance(params, Tensor) else list(params)
+        names, params = _named(name, params)
         if not params:
             raise ValueError(
                 f"{name} got an empty parameter list; pass model.parameters() of a model that has "
                 "some (an iterator serves only once: make it anew, or keep a list)"
             )
+        names = list(group.get("param_names", names))
         for key in group:
-            if key != "params" and key not in self.defaults and key not in NOTES:
+            if key not in NO_SETTINGS and key not in self.defaults and key not in NOTES:
                 raise ValueError(f"{name}: {unknown('setting', key, self.defaults)}")
         seen = {id(p) for g in self.param_groups for p in g["params"]}
         for position, parameter in enumerate(params):
@@ -383,9 +489,10 @@ class Optimizer:
                     "would be moved twice in each step; give each parameter once"
                 )
             seen.add(id(parameter))
-        settings = self.defaults | {key: group[key] for key in group if key != "params"}
+        settings = self.defaults | {key: group[key] for key in group if key not in NO_SETTINGS}
         self.check(settings)
-        self.param_groups.append({"params": params, **settings})
+        called = {"param_names": names} if names else {}
+        self.param_groups.append({"params": params, **called, **settings})
 
     def _check_parameter(self, position: int, parameter: Any) -> None:
         name = type(self).__name__
@@ -418,9 +525,26 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = []
         for group in self.param_groups:
-            settings = ", ".join(f"{k}={v}" for k, v in group.items() if k != "params")
+            settings = ", ".join(f"{k}={v}" for k, v in group.items() if k not in NO_SETTINGS)
             lines.append(f"\n  {len(group['params'])} parameters: {settings}")
         return f"{type(self).__name__}({''.join(lines)}\n)"
+
+
+for _name in sorted({*NUMBERS, *FLAGS, "betas", *OTHER_NAMES} - {*NOTES}):
+    setattr(Optimizer, _name, Setting(_name))
+
+
+def _named(kind: str, params: list[Any]) -> tuple[list[str], list[Any]]:
+    """The names of (name, Tensor), [] where none has one, and the Tensors."""
+    pairs = [p for p in params if isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str)]
+    if not pairs:
+        return [], params
+    if len(pairs) < len(params):
+        raise TypeError(
+            f"{kind}: {len(pairs)} parameters come with a name and {len(params) - len(pairs)} "
+            "without; give all of them as (name, Tensor), as named_parameters() does, or none"
+        )
+    return [name for name, _ in pairs], [p for _, p in pairs]
 
 
 def _parts(state_dict: Any) -> tuple[Any, Any]:
@@ -487,6 +611,7 @@ def _settings(group: dict[str, Any]) -> dict[str, Any]:
     """The settings of a group in plain numbers."""
     settings = group.copy()
     del settings["params"]
+    settings.pop("param_names", None)
     for name, value in group.items():
         if value.__class__ not in _PLAIN and name in settings:
             settings[name] = plain(value)

@@ -1,6 +1,6 @@
 """What `Trainer` checks before it changes anything, and how it reads its arguments.
 
-May import: autograd, names, functional, losses, metrics, optim, training.callbacks.
+May import: autograd, habits, names, functional, losses, metrics, module, optim, training.callbacks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from autograd import Tensor
 from nn import metrics as known_metrics
 from nn.functional import binary_cross_entropy_with_logits, cross_entropy, nll_loss
+from nn.habits import warn
 from nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
 from nn.names import unknown
 from nn.optim.lr_scheduler import ReduceLROnPlateau
@@ -144,7 +145,8 @@ def listens_to_batches(callback: Any) -> bool:
 def check_parameters(
     parameters: Mapping[str, Tensor], others: list[Tensor], optimizer: Any
 ) -> None:
-    """Raise ValueError if nothing can be trained, or the optimiser trains what is not there."""
+    """Raise ValueError if nothing can be trained, or the optimiser trains what is not there; warn
+    of what it lacks."""
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     of_loss = any(p.requires_grad and id(p) in held for p in others)
     if not of_loss and not any(p.requires_grad for p in parameters.values()):
@@ -162,6 +164,19 @@ def check_parameters(
                     f"{type(optimizer).__name__}(model.parameters(), ...). (A loss with parameters "
                     "must be a Module.)"
                 )
+    named = [
+        *parameters.items(),
+        *((f"parameter {k} of the loss", p) for k, p in enumerate(others)),
+    ]
+    left = [name for name, p in named if p.requires_grad and id(p) not in held]
+    if left:
+        shown = ", ".join(left[:8]) + f" and {len(left) - 8} more" * (len(left) > 8)
+        warn(
+            f"fit: the optimizer does not have {shown}, so training leaves them as they are. Was "
+            "it made before a layer was added? Make a new one of all: "
+            f"{type(optimizer).__name__}(model.parameters(), ...). If they are to stay so, freeze "
+            "them: requires_grad_(False), of that part of the model"
+        )
 
 
 def check_places(what: str, saved: list[str], own: list[str]) -> None:

@@ -1,0 +1,230 @@
+"""What people bring along from PyTorch and Keras: names that are others here, and mistakes.
+
+A name that is not here raises an AttributeError which tells ours, or what to use instead; `hasattr`
+goes on saying no. A mistake that might be meant gives a warning, at the line that made it.
+
+May import: names.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn
+
+from nn.names import unknown
+
+__all__ = [
+    "FUNCTIONS",
+    "LAYERS",
+    "MODULE",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "elsewhere",
+    "finder",
+    "warn",
+]
+
+# ---- mistakes ----------------------------------------------------------------------------------
+
+
+def warn(text: str) -> None:
+    """A UserWarning at the nearest line outside of this library and NumPy: there it is made, and
+    there Python shows it once."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _package(frame.f_globals) in ("autograd", "nn", "numpy"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, UserWarning, stacklevel=level)
+
+
+def _package(names: Mapping[str, Any]) -> str:
+    return str(names.get("__name__", "")).partition(".")[0]
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+
+def finder(
+    module: str, names: Mapping[str, str], known: Callable[[], Iterable[str]]
+) -> Callable[[str], NoReturn]:
+    """The `__getattr__` of a module: an AttributeError with what is told of a name from elsewhere,
+    or with the nearest name that there is.
+
+    >>> finder("nn", {"Parameter": "it is a Tensor"}, lambda: ["ReLU"])("Parameter")
+    Traceback (most recent call last):
+    AttributeError: module 'nn' has no attribute 'Parameter'; it is a Tensor
+    """
+
+    def missing(name: str) -> NoReturn:
+        text = f"module {module!r} has no attribute {name!r}"
+        if name in names:
+            text += f"; {names[name]}"
+        elif not name.startswith("_"):  # what tools ask for
+            alike = [k for k in known() if _plain(k) == _plain(name)]
+            other = unknown("name", name, known()).removeprefix(f"unknown name {name!r}")
+            text += f"; did you mean {alike[0]!r}?" if alike else other
+        raise AttributeError(text)
+
+    return missing
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+class _Elsewhere:
+    """A name that a class of ours has not, and what is told of it: asking for it raises.
+
+    `__getattr__` would do the same, but would make every look at every attribute slower.
+    """
+
+    def __init__(self, name: str, told: str) -> None:
+        self.name, self.told = name, told
+
+    def __get__(self, instance: Any, owner: type) -> NoReturn:
+        raise AttributeError(f"{owner.__name__} has no attribute {self.name!r}; {self.told}")
+
+
+def elsewhere(names: Mapping[str, str]) -> Callable[[type], type]:
+    """A decorator of a class: what it tells of names from elsewhere. An attribute of such a name
+    that a subclass or an instance has is found as any other.
+
+    >>> @elsewhere({"cuda": "there is one device"})
+    ... class Layer: pass
+    >>> Layer().cuda()
+    Traceback (most recent call last):
+    AttributeError: Layer has no attribute 'cuda'; there is one device
+    >>> hasattr(Layer(), "cuda")
+    False
+    """
+
+    def decorate(kind: type) -> type:
+        for name, told in names.items():
+            setattr(kind, name, _Elsewhere(name, told))
+        setattr(kind, "__dir__", _listed)  # noqa: B010
+        return kind
+
+    return decorate
+
+
+def _listed(self: Any) -> list[str]:
+    """What `dir` shows, which editors complete: without the names from elsewhere."""
+    own = getattr(self, "__dict__", {})
+
+    def found(name: str) -> Any:
+        return own.get(
+            name, next((vars(k)[name] for k in type(self).__mro__ if name in vars(k)), 0)
+        )
+
+    return [name for name in object.__dir__(self) if not isinstance(found(name), _Elsewhere)]
+
+
+_DEVICE = "there is one device, the CPU: leave it out"
+_HERE = "there is none here yet: write its forward in a Module of your own"
+_WRITE = "write it in a Module of your own, or as a function of x: MLP(sizes, activation=f)"
+_LIST = "a plain list in an attribute does: its Modules are found"
+_DICT = "a plain dict in an attribute does: its Modules are found"
+_TENSOR = (
+    "a Tensor in an attribute is a parameter: self.w = Tensor(array, requires_grad=True), of "
+    "autograd"
+)
+_CLIPPING = "they are nn.clip_grad_norm_, nn.clip_grad_value_ and nn.parameters_to_vector"
+_HOOK = "there are register_forward_hook here, and register_hook of a Tensor"
+
+# What is told of names that `nn` has not.
+LAYERS = {
+    "Parameter": _TENSOR,
+    "parameter": _TENSOR,
+    "Buffer": "an array in an attribute is a buffer: self.mean = np.zeros(3)",
+    **dict.fromkeys(("ModuleList", "ParameterList"), _LIST),
+    **dict.fromkeys(("ModuleDict", "ParameterDict"), _DICT),
+    **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d", "Embedding"), _HERE),
+    **dict.fromkeys(("MaxPool1d", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d"), _HERE),
+    **dict.fromkeys(("RNN", "LSTM", "GRU", "MultiheadAttention", "Transformer", "Bilinear"), _HERE),
+    **dict.fromkeys(("GroupNorm", "InstanceNorm1d", "RMSNorm", "LazyLinear", "Upsample"), _HERE),
+    **dict.fromkeys(("BatchNorm2d", "BatchNorm", "BatchNormalization"), "use nn.BatchNorm1d"),
+    **dict.fromkeys(("Dropout1d", "Dropout2d", "AlphaDropout"), "use nn.Dropout"),
+    **dict.fromkeys(
+        ("PReLU", "CELU", "Mish", "Hardswish", "Hardsigmoid", "Softsign", "GLU"), _WRITE
+    ),
+    "ReLU6": "use nn.Hardtanh(0, 6)",
+    "Swish": "use nn.SiLU",
+    "Softmax2d": "use nn.Softmax(axis=1)",
+    "Unflatten": "use x.reshape((-1, *shape)) in your forward",
+    "Dense": "use nn.Linear(in_features, out_features)",
+    "Activation": "activations are Modules: nn.ReLU()",
+    "Input": "no layer needs it: give nn.Linear the number of its inputs",
+    "Model": "derive from nn.Module, or use nn.Sequential(...)",
+    "KLDivLoss": "use nn.functional.kl_div, whose reduction is 'batchmean' for the divergence",
+    "CosineSimilarity": "use nn.functional.cosine_similarity",
+    "CosineEmbeddingLoss": "write it with nn.functional.cosine_similarity",
+    "MultiLabelSoftMarginLoss": "use nn.BCEWithLogitsLoss",
+    **dict.fromkeys(("DataParallel", "cuda", "device"), _DEVICE),
+    "utils": _CLIPPING,
+    **dict.fromkeys(("no_grad", "enable_grad"), "it is of autograd: from autograd import no_grad"),
+    **dict.fromkeys(("Tensor", "tensor"), "it is of autograd: from autograd import Tensor"),
+    "F": "it is nn.functional",
+}
+
+_WITH_AXIS = "it is NumPy's, and works on Tensors: np."
+# What is told of names that `nn.functional` has not.
+FUNCTIONS = {
+    **dict.fromkeys(("conv1d", "conv2d", "max_pool2d", "avg_pool2d", "interpolate"), (
+        "there is none here: write it in NumPy's functions, or as autograd.primitive(f, rule)"
+    )),
+    "embedding": "look the rows up: weight[labels]",
+    "pad": f"{_WITH_AXIS}pad",
+    "relu6": "use hardtanh(x, 0, 6)",
+    "swish": "use silu",
+    "mish": "write it: x * np.tanh(functional.softplus(x))",
+    "gumbel_softmax": "write it with functional.softmax",
+    **dict.fromkeys(("dropout1d", "dropout2d", "alpha_dropout"), "use dropout"),
+    "mse": "use mse_loss",
+    "bce_with_logits": "use binary_cross_entropy_with_logits",
+    "scaled_dot_product_attention": "write it: softmax(q @ k.mT / np.sqrt(d)) @ v",
+}  # fmt: skip
+
+_MAKE = "there is none here: write its update in a subclass of nn.optim.Optimizer"
+# What is told of names that `nn.optim` and its schedules have not.
+OPTIMIZERS = {
+    **dict.fromkeys(("Adadelta", "Adamax", "NAdam", "RAdam", "Rprop", "Lion", "Muon"), _MAKE),
+    "LBFGS": "scipy.optimize.minimize(autograd.value_and_grad(f), x, jac=True) has it",
+    "SparseAdam": "gradients are whole here: use Adam",
+    "RMSProp": "it is RMSprop",
+    "AdaGrad": "it is Adagrad",
+}
+_RATE = "there is none here: use LambdaLR(optimizer, f), or write a rate(epoch, initial_lr)"
+SCHEDULES = {
+    **dict.fromkeys(
+        ("OneCycleLR", "CyclicLR", "CosineAnnealingWarmRestarts", "PolynomialLR"), _RATE
+    ),
+    **dict.fromkeys(("SequentialLR", "ChainedScheduler", "MultiplicativeLR", "ConstantLR"), _RATE),
+    "ReduceLR": "it is ReduceLROnPlateau",
+}
+
+_PREPARE = "it is of nn.Trainer: nn.Trainer(model, optimizer, loss)"
+# What is told of names that a Module has not.
+MODULE = {
+    **dict.fromkeys(("cuda", "cpu", "to", "share_memory", "to_empty"), (
+        f"{_DEVICE}; another dtype is astype(np.float64)"
+    )),
+    "half": "use astype(np.float16)",
+    "float": "use astype(np.float32)",
+    "double": "use astype(np.float64)",
+    "register_buffer": "an array in an attribute is a buffer: self.mean = np.zeros(3)",
+    "register_parameter": _TENSOR,
+    **dict.fromkeys(("add_module", "register_module"), "set an attribute: self.head = layer"),
+    **dict.fromkeys(
+        ("register_forward_pre_hook", "register_backward_hook", "register_full_backward_hook"),
+        _HOOK,
+    ),
+    **dict.fromkeys(("freeze", "unfreeze"), "use requires_grad_(False) and requires_grad_(True)"),
+    "add": "use append(layer), of a Sequential",
+    **dict.fromkeys(("fit", "evaluate", "predict"), _PREPARE),
+    "compile": "there is nothing to compile; loss and optimiser are given to nn.Trainer",
+    "count_params": "use summary().total",
+    **dict.fromkeys(("get_weights", "set_weights"), "use state_dict() and load_state_dict(state)"),
+    **dict.fromkeys(("save", "save_weights"), "use nn.save(path, model)"),
+    "load_weights": "use model.load_state_dict(nn.load(path))",
+}  # fmt: skip
