@@ -102,6 +102,7 @@ def _run(words: _Words) -> str:
     _check_used(variables, words)
     scalar = output if output.size == 1 else np.sum(output)
     graph = draw(scalar, names=variables, direction=words.direction)
+    graph = graph._titled(words.expression)
     for path in words.save:
         graph.save(path)
     parts = [] if output.size == 1 else [_summed(output)]

@@ -50,12 +50,39 @@ def defaults_of(function: Any) -> dict[str, Any]:
     return dict(zip(code.co_varnames[code.co_argcount - len(given) :], given)) if given else {}
 
 
+class Traits:
+    """What an operation says of itself to those who read: plain data, and all that drawings and
+    explanations know of it beside its name."""
+
+    __slots__ = (
+        "elementwise", "formula", "names", "parts", "pattern", "rectifies", "ruled", "sign",
+        "symmetric",
+    )  # fmt: skip
+
+    def __init__(
+        self, formula: str | None = None, *, parts: tuple[str, ...] = (), sign: str | None = None,
+        pattern: str | None = None, elementwise: bool | None = None, symmetric: bool = False,
+    ) -> None:  # fmt: skip
+        self.formula = formula  # the derivative in symbols: "g x2, g x1"
+        self.parts = parts  # one formula for each rule, where they were given so
+        self.sign = sign  # "×"
+        self.pattern = pattern  # how it is written with its arguments: "{}·{}"
+        self.elementwise = elementwise  # None: it does not say
+        self.symmetric = symmetric  # whether its arguments may stand in any order
+        self.rectifies = False  # whether a unit that is 0 hands no gradient back
+        self.names: tuple[str, ...] = ()  # how the rules call the arguments
+        self.ruled: tuple[bool, ...] = ()  # which of them have a rule
+
+
+_SILENT = Traits()
+
+
 class Operation:
     """A function that the graph can record: its forward, and a rule for each argument."""
 
     __slots__ = (
-        "forward", "formula", "function", "name", "operands", "pair", "rules", "signature",
-        "single", "__weakref__",
+        "forward", "function", "name", "operands", "pair", "rules", "signature", "single",
+        "traits", "__weakref__",
     )  # fmt: skip
 
     whole = True  # its rules want a gradient added up, not in parts (see the engine's Deferred)
@@ -68,19 +95,32 @@ class Operation:
         self.operands: int = getattr(forward, "nin", 0) if getattr(forward, "nout", 0) == 1 else 0
         self.single = self.pair = False
         self.signature: Any = None  # a Signature, from `define` on
-        self.formula: str | None = None
+        self.traits = _SILENT
         self.function: Any = None  # a weak reference to what `primitive` made of it
 
-    def define(self, rules: tuple[Callable[..., Any] | None, ...], formula: str | None) -> None:
-        """Give the operation its rules; None stands for an argument that has no gradient."""
+    @property
+    def formula(self) -> str | None:
+        """The derivative in symbols, for messages."""
+        return self.traits.formula
+
+    def define(
+        self, rules: tuple[Callable[..., Any] | None, ...], formula: Any = None, **said: Any
+    ) -> None:
+        """Give the operation its rules; None stands for an argument that has no gradient. What it
+        says of itself is described at `primitive`."""
         known = [rule for rule in rules if rule is not None]
         if not known or not all(callable(rule) for rule in known):
             raise TypeError(
                 f"the rules of {self.name} must be functions rule(g, y, *args, **kwargs), one for "
                 f"each argument (None for one without a gradient), got {rules!r}"
             )
-        self.rules, self.formula = rules, formula
+        traits = _traits(self.name, len(known), formula, **said)
+        if traits.elementwise is None and isinstance(self.forward, np.ufunc):
+            traits.elementwise = self.forward.signature is None
+        self.rules, self.traits = rules, traits
         self.signature = Signature(known[0], skip=2)
+        traits.names = self.signature.names or ()
+        traits.ruled = tuple(rule is not None for rule in rules)
         self.signature.defaults |= defaults_of(self.forward)
         # The engine has short ways for one array and for two, and no other argument.
         counts = (self.operands, len(self.signature.names or ()), len(rules))
@@ -88,6 +128,37 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
+
+
+def _traits(name: str, rules: int, formula: Any, **said: Any) -> Traits:
+    """The traits, checked: what is none would first be seen in a drawing, far from its cause."""
+    parts = formula if isinstance(formula, tuple) else ()
+    if not all(isinstance(part, str) for part in parts or (formula or "",)):
+        raise TypeError(
+            f"{name}: formula is the derivative in symbols, as in formula='2 g x', or a tuple of "
+            f"such texts; got {formula!r}"
+        )
+    if parts and len(parts) != rules:
+        raise TypeError(
+            f"{name}: a tuple of formulas has one for each rule that is not None, here {rules}; "
+            f"got {len(parts)}: {formula!r}"
+        )
+    for what in ("sign", "pattern"):
+        if not isinstance(said.get(what) or "", str):
+            raise TypeError(f"{name}: {what} is a text, got {said[what]!r}")
+    pattern = said.get("pattern")
+    if pattern is not None and not _is_pattern(pattern):
+        raise TypeError(
+            f"{name}: pattern has {{}} in the place of each argument and no other braces, as in "
+            f"pattern='{{}} + {{}}'; got {pattern!r}"
+        )
+    text = ", ".join(part.removesuffix(" share") for part in parts) if parts else formula
+    return Traits(text or None, parts=parts, **said)
+
+
+def _is_pattern(pattern: str) -> bool:
+    rest = pattern.replace("{}", "").replace("{index}", "")
+    return "{}" in pattern and "{" not in rest and "}" not in rest
 
 
 class Operations(dict[Callable[..., Any], Operation]):
@@ -165,15 +236,22 @@ def writes_in_place(function: Any) -> str | None:
 
 
 def defvjp(
-    function: Callable[..., Any], *rules: Callable[..., Any] | None, formula: str | None = None
+    function: Callable[..., Any],
+    *rules: Callable[..., Any] | None,
+    formula: str | tuple[str, ...] | None = None,
+    sign: str | None = None,
+    pattern: str | None = None,
+    elementwise: bool | None = None,
+    symmetric: bool = False,
 ) -> None:
     """Register the derivative of a NumPy function, so that it works on Tensors.
 
     Each rule is `rule(g, y, *args, **kwargs)` and returns the gradient with respect to its
     argument: g is the incoming gradient (the result's shape), y the result. Write it in NumPy
     functions and array methods; broadcasting is undone for you. For several results g and y are
-    tuples (zeros where nothing came); for a list argument the rule returns a list. `formula` is
-    the derivative in symbols, for messages and explanations.
+    tuples (zeros where nothing came); for a list argument the rule returns a list. What is said
+    of the operation beside its rules (formula, sign, pattern, elementwise, symmetric) is for
+    drawings and explanations, as at `primitive`.
 
     Raises TypeError if a rule is not a function, and for a function that NumPy does not hand over
     to Tensors (one of your own, most of SciPy's): for these there is `primitive`. A second call
@@ -200,8 +278,12 @@ def defvjp(
             "would never be asked; make an operation of it and call that: "
             f"{name} = primitive({name}, rule)"
         )
+    if elementwise is None and isinstance(function, np.ufunc):
+        elementwise = function.signature is None
     for same in (function, *twins.get(function, ())):
-        declare(same).define(rules, formula)
+        declare(same).define(
+            rules, formula, sign=sign, pattern=pattern, elementwise=elementwise, symmetric=symmetric
+        )
 
 
 def composes(*functions: Callable[..., Any]) -> Callable[[Function], Function]:

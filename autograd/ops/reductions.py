@@ -57,7 +57,7 @@ def cumsum_rule(
     return np.flip(np.cumsum(np.flip(g, axis), axis), axis)
 
 
-defvjp(np.sum, sum_rule, formula="g for every element")
+defvjp(np.sum, sum_rule, formula="g for every element", sign="Σ")
 operations[np.sum].forward = _sum
 defvjp(np.cumsum, cumsum_rule, formula="the sum of g from there to the end")
 
@@ -123,7 +123,7 @@ def cumprod_rule(
     return before * np.stack(tails[::-1], axis=axis)
 
 
-defvjp(np.prod, prod_rule, formula="g times the product of the others")
+defvjp(np.prod, prod_rule, formula="g times the product of the others", sign="Π")
 defvjp(np.cumprod, cumprod_rule, formula="the sum of g y from there to the end, over x")
 
 # ---- extrema and order ------------------------------------------------------------------------
@@ -140,8 +140,10 @@ def extremum_rule(
     return np.where(tied, stretched(g, a, axis, keepdims) / count, 0)
 
 
-for function in (np.max, np.amax, np.min, np.amin):
-    defvjp(function, extremum_rule, formula="g to the extreme element, shared by tied ones")
+for function, sign in ((np.max, "max"), (np.amax, "max"), (np.min, "min"), (np.amin, "min")):
+    defvjp(
+        function, extremum_rule, formula="g to the extreme element, shared by tied ones", sign=sign
+    )
 
 
 def sort_rule(
@@ -158,7 +160,7 @@ def sort_rule(
 defvjp(np.sort, sort_rule, formula="g, put back into the order of x")
 
 # ---- the middle, and distances from the mean --------------------------------------------------
-# np.median, np.var and np.std are these (compositions sorts their arguments out): one operation
+# np.mean, np.median, np.var and np.std are these (compositions sorts their arguments out): one operation
 # each, for on small arrays the number of operations is what counts.
 
 
@@ -234,6 +236,23 @@ def _distances(a: Any, axis: Any, dtype: Any) -> tuple[Any, int]:
     return a - total / count, count
 
 
+def mean_of(
+    a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, _n: Any = None
+) -> Any:
+    """The sum divided by the number n of elements; half a precision in a whole one."""
+    add_reduce: Any = np.add.reduce
+    y = add_reduce(_wide(a) if dtype is None else a, axis, dtype, None, keepdims) / _n
+    return y.astype(a.dtype) if a.dtype == np.float16 and dtype is None else y
+
+
+def mean_rule(
+    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False,
+    _n: Any = None,
+) -> Any:  # fmt: skip
+    """Every element counts the nth part: g/n, handed to each of them."""
+    return np.broadcast_to(stretched(_wide(g) / _n, a, axis, keepdims), a.shape)
+
+
 def variance(
     a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
 ) -> Any:
@@ -273,9 +292,11 @@ def deviation_rule(
     return np.divide(stretched(slope, a, axis, keepdims), max(count - ddof, 0)) * distances
 
 
+mean_of = primitive(mean_of, mean_rule, formula="g/n for every element")
 median = primitive(median, median_rule, formula="g to the middle, or half of it to each of two")
 variance = primitive(variance, variance_rule, formula="2 (x - mean(x)) / (n - ddof)")
 deviation = primitive(deviation, deviation_rule, formula="(x - mean(x)) / ((n - ddof) y)")
+operations[mean_of].name = "mean"
 operations[variance].name, operations[deviation].name = "var", "std"
 
 # ---- what NumPy has not -----------------------------------------------------------------------

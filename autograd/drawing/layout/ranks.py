@@ -11,13 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from autograd.drawing.data import GraphData
+from autograd.drawing.traits import traits_of
 
 __all__: list[str] = []
-
-# Operations whose arguments may stand in any order; of all others the first stands first.
-SYMMETRIC = frozenset((
-    "add", "multiply", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp", "logaddexp2",
-))  # fmt: skip
 
 
 class Layered(NamedTuple):
@@ -65,7 +61,7 @@ def turns(data: GraphData) -> list[float]:
 
     0 for all where the order says nothing.
     """
-    free = {node.id for node in data.nodes if node.kind == "module" or node.operation in SYMMETRIC}
+    free = {n.id for n in data.nodes if n.kind == "module" or traits_of(n).symmetric}
     last: dict[str, int] = {}
     for edge in data.edges:
         last[edge.target] = max(last.get(edge.target, 0), edge.position)
