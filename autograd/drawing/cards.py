@@ -151,9 +151,9 @@ def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
     if array.dtype.kind in "fiu" and array.size:
         known = statistics(array)
         if known.min != known.max or known.nan or known.inf:
-            rows = _strips(array)
-            shown = strip(array) if rows == 1 else strip(array.reshape(-1), array.size)
-            lines.append(Line(cells=tuple(round(v * 16) / 16 for v in shown), rows=rows))
+            many = _strips(array)
+            shown = strip(array) if many == 1 else strip(array.reshape(-1), array.size)
+            lines.append(Line(cells=tuple(round(v * 16) / 16 for v in shown), rows=many))
     return lines
 
 

@@ -19,6 +19,7 @@ from autograd.drawing.traits import named, traits_of
 
 __all__: list[str] = []
 
+
 class Rule(NamedTuple):
     """The derivative for one argument of one operation, to be read."""
 

@@ -52,10 +52,16 @@ def _mean_of_some(a: Any, axis: Any, dtype: Any, keepdims: Any, where: Any) -> A
     """What is left out is 0 in the sum, and not counted: in the dtype to divide the sum by."""
     a = a if dtype is None else a.astype(dtype)
     mask = np.broadcast_to(mask_of(where), a.shape)
-    counts = np.sum(mask, axis=axis, keepdims=keepdims, dtype=np.intp)
-    wide = np.float64 if a.dtype.kind != "f" else np.result_type(a.dtype, np.float32)
-    return mean_of(np.where(mask, a, np.asarray(0, a.dtype)), axis, dtype, keepdims,
-                   counts.astype(wide if dtype is None else np.result_type(a.dtype)))  # fmt: skip
+    wide = a.dtype if dtype is not None else np.result_type(a.dtype, np.float32)
+    counts = _counted(wide, mask, a, axis, keepdims)
+    return mean_of(np.where(mask, a, np.asarray(0, a.dtype)), axis, dtype, keepdims, counts)
+
+
+def _counted(dtype: Any, where: Any, a: Any, axis: Any, keepdims: Any) -> Any:
+    """How many elements a reduction with where= joins, as floats to divide its sum by."""
+    where = where.data if isinstance(where, Tensor) else where
+    counts = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims, dtype=np.intp)
+    return counts.astype(dtype if dtype.kind == "f" else np.float64)
 
 
 @composes(np.average)
@@ -121,7 +127,7 @@ def _var_of_some(
         a, mean = np.where(where, a, 0), np.where(where, mean, 0)
     deviation = a - mean
     total = np.sum(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims)
-    return total / np.maximum(_counted(total, where, a, axis, keepdims) - ddof, 0)
+    return total / np.maximum(_counted(total.dtype, where, a, axis, keepdims) - ddof, 0)
 
 
 def _root(x: Any) -> Any:

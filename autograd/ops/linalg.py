@@ -389,8 +389,6 @@ def _by_each(g: Any, y: Any, operands: Any, terms: Any, output: str) -> list[Any
 
 
 _formula = "einsum of g and the others"
-einsum_of_two = primitive(
-    einsum_of_two, _by_first, _by_second, formula=_formula, elementwise=False
-)
+einsum_of_two = primitive(einsum_of_two, _by_first, _by_second, formula=_formula, elementwise=False)
 einsum_of_list = primitive(einsum_of_list, _by_each, formula=_formula, elementwise=False)
 operations[einsum_of_two].name = operations[einsum_of_list].name = "einsum"

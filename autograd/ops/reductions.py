@@ -160,8 +160,8 @@ def sort_rule(
 defvjp(np.sort, sort_rule, formula="g, put back into the order of x")
 
 # ---- the middle, and distances from the mean --------------------------------------------------
-# np.mean, np.median, np.var and np.std are these (compositions sorts their arguments out): one operation
-# each, for on small arrays the number of operations is what counts.
+# np.mean, np.median, np.var and np.std are these (compositions sorts their arguments out): one
+# operation each, for on small arrays the number of operations is what counts.
 
 
 def _rows(a: Any, axis: Any) -> tuple[Any, Any]:
