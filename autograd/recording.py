@@ -220,9 +220,7 @@ def primitive(
     array(12.)
     """
     operation = Operation(forward)
-    operation.define(
-        rules, formula, sign=sign, pattern=pattern, elementwise=elementwise, symmetric=symmetric
-    )
+    operation.define(rules, formula, sign, pattern, elementwise, symmetric)
 
     function = wraps(forward)(_written_out(operation, forward, rules))
     hold(function, operation)

@@ -60,7 +60,7 @@ class Traits:
     )  # fmt: skip
 
     def __init__(
-        self, formula: str | None = None, *, parts: tuple[str, ...] = (), sign: str | None = None,
+        self, formula: str | None = None, parts: tuple[str, ...] = (), sign: str | None = None,
         pattern: str | None = None, elementwise: bool | None = None, symmetric: bool = False,
     ) -> None:  # fmt: skip
         self.formula = formula  # the derivative in symbols: "g x2, g x1"
@@ -74,15 +74,12 @@ class Traits:
         self.ruled: tuple[bool, ...] = ()  # which of them have a rule
 
 
-_SILENT = Traits()
-
-
 class Operation:
     """A function that the graph can record: its forward, and a rule for each argument."""
 
     __slots__ = (
-        "forward", "function", "name", "operands", "pair", "rules", "signature", "single",
-        "traits", "__weakref__",
+        "_said", "forward", "function", "name", "operands", "pair", "rules", "signature", "single",
+        "__weakref__",
     )  # fmt: skip
 
     whole = True  # its rules want a gradient added up, not in parts (see the engine's Deferred)
@@ -95,8 +92,21 @@ class Operation:
         self.operands: int = getattr(forward, "nin", 0) if getattr(forward, "nout", 0) == 1 else 0
         self.single = self.pair = False
         self.signature: Any = None  # a Signature, from `define` on
-        self.traits = _SILENT
+        self._said: Any = ()  # what `define` was told, of which `traits` makes its own
         self.function: Any = None  # a weak reference to what `primitive` made of it
+
+    @property
+    def traits(self) -> Traits:
+        """What it says of itself, made when it is first asked for: not when it is imported."""
+        said = self._said
+        if said.__class__ is tuple:
+            traits = Traits(*said)
+            if traits.elementwise is None and isinstance(self.forward, np.ufunc):
+                traits.elementwise = self.forward.signature is None
+            traits.names = getattr(self.signature, "names", None) or ()
+            traits.ruled = tuple(rule is not None for rule in self.rules)
+            self._said = said = traits
+        return said  # type: ignore[no-any-return]
 
     @property
     def formula(self) -> str | None:
@@ -104,8 +114,9 @@ class Operation:
         return self.traits.formula
 
     def define(
-        self, rules: tuple[Callable[..., Any] | None, ...], formula: Any = None, **said: Any
-    ) -> None:
+        self, rules: tuple[Callable[..., Any] | None, ...], formula: Any = None,
+        sign: Any = None, pattern: Any = None, elementwise: Any = None, symmetric: bool = False,
+    ) -> None:  # fmt: skip
         """Give the operation its rules; None stands for an argument that has no gradient. What it
         says of itself is described at `primitive`."""
         known = [rule for rule in rules if rule is not None]
@@ -114,13 +125,15 @@ class Operation:
                 f"the rules of {self.name} must be functions rule(g, y, *args, **kwargs), one for "
                 f"each argument (None for one without a gradient), got {rules!r}"
             )
-        traits = _traits(self.name, len(known), formula, **said)
-        if traits.elementwise is None and isinstance(self.forward, np.ufunc):
-            traits.elementwise = self.forward.signature is None
-        self.rules, self.traits = rules, traits
+        parts: tuple[str, ...] = ()
+        if formula.__class__ is not str or sign is not None or pattern is not None:
+            _check_said(self.name, len(known), formula, sign, pattern)
+            if isinstance(formula, tuple):  # what is multiplied at their ends is no word to read
+                parts = formula
+                formula = ", ".join(part.removesuffix(" share") for part in parts)
+        self.rules = rules
+        self._said = formula, parts, sign, pattern, elementwise, symmetric
         self.signature = Signature(known[0], skip=2)
-        traits.names = self.signature.names or ()
-        traits.ruled = tuple(rule is not None for rule in rules)
         self.signature.defaults |= defaults_of(self.forward)
         # The engine has short ways for one array and for two, and no other argument.
         counts = (self.operands, len(self.signature.names or ()), len(rules))
@@ -130,8 +143,8 @@ class Operation:
         return f"<operation {self.name}>"
 
 
-def _traits(name: str, rules: int, formula: Any, **said: Any) -> Traits:
-    """The traits, checked: what is none would first be seen in a drawing, far from its cause."""
+def _check_said(name: str, rules: int, formula: Any, sign: Any, pattern: Any) -> None:
+    """What is said wrongly would first be seen in a drawing, far from its cause."""
     parts = formula if isinstance(formula, tuple) else ()
     if not all(isinstance(part, str) for part in parts or (formula or "",)):
         raise TypeError(
@@ -143,17 +156,14 @@ def _traits(name: str, rules: int, formula: Any, **said: Any) -> Traits:
             f"{name}: a tuple of formulas has one for each rule that is not None, here {rules}; "
             f"got {len(parts)}: {formula!r}"
         )
-    for what in ("sign", "pattern"):
-        if not isinstance(said.get(what) or "", str):
-            raise TypeError(f"{name}: {what} is a text, got {said[what]!r}")
-    pattern = said.get("pattern")
+    for what, text in (("sign", sign), ("pattern", pattern)):
+        if not isinstance(text, (str, type(None))):
+            raise TypeError(f"{name}: {what} is a text, got {text!r}")
     if pattern is not None and not _is_pattern(pattern):
         raise TypeError(
             f"{name}: pattern has {{}} in the place of each argument and no other braces, as in "
             f"pattern='{{}} + {{}}'; got {pattern!r}"
         )
-    text = ", ".join(part.removesuffix(" share") for part in parts) if parts else formula
-    return Traits(text or None, parts=parts, **said)
 
 
 def _is_pattern(pattern: str) -> bool:
@@ -281,9 +291,7 @@ def defvjp(
     if elementwise is None and isinstance(function, np.ufunc):
         elementwise = function.signature is None
     for same in (function, *twins.get(function, ())):
-        declare(same).define(
-            rules, formula, sign=sign, pattern=pattern, elementwise=elementwise, symmetric=symmetric
-        )
+        declare(same).define(rules, formula, sign, pattern, elementwise, symmetric)
 
 
 def composes(*functions: Callable[..., Any]) -> Callable[[Function], Function]:

@@ -213,7 +213,8 @@ def test_traits_are_plain_data() -> None:
 
 
 def test_defvjp_takes_what_is_said_too() -> None:
-    before = rules.operations[np.sin].rules, rules.operations[np.sin].traits
+    operation = rules.operations[np.sin]
+    before, traits = operation.rules, operation.traits
     try:
         defvjp(np.sin, lambda g, y, x: g * np.cos(x), formula=("g cos x",), sign="∿",
                pattern="∿({})")  # fmt: skip
@@ -224,7 +225,7 @@ def test_defvjp_takes_what_is_said_too() -> None:
         assert said == "∂(∿(x))/∂x = cos x"
         assert graph.edges[0].local is not None  # a ufunc says itself that it is elementwise
     finally:
-        rules.operations[np.sin].rules, rules.operations[np.sin].traits = before
+        operation.rules, operation._said = before, traits
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
