@@ -121,6 +121,19 @@ def test_means_are_numpys_and_their_gradients_shares(mean: Any, dtype: Any) -> N
         assert float(found.data[place]) == pytest.approx(slope, rel=1e-3, abs=1e-4)
 
 
+def test_a_weighted_mean_is_called_an_average() -> None:
+    x, w = leaf([1.0, 2.0, 4.0], "x"), leaf([1.0, 2.0, 1.0], "w")
+    y = np.average(x, weights=w)
+    graph = draw(y)
+    assert [node.operation for node in graph.nodes if node.operation] == ["average"]
+    found = grad(y, [x, w])
+    np.testing.assert_allclose(found[0].data, [0.25, 0.5, 0.25], rtol=1e-15)
+    np.testing.assert_allclose(found[1].data, np.array([1 - 2.25, 2 - 2.25, 4 - 2.25]) / 4)
+    told = str(explain(y, w))
+    assert "∂L/∂w = g (x - average(x, w))/sum(w)" in told and "They agree" not in told
+    assert "they agree" in told
+
+
 def test_a_mean_tells_of_how_many() -> None:
     x = leaf([1.0, 2.0, 3.0, 4.0], "x")
     told = str(explain(x.mean(), x))

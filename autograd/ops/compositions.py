@@ -25,7 +25,7 @@ from autograd.ops.arguments import (
     values_of,
 )
 from autograd.ops.linalg import cross_product
-from autograd.ops.reductions import deviation, mean_of, median, variance
+from autograd.ops.reductions import deviation, mean_of, median, variance, weighted_mean
 from autograd.recording import nondifferentiable, primitive
 from autograd.rules import composes, operations
 from autograd.tensor import Tensor, _plain_index
@@ -97,7 +97,7 @@ def average(
     total = np.sum(weights, axis=axis, keepdims=keepdims)
     if np.any(total == 0):
         raise ZeroDivisionError("np.average: the weights sum to zero")
-    y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    y = weighted_mean(a, weights, axis, keepdims)
     return (y, total if isinstance(total, Tensor) else Tensor(total)) if returned else y
 
 

@@ -253,6 +253,25 @@ def mean_rule(
     return np.broadcast_to(stretched(_wide(g) / _n, a, axis, keepdims), a.shape)
 
 
+def weighted_mean(a: Any, weights: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    """The sum of the elements, each times its weight, divided by the sum of the weights."""
+    total = np.sum(weights, axis=axis, keepdims=keepdims)
+    return np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+
+
+def weighted_by_element(
+    g: Any, y: Any, a: Any, weights: Any, axis: Any = None, keepdims: Any = False
+) -> Any:
+    return stretched(g / np.sum(weights, axis=axis, keepdims=keepdims), a, axis, keepdims) * weights
+
+
+def weighted_by_weight(
+    g: Any, y: Any, a: Any, weights: Any, axis: Any = None, keepdims: Any = False
+) -> Any:
+    share = stretched(g / np.sum(weights, axis=axis, keepdims=keepdims), a, axis, keepdims)
+    return share * (a - stretched(y, a, axis, keepdims))
+
+
 def variance(
     a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
 ) -> Any:
@@ -296,7 +315,14 @@ mean_of = primitive(mean_of, mean_rule, formula="g/n for every element")
 median = primitive(median, median_rule, formula="g to the middle, or half of it to each of two")
 variance = primitive(variance, variance_rule, formula="2 (x - mean(x)) / (n - ddof)")
 deviation = primitive(deviation, deviation_rule, formula="(x - mean(x)) / ((n - ddof) y)")
-operations[mean_of].name = "mean"
+weighted_mean = primitive(
+    weighted_mean,
+    weighted_by_element,
+    weighted_by_weight,
+    formula=("g weights/sum(weights)", "g (a - y)/sum(weights)"),
+    elementwise=False,
+)
+operations[mean_of].name, operations[weighted_mean].name = "mean", "average"
 operations[variance].name, operations[deviation].name = "var", "std"
 
 # ---- what NumPy has not -----------------------------------------------------------------------
