@@ -92,8 +92,7 @@ def average(
             )
         others = tuple(i for i in range(a.ndim) if i not in axes)
         weights = np.transpose(weights, np.argsort(axes).tolist())
-        weights = np.expand_dims(weights, others)
-    weights = np.broadcast_to(weights, a.shape)
+        weights = np.broadcast_to(np.expand_dims(weights, others), a.shape)
     total = np.sum(weights, axis=axis, keepdims=keepdims)
     if np.any(total == 0):
         raise ZeroDivisionError("np.average: the weights sum to zero")
