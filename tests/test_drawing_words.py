@@ -281,6 +281,15 @@ def test_a_use_without_a_gradient_is_told(form: str, how: str, value: Any) -> No
     assert "as a constant, too" not in "".join(draw(np.sum(x * 3.0)).notes)
 
 
+def test_a_result_that_is_used_without_its_gradient_is_told() -> None:
+    x = leaf([1.0, 2.0], "x")
+    h = np.tanh(x)
+    names = {"h": h}
+    assert "h is used as a constant, too" in draw(np.sum(h * h.detach()), names=names).notes[0]
+    assert "h is used as a constant, too" in str(explain(np.sum(h * h.detach()), h, names=names))
+    assert "tanh (n1) is used as a constant, too" in draw(np.sum(h * h.data)).notes[0]
+
+
 def partial() -> GraphData:
     a = leaf(3.0, "a")
     return record_data(a * a + 4.0 * a)

@@ -17,7 +17,7 @@ from autograd.drawing.data import Node as DrawnNode
 from autograd.drawing.differences import check
 from autograd.drawing.explanation import Explanation, Use
 from autograd.drawing.flow import Flow, sweep
-from autograd.drawing.naming import Names, Scopes
+from autograd.drawing.naming import Names, Scopes, memory
 from autograd.drawing.notation import cleaned, terms_of, title, told_of, written_with
 from autograd.drawing.numbers import short
 from autograd.drawing.replay import leading
@@ -291,7 +291,9 @@ def _notes(
             f"{called.tensor} was given new values after it was used; the graph, and this "
             "explanation, know those that it had then"
         )
-    if any(u.source is None and u.value is tensor._value for step in steps for u in step.uses):
+    own = memory(tensor._value)
+    cut = (use.value for step in steps for use in step.uses if use.source is None)
+    if any(value is tensor._value or (own and memory(value) == own) for value in cut):
         notes.append(
             f"{called.tensor} is used as a constant, too (detached): those uses hand no gradient "
             "back, and this one is without them"

@@ -18,7 +18,7 @@ from autograd.drawing.data import Edge, GraphData
 from autograd.drawing.data import Node as DrawnNode
 from autograd.drawing.digest import Box, Digest
 from autograd.drawing.flow import Flow, Gradients, sweep
-from autograd.drawing.naming import Names, Path, Scopes
+from autograd.drawing.naming import Names, Path, Scopes, memory
 from autograd.drawing.uses import Step, Use, is_hidden, reachable, step_of
 from autograd.engine import Node, locked
 
@@ -204,9 +204,12 @@ class _Recording:
 
     def _cut(self) -> list[str]:
         """What has a gradient and stands elsewhere without: by its name, or its id."""
-        known = {id(node._value): node for node in self.ids if isinstance(node, Node)}
-        found = [known[id(value)] for value in self.constants if id(value) in known]
-        return [self._name(node) or self.ids[node] for node in dict.fromkeys(found)]
+        known = {_place(node._value): node for node in self.ids if isinstance(node, Node)}
+        found = [known[_place(value)] for value in self.constants if _place(value) in known]
+        return [
+            self._name(node) or f"{node._op.name if node._op else 'input'} ({self.ids[node]})"
+            for node in dict.fromkeys(found)
+        ]
 
     def _next(self, key: Any) -> str:
         self.ids[key] = f"n{len(self.nodes)}"
@@ -342,6 +345,11 @@ class _Recording:
             )
         )  # fmt: skip
         return name
+
+
+def _place(value: Any) -> Any:
+    """What a value and a detached one have in common."""
+    return memory(value) or id(value)
 
 
 def plain(value: Any) -> Any:
