@@ -116,6 +116,7 @@ def _run(words: _Words) -> str:
     scalar = output if output.size == 1 else np.sum(output)
     names = constants | variables
     graph = draw(scalar, names=names, direction=words.direction)
+    graph = graph._titled(words.expression)
     for path in words.save:
         graph.save(path)
     notes = _notes(found) + notes

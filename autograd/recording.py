@@ -194,12 +194,22 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def primitive(
-    forward: Callable[..., Any], *rules: Callable[..., Any] | None, formula: str | None = None
+    forward: Callable[..., Any],
+    *rules: Callable[..., Any] | None,
+    formula: str | tuple[str, ...] | None = None,
+    sign: str | None = None,
+    pattern: str | None = None,
+    elementwise: bool | None = None,
+    symmetric: bool = False,
 ) -> Callable[..., Any]:
     """Make a differentiable operation of a function on arrays and the rules of its derivative.
 
     Args: forward, a function of arrays; rules, one for each argument, `rule(g, y, *args,
-        **kwargs)`, as `defvjp` describes; formula, the derivative in symbols, for messages.
+        **kwargs)`, as `defvjp` describes. For drawings and explanations, which know of an
+        operation what it says itself: formula, the derivative in symbols, or a tuple with one for
+        each rule; sign, as "×"; pattern, how it is written with its arguments, as "{}·{}";
+        elementwise, whether it treats every element alone; symmetric, whether its arguments may
+        stand in any order.
     Returns a function that takes Tensors (and, giving an array, plain arrays).
 
     >>> from autograd import Tensor
@@ -210,7 +220,7 @@ def primitive(
     array(12.)
     """
     operation = Operation(forward)
-    operation.define(rules, formula)
+    operation.define(rules, formula, sign, pattern, elementwise, symmetric)
 
     function = wraps(forward)(_written_out(operation, forward, rules))
     hold(function, operation)

@@ -50,12 +50,36 @@ def defaults_of(function: Any) -> dict[str, Any]:
     return dict(zip(code.co_varnames[code.co_argcount - len(given) :], given)) if given else {}
 
 
+class Traits:
+    """What an operation says of itself to those who read: plain data, and all that drawings and
+    explanations know of it beside its name."""
+
+    __slots__ = (
+        "elementwise", "formula", "names", "parts", "pattern", "rectifies", "ruled", "sign",
+        "symmetric",
+    )  # fmt: skip
+
+    def __init__(
+        self, formula: str | None = None, parts: tuple[str, ...] = (), sign: str | None = None,
+        pattern: str | None = None, elementwise: bool | None = None, symmetric: bool = False,
+    ) -> None:  # fmt: skip
+        self.formula = formula  # the derivative in symbols: "g x2, g x1"
+        self.parts = parts  # one formula for each rule, where they were given so
+        self.sign = sign  # "×"
+        self.pattern = pattern  # how it is written with its arguments: "{}·{}"
+        self.elementwise = elementwise  # None: it does not say
+        self.symmetric = symmetric  # whether its arguments may stand in any order
+        self.rectifies = False  # whether a unit that is 0 hands no gradient back
+        self.names: tuple[str, ...] = ()  # how the rules call the arguments
+        self.ruled: tuple[bool, ...] = ()  # which of them have a rule
+
+
 class Operation:
     """A function that the graph can record: its forward, and a rule for each argument."""
 
     __slots__ = (
-        "forward", "formula", "function", "name", "operands", "pair", "rules", "signature",
-        "single", "__weakref__",
+        "_said", "forward", "function", "name", "operands", "pair", "rules", "signature", "single",
+        "__weakref__",
     )  # fmt: skip
 
     whole = True  # its rules want a gradient added up, not in parts (see the engine's Deferred)
@@ -68,18 +92,47 @@ class Operation:
         self.operands: int = getattr(forward, "nin", 0) if getattr(forward, "nout", 0) == 1 else 0
         self.single = self.pair = False
         self.signature: Any = None  # a Signature, from `define` on
-        self.formula: str | None = None
+        self._said: Any = ()  # what `define` was told, of which `traits` makes its own
         self.function: Any = None  # a weak reference to what `primitive` made of it
 
-    def define(self, rules: tuple[Callable[..., Any] | None, ...], formula: str | None) -> None:
-        """Give the operation its rules; None stands for an argument that has no gradient."""
+    @property
+    def traits(self) -> Traits:
+        """What it says of itself, made when it is first asked for: not when it is imported."""
+        said = self._said
+        if said.__class__ is tuple:
+            traits = Traits(*said)
+            if traits.elementwise is None and isinstance(self.forward, np.ufunc):
+                traits.elementwise = self.forward.signature is None
+            traits.names = getattr(self.signature, "names", None) or ()
+            traits.ruled = tuple(rule is not None for rule in self.rules)
+            self._said = said = traits
+        return said  # type: ignore[no-any-return]
+
+    @property
+    def formula(self) -> str | None:
+        """The derivative in symbols, for messages."""
+        return self.traits.formula
+
+    def define(
+        self, rules: tuple[Callable[..., Any] | None, ...], formula: Any = None,
+        sign: Any = None, pattern: Any = None, elementwise: Any = None, symmetric: bool = False,
+    ) -> None:  # fmt: skip
+        """Give the operation its rules; None stands for an argument that has no gradient. What it
+        says of itself is described at `primitive`."""
         known = [rule for rule in rules if rule is not None]
         if not known or not all(callable(rule) for rule in known):
             raise TypeError(
                 f"the rules of {self.name} must be functions rule(g, y, *args, **kwargs), one for "
                 f"each argument (None for one without a gradient), got {rules!r}"
             )
-        self.rules, self.formula = rules, formula
+        parts: tuple[str, ...] = ()
+        if formula.__class__ is not str or sign is not None or pattern is not None:
+            _check_said(self.name, len(known), formula, sign, pattern)
+            if isinstance(formula, tuple):  # what is multiplied at their ends is no word to read
+                parts = formula
+                formula = ", ".join(part.removesuffix(" share") for part in parts)
+        self.rules = rules
+        self._said = formula, parts, sign, pattern, elementwise, symmetric
         self.signature = Signature(known[0], skip=2)
         self.signature.defaults |= defaults_of(self.forward)
         # The engine has short ways for one array and for two, and no other argument.
@@ -88,6 +141,34 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
+
+
+def _check_said(name: str, rules: int, formula: Any, sign: Any, pattern: Any) -> None:
+    """What is said wrongly would first be seen in a drawing, far from its cause."""
+    parts = formula if isinstance(formula, tuple) else ()
+    if not all(isinstance(part, str) for part in parts or (formula or "",)):
+        raise TypeError(
+            f"{name}: formula is the derivative in symbols, as in formula='2 g x', or a tuple of "
+            f"such texts; got {formula!r}"
+        )
+    if parts and len(parts) != rules:
+        raise TypeError(
+            f"{name}: a tuple of formulas has one for each rule that is not None, here {rules}; "
+            f"got {len(parts)}: {formula!r}"
+        )
+    for what, text in (("sign", sign), ("pattern", pattern)):
+        if not isinstance(text, (str, type(None))):
+            raise TypeError(f"{name}: {what} is a text, got {text!r}")
+    if pattern is not None and not _is_pattern(pattern):
+        raise TypeError(
+            f"{name}: pattern has {{}} in the place of each argument and no other braces, as in "
+            f"pattern='{{}} + {{}}'; got {pattern!r}"
+        )
+
+
+def _is_pattern(pattern: str) -> bool:
+    rest = pattern.replace("{}", "").replace("{index}", "")
+    return "{}" in pattern and "{" not in rest and "}" not in rest
 
 
 class Operations(dict[Callable[..., Any], Operation]):
@@ -165,15 +246,22 @@ def writes_in_place(function: Any) -> str | None:
 
 
 def defvjp(
-    function: Callable[..., Any], *rules: Callable[..., Any] | None, formula: str | None = None
+    function: Callable[..., Any],
+    *rules: Callable[..., Any] | None,
+    formula: str | tuple[str, ...] | None = None,
+    sign: str | None = None,
+    pattern: str | None = None,
+    elementwise: bool | None = None,
+    symmetric: bool = False,
 ) -> None:
     """Register the derivative of a NumPy function, so that it works on Tensors.
 
     Each rule is `rule(g, y, *args, **kwargs)` and returns the gradient with respect to its
     argument: g is the incoming gradient (the result's shape), y the result. Write it in NumPy
     functions and array methods; broadcasting is undone for you. For several results g and y are
-    tuples (zeros where nothing came); for a list argument the rule returns a list. `formula` is
-    the derivative in symbols, for messages and explanations.
+    tuples (zeros where nothing came); for a list argument the rule returns a list. What is said
+    of the operation beside its rules (formula, sign, pattern, elementwise, symmetric) is for
+    drawings and explanations, as at `primitive`.
 
     Raises TypeError if a rule is not a function, and for a function that NumPy does not hand over
     to Tensors (one of your own, most of SciPy's): for these there is `primitive`. A second call
@@ -200,8 +288,10 @@ def defvjp(
             "would never be asked; make an operation of it and call that: "
             f"{name} = primitive({name}, rule)"
         )
+    if elementwise is None and isinstance(function, np.ufunc):
+        elementwise = function.signature is None
     for same in (function, *twins.get(function, ())):
-        declare(same).define(rules, formula)
+        declare(same).define(rules, formula, sign, pattern, elementwise, symmetric)
 
 
 def composes(*functions: Callable[..., Any]) -> Callable[[Function], Function]:

@@ -974,7 +974,9 @@ def _plain_index(index: Any) -> Any:
 
 
 _ASTYPE = Operation(lambda x, dtype: x.astype(dtype), "astype")
-_ASTYPE.define((lambda g, y, x, dtype: g,), "1")  # the sweep brings every gradient to x's dtype
+_ASTYPE.define(  # the sweep brings every gradient to x's dtype
+    (lambda g, y, x, dtype: g,), "1", elementwise=True
+)
 operations[Tensor.astype] = _ASTYPE
 
 _LOOKUP = declare(operator.getitem)

@@ -1227,3 +1227,15 @@ for whole, window, axis in (
     parts = sliding(np.zeros(whole), window, axis)
     case(arranging.overlapped, mended(*parts.shape), whole, window, axis, exact=None)
 case(elementwise.share_of_two, np.array([-30.0, -1.5, 0.3, 2.0]), exact=None)
+
+
+# ---- means ------------------------------------------------------------------------------------
+# np.mean and np.average are one operation each, told of how many elements, and of the weights.
+
+_means = np.random.default_rng(18)
+for sizes, axis in (((4,), None), ((2, 3), 0), ((2, 3), (0, 1)), ((2, 3), -1), ((), None)):
+    values, weights = _means.normal(size=sizes), _means.uniform(0.5, 2, sizes)
+    count = values.size if axis is None else values.size // np.sum(values, axis=axis).size
+    for keepdims in (False, True):
+        case(reductions.mean_of, values, axis=axis, keepdims=keepdims, _n=count)
+        case(reductions.weighted_mean, values, weights, axis=axis, keepdims=keepdims)

@@ -15,7 +15,7 @@ from autograd.drawing.cards import card
 from autograd.drawing.data import Edge, GraphData, Group, Node
 from autograd.drawing.layout import dot, place
 from autograd.drawing.layout.geometry import Box, Placement, Point, pieces, sampled
-from autograd.drawing.layout.ranks import SYMMETRIC
+from autograd.drawing.traits import traits_of
 from tests.drawings import DRAWINGS, made
 
 LABELS = {0: (40.0, 13.0), 2: (30.0, 13.0)}
@@ -244,7 +244,7 @@ def test_first_arguments_arrive_first_where_the_order_counts(name: str, directio
     for edge, route in zip(data.edges, placement.routes):
         arrivals.setdefault(edge.target, []).append((edge.position, route[-1][across]))
     for node in data.nodes:
-        if node.kind != "module" and node.operation not in SYMMETRIC:
+        if node.kind != "module" and not traits_of(node).symmetric:
             found = sorted(arrivals.get(node.id, ()))
             assert [at for _, at in found] == sorted(at for _, at in found), node
 

@@ -162,10 +162,16 @@ ALARMS = {
     "one zero is a number like others": (node(1.0, 0.0), ()),
     "not computed is not zero": (node([1.0, 1.0], [0.0, 0.0], state="not computed"), ()),
     "dead unit": (
-        node([[0.0, 1.0], [0.0, 0.0]], operation="relu"),
+        node(8 * [[0.0, 1.0]], operation="relu"),
         ("dead: 1 of 2 units give 0 for every row",),
     ),
     "one row proves nothing": (node([[0.0, 1.0]], operation="relu"), ()),
+    "two rows prove nothing": (node(2 * [[0.0, 1.0]], operation="relu"), ()),
+    "of many units some are 0 in few rows": (node(8 * [200 * [0.0]], operation="relu"), ()),
+    "but not in many": (
+        node(20 * [200 * [0.0]], operation="relu"),
+        ("dead: 200 of 200 units give 0 for every row",),
+    ),
     "other operations may give 0": (node([[0.0, 1.0], [0.0, 1.0]], operation="multiply"), ()),
     "whole numbers": (node([1, 2], None), ()),
     "nothing known": (node(), ()),

@@ -33,6 +33,7 @@ FLOORS: list[set[str]] = [
     {"autograd.gradcheck", "autograd.profiling", "autograd.transforms"},
     # drawing: data, words and what the engine remembers, folding and places, writers
     {"autograd.drawing", "autograd.drawing.data", "autograd.drawing.look", "autograd.drawing.uses"},
+    {"autograd.drawing.traits"},
     {"autograd.drawing.formulas", "autograd.drawing.numbers", "autograd.drawing.notation"},
     {"autograd.drawing.symbols"},
     {"autograd.drawing.cards", "autograd.drawing.steps"},

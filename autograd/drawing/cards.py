@@ -17,7 +17,7 @@ from autograd.drawing.data import GraphData, Node
 from autograd.drawing.look import cleaned, shortened, text_width
 from autograd.drawing.numbers import alarms, settled, short, statistics, strip, summary
 from autograd.drawing.steps import settings_text
-from autograd.drawing.symbols import sign
+from autograd.drawing.symbols import sign, sign_of
 
 __all__: list[str] = []
 
@@ -28,7 +28,7 @@ CELL = 6.0  # the width of a strip's cell
 GAP = 10.0  # between a label and its text
 WIDEST = 200.0  # of a text; longer ones lose their middle
 NARROWEST = 52.0
-ROWS = 8  # of a matrix that is written out
+ROWS, WIDE = 8, 16  # of a matrix that is written out, or drawn entry by entry
 MOST = 5  # operations that are counted in a module
 
 
@@ -39,6 +39,7 @@ class Line(NamedTuple):
     right: str = ""
     style: str = ""  # "title", "quiet" or ""; "alarm" for what should stand out
     cells: tuple[float, ...] = ()
+    rows: int = 1  # of the cells
     part: str = ""  # "value" or "gradient": what it tells of
 
 
@@ -65,7 +66,7 @@ def card(node: Node, data: GraphData, ends: int, labels: float = 0.0) -> Card:
 
 
 def _lines(node: Node, data: GraphData) -> list[Line]:
-    if node.kind == "constant" and not node.name and not node.shape and data.values is not False:
+    if node.kind == "constant" and not node.name and not node.shape and node.value is not None:
         return [Line(short(node.value), style="title")]  # just the number: its border says the rest
     warnings = [
         Line(f"! {alarm}", style="alarm", part="gradient" if "gradient" in alarm else "value")
@@ -78,14 +79,14 @@ def _lines(node: Node, data: GraphData) -> list[Line]:
 
 def line_height(line: Line) -> float:
     """How much of the card's height a line takes."""
-    return HEAT + 3 if line.cells else LINE + (3 if line.style == "title" else 0)
+    return HEAT * line.rows + 3 if line.cells else LINE + (3 if line.style == "title" else 0)
 
 
 def _title(node: Node) -> list[Line]:
     """The sign of an operation and its name; of a leaf or a module the name, a long one in two
     lines: where it belongs, "encoder.layers.0.", and what it is there."""
     if node.kind != "module" and node.operation is not None:
-        return [Line(sign(node.operation), node.name or "", style="title")]
+        return [Line(sign_of(node), node.name or "", style="title")]
     name = cleaned(node.name or node.operation or node.kind)
     place, dot, last = name.rpartition(".")
     if not place or not last or text_width(name, TITLE, bold=True) <= WIDEST:
@@ -113,7 +114,8 @@ def _inside(node: Node) -> list[Line]:
     if node.members:
         lines.append(f"{len(node.members):,} node{'s' * (len(node.members) != 1)}")
     counts = [(name, count) for name, count in node.settings.items() if isinstance(count, int)]
-    lines += [f"{sign(name)} {count:,} times" for name, count in counts[:MOST]]
+    signs = node.private.get("signs", {})
+    lines += [f"{signs.get(name) or sign(name)} {count:,} times" for name, count in counts[:MOST]]
     return [Line(line, style="quiet") for line in lines]
 
 
@@ -150,13 +152,23 @@ def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
     if array.dtype.kind in "fiu" and array.size:
         known = statistics(array)
         if known.min != known.max or known.nan or known.inf:
-            lines.append(Line(cells=tuple(map(_shade, strip(array)))))
+            many = _strips(array)
+            shown = strip(array) if many == 1 else strip(array.reshape(-1), array.size)
+            lines.append(Line(cells=tuple(map(_shade, shown)), rows=many))
     return lines
 
 
 def _shade(level: float) -> float:
     """In steps that an eye can tell apart; nan stays nan."""
     return level if math.isnan(level) else round(level * 16) / 16
+
+
+def _strips(array: Any) -> int:
+    """How many rows of colours an array takes: a matrix that is small one for each of its own."""
+    if array.ndim < 2 or not 1 < array.shape[-1] <= WIDE:
+        return 1
+    rows = array.size // array.shape[-1]
+    return rows if rows <= ROWS else 1
 
 
 def _rows(array: Any) -> list[str]:
@@ -201,7 +213,7 @@ def _size(line: Line) -> float:
 
 def _width(line: Line) -> float:
     if line.cells:
-        return len(line.cells) * CELL
+        return len(line.cells) // line.rows * CELL
     bold = line.style in ("title", "alarm")
     left = text_width(line.left, _size(line), bold)
     return left + (GAP + text_width(line.right, TEXT, bold) if line.right else 0)

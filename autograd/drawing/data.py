@@ -42,6 +42,7 @@ class Node(NamedTuple):
     formula: str | None = None  # the rule in symbols, as registered: "g x2, g x1"
     members: tuple[str, ...] = ()  # of a folded module, the nodes inside
     parameters: int = 0  # of a folded module, how many numbers are trained in it
+    traits: Any = None  # what the operation says of itself: see `traits`
 
 
 class Edge(NamedTuple):
@@ -84,3 +85,4 @@ class GraphData(NamedTuple):
     values: str | bool = "auto"  # True: numbers; False: shapes only; "auto": what fits
     notes: tuple[str, ...] = ()  # lines for the reader: what was folded or left out, and why
     theme: str = "auto"  # of the colours: "light", "dark", or "auto", as the reader's system
+    title: str = ""  # what is computed, as its author wrote it

@@ -3,18 +3,20 @@
 Operations that follow each other in the order of their birth make one box. Such runs can never
 stand in a circle, however they use each other's results, and to find them takes one walk.
 
-May import: naming, uses.
+May import: naming, symbols, uses, rules.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
 from autograd.drawing.naming import Path, Scopes
+from autograd.drawing.symbols import sign
 from autograd.drawing.uses import is_hidden, maker_of
+from autograd.rules import Traits
 
 __all__: list[str] = []
 
@@ -29,7 +31,9 @@ class Box:
     def __init__(self, path: Path, nodes: list[Any]) -> None:
         self.path, self.last = path, nodes[-1]
         self.name = path[-1] if path else earlier(len(nodes))
-        self.counts = most(Counter(maker_of(node)._op.name for node in nodes))
+        made = [maker_of(node)._op for node in nodes]
+        self.counts = most(Counter(operation.name for operation in made))
+        self.signs = signs((operation.name, operation.traits) for operation in set(made))
         self.parameters = 0
 
 
@@ -105,6 +109,16 @@ def most(counter: Counter[str]) -> dict[str, int]:
     if others := others + sum(count for _, count in counts[SHOWN:]):
         shown["others"] = others
     return shown
+
+
+def signs(made: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    """The sign of each operation by its name; where several of one name differ, the name."""
+    found: dict[str, set[str]] = {}
+    for name, traits in made:
+        found.setdefault(name, set()).add(sign(name, traits))
+    return {
+        name: one.pop() if len(one) == 1 else sign(name, Traits()) for name, one in found.items()
+    }
 
 
 def earlier(count: int) -> str:

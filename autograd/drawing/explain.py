@@ -2,7 +2,7 @@
 
 It reads the recorded graph and changes nothing in it: no `.grad`, no hooks.
 
-May import: engine, errors, flow, naming, uses and the rooms of words.
+May import: engine, errors, rules, flow, naming, uses and the rooms of words.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from autograd.drawing.data import Node as DrawnNode
 from autograd.drawing.differences import check
 from autograd.drawing.explanation import Explanation, Use
 from autograd.drawing.flow import Flow, sweep
-from autograd.drawing.naming import Names, Scopes
+from autograd.drawing.naming import Names, Scopes, memory
 from autograd.drawing.notation import cleaned, terms_of, title, told_of, written_with
 from autograd.drawing.numbers import short
 from autograd.drawing.replay import leading
@@ -25,11 +25,13 @@ from autograd.drawing.symbols import latex, rule
 from autograd.drawing.uses import Step, is_hidden, step_of
 from autograd.engine import Node, locked, topological_order
 from autograd.errors import AutogradError
+from autograd.rules import operations
 
 __all__ = ["explain"]
 
 STEPS = 100_000  # operations between the tensor and the output
 USES = 50  # that are told one by one
+NAMED = 2_000  # operations whose names are looked at
 LEVELS, LETTERS = 3, 20  # of what a nameless operand is called by: relu(w·x + b)
 
 
@@ -77,6 +79,7 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
     with np.errstate(all="ignore"):  # 0/0 at a kink is no news
         found, count, total = _back(steps, output, tensor, seed)
         compared = check(steps, output, tensor, seed, total)
+    called.look_at(steps)
     uses = tuple(called.use(one) for one in found)
     seen = [one.step.uses[one.number].value for one in found]
     notes = _notes(output, tensor, gradient, steps, seen, called)
@@ -173,6 +176,17 @@ class _Called:
             self.tensor = self.output
         elif self.tensor == self.output:
             self.output = "the output"
+        self.taken = False  # whether something is called g
+
+    def look_at(self, steps: list[Step]) -> None:
+        """Leave the names that values have to these values."""
+        names = {self._name(step.node) for step in steps[:NAMED]}
+        for use in (use for step in steps[:NAMED] for use in step.uses):
+            constant = use.source is None
+            names.add(self._names.of(use.value) if constant else self._name(use.source))
+        self.taken = "g" in names or self.tensor == "g"
+        if self.output == "L" and self._name(self._output) is None and "L" in names:
+            self.output = "the output"
 
     def _name(self, node: Any) -> str | None:
         name = getattr(node, "_name", None) if isinstance(node, Node) else None
@@ -208,8 +222,9 @@ class _Called:
                 return None
             known.append(cleaned(own))
         drawn = DrawnNode(
-            "", "operation", step.maker._op.name, settings=step.settings, private=step.private
-        )
+            "", "operation", step.maker._op.name, settings=step.settings, private=step.private,
+            traits=step.maker._op.traits,
+        )  # fmt: skip
         text = written_with(drawn, known)
         return text if len(text) <= LETTERS else None
 
@@ -243,17 +258,20 @@ class _Called:
             "y", "operation", operation.name, None, np.shape(node._value), value=node._value,
             gradient=found.upstream, settings=step.settings, private=step.private,
             formula=operation.formula,
+            traits=operation.traits,
         )  # fmt: skip
         used = step.uses[found.number]
         source = inputs[found.number].id
         edge, told = told_of(Edge(source, "y", used.position, used.slot, *flow), inputs)
-        said = rule(drawn, edge, told, self.output)
-        expression = terms_of(drawn, edge, told).expression
+        said = rule(drawn, edge, told, self.output, self.taken)
+        terms = terms_of(drawn, edge, told, self.taken)
+        expression = terms.expression
         return Use(
             operation.name, cleaned(mine) if mine else expression, expression,
             ".".join(self._scopes.path(step.maker._scope)), said.symbols, said.numbers,
-            latex(drawn, edge, told, self.output), locked(np.asarray(found.upstream)),
-            flow.local, locked(flow.contribution), flow.summed,
+            latex(drawn, edge, told, self.output, self.taken),
+            locked(np.asarray(found.upstream)), flow.local, locked(flow.contribution), flow.summed,
+            terms.upstream,
         )  # fmt: skip
 
 
@@ -273,6 +291,13 @@ def _notes(
             f"{called.tensor} was given new values after it was used; the graph, and this "
             "explanation, know those that it had then"
         )
+    own = memory(tensor._value)
+    cut = (use.value for step in steps for use in step.uses if use.source is None)
+    if any(value is tensor._value or (own and memory(value) == own) for value in cut):
+        notes.append(
+            f"{called.tensor} is used as a constant, too (detached): those uses hand no gradient "
+            "back, and this one is without them"
+        )
     nodes = [tensor, *(step.node for step in steps)]
     if any(node._hooks is not None and node._hooks.functions for node in nodes):
         notes.append("hooks were not run: the gradients are those without them")
@@ -285,7 +310,7 @@ def _kept_conditions(output: Any) -> tuple[str, ...]:
         title(node._op.name)
         for node in topological_order([output])
         if node._op is not None
-        and (node._op.name == "where" or isinstance(node._op.forward, np.ufunc))
+        and (node._op is operations[np.where] or isinstance(node._op.forward, np.ufunc))
         and any(np.asarray(value).dtype.kind == "b" for value in node._args)
     )
     if not (names := " and ".join(dict.fromkeys(found))):

@@ -36,6 +36,7 @@ class Use(NamedTuple):
     local: Any  # the derivative of the result by the tensor, where it is one number an element
     contribution: Any  # what is handed back, of the tensor's shape
     summed: tuple[int, ...]  # axes that broadcasting had stretched
+    letter: str = "g"  # what the rule calls the upstream gradient
 
 
 class Explanation(NamedTuple):
@@ -156,7 +157,8 @@ def _made(use: Use) -> str:
 
 def _upstream(told: Explanation, use: Use) -> str:
     over = _fraction(told.output, in_fraction(use.result))
-    return f"g = {over} = {_value(use.upstream)}"
+    head = "" if use.letter == "upstream" else f"{use.letter} = "  # the line is called so already
+    return f"{head}{over} = {_value(use.upstream)}"
 
 
 def _sum(told: Explanation) -> str:

@@ -155,7 +155,7 @@ def _local(step: Step, use: Use) -> Any:
     """The derivative of the result by one argument, where that is one number an element."""
     y = step.node._value
     numbers = y.size == 1 == use.source._value.size
-    if use.member is not None or y.size > LOCAL or not (numbers or _elementwise(step, use)):
+    if use.member is not None or y.size > LOCAL or not (numbers or _elementwise(step)):
         return None
     new = _asked(step, use.position, _incoming(step, np.ones_like(y)))
     if np.size(new) != y.size:
@@ -163,9 +163,5 @@ def _local(step: Step, use: Use) -> Any:
     return np.array(np.reshape(new, y.shape), y.dtype)
 
 
-def _elementwise(step: Step, use: Use) -> bool:
-    operation = step.maker._op
-    if isinstance(operation.forward, np.ufunc):
-        return operation.forward.signature is None and step.maker is step.node
-    rule = operation.rules[use.position]
-    return getattr(rule, "__module__", None) == "autograd.ops.elementwise"
+def _elementwise(step: Step) -> bool:
+    return step.maker is step.node and step.maker._op.traits.elementwise is True

@@ -80,6 +80,10 @@ class Graph:
         depth = _depth(depth, "fold")
         return Graph(self._full if depth is None else fold(self._full, depth), self._full)
 
+    def _titled(self, title: str) -> Graph:
+        """The graph with a title for pages and pictures, as its author wrote what is computed."""
+        return Graph(self.data._replace(title=title), self._full._replace(title=title))
+
     # ---- writers ------------------------------------------------------------------------------
 
     def to_text(self) -> str:

@@ -73,15 +73,15 @@ class Names:
         known.setdefault(id(value), name)
         if known is self._known and value.__class__ is np.ndarray and value.ndim:
             self._arrays.append((name, value))
-        if (memory := _memory(value)) is not None:
-            known.setdefault(memory, name)
+        if (place := memory(value)) is not None:
+            known.setdefault(place, name)
 
     def of(self, value: Any) -> str | None:
         """What the user calls this Tensor or array, itself or another view of the same memory."""
         for known in (self._known, self._in_modules):
             found = known.get(id(value)) if known else None
-            if found is None and known and (memory := _memory(value)) is not None:
-                found = known.get(memory)
+            if found is None and known and (place := memory(value)) is not None:
+                found = known.get(place)
             if found is not None:
                 return found
         return None
@@ -103,7 +103,7 @@ class Names:
         return found.pop() if len(found) == 1 else None
 
 
-def _memory(value: Any) -> Any:
+def memory(value: Any) -> Any:
     """What two views of the same elements have in common; None for what is no array with axes."""
     if value.__class__ is not np.ndarray or not value.ndim or not value.size:
         return None

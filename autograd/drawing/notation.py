@@ -1,14 +1,14 @@
 """How operations and their arguments are written: what a rule in symbols is made of.
 
-The formulas are the registered ones. Here stand only the ways of writing an operation with its
-arguments, and formulas that call an argument otherwise than the rule does.
+Formulas, and the ways of writing an operation with its arguments, are those that it was registered
+with; one that says nothing is written as a call, "exp(x)".
 
-May import: drawing.data, drawing.formulas, drawing.look, drawing.numbers, rules.
+May import: drawing.data, drawing.formulas, drawing.look, drawing.numbers, drawing.traits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,55 +17,9 @@ from autograd.drawing import formulas
 from autograd.drawing.data import Edge, Node
 from autograd.drawing.look import without_middle
 from autograd.drawing.numbers import short
-from autograd.rules import known
+from autograd.drawing.traits import traits_of
 
 __all__: list[str] = []
-
-# How an operation is written with its arguments; others are written as calls, exp(x).
-WRITTEN = {
-    "absolute": "|{}|", "add": "{} + {}", "cbrt": "∛{}", "ceil": "⌈{}⌉", "divide": "{}/{}",
-    "fabs": "|{}|", "float_power": "{}^{}", "floor": "⌊{}⌋", "floor_divide": "{} // {}",
-"matmul": "{} @ {}", "multiply": "{}·{}", "negative": "-{}",
-    "one_minus_square": "1 - {}²", "positive": "+{}", "power": "{}^{}", "reciprocal": "1/{}",
-    "remainder": "{} % {}", "sqrt": "√{}", "square": "{}²", "subtract": "{} - {}",
-}  # fmt: skip
-
-# Formulas as registered, and the same with the arguments' own names; `share` is 1 but for means.
-REWRITTEN: dict[str, tuple[str, ...]] = {
-    "g W, gᵀ x, g": ("g weight", "gᵀ x", "g"),
-    "g where the condition holds, g where not": (
-        "g where the condition holds", "g where the condition fails"),
-    "each its part of g": ("its part of g",),
-    "each its layer of g": ("its layer of g",),
-    "each its places of g": ("g at its places",),
-    "g summed over the new axes": ("g",),
-    "2 g d and -2 g d, d = prediction - target": (
-        "2 g (prediction - target) share", "-2 g (prediction - target) share"),
-    "g sign(d) and -g sign(d)": (
-        "g sign(prediction - target) share", "-g sign(prediction - target) share"),
-    "g clip(d, -delta, delta) and its negative": (
-        "g clip(prediction - target, -delta, delta) share",
-        "-g clip(prediction - target, -delta, delta) share"),
-    "g (p - t) / (p (1-p)), g (log(1-p) - log p)": (
-        "g (prediction - target)/(prediction (1-prediction)) share",
-        "g (log(1-prediction) - log(prediction)) share"),
-    "g (sigmoid(x) - t), -g x": ("g (sigmoid(logits) - target) share", "-g logits share"),
-    "g (softmax(logits) - one_hot)": ("g (softmax(logits) - one_hot) share",),
-    "g (softmax(logits) sum(target) - target), -g log_softmax(logits)": (
-        "g (softmax(logits) sum(target) - target) share", "-g log_softmax(logits) share"),
-    "-g one_hot": ("-g one_hot share",),
-    "(g w - mean(g w) - n mean(g w n)) / std, g n, g, with n = (x - mean) / std": (
-        "(g w - mean(g w) - n mean(g w n))/std, with n = (x - mean)/std and the weights w",
-        "g n, with n = (x - mean)/std", "g"),
-}  # fmt: skip
-
-# Operations that treat every element alone, beside NumPy's ufuncs.
-ELEMENTWISE = {
-    "astype", "clip", "clamped_log", "clamped_log_rest", "copy", "elu", "elu_slope", "gate", "gelu",
-    "gelu_tanh", "hardtanh", "leaky_relu", "log_sigmoid", "nan_to_num", "normal_cdf",
-    "normal_density", "one_minus_square", "relu", "sigmoid", "silu", "sinc", "sinc_derivative",
-    "softplus", "where",
-}  # fmt: skip
 
 _LONGEST = 24  # letters of a name; longer ones lose their middle
 _MEMBERS = 8  # of a list argument that are told; of a longer list
@@ -83,7 +37,7 @@ class Terms(NamedTuple):
     skeleton: str  # the expression with arg0, arg1, ... for the names
     arguments: list[str]  # the names
     elementwise: bool
-    upstream: str  # "g", unless the learner has called something else so
+    upstream: str  # "g", unless the learner has called something so
 
 
 # ---- names ------------------------------------------------------------------------------------
@@ -100,7 +54,8 @@ def cleaned(name: str) -> str:
     return "".join(c if c.isprintable() else " " for c in name)
 
 
-def terms_of(node: Node, edge: Edge, inputs: Sequence[Node]) -> Terms:
+def terms_of(node: Node, edge: Edge, inputs: Sequence[Node], taken: bool = False) -> Terms:
+    """What a rule is written with; `taken`, whether something else in the graph is called g."""
     slots, place = _slots(node, edge, inputs)
     called = _called(slots, inputs)
     names = dict(zip(slots, called))
@@ -113,11 +68,19 @@ def terms_of(node: Node, edge: Edge, inputs: Sequence[Node]) -> Terms:
     part = _part(node, edge, place, slots)
     names["y"] = expression if node.name is None else cleaned(node.name)
     values["y"] = node.value
+    for letter in _own_letters(part, slots) & {*called, names["y"]}:
+        names[letter] = f"{letter}₀"  # "s = sigmoid(x)" is not the learner's s
     own = called[place] if place < len(called) else edge.slot
-    upstream = "upstream" if "g" in called else "g"
+    upstream = "upstream" if taken or "g" in (*called, names["y"]) else "g"
     skeleton = written_with(node, [f"arg{i}" for i in range(len(called))])
-    elementwise = _is_elementwise(node, edge, part)
+    elementwise = _is_elementwise(node, edge, part, values)
     return Terms(part, own, expression, names, values, skeleton, called, elementwise, upstream)
+
+
+def _own_letters(part: str, slots: Sequence[str]) -> set[str]:
+    """The letters of a formula that stand for no argument: it says itself what they mean."""
+    letters = {letter for letter in formulas.letters(part) if len(letter) == 1}
+    return letters - {*slots, "g", "y", "x", "a"}
 
 
 def title(operation: str | None) -> str:
@@ -148,21 +111,12 @@ def _slots(node: Node, edge: Edge, inputs: Sequence[Node]) -> tuple[list[str], i
     base, _, member = edge.slot.partition("[")
     if member:  # one of a list argument
         return usual, min(int(member.rstrip("]")), count - 1)
-    operation = _registered(node)
-    names = (operation.signature.names if operation is not None else None) or ()
+    names = traits_of(node).names
     free = [name for name in names if name not in node.settings and name[0] != "_"][:count]
     if len(free) == count and base in free:
         return free, free.index(base)
     places = [i for i, n in enumerate(inputs) if n.id == edge.source] or [0]
     return usual, edge.position if edge.position in places else places[0]
-
-
-def _registered(node: Node) -> Any:
-    """The operation in the registry: of several with one name, the one with this formula."""
-    for _, operation in known():
-        if operation.name == node.operation and operation.formula == node.formula:
-            return operation
-    return None
 
 
 def _called(slots: Sequence[str], inputs: Sequence[Node]) -> list[str]:
@@ -211,14 +165,30 @@ def told_of(edge: Edge, inputs: Sequence[Node]) -> tuple[Edge, Sequence[Node]]:
 
 def written_with(node: Node, called: Sequence[str]) -> str:
     """The operation written with its arguments: "w·x", "exp(x)"."""
-    pattern = WRITTEN.get(node.operation or "")
-    if node.operation == "getitem":
-        return f"{_operand(called[0])}[{index_text(node.settings.get('index'))}]"
-    if pattern is None or pattern.count("{}") != len(called):
+    pattern = cleaned(traits_of(node).pattern or "")
+    if "{index}" in pattern:
+        index = index_text(node.settings["index"]) if "index" in node.settings else "…"
+        pattern, called = pattern.replace("{index}", index), called[:1]
+    if not pattern or pattern.count("{}") != len(called):
         listed = [*called[:3], "…"] if len(called) > 4 else called
         return f"{title(node.operation)}({', '.join(listed)})"
-    plain = pattern in ("{} + {}", "|{}|", "⌈{}⌉", "⌊{}⌋")
-    return pattern.format(*(name if plain else _operand(name) for name in called))
+    plain = pattern == "{} + {}" or encloses(pattern)
+    return filled(pattern, [name if plain else _operand(name) for name in called])
+
+
+def encloses(pattern: str) -> bool:
+    """Whether the arguments stand between bars or in brackets, so that they need none of their own.
+
+    >>> encloses("|{}|"), encloses("f({}, {})"), encloses("{}·{}"), encloses("({}) + {}")
+    (True, True, False, False)
+    """
+    return pattern[:1] != "{" and pattern[-1:] in "|⌉⌋‖)]⟩"
+
+
+def filled(pattern: str, parts: Sequence[str]) -> str:
+    """A pattern with these texts in the places of its braces."""
+    pieces = pattern.split("{}")
+    return pieces[0] + "".join(part + piece for part, piece in zip(parts, pieces[1:]))
 
 
 def index_text(index: Any) -> str:
@@ -255,20 +225,22 @@ def outermost(text: str) -> str:
 
 def _part(node: Node, edge: Edge, place: int, slots: Sequence[str]) -> str:
     """The formula for one argument, with numbers for the settings that it names."""
-    formula = node.formula or ""
-    operation = _registered(node)
-    if operation is not None:  # arguments without a rule have no part either
-        ruled = [one is not None for one in operation.rules]
-        count, place = sum(ruled), sum(ruled[: edge.position])
+    formula, traits = node.formula or "", traits_of(node)
+    if traits.ruled:  # arguments without a rule have no part either
+        count, place = sum(traits.ruled), sum(traits.ruled[: edge.position])
     else:
         count = formula.count(",") + 1
-    parts = REWRITTEN.get(formula) or formulas.split(formula, count)
+    parts = traits.parts or formulas.split(formula, count)
     part = parts[min(place, len(parts) - 1)]
     numbers = {
         name: short(value)
         for name, value in node.settings.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool)
         if not formulas.is_prose(part) or "_" in name or name == "alpha"
+    } | {
+        name[1:]: short(value)
+        for name, value in node.private.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
     }
     if not part.endswith(" share"):
         return formulas.written(part, numbers)
@@ -285,16 +257,23 @@ def _share(share: Any) -> str:
     return f" {short(share)}"
 
 
-def _is_elementwise(node: Node, edge: Edge, part: str) -> bool:
+def _is_elementwise(node: Node, edge: Edge, part: str, values: Mapping[str, Any]) -> bool:
     """Whether g is multiplied by one number for each element."""
-    ufunc = getattr(np, node.operation or "", None)
-    if isinstance(ufunc, np.ufunc):
-        return ufunc.signature is None
-    if node.operation in ELEMENTWISE:
-        return True
-    if not part or node.operation == "linear":
-        return not part and edge.local is not None
-    words = set(formulas.tokens(part))
-    if formulas.is_prose(part) or "ᵀ" in part or words & {"sum", "mean", "softmax", "log_softmax"}:
+    said = traits_of(node).elementwise
+    if said is not None:
+        return said
+    if not part:
+        return edge.local is not None
+    found = formulas.tokens(part)
+    if formulas.is_prose(part) or _JOINING & set(found):
         return False
-    return "g" not in words or node.shape == np.shape(edge.contribution)
+    if "g" not in found:
+        return True
+    if node.shape != np.shape(edge.contribution):
+        return False
+    deep = any(np.ndim(values.get(letter, 0)) > len(node.shape) for letter in found)
+    return not deep and (not node.shape or found.count("g") == 1)
+
+
+# What joins elements: a formula with one of these multiplies g with more than numbers.
+_JOINING = {"ᵀ", "@", "⊗", "·", "sum", "mean", "norm", "dot", "softmax", "log_softmax"}

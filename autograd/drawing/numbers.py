@@ -3,7 +3,7 @@
 Nothing is drawn here; every writer takes its texts of numbers from here, so that a value reads
 the same in all of them. Arrays are whatever a node holds: arrays, NumPy scalars, Python numbers.
 
-May import: drawing.data.
+May import: drawing.data, drawing.traits.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.drawing.data import Node
+from autograd.drawing.traits import traits_of
 
 __all__: list[str] = []
 
 _PLAIN = 1e6  # numbers below are written without an exponent
 _SQUARED = (1e-140, 1e140)  # what many of can be squared and added without becoming 0 or infinite
+CHANCE = 100  # batches of which one may show a dead unit by chance alone
 
 
 def short(value: Any, digits: int = 4, letters: int = 28) -> str:
@@ -189,7 +191,9 @@ def _level(run: Any, infinite: Any) -> float:
 def alarms(node: Node) -> tuple[str, ...]:
     """What should stand out in a node: nan, inf, units that are dead, a gradient that vanished.
 
-    A unit is dead where relu gives 0 for every row of a batch: no gradient reaches its weights.
+    A unit is dead where relu gives 0 for every row of a batch: no gradient reaches its weights. It
+    takes so many rows that, were each 0 in half of them by chance, one in a hundred batches would
+    show such a unit.
 
     >>> alarms(Node("n0", "input", value=np.array([1.0, np.nan]), shape=(2,)))
     ('nan in the value',)
@@ -212,10 +216,10 @@ def _not_finite(value: Any, what: str) -> list[str]:
 
 
 def _dead(node: Node) -> list[str]:
-    if node.operation != "relu" or node.value is None:
+    if node.value is None or not traits_of(node).rectifies:
         return []
     value = np.asarray(node.value)
-    if value.ndim != 2 or len(value) < 2 or not value.size:  # one row alone proves nothing
-        return []
+    if value.ndim != 2 or value.shape[1] * CHANCE > 2.0 ** len(value):
+        return []  # of few rows about so many units give 0 by chance
     dead = int((value == 0).all(axis=0).sum())
     return [f"dead: {dead} of {value.shape[1]} units give 0 for every row"] if dead else []

@@ -18,7 +18,7 @@ from autograd.drawing.data import Edge, GraphData
 from autograd.drawing.data import Node as DrawnNode
 from autograd.drawing.digest import Box, Digest
 from autograd.drawing.flow import Flow, Gradients, sweep
-from autograd.drawing.naming import Names, Path, Scopes
+from autograd.drawing.naming import Names, Path, Scopes, memory
 from autograd.drawing.uses import Step, Use, is_hidden, reachable, step_of
 from autograd.engine import Node, locked
 
@@ -120,6 +120,7 @@ class _Recording:
         self.ids: dict[Any, str] = {}
         self.notes: list[str] = []
         self.strangers: list[Path] = []  # where leaves are used that no known module holds
+        self.constants: list[Any] = []  # their values
 
     # ---- gradients ----------------------------------------------------------------------------
 
@@ -184,6 +185,11 @@ class _Recording:
                 f"the module {'.'.join(lost[0])} is gone, for graphs do not hold "
                 "modules: its parameters are drawn as inputs; keep it in a variable (model = ...)"
             )
+        if grads and (cut := self._cut()):
+            self.notes.append(
+                f"{' and '.join(cut)} {'are' if len(cut) > 1 else 'is'} used as a constant, too "
+                "(detached): that use hands no gradient back, and the gradient shown is without it"
+            )
         nodes, groups = grouped(self.nodes, self.edges, self.scopes.classes)
         return GraphData(nodes, tuple(self.edges), groups, grads=grads, notes=tuple(self.notes))
 
@@ -195,6 +201,15 @@ class _Recording:
         if isinstance(use.value, (np.ndarray, np.generic)):
             return id(use.value)
         return step.node, use.position, use.member
+
+    def _cut(self) -> list[str]:
+        """What has a gradient and stands elsewhere without: by its name, or its id."""
+        known = {_place(node._value): node for node in self.ids if isinstance(node, Node)}
+        found = [known[_place(value)] for value in self.constants if _place(value) in known]
+        return [
+            self._name(node) or f"{node._op.name if node._op else 'input'} ({self.ids[node]})"
+            for node in dict.fromkeys(found)
+        ]
 
     def _next(self, key: Any) -> str:
         self.ids[key] = f"n{len(self.nodes)}"
@@ -220,6 +235,7 @@ class _Recording:
         """A value without a gradient. It lies inside of a module if it is the module's own, a plain
         number, or stands beside something computed; the data that come to the weights from
         outside do not."""
+        self.constants.append(use.value)
         mine = self.scopes.parameter(step.maker._scope, use.value)
         scope = self._path(step)
         name = self.names.of(use.value) or self.names.of_copy(use.value)
@@ -250,6 +266,7 @@ class _Recording:
             settings=step.settings,
             private=step.private,
             formula=operation.formula,
+            traits=operation.traits,
             freed=step.freed,
         )
 
@@ -260,7 +277,11 @@ class _Recording:
         if not output._requires_grad:
             self.notes.append("the output requires no gradient, so nothing was recorded behind it")
         source = output if output._requires_grad else None
-        self._node(output, kind, output._value, source, operation=made, name=self._name(output))
+        traits = output._op.traits if output._op is not None else None
+        self._node(
+            output, kind, output._value, source, operation=made, name=self._name(output),
+            traits=traits,
+        )  # fmt: skip
 
     def _node(
         self, key: Any, kind: str, value: Any, source: Any, freed: bool = False, **more: Any
@@ -320,10 +341,15 @@ class _Recording:
             DrawnNode(
                 name, "module", self.scopes.classes.get(box.path), box.name, value.shape,
                 str(value.dtype), scope=box.path[:-1], settings=box.counts,
-                parameters=box.parameters,
+                private={"signs": box.signs}, parameters=box.parameters,
             )
         )  # fmt: skip
         return name
+
+
+def _place(value: Any) -> Any:
+    """What a value and a detached one have in common."""
+    return memory(value) or id(value)
 
 
 def plain(value: Any) -> Any:

@@ -110,7 +110,7 @@ def cost(steps: Iterable[Step]) -> int:
     total = 0
     for step in steps:
         size = step.node._value.size + sum(np.size(use.value) for use in step.uses)
-        if step.maker._op.name in ("matmul", "linear", "einsum"):
+        if step.maker._op.traits.elementwise is False:  # as a matrix product
             size += step.node._value.size * max((np.shape(step.uses[0].value) or (1,))[-1], 1) // 8
         total += size + _CALL
     return total

@@ -4,7 +4,7 @@ Nothing is computed but running sums: what the steps show was recorded. The forw
 step for each operation, in the order of the drawing, and the backward pass one for each operation
 that hands a gradient on, in the opposite order, with every `+=` into its inputs.
 
-May import: drawing.data, drawing.notation, drawing.numbers, drawing.symbols.
+May import: drawing.data, drawing.notation, drawing.numbers, drawing.symbols, drawing.traits.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.notation import WRITTEN, cleaned, index_text, told_of
+from autograd.drawing.notation import cleaned, encloses, filled, index_text, told_of
 from autograd.drawing.numbers import settled, short, summary
 from autograd.drawing.symbols import rule
+from autograd.drawing.traits import traits_of
 
 __all__: list[str] = []
 
@@ -139,6 +140,11 @@ def output_name(data: GraphData) -> str:
     return "output" if "L" in named else "L"
 
 
+def is_taken(data: GraphData) -> bool:
+    """Whether a value is called g, so that the gradient that comes in needs another word."""
+    return any(node.name == "g" for node in data.nodes)
+
+
 def _is_given(seed: Any) -> bool:
     return seed is not None and bool(np.any(np.not_equal(seed, 1)))
 
@@ -196,16 +202,16 @@ def _computed(node: Node, inputs: list[Node]) -> Step:
 
 def _written(node: Node, parts: list[str]) -> str:
     """The operation with these texts for its arguments: "a + b", "relu(a)", "sum(a, axis=1)"."""
-    pattern = WRITTEN.get(node.operation or "", "")
+    pattern = cleaned(traits_of(node).pattern or "")
     if not parts or pattern.count("{}") != len(parts) or node.settings:
         listed = [*parts, settings_text(node.settings)] if node.settings else parts
         return f"{cleaned(node.operation or 'f')}({', '.join(listed)})"
     for dense, airy in _SIGNS:
         pattern = airy if pattern == dense else pattern
-    if pattern.startswith(("|", "⌈", "⌊")):
-        return pattern.format(*parts)
+    if encloses(pattern):
+        return filled(pattern, parts)
     first = parts[0] if pattern.startswith("{} ") else _bracketed(parts[0])
-    return pattern.format(first, *map(_bracketed, parts[1:]))
+    return filled(pattern, [first, *map(_bracketed, parts[1:])])
 
 
 def _bracketed(text: str) -> str:
@@ -215,6 +221,13 @@ def _bracketed(text: str) -> str:
 
 
 # ---- backward ---------------------------------------------------------------------------------
+
+
+class _Called(NamedTuple):
+    """What a rule cannot know: the output's name, and whether something is called g."""
+
+    output: str
+    taken: bool
 
 
 WHY_NOT = {
@@ -233,7 +246,9 @@ def _backward(data: GraphData) -> list[Step]:
         why = WHY_NOT.get(last.state, WHY_NOT["not computed"])
         return [Step("backward", (last.id,), "No backward pass", reason=why)]
     nodes = {node.id: node for node in data.nodes}
-    edges, uses, output = incoming(data), _uses(data), output_name(data)
+    edges, uses = incoming(data), _uses(data)
+    called = _Called(output_name(data), is_taken(data))
+    output = called.output
     told = [_seed(data, seeds, output)]
     given = {one.node: one.after for one in told[0].additions}
     sums: dict[str, Any] = dict(given)
@@ -242,7 +257,7 @@ def _backward(data: GraphData) -> list[Step]:
         if places:
             inputs = [nodes[data.edges[place].source] for place in edges[node.id]]
             why = _why_now(uses[node.id], node.id in given)
-            told.append(_handed_on(node, inputs, places, data.edges, sums, why, output))
+            told.append(_handed_on(node, inputs, places, data.edges, sums, why, called))
     return [*told, _done([n for n in data.nodes if n.id in sums and not edges[n.id]], sums, output)]
 
 
@@ -293,7 +308,7 @@ def _given_gradient(node: Node, handed: Any) -> Any:
 
 def _handed_on(
     node: Node, inputs: list[Node], places: list[int], edges: tuple[Edge, ...],
-    sums: dict[str, Any], why: str, output: str,
+    sums: dict[str, Any], why: str, called: _Called,
 ) -> Step:  # fmt: skip
     """One operation's step: it adds to the gradient of each input. Updates the running sums."""
     additions = []
@@ -302,21 +317,45 @@ def _handed_on(
         edge = edges[place]
         before, added = sums.get(edge.source), settled(edge.contribution, edge.noise)
         sums[edge.source] = after = settled(_sum(before, added), noise[edge.source])
-        symbols, numbers = _rule(node, edge, inputs)
-        if symbols.startswith("∂L/"):  # the rule does not know the output's name
-            symbols = f"∂{output}/{symbols[3:]}"
+        symbols, numbers = _rule(node, edge, inputs, called)
         additions.append(Addition(place, edge.source, before, added, after, symbols, numbers))
     return Step("backward", (node.id,), f"Back through {_heading(node)}",
                 reason=why, additions=tuple(additions))  # fmt: skip
 
 
-def _rule(node: Node, edge: Edge, inputs: list[Node]) -> tuple[str, str]:
+def _rule(node: Node, edge: Edge, inputs: list[Node], called: _Called) -> tuple[str, str]:
     if node.kind == "module":
         flows = f"{edge.members} uses" if edge.members > 1 else "one use"
         return f"through {label(node)}, by {flows} inside", amount(edge.contribution)
     edge, told = told_of(edge, inputs)
-    called = [n if _is_number(n) else n._replace(name=label(n)) for n in told]
-    return rule(node, edge, called)[:2]
+    named = [n if _is_number(n) else n._replace(name=label(n)) for n in told]
+    symbols, numbers = rule(node, edge, named, taken=called.taken)
+    if symbols.startswith("∂L/"):  # the rule does not know the output's name
+        symbols = f"∂{called.output}/{symbols[3:]}"
+    return symbols, numbers
+
+
+def rules(data: GraphData) -> dict[str, str]:
+    """The rules of every operation, as its step tells them: of the node's id.
+
+    >>> from autograd.drawing.data import Node
+    >>> g = Node("n1", "output", "sin", name="g", formula="g cos x")
+    >>> rules(GraphData((Node("n0", "input", name="x"), g), (Edge("n0", "n1"),)))
+    {'n1': '∂sin(x)/∂x = cos x'}
+    """
+    nodes, edges = {node.id: node for node in data.nodes}, incoming(data)
+    called = _Called(output_name(data), is_taken(data))
+    found = {}
+    for node in data.nodes:
+        if node.kind != "module" and node.formula:
+            uses = [data.edges[place] for place in edges[node.id]]
+            inputs = [nodes[edge.source] for edge in uses]
+            told = [
+                _rule(node, edge, inputs, called)[0]
+                for edge, source in zip(uses, inputs) if source.kind != "constant"
+            ]  # fmt: skip
+            found[node.id] = "; ".join(dict.fromkeys(told))
+    return found
 
 
 def _why_now(uses: int, is_output: bool) -> str:

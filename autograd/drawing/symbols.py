@@ -1,10 +1,11 @@
 """The sign of each operation, and its rule for one argument: in symbols and in numbers.
 
-May import: drawing.data, drawing.formulas, drawing.numbers, drawing.notation.
+May import: drawing.data, drawing.formulas, drawing.numbers, drawing.notation, drawing.traits.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,19 +15,9 @@ from autograd.drawing import formulas
 from autograd.drawing.data import Edge, Node
 from autograd.drawing.notation import Terms, cleaned, in_fraction, outermost, terms_of
 from autograd.drawing.numbers import short, summary
+from autograd.drawing.traits import named, traits_of
 
 __all__: list[str] = []
-
-SIGNS = {
-    "absolute": "|x|", "add": "+", "amax": "max", "amin": "min", "broadcast_to": "broadcast",
-    "cbrt": "∛", "ceil": "⌈x⌉", "concatenate": "concat", "deg2rad": "radians", "divide": "÷",
-    "einsum": "einsum", "expand_dims": "expand", "fabs": "|x|", "float_power": "^",
-    "floor": "⌊x⌋", "floor_divide": "//", "getitem": "x[i]", "inv": "x⁻¹", "<lambda>": "f",
-    "matmul": "@", "maximum": "max", "minimum": "min", "multiply": "×", "negative": "−",
-    "one_minus_square": "1−x²", "positive": "+", "power": "^", "prod": "Π", "rad2deg": "degrees",
-    "reciprocal": "1/x", "remainder": "%", "root_beyond_one": "√(x²−1)", "sqrt": "√",
-    "square": "x²", "subtract": "−", "sum": "Σ", "tanh_slope": "1/cosh²", "transpose": "xᵀ",
-}  # fmt: skip
 
 
 class Rule(NamedTuple):
@@ -36,34 +27,50 @@ class Rule(NamedTuple):
     numbers: str  # "g × x = 1 × 2 = 2"
 
 
-def sign(operation: str | None) -> str:
-    """A short sign for an operation, or its name.
+def sign(operation: str | None, traits: Any = None) -> str:
+    """A short sign for an operation, or its name; without its traits by the name alone.
 
     >>> sign("multiply"), sign("relu"), sign("log_softmax")
     ('×', 'relu', 'log softmax')
     """
     name = operation or ""
-    return SIGNS.get(name) or cleaned(name.strip("_").replace("_", " ")) or "f"
+    said = (named(name) if traits is None else traits).sign
+    shown = said or ("" if name == "<lambda>" else name.strip("_").replace("_", " "))
+    return cleaned(shown).strip() or "f"
 
 
-def rule(node: Node, edge: Edge, inputs: Sequence[Node], output: str = "L") -> Rule:
+def sign_of(node: Node) -> str:
+    """The sign of a node's operation; of a module its class.
+
+    >>> sign_of(Node("n1", "operation", "add")), sign_of(Node("m0", "module", "add"))
+    ('+', 'add')
+    """
+    return sign(node.operation, traits_of(node))
+
+
+def rule(
+    node: Node, edge: Edge, inputs: Sequence[Node], output: str = "L", taken: bool = False
+) -> Rule:
     """What `node` hands back along `edge` to one of its inputs, in symbols and in numbers.
 
     Args: inputs, the nodes of the operation's arguments in their order; one that is used twice
-    stands there twice; output, what the result of the whole graph is called.
+    stands there twice; output, what the result of the whole graph is called; taken, whether
+    something in it is called g, so that what comes from there needs another word.
 
     >>> w, x = Node("n0", "input", name="w", value=2.0), Node("n1", "input", name="x", value=3.0)
     >>> y = Node("n2", "output", "multiply", value=6.0, gradient=1.0, formula="g x2, g x1")
     >>> rule(y, Edge("n0", "n2", 0, "x1", contribution=3.0, local=3.0), [w, x])
     Rule(symbols='∂(w·x)/∂w = x', numbers='g × x = 1 × 3 = 3')
     """
-    terms = terms_of(node, edge, inputs)
+    terms = terms_of(node, edge, inputs, taken)
     return Rule(_symbols(node, edge, terms, output), _numbers(node, edge, terms))
 
 
-def latex(node: Node, edge: Edge, inputs: Sequence[Node], output: str = "L") -> str:
+def latex(
+    node: Node, edge: Edge, inputs: Sequence[Node], output: str = "L", taken: bool = False
+) -> str:
     """The rule's symbols as LaTeX, without dollars around."""
-    return _latex(node, edge, terms_of(node, edge, inputs), output)
+    return _latex(node, edge, terms_of(node, edge, inputs, taken), output)
 
 
 # ---- in symbols -------------------------------------------------------------------------------
@@ -90,19 +97,24 @@ def _summed(edge: Edge) -> str:
 
 def _by_shape(node: Node, terms: Terms) -> str:
     """A matrix product's rule where one factor is a vector, which has no ᵀ."""
-    if node.operation == "linear" and terms.part == "gᵀ x" and len(node.shape) < 2:
-        return "g ⊗ x"
-    ranks = [np.ndim(terms.values.get(slot, 0)) for slot in ("x1", "x2")]
-    if node.operation != "matmul" or ranks == [2, 2]:
+    found = _PRODUCT.fullmatch(terms.part)
+    if found is None:
         return terms.part
-    by_left = terms.part == "g x2ᵀ"
-    if ranks == [1, 1]:
-        return "g x2" if by_left else "g x1"
-    if ranks[1] == 1:
-        return "g ⊗ x2" if by_left else terms.part
-    if ranks[0] == 1:
-        return "x2 g" if by_left else "x1 ⊗ g"
+    first, turned, second, turned_too = found.groups()
+    factors = {**terms.values, "g": np.broadcast_to(0.0, node.shape)}
+    if any(factors.get(name) is None for name in (first, second)) or not (turned or turned_too):
+        return terms.part
+    left, right = np.ndim(factors[first]), np.ndim(factors[second])
+    if turned and left == 1:
+        return f"{first} ⊗ {second}" if right else f"{second} {first}"
+    if turned_too and right == 1:
+        return f"{first} ⊗ {second}" if left else f"{first} {second}"
+    if turned_too and right == left + 1:
+        return f"{second} {first}"
     return terms.part
+
+
+_PRODUCT = re.compile(r"(\w+?)(ᵀ?) (\w+?)(ᵀ?)")
 
 
 def _latex(node: Node, edge: Edge, terms: Terms, output: str) -> str:
@@ -113,6 +125,7 @@ def _latex(node: Node, edge: Edge, terms: Terms, output: str) -> str:
     }
     expression = formulas.latex(terms.skeleton, arguments)
     names = {key: letters[name] for key, name in terms.names.items()}
+    names["g"] = latex_name(terms.upstream)
     if node.name is None:
         names["y"] = expression
     over, summed = latex_name(output), rf"\text{{{_summed(edge)}}}" if edge.summed else ""
@@ -121,7 +134,7 @@ def _latex(node: Node, edge: Edge, terms: Terms, output: str) -> str:
         over = rf"\,{expression}" if simple else f"({expression})"
         text = formulas.latex(formulas.local(terms.part), names) or r"\text{its rule}"
     elif not terms.part:
-        text = r"\text{its rule, given }g"
+        text = rf"\text{{its rule, given }}{names['g']}"
     else:
         text = formulas.latex(_by_shape(node, terms), names)
     own = letters.get(terms.own, terms.own)
@@ -163,7 +176,7 @@ def _numbers(node: Node, edge: Edge, terms: Terms) -> str:
     if edge.contribution is None or node.gradient is None:
         return ""
     g = node.gradient
-    factors = "" if terms.elementwise else _factors(node, terms, g, edge.contribution)
+    factors = "" if terms.elementwise else _factors(node, edge, terms)
     if factors:
         return factors
     slope = _slope(edge, g) if terms.elementwise else None
@@ -250,8 +263,9 @@ def _shown(value: Any) -> str:
     return f"{text}, {summary(value)}" if text[0] == "(" else text
 
 
-def _factors(node: Node, terms: Terms, g: Any, result: Any) -> str:
+def _factors(node: Node, edge: Edge, terms: Terms) -> str:
     """A matrix product in numbers or shapes, "(2, 4) @ (4, 3) = (2, 3)"; "" if it is none."""
+    g = node.gradient
     part = formulas.tokens(_by_shape(node, terms).replace("-", ""))
     known = {**terms.values, "g": g}
     factors = []
@@ -259,14 +273,22 @@ def _factors(node: Node, terms: Terms, g: Any, result: Any) -> str:
         value = known.get(token)
         if value is not None:
             turned = part[i + 1 : i + 2] == ["ᵀ"]
-            if turned and (
-                np.ndim(value) < 2 or (node.operation == "linear" and np.ndim(value) > 2)
-            ):
+            if turned and np.ndim(value) < 2:
                 return ""
             factors.append(np.swapaxes(value, -1, -2) if turned else value)
         elif not (token.isspace() or token in ("ᵀ", "⊗")):
             return ""
-    if len(factors) < 2:
+    if len(factors) < 2 or not _multiply(factors, edge):
         return ""
-    *shown, product = alike(*factors, result)
+    *shown, product = alike(*factors, edge.contribution)
     return (" @ " if np.ndim(g) and "⊗" not in part else " × ").join(shown) + f" = {product}"
+
+
+def _multiply(factors: list[Any], edge: Edge) -> bool:
+    """Whether two matrices, or stacks of them, give what is handed back, and not the sum of it."""
+    if len(factors) > 2 or edge.summed or min(map(np.ndim, factors)) < 2:
+        return True
+    (*one, rows, _), (*two, _, columns) = map(np.shape, factors)
+    return (*np.broadcast_shapes(tuple(one), tuple(two)), rows, columns) == np.shape(
+        edge.contribution
+    )

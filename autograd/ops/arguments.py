@@ -65,3 +65,11 @@ def check_floats(name: str, dtype: Any) -> None:
     """Raise TypeError for a dtype in which distances from a mean would be cut to whole numbers."""
     if np.dtype(dtype).kind in "iub":
         raise TypeError(f"{name}: dtype must be one of floats, got {np.dtype(dtype)}; use .astype")
+
+
+def mask_of(where: Any) -> Any:
+    """What where= says, as an array of True and False."""
+    mask = np.asarray(where, bool) if isinstance(where, (list, tuple)) else values_of(where)
+    if mask.dtype != bool:
+        raise TypeError(f"where= must be True and False, not {mask.dtype}; compare: where=x > 0")
+    return mask

@@ -21,10 +21,11 @@ from autograd.ops.arguments import (
     axis_of,
     check_floats,
     count_of,
+    mask_of,
     values_of,
 )
 from autograd.ops.linalg import cross_product
-from autograd.ops.reductions import deviation, median, variance
+from autograd.ops.reductions import deviation, mean_of, median, variance, weighted_mean
 from autograd.recording import nondifferentiable, primitive
 from autograd.rules import composes, operations
 from autograd.tensor import Tensor, _plain_index
@@ -40,23 +41,27 @@ def mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *,
     where: Any = True,
 ) -> Any:  # fmt: skip
-    if a.dtype == np.float16 and dtype is None:  # as NumPy: half a precision sums in a whole one
-        y = mean(a.astype(np.float32), axis, keepdims=keepdims, where=where)
-        return y.astype(np.float16)
     if where is not True:
-        total = np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
-        y = total / _counted(total, where, a, axis, keepdims)
+        y = _mean_of_some(a, axis, dtype, keepdims, where)
     else:
-        y = a.sum(axis, dtype, keepdims=keepdims) / count_of(a, axis)
+        y = mean_of(a, axis, dtype, keepdims, count_of(a, axis))
     return y.astype(dtype) if dtype is not None and np.dtype(dtype).kind in "iu" else y
 
 
-def _counted(total: Any, where: Any, a: Any, axis: Any, keepdims: Any) -> Any:
-    """How many elements a reduction with where= joins, in the dtype to divide its sum by."""
-    dtype = total.dtype if total.dtype.kind == "f" else np.dtype(np.float64)
+def _mean_of_some(a: Any, axis: Any, dtype: Any, keepdims: Any, where: Any) -> Any:
+    """What is left out is 0 in the sum, and not counted: in the dtype to divide the sum by."""
+    a = a if dtype is None else a.astype(dtype)
+    mask = np.broadcast_to(mask_of(where), a.shape)
+    wide = a.dtype if dtype is not None else np.result_type(a.dtype, np.float32)
+    counts = _counted(wide, mask, a, axis, keepdims)
+    return mean_of(np.where(mask, a, np.asarray(0, a.dtype)), axis, dtype, keepdims, counts)
+
+
+def _counted(dtype: Any, where: Any, a: Any, axis: Any, keepdims: Any) -> Any:
+    """How many elements a reduction with where= joins, as floats to divide its sum by."""
     where = where.data if isinstance(where, Tensor) else where
     counts = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims, dtype=np.intp)
-    return counts.astype(dtype)
+    return counts.astype(dtype if dtype.kind == "f" else np.float64)
 
 
 @composes(np.average)
@@ -87,12 +92,11 @@ def average(
             )
         others = tuple(i for i in range(a.ndim) if i not in axes)
         weights = np.transpose(weights, np.argsort(axes).tolist())
-        weights = np.expand_dims(weights, others)
-    weights = np.broadcast_to(weights, a.shape)
+        weights = np.broadcast_to(np.expand_dims(weights, others), a.shape)
     total = np.sum(weights, axis=axis, keepdims=keepdims)
     if np.any(total == 0):
         raise ZeroDivisionError("np.average: the weights sum to zero")
-    y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    y = weighted_mean(a, weights, axis, keepdims)
     return (y, total if isinstance(total, Tensor) else Tensor(total)) if returned else y
 
 
@@ -122,7 +126,7 @@ def _var_of_some(
         a, mean = np.where(where, a, 0), np.where(where, mean, 0)
     deviation = a - mean
     total = np.sum(deviation * deviation, axis=axis, dtype=dtype, keepdims=keepdims)
-    return total / np.maximum(_counted(total, where, a, axis, keepdims) - ddof, 0)
+    return total / np.maximum(_counted(total.dtype, where, a, axis, keepdims) - ddof, 0)
 
 
 def _root(x: Any) -> Any:
@@ -181,11 +185,7 @@ def nanmean(
         return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     if dtype is not None:
         check_floats("np.nanmean", dtype)
-    if a.dtype == np.float16 and dtype is None:
-        wide = nanmean(a.astype(np.float32), axis, keepdims=keepdims, where=where)
-        return wide.astype(np.float16)
-    total = nansum(a, axis, dtype, None, keepdims, None, where)
-    return total / _counted(total, ~np.isnan(a) & where, a, axis, keepdims)
+    return _mean_of_some(a, axis, dtype, keepdims, ~np.isnan(a) & mask_of(where))
 
 
 def _nan_extremum(function: Any, worst: float) -> Any:

@@ -52,7 +52,7 @@ def solve_by_right_side(g: Any, y: Any, a: Any, b: Any) -> Any:
     return np.linalg.solve(transposed(a), g)
 
 
-defvjp(np.linalg.inv, inv_rule, formula="-yᵀ g yᵀ")
+defvjp(np.linalg.inv, inv_rule, formula="-yᵀ g yᵀ", sign="x⁻¹")
 defvjp(np.linalg.solve, solve_by_matrix, solve_by_right_side, formula="-a⁻ᵀ g yᵀ, a⁻ᵀ g")
 
 # ---- determinant ------------------------------------------------------------------------------

@@ -33,21 +33,30 @@ _half = np.float16
 
 # ---- arithmetic -------------------------------------------------------------------------------
 
-defvjp(np.add, lambda g, y, x1, x2: g, lambda g, y, x1, x2: g, formula="g, g")
-defvjp(np.subtract, lambda g, y, x1, x2: g, lambda g, y, x1, x2: -g, formula="g, -g")
-defvjp(np.multiply, lambda g, y, x1, x2: g * x2, lambda g, y, x1, x2: g * x1, formula="g x2, g x1")
 defvjp(
-    np.divide,
-    lambda g, y, x1, x2: g / x2,
-    lambda g, y, x1, x2: -g * y / x2,
-    formula="g/x2, -g x1/x2²",
+    np.add, lambda g, y, x1, x2: g, lambda g, y, x1, x2: g,
+    formula="g, g", sign="+", pattern="{} + {}", symmetric=True,
+)  # fmt: skip
+defvjp(
+    np.subtract, lambda g, y, x1, x2: g, lambda g, y, x1, x2: -g,
+    formula="g, -g", sign="−", pattern="{} - {}",
+)  # fmt: skip
+defvjp(
+    np.multiply, lambda g, y, x1, x2: g * x2, lambda g, y, x1, x2: g * x1,
+    formula="g x2, g x1", sign="×", pattern="{}·{}", symmetric=True,
+)  # fmt: skip
+defvjp(
+    np.divide, lambda g, y, x1, x2: g / x2, lambda g, y, x1, x2: -g * y / x2,
+    formula="g/x2, -g x1/x2²", sign="÷", pattern="{}/{}",
+)  # fmt: skip
+defvjp(np.negative, lambda g, y, x: -g, formula="-g", sign="−", pattern="-{}")
+defvjp(np.positive, lambda g, y, x: g, formula="g", sign="+", pattern="+{}")
+defvjp(  # x² may leave the range
+    np.reciprocal, lambda g, y, x: -g / x / x, formula="-g/x²", sign="1/x", pattern="1/{}"
 )
-defvjp(np.negative, lambda g, y, x: -g, formula="-g")
-defvjp(np.positive, lambda g, y, x: g, formula="g")
-defvjp(np.reciprocal, lambda g, y, x: -g / x / x, formula="-g/x²")  # x² may leave the range
-defvjp(np.square, lambda g, y, x: g * (2 * x), formula="2 g x")
-defvjp(np.sqrt, lambda g, y, x: g * 0.5 / y, formula="g/(2 √x)")
-defvjp(np.cbrt, lambda g, y, x: g / 3 / y / y, formula="g/(3 ∛x²)")
+defvjp(np.square, lambda g, y, x: g * (2 * x), formula="2 g x", sign="x²", pattern="{}²")
+defvjp(np.sqrt, lambda g, y, x: g * 0.5 / y, formula="g/(2 √x)", sign="√", pattern="√{}")
+defvjp(np.cbrt, lambda g, y, x: g / 3 / y / y, formula="g/(3 ∛x²)", sign="∛", pattern="∛{}")
 
 
 def _falling(x1: Any, x2: Any, n: Any, polynomial: Any) -> Any:
@@ -136,7 +145,10 @@ def power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     return g * (y * np.log(np.where(settled, 1, x1) if settled.any() else x1))
 
 
-defvjp(np.power, power_by_base, power_by_exponent, formula="g x2 x1^(x2-1), g y log(x1)")
+defvjp(
+    np.power, power_by_base, power_by_exponent,
+    formula="g x2 x1^(x2-1), g y log(x1)", sign="^", pattern="{}^{}",
+)  # fmt: skip
 
 # ---- exponentials and logarithms --------------------------------------------------------------
 
@@ -166,7 +178,10 @@ def _one_minus_square(x: Any) -> Any:
     return (1 - x) * (1 + x)
 
 
-one_minus_square = primitive(_one_minus_square, lambda g, y, x: g * (-2 * x), formula="-2 g x")
+one_minus_square = primitive(
+    _one_minus_square, lambda g, y, x: g * (-2 * x),
+    formula="-2 g x", sign="1−x²", pattern="1 - {}²", elementwise=True,
+)  # fmt: skip
 
 
 def _over_radius(x1: Any, x2: Any) -> Any:
@@ -191,12 +206,14 @@ over_radius: Any = primitive(
     lambda g, y, x1, x2: g * over_radius(x2, x1) * over_radius(x2, x1) / np.hypot(x1, x2),
     lambda g, y, x1, x2: -g * y * over_radius(x2, x1) / np.hypot(x1, x2),
     formula="g (1-y²)/√(x1²+x2²), -g y x2/(x1²+x2²)",
+    elementwise=True,
 )
 over_squared_radius: Any = primitive(
     _over_squared_radius,
     lambda g, y, x1, x2: g * (over_squared_radius(x2, x1) - y) * (over_squared_radius(x2, x1) + y),
     lambda g, y, x1, x2: -2 * g * y * over_squared_radius(x2, x1),
     formula="g (x2²-x1²)/(x1²+x2²)², -2 g x1 x2/(x1²+x2²)²",
+    elementwise=True,
 )
 
 
@@ -210,6 +227,8 @@ root_beyond_one = primitive(
     _root_beyond_one,
     lambda g, y, x: g * np.where(np.isinf(y), np.sign(x), x / y),
     formula="g x/√(x²-1)",
+    sign="√(x²−1)",
+    elementwise=True,
 )
 
 defvjp(np.arcsin, lambda g, y, x: g / np.sqrt(one_minus_square(x)), formula="g/√(1-x²)")
@@ -221,9 +240,9 @@ defvjp(np.arcsinh, lambda g, y, x: g / np.hypot(x, 1), formula="g/√(x²+1)")
 defvjp(np.arccosh, lambda g, y, x: g / root_beyond_one(x), formula="g/√(x²-1)")
 defvjp(np.arctanh, lambda g, y, x: g / one_minus_square(x), formula="g/(1-x²)")
 for function in (np.deg2rad, np.radians):
-    defvjp(function, lambda g, y, x: g * float(np.pi / 180), formula="g π/180")
+    defvjp(function, lambda g, y, x: g * float(np.pi / 180), formula="g π/180", sign="radians")
 for function in (np.rad2deg, np.degrees):
-    defvjp(function, lambda g, y, x: g * float(180 / np.pi), formula="g 180/π")
+    defvjp(function, lambda g, y, x: g * float(180 / np.pi), formula="g 180/π", sign="degrees")
 
 
 def over_squared_distance(x: Any, x1: Any, x2: Any) -> Any:
@@ -244,6 +263,7 @@ defvjp(  # nan at the origin, where the cone has its tip
     lambda g, y, x1, x2: g * over_radius(x1, x2),
     lambda g, y, x1, x2: g * over_radius(x2, x1),
     formula="g x1/y, g x2/y",
+    symmetric=True,
 )
 
 
@@ -313,18 +333,22 @@ def _sigmoid_slope(x: Any) -> Any:
 
 
 tanh_slope = primitive(
-    _tanh_slope, lambda g, y, x: g * (-2 * y * np.tanh(x)), formula="-2 g y tanh(x)"
-)
+    _tanh_slope, lambda g, y, x: g * (-2 * y * np.tanh(x)),
+    formula="-2 g y tanh(x)", sign="1/cosh²", elementwise=True,
+)  # fmt: skip
 sigmoid_slope = primitive(
-    _sigmoid_slope, lambda g, y, x: -g * (y * np.tanh(0.5 * x)), formula="-g y tanh(x/2)"
-)
+    _sigmoid_slope, lambda g, y, x: -g * (y * np.tanh(0.5 * x)),
+    formula="-g y tanh(x/2)", elementwise=True,
+)  # fmt: skip
 
 defvjp(np.tanh, _times(tanh_slope, _tanh_slope), formula="g/cosh(x)²")
 
 # ---- kinks ------------------------------------------------------------------------------------
 
 for function in (np.absolute, np.fabs):
-    defvjp(function, lambda g, y, x: g * np.sign(x), formula="g sign(x)")  # 0 at 0
+    defvjp(  # 0 at 0
+        function, lambda g, y, x: g * np.sign(x), formula="g sign(x)", sign="|x|", pattern="|{}|"
+    )
 
 
 def _gate(x: Any, mask: Any) -> Any:
@@ -341,7 +365,9 @@ def _gate(x: Any, mask: Any) -> Any:
     return product if math.isfinite(np.vdot(product, product)) else np.where(mask, x, 0)
 
 
-gate: Any = primitive(_gate, lambda g, y, x, mask: gate(g, mask), formula="g where the mask holds")
+gate: Any = primitive(
+    _gate, lambda g, y, x, mask: gate(g, mask), formula="g where the mask holds", elementwise=True
+)
 
 
 def winner(g: Any, won: Any, tied: Any) -> Any:
@@ -355,24 +381,30 @@ defvjp(  # a nan wins, as in the forward
     lambda g, y, x1, x2: winner(g, (x1 > x2) | (x1 != x1), x1 == x2),
     lambda g, y, x1, x2: winner(g, (x2 > x1) | (x2 != x2), x1 == x2),
     formula="g where x1 > x2, g where x2 > x1, half each where equal",
+    sign="max",
+    symmetric=True,
 )
 defvjp(
     np.minimum,
     lambda g, y, x1, x2: winner(g, (x1 < x2) | (x1 != x1), x1 == x2),
     lambda g, y, x1, x2: winner(g, (x2 < x1) | (x2 != x2), x1 == x2),
     formula="g where x1 < x2, g where x2 < x1, half each where equal",
+    sign="min",
+    symmetric=True,
 )
 defvjp(  # a nan loses; the first argument wins a tie
     np.fmax,
     lambda g, y, x1, x2: gate(g, (x1 >= x2) | (x2 != x2)),
     lambda g, y, x1, x2: gate(g, ~((x1 >= x2) | (x2 != x2))),
     formula="g where x1 >= x2, g where x1 < x2",
+    symmetric=True,
 )
 defvjp(
     np.fmin,
     lambda g, y, x1, x2: gate(g, (x1 <= x2) | (x2 != x2)),
     lambda g, y, x1, x2: gate(g, ~((x1 <= x2) | (x2 != x2))),
     formula="g where x1 <= x2, g where x1 > x2",
+    symmetric=True,
 )
 
 
@@ -387,7 +419,9 @@ def _clip_rule(g: Any, y: Any, a: Any, a_min: Any, a_max: Any) -> Any:
     return gate(g, np.logical_not(below | above))
 
 
-clip_to_numbers = primitive(_clip, _clip_rule, formula="g from a_min to a_max, 0 beyond")
+clip_to_numbers = primitive(
+    _clip, _clip_rule, formula="g from a_min to a_max, 0 beyond", elementwise=True
+)
 
 
 class _Asked:
@@ -418,15 +452,19 @@ def clip(
 
 # ---- steps ------------------------------------------------------------------------------------
 
-for function in (np.floor, np.ceil, np.trunc, np.rint, np.sign):
+defvjp(np.floor, zeros, formula="0", sign="⌊x⌋", pattern="⌊{}⌋")
+defvjp(np.ceil, zeros, formula="0", sign="⌈x⌉", pattern="⌈{}⌉")
+for function in (np.trunc, np.rint, np.sign):
     defvjp(function, zeros, formula="0")
-defvjp(np.floor_divide, zeros, zeros, formula="0, 0")
+defvjp(np.floor_divide, zeros, zeros, formula="0, 0", sign="//", pattern="{} // {}")
 defvjp(np.heaviside, zeros, lambda g, y, x1, x2: gate(g, np.equal(x1, 0)), formula="0, g at 0")
 defvjp(
     np.remainder,
     lambda g, y, x1, x2: g,
     lambda g, y, x1, x2: -g * np.floor_divide(x1, x2),
     formula="g, -g floor(x1/x2)",
+    sign="%",
+    pattern="{} % {}",
 )
 defvjp(  # x1/x2 may be rounded up to a whole number that the forward did not take away
     np.fmod,
@@ -439,7 +477,7 @@ defvjp(  # x1/x2 may be rounded up to a whole number that the forward did not ta
 
 # ---- copies and cures -------------------------------------------------------------------------
 
-defvjp(np.copy, lambda g, y, a: g, formula="g")
+defvjp(np.copy, lambda g, y, a: g, formula="g", elementwise=True)
 
 
 def where_by_x(g: Any, y: Any, condition: Any, x: Any, y_: Any) -> Any:
@@ -465,7 +503,10 @@ def where_by_y(g: Any, y: Any, condition: Any, x: Any, y_: Any) -> Any:
     return np.where(condition, 0, g)
 
 
-defvjp(np.where, None, where_by_x, where_by_y, formula="g where the condition holds, g where not")
+defvjp(
+    np.where, None, where_by_x, where_by_y, elementwise=True,
+    formula=("g where the condition holds", "g where the condition fails"),
+)  # fmt: skip
 
 
 def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None):
@@ -478,6 +519,7 @@ defvjp(
     np.nan_to_num,
     lambda g, y, x, copy=True, nan=0.0, posinf=None, neginf=None: gate(g, np.isfinite(x)),
     formula="g where x is finite",
+    elementwise=True,
 )
 operations[np.nan_to_num].forward = _nan_to_num
 
@@ -501,6 +543,7 @@ share_of_two: Any = primitive(
     _share_of_two,
     lambda g, y, x: g * (y * share_of_two(-x) * LN2),
     formula="g y (1-y) log 2",
+    elementwise=True,
 )
 
 defvjp(
@@ -508,12 +551,14 @@ defvjp(
     lambda g, y, x1, x2: g * sigmoid(lead(y, x1, x2)),
     lambda g, y, x1, x2: g * sigmoid(lead(y, x2, x1)),
     formula="g sigmoid(x1-x2), g sigmoid(x2-x1)",
+    symmetric=True,
 )
 defvjp(
     np.logaddexp2,
     lambda g, y, x1, x2: g * share_of_two(lead(y, x1, x2)),
     lambda g, y, x1, x2: g * share_of_two(lead(y, x2, x1)),
     formula="g 2^x1/(2^x1+2^x2), g 2^x2/(2^x1+2^x2)",
+    symmetric=True,
 )
 
 # ---- sinc -------------------------------------------------------------------------------------
@@ -546,8 +591,12 @@ sinc_derivative: Any = primitive(
     _sinc_derivative,
     lambda g, y, x, order: g * sinc_derivative(x, order + 1),
     formula="g sinc_derivative(x, order+1)",
+    elementwise=True,
 )
-defvjp(np.sinc, lambda g, y, x: g * sinc_derivative(x, 1), formula="g (cos πx - y)/x, and 0 at 0")
+defvjp(
+    np.sinc, lambda g, y, x: g * sinc_derivative(x, 1),
+    formula="g (cos πx - y)/x, and 0 at 0", elementwise=True,
+)  # fmt: skip
 
 # ---- what NumPy has not -----------------------------------------------------------------------
 
@@ -637,8 +686,15 @@ def _relu_rule(g: Any, y: Any, x: Any) -> Any:
     return gate(g, y != 0)
 
 
-relu = primitive(relu, _relu_rule, formula="g where x > 0")
-sigmoid = primitive(sigmoid, _times(sigmoid_slope, _sigmoid_slope), formula="g y sigmoid(-x)")
-softplus = primitive(softplus, lambda g, y, x: g * sigmoid(x), formula="g sigmoid(x)")
-log_sigmoid = primitive(log_sigmoid, lambda g, y, x: g * sigmoid(-x), formula="g sigmoid(-x)")
+relu = primitive(relu, _relu_rule, formula="g where x > 0", elementwise=True)
+operations[relu].traits.rectifies = True
+sigmoid = primitive(
+    sigmoid, _times(sigmoid_slope, _sigmoid_slope), formula="g y sigmoid(-x)", elementwise=True
+)
+softplus = primitive(
+    softplus, lambda g, y, x: g * sigmoid(x), formula="g sigmoid(x)", elementwise=True
+)
+log_sigmoid = primitive(
+    log_sigmoid, lambda g, y, x: g * sigmoid(-x), formula="g sigmoid(-x)", elementwise=True
+)
 methods.update(relu=relu, sigmoid=sigmoid)

@@ -46,7 +46,7 @@ def _scatter(parts: Any, indices: Any, shape: Any, dtype: Any) -> Any:
 scatter = primitive(
     _scatter,
     lambda g, y, parts, indices, shape, dtype: [g[index] for index in indices],
-    formula="each its places of g",
+    formula=("g at its places",),
 )
 
 
@@ -60,7 +60,10 @@ def lookup_rule(g: Any, y: Any, x: Any, index: Any) -> Deferred:
     return Deferred(build, (index, g))
 
 
-defvjp(operator.getitem, lookup_rule, formula="g at the places looked up, 0 elsewhere")
+defvjp(
+    operator.getitem, lookup_rule,
+    formula="g at the places looked up, 0 elsewhere", sign="x[i]", pattern="{}[{index}]",
+)  # fmt: skip
 
 
 def take_rule(

@@ -44,7 +44,10 @@ def matmul_by_right(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     return x1.swapaxes(-1, -2) @ g
 
 
-defvjp(np.matmul, matmul_by_left, matmul_by_right, formula="g x2ᵀ, x1ᵀ g")
+defvjp(
+    np.matmul, matmul_by_left, matmul_by_right,
+    formula="g x2ᵀ, x1ᵀ g", sign="@", pattern="{} @ {}",
+)  # fmt: skip
 
 # ---- cross ------------------------------------------------------------------------------------
 
@@ -386,6 +389,6 @@ def _by_each(g: Any, y: Any, operands: Any, terms: Any, output: str) -> list[Any
 
 
 _formula = "einsum of g and the others"
-einsum_of_two = primitive(einsum_of_two, _by_first, _by_second, formula=_formula)
-einsum_of_list = primitive(einsum_of_list, _by_each, formula=_formula)
+einsum_of_two = primitive(einsum_of_two, _by_first, _by_second, formula=_formula, elementwise=False)
+einsum_of_list = primitive(einsum_of_list, _by_each, formula=_formula, elementwise=False)
 operations[einsum_of_two].name = operations[einsum_of_list].name = "einsum"

@@ -57,7 +57,7 @@ def cumsum_rule(
     return np.flip(np.cumsum(np.flip(g, axis), axis), axis)
 
 
-defvjp(np.sum, sum_rule, formula="g for every element")
+defvjp(np.sum, sum_rule, formula="g for every element", sign="Σ")
 operations[np.sum].forward = _sum
 defvjp(np.cumsum, cumsum_rule, formula="the sum of g from there to the end")
 
@@ -137,7 +137,7 @@ def cumprod_rule(
     return before * np.stack(tails[::-1], axis=axis)
 
 
-defvjp(np.prod, prod_rule, formula="g times the product of the others")
+defvjp(np.prod, prod_rule, formula="g times the product of the others", sign="Π")
 defvjp(np.cumprod, cumprod_rule, formula="the sum of g y from there to the end, over x")
 
 # ---- extrema and order ------------------------------------------------------------------------
@@ -154,8 +154,10 @@ def extremum_rule(
     return np.where(tied, stretched(g, a, axis, keepdims) / count, 0)
 
 
-for function in (np.max, np.amax, np.min, np.amin):
-    defvjp(function, extremum_rule, formula="g to the extreme element, shared by tied ones")
+for function, sign in ((np.max, "max"), (np.amax, "max"), (np.min, "min"), (np.amin, "min")):
+    defvjp(
+        function, extremum_rule, formula="g to the extreme element, shared by tied ones", sign=sign
+    )
 
 
 def sort_rule(
@@ -172,8 +174,8 @@ def sort_rule(
 defvjp(np.sort, sort_rule, formula="g, put back into the order of x")
 
 # ---- the middle, and distances from the mean --------------------------------------------------
-# np.median, np.var and np.std are these (compositions sorts their arguments out): one operation
-# each, for on small arrays the number of operations is what counts.
+# np.mean, np.median, np.var and np.std are these (compositions sorts their arguments out): one
+# operation each, for on small arrays the number of operations is what counts.
 
 
 def _rows(a: Any, axis: Any) -> tuple[Any, Any]:
@@ -248,6 +250,42 @@ def _distances(a: Any, axis: Any, dtype: Any) -> tuple[Any, int]:
     return a - total / count, count
 
 
+def mean_of(
+    a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, _n: Any = None
+) -> Any:
+    """The sum divided by the number n of elements; half a precision in a whole one."""
+    add_reduce: Any = np.add.reduce
+    y = add_reduce(_wide(a) if dtype is None else a, axis, dtype, None, keepdims) / _n
+    return y.astype(a.dtype) if a.dtype == np.float16 and dtype is None else y
+
+
+def mean_rule(
+    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False,
+    _n: Any = None,
+) -> Any:  # fmt: skip
+    """Every element counts the nth part: g/n, handed to each of them."""
+    return np.broadcast_to(stretched(_wide(g) / _n, a, axis, keepdims), a.shape)
+
+
+def weighted_mean(a: Any, weights: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    """The sum of the elements, each times its weight, divided by the sum of the weights."""
+    total = np.sum(weights, axis=axis, keepdims=keepdims)
+    return np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+
+
+def weighted_by_element(
+    g: Any, y: Any, a: Any, weights: Any, axis: Any = None, keepdims: Any = False
+) -> Any:
+    return stretched(g / np.sum(weights, axis=axis, keepdims=keepdims), a, axis, keepdims) * weights
+
+
+def weighted_by_weight(
+    g: Any, y: Any, a: Any, weights: Any, axis: Any = None, keepdims: Any = False
+) -> Any:
+    share = stretched(g / np.sum(weights, axis=axis, keepdims=keepdims), a, axis, keepdims)
+    return share * (a - stretched(y, a, axis, keepdims))
+
+
 def variance(
     a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
 ) -> Any:
@@ -287,9 +325,18 @@ def deviation_rule(
     return np.divide(stretched(slope, a, axis, keepdims), max(count - ddof, 0)) * distances
 
 
+mean_of = primitive(mean_of, mean_rule, formula="g/n for every element")
 median = primitive(median, median_rule, formula="g to the middle, or half of it to each of two")
 variance = primitive(variance, variance_rule, formula="2 (x - mean(x)) / (n - ddof)")
 deviation = primitive(deviation, deviation_rule, formula="(x - mean(x)) / ((n - ddof) y)")
+weighted_mean = primitive(
+    weighted_mean,
+    weighted_by_element,
+    weighted_by_weight,
+    formula=("g weights/sum(weights)", "g (a - y)/sum(weights)"),
+    elementwise=False,
+)
+operations[mean_of].name, operations[weighted_mean].name = "mean", "average"
 operations[variance].name, operations[deviation].name = "var", "std"
 
 # ---- what NumPy has not -----------------------------------------------------------------------

@@ -34,9 +34,12 @@ defvjp(
 )
 operations[np.reshape].forward = _reshape
 defvjp(np.squeeze, lambda g, y, a, axis=None: g.reshape(a.shape), formula="g in the shape of x")
-defvjp(np.expand_dims, lambda g, y, a, axis: g.reshape(a.shape), formula="g in the shape of x")
+defvjp(
+    np.expand_dims, lambda g, y, a, axis: g.reshape(a.shape),
+    formula="g in the shape of x", sign="expand",
+)  # fmt: skip
 defvjp(  # the sweep undoes every broadcast, this one too
-    np.broadcast_to, lambda g, y, array, shape: g, formula="g summed over the new axes"
+    np.broadcast_to, lambda g, y, array, shape: g, formula=("g",), sign="broadcast"
 )
 defvjp(
     np.transpose,
@@ -44,6 +47,7 @@ defvjp(
         None if axes is None else np.argsort(np.atleast_1d(axes) % g.ndim).tolist()
     ),
     formula="g with its axes put back",
+    sign="xᵀ",
 )
 defvjp(
     np.swapaxes,
@@ -83,8 +87,8 @@ def _as_given(parts: list[Any], arrays: Any) -> Any:
     return parts if isinstance(arrays, (list, tuple)) else np.stack(parts)
 
 
-defvjp(np.concatenate, concatenate_rule, formula="each its part of g")
-defvjp(np.stack, stack_rule, formula="each its layer of g")
+defvjp(np.concatenate, concatenate_rule, formula=("its part of g",), sign="concat")
+defvjp(np.stack, stack_rule, formula=("its layer of g",))
 
 # ---- turning and cutting ----------------------------------------------------------------------
 

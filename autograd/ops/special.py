@@ -239,12 +239,17 @@ def _erf_slope(x: Any) -> Any:
 
 # In the rules of bells x is bounded: far out 0 times an infinite x would be nan.
 normal_density = primitive(
-    normal_density, lambda g, y, x: -g * (y * np.clip(x, -40, 40)), formula="-g y x"
-)
+    normal_density, lambda g, y, x: -g * (y * np.clip(x, -40, 40)),
+    formula="-g y x", elementwise=True,
+)  # fmt: skip
 normal_cdf = primitive(
-    normal_cdf, lambda g, y, x: g * normal_density(x), formula="g normal_density(x)"
-)
+    normal_cdf, lambda g, y, x: g * normal_density(x),
+    formula="g normal_density(x)", elementwise=True,
+)  # fmt: skip
 erf_slope = primitive(
-    _erf_slope, lambda g, y, x: -g * (y * (2 * np.clip(x, -40, 40))), formula="-2 g y x"
+    _erf_slope, lambda g, y, x: -g * (y * (2 * np.clip(x, -40, 40))),
+    formula="-2 g y x", elementwise=True,
+)  # fmt: skip
+erf = primitive(
+    erf, lambda g, y, x: g * erf_slope(x), formula="2 g exp(-x²)/√(π)", elementwise=True
 )
-erf = primitive(erf, lambda g, y, x: g * erf_slope(x), formula="2 g exp(-x²)/√(π)")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.arguments import array_of, axes_of, check_floats, values_of
+from autograd.ops.arguments import array_of, axes_of, check_floats, mask_of, values_of
 from autograd.ops.compositions import _root
 from autograd.ops.indexing import scatter
 from autograd.recording import primitive, with_options
@@ -44,7 +44,7 @@ def _with_options(function: Any, neutral: Any) -> Any:
         a = array_of(a)
         a = a if dtype is None else a.astype(dtype)
         if where is not True:
-            mask = np.broadcast_to(_mask(where), a.shape)
+            mask = np.broadcast_to(mask_of(where), a.shape)
             a = np.where(mask, a, np.asarray(neutral(a.dtype), a.dtype))
         if initial is None:
             return function(a, axis=axis, keepdims=keepdims)
@@ -60,13 +60,6 @@ def _with_options(function: Any, neutral: Any) -> Any:
         return _restored(y, axes, keepdims)
 
     return reduction
-
-
-def _mask(where: Any) -> Any:
-    mask = np.asarray(where, bool) if isinstance(where, (list, tuple)) else values_of(where)
-    if mask.dtype != bool:
-        raise TypeError(f"where= must be True and False, not {mask.dtype}; compare: where=x > 0")
-    return mask
 
 
 def _bound(low: bool) -> Any:
@@ -144,7 +137,7 @@ def _nanvar(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, **options: 
     if _in_halves(a, dtype, options["mean"]):
         return _nanvar(a.astype(np.float32), axis, dtype, ddof, keepdims, **options).astype(a.dtype)
     ddof = ddof if correction is None else correction
-    counted = ~np.isnan(a) & np.broadcast_to(_mask(options["where"]), a.shape)
+    counted = ~np.isnan(a) & np.broadcast_to(mask_of(options["where"]), a.shape)
     count = np.sum(counted, axis=axis, keepdims=True)
     if given is None:
         total = np.sum(np.where(counted, a, 0), axis=axis, dtype=dtype, keepdims=True)

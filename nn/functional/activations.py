@@ -65,6 +65,7 @@ _fused_leaky_relu = primitive(
     _leaky_relu,
     lambda g, y, x, negative_slope: g * _slopes(x, negative_slope),
     formula="g where x > 0, g negative_slope elsewhere",
+    elementwise=True,
 )
 
 
@@ -93,7 +94,9 @@ def _hardtanh_rule(g: Any, y: Any, x: Any, min_val: float, max_val: float) -> An
     return np.where(outside, 0, g)  # where an infinite g meets a bound, g times 0 is nan
 
 
-_fused_hardtanh = primitive(_hardtanh, _hardtanh_rule, formula="g where min_val < x < max_val")
+_fused_hardtanh = primitive(
+    _hardtanh, _hardtanh_rule, formula="g where min_val < x < max_val", elementwise=True
+)
 
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
@@ -130,12 +133,14 @@ def _elu_slope(x: Any, alpha: float) -> Any:
 
 
 _fused_elu_slope = primitive(
-    _elu_slope, lambda g, y, x, alpha: g * (y * (x < 0)), formula="g y where x < 0"
-)
+    _elu_slope, lambda g, y, x, alpha: g * (y * (x < 0)),
+    formula="g y where x < 0", elementwise=True,
+)  # fmt: skip
 _fused_elu = primitive(
     _elu,
     lambda g, y, x, alpha: g * _fused_elu_slope(x, alpha),
     formula="g where x > 0, g alpha exp(x) elsewhere",
+    elementwise=True,
 )
 
 
@@ -241,7 +246,7 @@ def _times_sigmoid(
         return g * _over_one_more(e + (near if slope is None else near * slope(x)), e)
 
     forward.__name__ = name
-    return primitive(forward, rule, formula=formula)
+    return primitive(forward, rule, formula=formula, elementwise=True)
 
 
 _STEEPNESS, _CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715
@@ -276,7 +281,9 @@ def _gelu_rule(g: Any, y: Any, x: Any, _kept: Kept) -> Any:
 
 _fused_silu = _times_sigmoid("silu", lambda x: x, None, "g (s + x s (1-s)), s = sigmoid(x)")
 _GELU = {
-    "none": primitive(_gelu, _gelu_rule, formula="g (P + x p), P' = p = exp(-x²/2)/√(2π)"),
+    "none": primitive(
+        _gelu, _gelu_rule, formula="g (P + x p), P' = p = exp(-x²/2)/√(2π)", elementwise=True
+    ),
     "tanh": _times_sigmoid(
         "gelu_tanh", _nearly_normal, _nearly_normal_slope,
         "g (s + x s (1-s) z'), s = sigmoid(z)",

@@ -151,15 +151,15 @@ def _nll_rule(
 
 
 _fused_cross_entropy = primitive(
-    _cross_entropy, _cross_entropy_rule, formula="g (softmax(logits) - one_hot)"
+    _cross_entropy, _cross_entropy_rule, formula=("g (softmax(logits) - one_hot) share",)
 )
 _fused_probabilities = primitive(
     _cross_entropy_of_probabilities,
     _probabilities_by_logits,
     _probabilities_by_target,
-    formula="g (softmax(logits) sum(target) - target), -g log_softmax(logits)",
+    formula=("g (softmax(logits) sum(target) - target) share", "-g log_softmax(logits) share"),
 )
-_fused_nll = primitive(_nll_loss, _nll_rule, formula="-g one_hot")
+_fused_nll = primitive(_nll_loss, _nll_rule, formula=("-g one_hot share",))
 
 
 def _one_hot(labels: Any, shape: tuple[int, ...], dtype: Any) -> Any:

@@ -79,7 +79,8 @@ fused_linear = primitive(
     _linear_by_x,
     _linear_by_weight,
     lambda g, y, x, weight, bias=None: g,
-    formula="g W, gᵀ x, g",
+    formula=("g weight", "gᵀ x", "g"),
+    elementwise=False,
 )
 
 
@@ -181,7 +182,11 @@ _fused_normalize = primitive(
     _normalize_by_x,
     _normalize_by_weight,
     lambda g, y, x, weight, bias, axes, eps, _kept: g,
-    formula="(g w - mean(g w) - n mean(g w n)) / std, g n, g, with n = (x - mean) / std",
+    formula=(
+        "(g w - mean(g w) - n mean(g w n))/std, with n = (x - mean)/std and the weights w",
+        "g n, with n = (x - mean)/std",
+        "g",
+    ),
 )
 
 

@@ -32,13 +32,14 @@ __all__ = [
     "mse_loss", "smooth_l1_loss",
 ]  # fmt: skip
 
-# In all of them `_share` is what each element counts; if `_total`, the shares are added up.
+# In all of them `_share` is what each element counts, the share at the end of a formula; if
+# `_total`, the shares are added up.
 
 # ---- losses of the difference -----------------------------------------------------------------
 
 
 def _of_difference(
-    name: str, value: Callable[..., Any], slope: Callable[..., Any], formula: str
+    name: str, value: Callable[..., Any], slope: Callable[..., Any], formula: tuple[str, str]
 ) -> Callable[..., Any]:
     """The operation of a loss value(d), d = prediction - target, an even function.
 
@@ -80,16 +81,21 @@ def _huber_by_target(
 
 
 _fused_mse = _of_difference(
-    "mse_loss", np.square, lambda g, d: g * 2 * d, "2 g d and -2 g d, d = prediction - target"
-)
+    "mse_loss", np.square, lambda g, d: g * 2 * d,
+    ("2 g (prediction - target) share", "-2 g (prediction - target) share"),
+)  # fmt: skip
 _fused_l1 = _of_difference(
-    "l1_loss", np.absolute, lambda g, d: g * np.sign(d), "g sign(d) and -g sign(d)"
-)
+    "l1_loss", np.absolute, lambda g, d: g * np.sign(d),
+    ("g sign(prediction - target) share", "-g sign(prediction - target) share"),
+)  # fmt: skip
 _fused_huber = primitive(
     _huber_loss,
     _huber_by_prediction,
     _huber_by_target,
-    formula="g clip(d, -delta, delta) and its negative",
+    formula=(
+        "g clip(prediction - target, -delta, delta) share",
+        "-g clip(prediction - target, -delta, delta) share",
+    ),
 )
 
 
@@ -180,10 +186,13 @@ def _clamped_log_rest(p: Any) -> Any:
         return np.maximum(np.log1p(-p), -100)
 
 
-_fused_log = primitive(_clamped_log, lambda g, y, p: g / np.maximum(p, _least(p)), formula="g/p")
-_fused_log_rest = primitive(
-    _clamped_log_rest, lambda g, y, p: -g / np.maximum(1 - p, _least(p)), formula="-g/(1-p)"
+_fused_log = primitive(
+    _clamped_log, lambda g, y, p: g / np.maximum(p, _least(p)), formula="g/p", elementwise=True
 )
+_fused_log_rest = primitive(
+    _clamped_log_rest, lambda g, y, p: -g / np.maximum(1 - p, _least(p)),
+    formula="-g/(1-p)", elementwise=True,
+)  # fmt: skip
 
 
 def _binary_cross_entropy(
@@ -214,7 +223,10 @@ def _weighted(x: Any, weight: Any) -> Any:
 
 _fused_probabilities = primitive(
     _binary_cross_entropy, _binary_by_prediction, _binary_by_target,
-    formula="g (p - t) / (p (1-p)), g (log(1-p) - log p)",
+    formula=(
+        "g (prediction - target)/(prediction (1-prediction)) share",
+        "g (log(1-prediction) - log(prediction)) share",
+    ),
 )  # fmt: skip
 
 
@@ -327,7 +339,7 @@ _fused_logits = primitive(
     _binary_cross_entropy_with_logits,
     _logits_by_logits,
     _logits_by_target,
-    formula="g (sigmoid(x) - t), -g x",
+    formula=("g (sigmoid(logits) - target) share", "-g logits share"),
 )
 
 
@@ -376,7 +388,7 @@ _fused_kl = primitive(
     lambda g, y, prediction, target, _share, _total: (
         (np.log(target) - prediction + 1) * (g * _share)
     ),
-    formula="-g t, g (log t - p + 1)",
+    formula=("-g target share", "g (log(target) - prediction + 1) share"),
 )
 
 
@@ -395,7 +407,7 @@ _fused_kl_of_logs = primitive(
     lambda g, y, prediction, target, _share, _total: (
         np.exp(target) * (_known(target) - prediction + 1) * (g * _share)
     ),
-    formula="-g exp(t), g exp(t) (t - p + 1)",
+    formula=("-g exp(target) share", "g exp(target) (target - prediction + 1) share"),
 )
 
 

@@ -11,13 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from autograd.drawing.data import GraphData
+from autograd.drawing.traits import traits_of
 
 __all__: list[str] = []
-
-# Operations whose arguments may stand in any order; of all others the first stands first.
-SYMMETRIC = frozenset((
-    "add", "multiply", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp", "logaddexp2",
-))  # fmt: skip
 
 
 class Layered(NamedTuple):
@@ -74,7 +70,7 @@ def turns(data: GraphData) -> list[float]:
 
 def arguments(data: GraphData) -> dict[str, list[int]]:
     """Of every node whose arguments have an order to keep: its edges, by number, in that order."""
-    free = {node.id for node in data.nodes if node.kind == "module" or node.operation in SYMMETRIC}
+    free = {n.id for n in data.nodes if n.kind == "module" or traits_of(n).symmetric}
     found: dict[str, list[int]] = {}
     for e, edge in enumerate(data.edges):  # those of a list of arrays have one position
         if edge.target not in free:

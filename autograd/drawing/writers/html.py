@@ -31,10 +31,12 @@ from autograd.drawing.steps import (
     label,
     output_name,
     outputs,
+    rules,
     settings_text,
     steps,
+    words,
 )
-from autograd.drawing.symbols import sign
+from autograd.drawing.symbols import sign_of
 from autograd.drawing.writers.svg import svg
 
 __all__: list[str] = []
@@ -128,9 +130,11 @@ def _json(content: Any) -> str:
 
 
 def _title(data: GraphData) -> str:
-    names = [node.name for node in outputs(data) if node.name]
-    what = ", ".join(names) if names else "a computation"
-    return f"{cleaned(what[:80])}, forwards and backwards"
+    ends = outputs(data)
+    what = data.title or ", ".join(node.name for node in ends if node.name)
+    if not what and len(ends) == 1 and ends[0].operation:
+        what = words(ends[0].operation)
+    return f"{cleaned((what or 'a computation')[:80])}, forwards and backwards"
 
 
 # ---- the depths at which the page draws -------------------------------------------------------
@@ -202,27 +206,28 @@ def _view(view: GraphData, whole: GraphData, most: int) -> dict[str, Any]:
 
 def _content(whole: GraphData, views: list[GraphData]) -> dict[str, Any]:
     most = min(MOST_ENTRIES, max(4, ENTRIES_OF_ALL // max(1, len(whole.nodes))))
+    told = rules(whole)
     return {
         "output": output_name(whole),
-        "nodes": [_node(node, most) for node in whole.nodes],
+        "nodes": [_node(node, most, told.get(node.id, "")) for node in whole.nodes],
         "edges": [_edge(edge) for edge in whole.edges],
         "steps": [_step(step) for step in steps(whole)],
         "views": [_view(view, whole, most) for view in views],
     }
 
 
-def _node(node: Node, most: int) -> dict[str, Any]:
+def _node(node: Node, most: int, rule: str = "") -> dict[str, Any]:
     known = {
         "id": node.id,
         "label": label(node)[:200],
         "kind": "summary" if is_summary(node) else node.kind,
         "operation": node.operation or (str(node.name) if node.kind == "module" else ""),
-        "sign": sign(node.operation) if node.operation else "",
+        "sign": sign_of(node) if node.operation else "",
         "shape": str(node.shape),
         "dtype": node.dtype,
         "scope": ".".join(node.scope),
         "settings": settings_text(node.settings),
-        "formula": node.formula or "",
+        "rule": rule,
         "parameters": node.parameters,
         "inside": len(node.members),
         "state": node.state,
@@ -277,7 +282,7 @@ def _addition(one: Addition) -> dict[str, Any]:
         "edge": one.edge,
         "node": one.node,
         "before": "0" if one.before is None else amount(one.before),
-        "plus": short(one.contribution),
+        "plus": amount(one.contribution),
         "after": amount(one.after),
         "symbols": one.symbols,
         "numbers": one.numbers,

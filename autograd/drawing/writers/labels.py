@@ -11,7 +11,7 @@ from autograd.drawing.data import Edge, GraphData, Group, Node
 from autograd.drawing.look import without_middle
 from autograd.drawing.notation import index_text
 from autograd.drawing.numbers import alarms, settled, short, statistics, summary
-from autograd.drawing.symbols import sign
+from autograd.drawing.symbols import sign_of
 
 __all__: list[str] = []
 
@@ -32,15 +32,21 @@ def clean(told: object, letters: int = LETTERS) -> str:
 
 def title(node: Node, letters: int = LETTERS) -> str:
     """What a node is called: "w", "loss: mean(axis=0)", "0: Linear"."""
-    if node.kind == "constant" and node.name is None and not node.shape and node.value is not None:
+    if is_number(node):
         return short(node.value)
     made = ""
     if node.operation:
-        made = clean(node.operation if node.kind == "module" else sign(node.operation), letters)
+        made = clean(node.operation if node.kind == "module" else sign_of(node), letters)
         settings = "" if node.kind == "module" else _settings(node)
         made += settings if len(made + settings) <= letters else ""
     named = [clean(node.name, letters)] if node.name else []
     return ": ".join(named + [made] * bool(made)) or node.kind
+
+
+def is_number(node: Node) -> bool:
+    """Whether this is a plain number, which is called by its value and needs it no second time."""
+    nameless = node.kind == "constant" and node.name is None
+    return nameless and not node.shape and node.value is not None
 
 
 def _settings(node: Node) -> str:
@@ -76,9 +82,12 @@ def number(value: object, data: GraphData, digits: int = 4) -> str:
 
 
 def value(node: Node, data: GraphData, digits: int = 4) -> str:
-    """The value of a node; "" where it is not wanted."""
+    """The value of a node; "" where it is not wanted. A plain number has as many digits as in its
+    title, however few are asked for."""
     if data.values is False:
         return ""
+    if is_number(node):
+        return short(node.value)
     if node.value is None:
         return "" if node.kind == "module" else "freed" if node.state == "freed" else "not kept"
     return number(node.value, data, digits)

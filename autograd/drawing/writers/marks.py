@@ -98,7 +98,7 @@ def _card(name: str, x: float, y: float, width: float, height: float) -> str:
 def card_line(line: Line, x: float, top: float, width: float) -> str:
     """One line of a card, between its two sides."""
     if line.cells:
-        return strip(line.cells, x + SIDE, top, width - 2 * SIDE)
+        return strip(line.cells, x + SIDE, top, width - 2 * SIDE, line.rows)
     title, last = line.style == "title", x + width - SIDE
     base = top + (13 if title else 11)
     name = line.style if line.style in ("quiet", "alarm") else "ink"
@@ -113,15 +113,16 @@ def card_line(line: Line, x: float, top: float, width: float) -> str:
     return drawn + right
 
 
-def strip(cells: Sequence[float], x: float, y: float, width: float) -> str:
-    """A row of colours from -1 to 1, the stronger the larger; nan is crossed out."""
-    step = width / len(cells)
+def strip(cells: Sequence[float], x: float, top: float, width: float, rows: int = 1) -> str:
+    """Rows of colours from -1 to 1, the stronger the larger; nan is crossed out."""
+    columns = len(cells) // rows
+    step, y = width / columns, top
     parts = [
         f'<rect class="quiet" x="{number(x)}" y="{number(y)}" width="{number(width)}" '
-        f'height="{number(HEAT)}" fill="{look.QUIET[0]}" fill-opacity="0.14"/>'
+        f'height="{number(HEAT * rows)}" fill="{look.QUIET[0]}" fill-opacity="0.14"/>'
     ]
     for k, value in enumerate(cells):
-        at = x + k * step
+        at, y = x + k % columns * step, top + k // columns * HEAT
         if math.isnan(value):
             parts.append(
                 f'<path class="alarm-line" d="M{number(at)} {number(y)}l{number(step)} '

@@ -108,11 +108,13 @@ function amend(element, n, k) {
   const line = element.querySelector(".gradient");
   const texts = line ? line.querySelectorAll("text") : [];
   if (texts.length !== 2 || n === undefined) return;
-  if (!written.has(texts[1])) written.set(texts[1], texts[1].textContent);
+  for (const one of texts) if (!written.has(one)) written.set(one, one.textContent);
   const {text, kind} = gradient(n, k);
-  const all = written.get(texts[1]);
-  element.classList.toggle("partial", kind === "partial"); // a strip of colours shows the whole
-  texts[1].textContent = kind !== "partial" ? all : text.length < 9 ? text : "so far …";
+  const [label, all] = [...texts].map((one) => written.get(one));
+  const partial = kind === "partial", brief = text.length < 9;
+  element.classList.toggle("partial", partial); // a strip of colours shows the whole
+  texts[0].textContent = partial && brief ? "so far" : label;
+  texts[1].textContent = !partial ? all : brief ? text : "so far …";
 }
 
 // Scroll inside a box, never the page, until the element is seen.
@@ -225,7 +227,7 @@ function facts(node) {
     ["dtype", node.dtype],
     ["module", node.scope],
     ["settings", node.settings],
-    ["rule", node.formula],
+    ["rule", node.rule],
     ["parameters", node.parameters],
     ["nodes inside", node.inside],
   ];

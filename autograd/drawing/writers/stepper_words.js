@@ -89,13 +89,23 @@ function told(node) { // "multiply ×", "input", "module Linear"
 
 // ---- the words of a step --------------------------------------------------------------------
 
+function spoken(amount) { // "(100, 16): all 1" is no number
+  const [shape, ...entries] = amount.split(": ");
+  if (!shape.startsWith("(")) return amount;
+  return `an array of shape ${shape}${entries.length ? ` (${entries.join(": ")})` : ""}`;
+}
+
 function addition(one) {
   const item = make("li");
   const formula = make("p", "", "formula");
-  add(formula, `${slope(one.node)} += `, make("b", one.plus));
+  const [plus, ...entries] = one.plus.split(": ");
+  add(formula, `${slope(one.node)} += `, make("b", plus));
+  if (entries.length) add(formula, " ", make("span", entries.join(": "), "hint"));
   const sums = make("p", "", "sum");
   add(sums, make("span", one.before), " → ", make("b", one.after));
-  const aloud = `The gradient of ${named(one.node)} grows by ${one.plus}, from ${one.before} to ${one.after}.`;
+  const grown = one.before === "0" && one.plus.startsWith("(") ? "from 0 to" : "by";
+  const ends = grown === "by" ? `, from ${spoken(one.before)} to ${spoken(one.after)}` : "";
+  const aloud = `The gradient of ${named(one.node)} grows ${grown} ${spoken(one.plus)}${ends}.`;
   for (const shown of [formula, sums]) shown.setAttribute("aria-hidden", "true");
   add(item, make("p", aloud, "aloud"), formula);
   if (one.edge >= 0) {

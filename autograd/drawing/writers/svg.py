@@ -21,7 +21,7 @@ from autograd.drawing.layout import place
 from autograd.drawing.layout.geometry import Box
 from autograd.drawing.numbers import alarms, settled, short
 from autograd.drawing.steps import settings_text
-from autograd.drawing.symbols import sign
+from autograd.drawing.symbols import sign_of
 from autograd.drawing.writers.legend import legend
 from autograd.drawing.writers.marks import (
     HEAD,
@@ -214,7 +214,7 @@ def _label(edge: Edge, data: GraphData, uses: int) -> str:
 
 def _heading(data: GraphData) -> str:
     ends = [node for node in data.nodes if node.kind == "output"]
-    name = _clipped(ends[-1].name or sign(ends[-1].operation)) if ends else ""
+    name = _clipped(data.title or ends[-1].name or sign_of(ends[-1])) if ends else ""
     return f"Computation graph of {name}" if name else "Computation graph"
 
 
@@ -228,7 +228,7 @@ def _description(data: GraphData) -> str:
 
 
 def _called(node: Node) -> str:
-    made = "" if node.operation is None else sign(node.operation)
+    made = "" if node.operation is None else sign_of(node)
     return " ".join(filter(None, (_clipped(node.name or ""), _clipped(made)))) or node.id
 
 
