@@ -287,7 +287,13 @@ def test_a_result_that_is_used_without_its_gradient_is_told() -> None:
     names = {"h": h}
     assert "h is used as a constant, too" in draw(np.sum(h * h.detach()), names=names).notes[0]
     assert "h is used as a constant, too" in str(explain(np.sum(h * h.detach()), h, names=names))
-    assert "tanh (n1) is used as a constant, too" in draw(np.sum(h * h.data)).notes[0]
+    nameless = leaf([1.0, 2.0])
+    told = draw(np.sum(nameless * nameless.data)).notes[0]
+    assert "input (n0) is used as a constant, too" in told
+
+
+def test_what_functions_use_without_a_gradient_is_their_own_affair() -> None:
+    assert not draw(np.quantile(leaf([1.0, 3.0, 2.0], "x"), leaf(0.3, "q"))).notes
 
 
 def partial() -> GraphData:

@@ -203,13 +203,14 @@ class _Recording:
         return step.node, use.position, use.member
 
     def _cut(self) -> list[str]:
-        """What has a gradient and stands elsewhere without: by its name, or its id."""
+        """What was given, or has a name, and stands elsewhere without its gradient; of a result
+        without a name it is a function's own affair."""
         known = {_place(node._value): node for node in self.ids if isinstance(node, Node)}
         found = [known[_place(value)] for value in self.constants if _place(value) in known]
         return [
-            self._name(node) or f"{node._op.name if node._op else 'input'} ({self.ids[node]})"
-            for node in dict.fromkeys(found)
-        ]
+            self._name(node) or f"input ({self.ids[node]})"
+            for node in dict.fromkeys(found) if self._name(node) or node._op is None
+        ]  # fmt: skip
 
     def _next(self, key: Any) -> str:
         self.ids[key] = f"n{len(self.nodes)}"
