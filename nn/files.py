@@ -123,7 +123,7 @@ def save_checkpoint(path: str | os.PathLike[str], /, **parts: Any) -> None:
     Args: path, as of `save`; parts, by name: objects with `state_dict` and `load_state_dict`, NumPy
         Generators, and plain values: None, bool, int, float, str, arrays, and lists, tuples and
         dicts of them. The library's own generator is always saved; one that a layer was given
-        (rng=...) is a part like any other.
+        (rng=...) is a part like any other (a Trainer saves those of its layers itself).
     Written as by `save`, all or nothing. Raises TypeError and ValueError, naming the place, for
     what cannot be stored; CheckpointError where the file cannot be written.
 

@@ -40,6 +40,7 @@ class OwnModes:
     def __exit__(self, *error: Any) -> None:
         _own_modes.set(self._around)
         self.table, self._around = {}, None  # a copy of the context may go on with this
+        self._modules = ()
 
     def include(self, modules: Iterable[Any]) -> None:
         """More Modules that from now on have a mode of their own here."""

@@ -38,6 +38,14 @@ def loader(seed=4):
     return nn.DataLoader(*data(), batch_size=8, shuffle=True, rng=rng)
 
 
+rng = np.random.default_rng(0)
+
+
+def shaken(x):
+    """A transform that draws from a generator beside it."""
+    return x + 0.1 * rng.normal(size=x.shape)
+
+
 class PowerFails(nn.Callback):
     """Saves the run, with everything that is part of it, and ends it."""
 
@@ -50,8 +58,8 @@ class PowerFails(nn.Callback):
             for name in NAMES[:2]:
                 nn.save_checkpoint(self.folder / name, trainer=trainer)
             parts = {n: getattr(trainer, n) for n in ("model", "optimizer", "scheduler")}
-            rng = np.random.default_rng(9)
-            nn.save_checkpoint(self.folder / NAMES[2], **parts, rng=rng, epoch=trainer.epoch)
+            own = np.random.default_rng(9)
+            nn.save_checkpoint(self.folder / NAMES[2], **parts, rng=own, epoch=trainer.epoch)
             nn.save(self.folder / NAMES[3], trainer.model)
             raise RuntimeError("the power fails")
 

@@ -177,6 +177,9 @@ def transform_of(kind, seed):
     if kind == "none":
         return None
     rng = np.random.default_rng(seed + 2)
+    if kind == "of a module":
+        runs.rng = rng
+        return lambda x: runs.shaken(x)
     if kind == "everybody's":
         return lambda x: x + 0.1 * np.random.normal(size=x.shape) + 0.1 * random.random()
     return lambda x: x + 0.1 * rng.normal(size=x.shape)
@@ -186,7 +189,7 @@ BODIES = ["the library's", "own", "shared", "an MLP's", "a layer's", "private", 
           "Python's", "Mersenne's"]  # fmt: skip
 LOSSES = ["plain", "a function", "learned", "learned, and draws", "says its state", "counts",
           "a closure", "partial", "a method"]  # fmt: skip
-TRANSFORMS = ["none", "own", "everybody's"]
+TRANSFORMS = ["none", "own", "everybody's", "of a module"]
 
 
 class Made:
@@ -295,6 +298,25 @@ def test_a_checkpoint_of_each_epoch_is_enough(tmp_path):
         np.testing.assert_equal(again.outcome(), expected)
 
 
+@pytest.mark.parametrize("kind", TRANSFORMS)
+def test_a_run_that_is_loaded_before_fit_goes_on_too(kind, tmp_path):
+    kinds, path = ("own", "learned, and draws", kind, True), tmp_path / "run.npz"
+    with pytest.raises(RuntimeError, match="power"):
+        Made(kinds, 0).fit(Dies(6, path))
+    outcomes = []
+    for load in (True, False):
+        again = Made(kinds, 50)
+        if load:  # epochs count from there
+            nn.load_checkpoint(path, trainer=again.trainer)
+            again.trainer.fit(again.loader, epochs=3, validation_data=(X, Y), progress=False,
+                              callbacks=again.callbacks[:1])  # fmt: skip
+        else:
+            again.trainer.fit(again.loader, epochs=4, validation_data=(X, Y), progress=False,
+                              callbacks=again.callbacks[:1], resume_from=path)  # fmt: skip
+        outcomes.append(again.outcome()[:3])
+    np.testing.assert_equal(*outcomes)
+
+
 def test_a_callback_that_draws_to_begin_does_not_disturb_what_goes_on(tmp_path):
     class Look(nn.Callback):
         def on_train_begin(self, trainer):
@@ -340,6 +362,30 @@ def test_a_fit_begins_with_everything_as_it_is():
     np.testing.assert_equal(before, fresh)
 
 
+class Lazy(nn.Module):
+    """Builds its layers when it is called first."""
+
+    def __init__(self):
+        self.layers, self.named, self.built = [nn.Linear(2, 4)], {}, False
+
+    def forward(self, x):
+        if not self.built:
+            self.layers.append(nn.Linear(4, 2))
+            self.named["out"] = np.zeros(2)
+            self.built = True
+        return self.layers[1](self.layers[0](x))
+
+
+def test_what_is_built_in_the_first_call_is_built_once():
+    model, began = Lazy(), []
+    t = nn.Trainer(model, nn.optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss())
+    look = type(
+        "Look", (), {"on_train_begin": lambda self, trainer: began.append(len(model.layers))}
+    )
+    t.fit(X, Y, epochs=2, callbacks=[look()], progress=False)
+    assert began == [1] and len(model.layers) == 2 and list(model.named) == ["out"]
+
+
 # ---- what cannot be saved ----------------------------------------------------------------------
 
 
@@ -381,6 +427,24 @@ def test_what_cannot_be_saved_is_refused_when_fit_begins(make, message, tmp_path
         np.testing.assert_equal(weights(t), before)
         assert t.epoch == 0 and not path.exists()
     make().fit(X, Y, progress=False)  # where nothing is to be saved, that is no fault
+
+
+def test_a_file_that_is_only_written_is_no_state(tmp_path):
+    with open(tmp_path / "log.txt", "w") as log:
+        t = with_attribute(log)()
+        t.fit(X, Y, progress=False, callbacks=[nn.ModelCheckpoint(tmp_path / "run.npz")])
+    with open(tmp_path / "log.txt") as log, pytest.raises(TypeError, match="whose place cannot"):
+        with_attribute(log)().fit(X, Y, progress=False, resume_from=tmp_path / "run.npz")
+
+
+def test_a_callback_that_draws_from_nowhere_is_left_alone(tmp_path):
+    look = Every(lambda *_: None)
+    look.rng = random.SystemRandom()
+    callbacks = [look, nn.ModelCheckpoint(tmp_path / "run.npz")]
+    trainer().fit(X, Y, progress=False, callbacks=callbacks)
+    t = trainer()
+    t.fit(X, Y, epochs=2, progress=False, callbacks=callbacks, resume_from=tmp_path / "run.npz")
+    assert t.epoch == 2
 
 
 CHANGED = {
@@ -584,6 +648,22 @@ def test_a_run_of_an_older_version_goes_on(name):
         np.testing.assert_allclose(array, theirs[key], rtol=1e-4, atol=1e-5, err_msg=key)
 
 
+@pytest.mark.parametrize("kinds, places", [
+    (("own", "plain"), "model.1.rng"), (("the library's", "learned"), "loss"),
+    (("own", "learned"), "loss, model.1.rng"), (("the library's", "plain"), None),
+])  # fmt: skip
+def test_what_an_older_version_did_not_save_is_told(kinds, places, capsys, tmp_path):
+    state = Made((*kinds, "none", False), 0).fit().trainer.state_dict()
+    for key in ("parts", "generators", "counts"):
+        del state[key]
+    made = Made((*kinds, "none", False), 1)
+    made.trainer.load_state_dict(state)
+    made.trainer.fit(made.loader)
+    told = f"saved by an older version, without the state of {places}: there the run goes on from"
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith(told) if places else first.startswith("epoch")
+
+
 def test_parts_and_a_model_of_an_older_version_are_read():
     t, rng = runs.trainer(seed=82), np.random.default_rng(1)
     parts = {name: getattr(t, name) for name in ("model", "optimizer", "scheduler")}
@@ -594,6 +674,7 @@ def test_parts_and_a_model_of_an_older_version_are_read():
 
 
 def test_the_old_files_are_of_this_script(tmp_path):
+    pytest.importorskip("safetensors", reason="writes .safetensors")
     runs.write(tmp_path)
     for name in (n for n in runs.NAMES if n.endswith(".npz")):
         old, new = (

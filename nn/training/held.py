@@ -9,9 +9,11 @@ May import: autograd, random, module.
 
 from __future__ import annotations
 
+import io
+import operator
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -23,7 +25,8 @@ from nn.random import is_source, source_state, take_source_state
 
 __all__ = [
     "AsItWas", "changed", "counts", "is_users", "judges", "modules", "resting", "same",
-    "shared_sources", "sources", "stateful", "take_counts", "take_sources", "unsavable",
+    "shared_sources", "sources", "stateful", "states_of", "take_counts", "take_sources",
+    "unsavable",
 ]  # fmt: skip
 
 Roots = Mapping[str, Any]
@@ -103,12 +106,7 @@ def _is_opened(value: Any) -> bool:
 
 def is_users(kind: Any) -> bool:
     """Whether a class or a function is part of a program, and not of a library."""
-    return _is_of_users(kind.__module__)
-
-
-@lru_cache(256)
-def _is_of_users(module: str | None) -> bool:
-    return str(module).partition(".")[0] not in _OTHERS
+    return str(kind.__module__).partition(".")[0] not in _OTHERS
 
 
 def _members(place: str, members: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
@@ -127,11 +125,29 @@ def _around(place: str, function: FunctionType) -> Iterator[tuple[str, Any]]:
             pass
     defaults = dict(enumerate(function.__defaults__ or ()))
     yield from _members(place, defaults | (function.__kwdefaults__ or {}))
-    for name in code.co_names:
-        value = near.get(name)
-        ours = isinstance(value, FunctionType) and value.__globals__ is near
-        if ours or isinstance(value, Module) or is_source(value):
+    for name, value in _named(code.co_names, near):
+        if isinstance(value, FunctionType):
+            own = value.__globals__ is near or _is_programs(value.__globals__)
+        else:
+            own = isinstance(value, Module) or is_source(value)
+        if own:
             yield f"{place}.{name}", value
+
+
+def _named(names: Iterable[str], near: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The globals of these names; in place of a module of the program, what it has of them."""
+    for name in names:
+        value = near.get(name)
+        if isinstance(value, ModuleType) and _is_programs(vars(value)):
+            yield from ((f"{name}.{n}", vars(value)[n]) for n in names if n in vars(value))
+        elif value is not None:
+            yield name, value
+
+
+def _is_programs(module: dict[str, Any]) -> bool:
+    """Whether the globals of a module are those of the program that runs, not installed ones."""
+    top = str(module.get("__name__")).partition(".")[0]
+    return top not in _OTHERS and "-packages" not in (module.get("__file__") or "-packages")
 
 
 # ---- Modules ------------------------------------------------------------------------------------
@@ -227,6 +243,19 @@ def shared_sources() -> dict[str, Any]:
     return shared if python is None else {**shared, "random": python.getstate.__self__}
 
 
+def states_of(held: Mapping[str, Any]) -> dict[str, Any]:
+    """Where these generators stand, all that stand somewhere."""
+    states = {place: _state(source) for place, source in held.items()}
+    return {place: state for place, state in states.items() if state is not None}
+
+
+def _is_iterator(value: Any) -> bool:
+    """Whether it goes on by itself; a file that is only written does not."""
+    if isinstance(value, io.IOBase):
+        return not value.closed and value.readable()
+    return hasattr(type(value), "__next__") and not isinstance(value, Module)
+
+
 def unsavable(roots: Roots) -> str | None:
     """Why what these hold could not be saved; None if it can."""
     for place, value in found(roots):
@@ -235,7 +264,7 @@ def unsavable(roots: Roots) -> str | None:
                 source_state(value)
             except NotImplementedError:
                 return f"{place} is a {type(value).__name__}, which has no place to go back to"
-        elif hasattr(type(value), "__next__") and not isinstance(value, Module):
+        elif _is_iterator(value):
             return (
                 f"{place} is a {type(value).__name__}, whose place cannot be saved; hold a "
                 "numpy.random.Generator, a number or an array instead"
@@ -314,14 +343,19 @@ def take_counts(saved: Counts, roots: Roots) -> None:
 
 
 class AsItWas:
-    """Remembers what these hold, and puts it back after a trial: attributes, the values of buffers,
-    generators."""
+    """Remembers what these hold, and puts it back after a trial: attributes, lists and dicts of
+    Modules, the values of buffers, generators."""
 
     def __init__(self, *roots: Any) -> None:
         held = reached(roots)
         opened = [value for value in held if _is_opened(value)]
         self._attributes = [(value, dict(vars(value))) for value in opened]
         parts = [value for value in opened if isinstance(value, Module)]
+        self._containers = [
+            (value, value.copy())
+            for part in parts for value in vars(part).values()
+            if value.__class__ is list or value.__class__ is dict
+        ]  # fmt: skip
         buffers = {id(buffer): buffer for part in parts for buffer in _buffers(part)}
         self._buffers = [(buffer, buffer.copy()) for buffer in buffers.values()]
         drawn = list(filter(is_source, held))
@@ -335,12 +369,23 @@ class AsItWas:
             for key in [key for key in now if key not in before and key != "_scope"]:
                 del now[key]
             now.update({k: v for k, v in before.items() if k not in now or now[k] is not v})
+        for container, members in self._containers:
+            _refill(container, members)
         for buffer, values in self._buffers:
             if not np.array_equal(buffer, values, equal_nan=buffer.dtype.kind == "f"):
                 buffer[...] = values  # it was written into
         for source, state in self._sources:
             if state is not None:
                 take_source_state(state, source)
+
+
+def _refill(container: Any, members: Any) -> None:
+    """A list or dict with the members that it had, if it has others now."""
+    listed = isinstance(container, list)
+    now, before = (c if listed else [*c, *c.values()] for c in (container, members))
+    if len(now) != len(before) or not all(map(operator.is_, now, before)):
+        container.clear()
+        container.extend(members) if listed else container.update(members)
 
 
 def _buffers(module: Module) -> Iterable[np.ndarray]:

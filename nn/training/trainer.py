@@ -24,7 +24,7 @@ from nn.module import Module
 from nn.optim import Optimizer
 from nn.optim.lr_scheduler import ReduceLROnPlateau
 from nn.parts import called, leaves, mapped
-from nn.random import borrowed, get_state, set_state, source_state
+from nn.random import borrowed, get_state, set_state
 from nn.training.arguments import (
     check_kind,
     check_loss,
@@ -53,6 +53,7 @@ from nn.training.held import (
     shared_sources,
     sources,
     stateful,
+    states_of,
     take_counts,
     take_sources,
     unsavable,
@@ -251,6 +252,8 @@ class Trainer:
             take_counts(resumed.get("counts", {}), self._counted())
             take_sources(resumed.get("generators", {}), self._sources())
             set_state(drawn)
+            if "parts" not in resumed:
+                self._tell_of_older()
 
     def _run(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
         try:
@@ -394,7 +397,7 @@ class Trainer:
             return
         if self._resumed["loader"] is not None:  # load_checkpoint(path, trainer=...) came before
             train.load_state_dict(self._resumed["loader"])
-        self._resumed = None
+        self._resumed = {**self._resumed, "callbacks": []}  # those of this fit begin anew
 
     def _interrupted(self) -> None:
         self.history.interrupted = True
@@ -572,7 +575,7 @@ class Trainer:
         """How things are at first: what is otherwise later is part of the run."""
         if self._began is None:
             self._began = counts(self._counted(train))
-            self._shared = {p: source_state(s) for p, s in shared_sources().items()}
+            self._shared = states_of(shared_sources())
 
     # ---- what it holds ------------------------------------------------------------------------
 
@@ -586,7 +589,7 @@ class Trainer:
         return {"model": self.model, **self._beside()}
 
     def _counted(self, loader: Loader | None = None) -> dict[str, Any]:
-        """The roots, and the parts of the loader."""
+        """The same, and the parts of the loader."""
         loader = self._loader if loader is None else loader
         return self._roots() | ({} if loader is None else {"loader": held_by(loader)})
 
@@ -641,7 +644,7 @@ class Trainer:
         why = unsavable(roots)
         if why is not None:
             raise TypeError(f"this run could not go on from its checkpoint: {why}")
-        states = {place: source_state(source) for place, source in self._sources().items()}
+        states = states_of(self._sources())
         for place in shared_sources():  # what nobody has drawn from is left alone
             if same(states[place], self._shared.get(place, states[place])):
                 del states[place]
@@ -682,7 +685,7 @@ class Trainer:
             parts.append((self._incoming, state["loader"]))
         held = self._sources_from(state.get("generators"))
         before = [(part, _snapshot(part)) for part, _ in parts]
-        stood = {place: source_state(source) for place, source in held.items()}
+        stood = states_of(held)
         self._note_beginning()
         try:
             for part, new in parts:
@@ -699,6 +702,17 @@ class Trainer:
         self.history.history = {name: list(column) for name, column in state["history"].items()}
         self._running = Running(state["running"])
         self._resumed = state
+
+    def _tell_of_older(self) -> None:
+        """What older versions did not save of a run."""
+        own = self._stateful().items()
+        parts = [p for p, part in own if isinstance(part, Module) and [*part.parameters()]]
+        lacking = [*parts, *sources(self._roots())]
+        if lacking:
+            self.say(
+                f"saved by an older version, without the state of {', '.join(lacking)}: there the "
+                "run goes on from what is here"
+            )
 
     def _stateful(self) -> dict[str, Any]:
         return stateful(self._beside(), self.model)
