@@ -298,6 +298,25 @@ def test_a_checkpoint_of_each_epoch_is_enough(tmp_path):
         np.testing.assert_equal(again.outcome(), expected)
 
 
+@pytest.mark.parametrize("kind", TRANSFORMS)
+def test_a_run_that_is_loaded_before_fit_goes_on_too(kind, tmp_path):
+    kinds, path = ("own", "learned, and draws", kind, True), tmp_path / "run.npz"
+    with pytest.raises(RuntimeError, match="power"):
+        Made(kinds, 0).fit(Dies(6, path))
+    outcomes = []
+    for load in (True, False):
+        again = Made(kinds, 50)
+        if load:  # epochs count from there
+            nn.load_checkpoint(path, trainer=again.trainer)
+            again.trainer.fit(again.loader, epochs=3, validation_data=(X, Y), progress=False,
+                              callbacks=again.callbacks[:1])  # fmt: skip
+        else:
+            again.trainer.fit(again.loader, epochs=4, validation_data=(X, Y), progress=False,
+                              callbacks=again.callbacks[:1], resume_from=path)  # fmt: skip
+        outcomes.append(again.outcome()[:3])
+    np.testing.assert_equal(*outcomes)
+
+
 def test_a_callback_that_draws_to_begin_does_not_disturb_what_goes_on(tmp_path):
     class Look(nn.Callback):
         def on_train_begin(self, trainer):
@@ -627,6 +646,22 @@ def test_a_run_of_an_older_version_goes_on(name):
         figures["loss"] = figures["loss"][:2]
     for key, array in ours.items():
         np.testing.assert_allclose(array, theirs[key], rtol=1e-4, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("kinds, places", [
+    (("own", "plain"), "model.1.rng"), (("the library's", "learned"), "loss"),
+    (("own", "learned"), "loss, model.1.rng"), (("the library's", "plain"), None),
+])  # fmt: skip
+def test_what_an_older_version_did_not_save_is_told(kinds, places, capsys, tmp_path):
+    state = Made((*kinds, "none", False), 0).fit().trainer.state_dict()
+    for key in ("parts", "generators", "counts"):
+        del state[key]
+    made = Made((*kinds, "none", False), 1)
+    made.trainer.load_state_dict(state)
+    made.trainer.fit(made.loader)
+    told = f"saved by an older version, without the state of {places}: there the run goes on from"
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith(told) if places else first.startswith("epoch")
 
 
 def test_parts_and_a_model_of_an_older_version_are_read():

@@ -252,6 +252,8 @@ class Trainer:
             take_counts(resumed.get("counts", {}), self._counted())
             take_sources(resumed.get("generators", {}), self._sources())
             set_state(drawn)
+            if "parts" not in resumed:
+                self._tell_of_older()
 
     def _run(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
         try:
@@ -395,7 +397,7 @@ class Trainer:
             return
         if self._resumed["loader"] is not None:  # load_checkpoint(path, trainer=...) came before
             train.load_state_dict(self._resumed["loader"])
-        self._resumed = None
+        self._resumed = {**self._resumed, "callbacks": []}  # those of this fit begin anew
 
     def _interrupted(self) -> None:
         self.history.interrupted = True
@@ -587,7 +589,7 @@ class Trainer:
         return {"model": self.model, **self._beside()}
 
     def _counted(self, loader: Loader | None = None) -> dict[str, Any]:
-        """The roots, and the parts of the loader."""
+        """The same, and the parts of the loader."""
         loader = self._loader if loader is None else loader
         return self._roots() | ({} if loader is None else {"loader": held_by(loader)})
 
@@ -700,6 +702,17 @@ class Trainer:
         self.history.history = {name: list(column) for name, column in state["history"].items()}
         self._running = Running(state["running"])
         self._resumed = state
+
+    def _tell_of_older(self) -> None:
+        """What older versions did not save of a run."""
+        own = self._stateful().items()
+        parts = [p for p, part in own if isinstance(part, Module) and [*part.parameters()]]
+        lacking = [*parts, *sources(self._roots())]
+        if lacking:
+            self.say(
+                f"saved by an older version, without the state of {', '.join(lacking)}: there the "
+                "run goes on from what is here"
+            )
 
     def _stateful(self) -> dict[str, Any]:
         return stateful(self._beside(), self.model)
