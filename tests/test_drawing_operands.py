@@ -15,8 +15,8 @@ from autograd import Tensor
 from autograd.drawing.cards import card
 from autograd.drawing.data import GraphData
 from autograd.drawing.layout import place
-from autograd.drawing.layout.ranks import SYMMETRIC
 from autograd.drawing.recorder import record_data
+from autograd.drawing.traits import traits_of
 from autograd.drawing.writers.dot import dot
 from tests.drawings import DRAWINGS, leaf, made, random
 from tests.test_drawing_layout import each_direction, needs_dot
@@ -74,7 +74,7 @@ def out_of_order(data: GraphData, ends: list[tuple[float, float]]) -> list[str]:
         arrivals.setdefault(edge.target, []).append((edge.position, end[across]))
     wrong = []
     for node in data.nodes:
-        if node.kind != "module" and node.operation not in SYMMETRIC:
+        if node.kind != "module" and not traits_of(node).symmetric:
             found = sorted(arrivals.get(node.id, ()), key=lambda one: one[0])
             if any(b - a < 1 for (_, a), (_, b) in zip(found, found[1:])):
                 wrong.append(f"{node.id} {node.operation} {found}")
