@@ -667,6 +667,18 @@ def test_a_data_set_is_asked_for_each_sample_in_each_epoch(tmp_path):
     assert t.evaluate(Set()) == pytest.approx(t.evaluate(A, Y))
 
 
+def test_batches_by_number_are_not_taken_for_samples():
+    class Sequence:  # of Keras' kind
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, k):
+            return A[10 * k : 10 * k + 10], Y[10 * k : 10 * k + 10]
+
+    with pytest.raises(TypeError, match=r"Sequence\[0\] is .x, y. of one sample, or of one batch"):
+        single(nn.CrossEntropyLoss(), 2).fit(Sequence(), progress=False)
+
+
 def test_torchs_datasets_and_loaders_are_taken():
     torch = pytest.importorskip("torch")
     from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, random_split
@@ -710,6 +722,8 @@ def test_torchs_datasets_and_loaders_are_taken():
         assert t.evaluate(given) == pytest.approx(t.evaluate({"x": A}, Y))
     with pytest.raises(ValueError, match="single samples, not batches"):
         t.fit(Stream(), progress=False)
+    tagged = TensorDataset(torch.tensor(np.ones((6, 3, 3))), torch.tensor(np.ones((6, 3, 2))))
+    assert single(nn.MSELoss(), 2).fit(tagged, progress=False)["loss"]  # each a sequence
     ours = single(nn.CrossEntropyLoss(), 2)
     ours.fit(torch.tensor(A), torch.tensor(Y), **options)
     assert_same(weights(ours), weights(expected))

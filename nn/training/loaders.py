@@ -20,7 +20,7 @@ from nn.training.totals import plain
 
 __all__ = [
     "Batches", "JUDGED", "Loader", "Part", "Samples", "answers", "ends_with_one_row",
-    "has_targets", "held_by", "rows_of", "sample", "stacked", "targets_of",
+    "has_targets", "held_by", "may_be_batch", "rows_of", "sample", "stacked", "targets_of",
 ]  # fmt: skip
 
 JUDGED = 1024  # rows that are computed at a time where nothing is learned, at most
@@ -81,6 +81,12 @@ class Samples(Part):
         self.dataset = dataset
         first = dataset[0]
         self.paired = isinstance(first, (tuple, list)) and len(first) == 2
+        if self.paired and may_be_batch(*first) and not _of_torch(dataset):
+            raise TypeError(
+                f"{type(dataset).__name__}[0] is (x, y) of one sample, or of one batch; of batches "
+                "write a method __iter__ that gives them, of samples give arrays: "
+                "x, y = map(np.stack, zip(*dataset))"
+            )
         super().__init__(np.arange(len(dataset)), None, *args, **options)
 
     def chosen(self, among: Any, batch_size: int | None = None, shuffle: bool = False) -> Part:
@@ -92,6 +98,15 @@ class Samples(Part):
             return self._cast(stacked(samples))
         x, y = zip(*samples)
         return self._cast(stacked(x)), stacked(y)
+
+
+def may_be_batch(x: Any, y: Any) -> bool:
+    """Whether these could be rows and their targets: they have as many."""
+    return np.ndim(y) > 0 and np.shape(x)[:1] == np.shape(y)[:1]
+
+
+def _of_torch(thing: Any) -> bool:
+    return any(kind.__module__.partition(".")[0] == "torch" for kind in type(thing).__mro__)
 
 
 def stacked(samples: Any) -> Any:
@@ -192,7 +207,7 @@ def held_by(loader: Loader) -> Any:
     """Where the state of a loader may be; PyTorch's is its own affair."""
     if isinstance(loader, DataLoader):
         return vars(loader)
-    return {} if type(loader.source).__module__.startswith("torch") else {"source": loader.source}
+    return {} if _of_torch(loader.source) else {"source": loader.source}
 
 
 def rows_of(loader: Loader) -> int | None:

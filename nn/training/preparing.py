@@ -22,6 +22,7 @@ from nn.training.loaders import (
     Part,
     Samples,
     has_targets,
+    may_be_batch,
     rows_of,
     stacked,
 )
@@ -98,7 +99,7 @@ def _are_pairs(x: Any) -> bool:
 def _of_pairs(name: str, pairs: Any) -> tuple[Any, Any]:
     """x and y of a list of samples, (x, y) each."""
     xs, ys = zip(*pairs)
-    if all(np.ndim(y) and np.shape(x)[:1] == np.shape(y)[:1] for x, y in pairs):
+    if all(may_be_batch(x, y) for x, y in pairs):
         raise TypeError(
             f"{name}: a list of (x, y), which may be samples or batches; give arrays: of samples "
             "x, y = map(np.stack, zip(*pairs)), of batches x, y = map(np.concatenate, zip(*pairs))"
