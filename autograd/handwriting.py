@@ -842,8 +842,8 @@ class _Reader:
             raise self.error("put what stands under √ in brackets: √(x + 1)", self.next)
         else:
             return
-        rest = self.text(here)
-        raise self.two_ways(first, f"√({one}){rest}", f"√({one}{rest})")
+        sign, rest = self.source[self.tokens[first].start], self.text(here)
+        raise self.two_ways(first, f"{sign}({one}){rest}", f"{sign}({one}{rest})")
 
     def divisor_in_doubt(self, first: int, begin: int, sign: int, end: int) -> ExpressionError:
         """1/2x."""

@@ -195,6 +195,7 @@ REFUSED = {
     "sin x y": ("sin(x)*y or sin(x*y)", "sin x y"),
     "√2x": ("√(2)*x or √(2*x)", "√2x"),
     "√x²": ("√(x)**2 or √(x**2)", "√x²"),
+    "∛x²": ("∛(x)**2 or ∛(x**2)", "∛x²"),
     "√x^2": ("√(x)**2 or √(x**2)", "√x^2"),
     "|x|y|x|": ("which bars belong together", "|"),
     "x!": ("x! is for whole numbers, as 5!: there is no gamma function", "x!"),
