@@ -255,6 +255,7 @@ REFUSED = {
     "2j": ("only real numbers", None),
     "2x + foo": ("unknown name foo", "foo"),
     "2foo(x)": ("unknown function foo", "foo"),
+    "log(x, 10)": ("write log(x)/log(b)", "log(x, 10)"),
     "arccot x": ("arctan(1/x)", "arccot"),
     "x½": ("a number stands before", "½"),
     "2x[0]": ("indexing", "["),
