@@ -431,6 +431,7 @@ class _Reader:
             self.take()  # as on a calculator
         if self.next.kind != "end":
             raise self.left_over(self.next)
+        self.strip(0)
 
     def refuse_derivatives(self) -> None:
         """d/dx, dy/dx."""
