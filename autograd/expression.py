@@ -355,7 +355,10 @@ def _check_count(name: str, node: ast.Call, source: Read) -> None:
         cure = f": write {name}([a, b]) or {name}imum(a, b); an axis is given as axis=0"
     elif wanted == 1 and given > 1 and not hasattr(FUNCTIONS[name], "nin"):
         cure = ": an axis is given as axis=0"
-    if wanted == 1 and given == 2:
+    if name == "log" and given == 2:
+        cure = ": write log(x)/log(b) for the logarithm to base b"
+    start, end = source.part(node.col_offset, node.end_col_offset or 0)
+    if wanted == 1 and re.search("[0-9], ?[0-9]", source.text[start:end]):
         cure += ", a decimal number with a point, 0.5" if cure else ": decimal numbers have a point"
     arguments = "1 argument" if wanted == 1 else f"{wanted} arguments"
     raise _error(f"{name} takes {arguments}, got {given}{cure}", node, source)

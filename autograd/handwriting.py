@@ -431,6 +431,7 @@ class _Reader:
             self.take()  # as on a calculator
         if self.next.kind != "end":
             raise self.left_over(self.next)
+        self.strip(0)
 
     def refuse_derivatives(self) -> None:
         """d/dx, dy/dx."""
@@ -842,8 +843,8 @@ class _Reader:
             raise self.error("put what stands under √ in brackets: √(x + 1)", self.next)
         else:
             return
-        rest = self.text(here)
-        raise self.two_ways(first, f"√({one}){rest}", f"√({one}{rest})")
+        sign, rest = self.source[self.tokens[first].start], self.text(here)
+        raise self.two_ways(first, f"{sign}({one}){rest}", f"{sign}({one}{rest})")
 
     def divisor_in_doubt(self, first: int, begin: int, sign: int, end: int) -> ExpressionError:
         """1/2x."""
