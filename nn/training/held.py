@@ -188,9 +188,6 @@ def _says_state(value: Any) -> bool:
 
 def resting(model: Module) -> list[Module]:
     """The Modules with buffers that are frozen, alone or as parts of what is frozen."""
-    noted = any(module._frozen for module in modules(model))
-    if not noted and all(p.requires_grad for p in model.parameters()):
-        return []  # the usual case, for which not every Module is asked
     stack: list[tuple[Module, bool]] = [(model, False)]
     seen: set[tuple[int, bool]] = set()
     rest = []
@@ -348,7 +345,10 @@ class AsItWas:
 
     def __init__(self, *roots: Any) -> None:
         held = reached(roots)
-        opened = [value for value in held if _is_opened(value)]
+        strange = any(is_users(v if isinstance(v, FunctionType) else type(v)) for v in held)
+        drawn = list(filter(is_source, held))
+        # What is of this library changes nothing in a trial, and leaves everybody's sources alone.
+        opened = [value for value in held if _is_opened(value)] if strange else []
         self._attributes = [(value, dict(vars(value))) for value in opened]
         parts = [value for value in opened if isinstance(value, Module)]
         self._containers = [
@@ -358,9 +358,7 @@ class AsItWas:
         ]  # fmt: skip
         buffers = {id(buffer): buffer for part in parts for buffer in _buffers(part)}
         self._buffers = [(buffer, buffer.copy()) for buffer in buffers.values()]
-        drawn = list(filter(is_source, held))
-        if any(is_users(v if isinstance(v, FunctionType) else type(v)) for v in held):
-            drawn += shared_sources().values()  # what is of this library leaves them alone
+        drawn += shared_sources().values() if strange else ()
         self._sources = [(source, _state(source)) for source in drawn]
 
     def put_back(self) -> None:

@@ -198,11 +198,12 @@ class Trainer:
         show = reporter(progress)
         if resume_from is not None:
             as_path("fit: resume_from", resume_from)
+        parameters = dict(self.model.named_parameters())  # asked for once: it is a long walk
         train, validation = training(
-            x, y, batch_size, validation_split, validation_data, shuffle, self._dtype(),
-            sample_weight, class_weight,
+            x, y, batch_size, validation_split, validation_data, shuffle,
+            _float_of(parameters.values()), sample_weight, class_weight,
         )  # fmt: skip
-        self._check_parameters()
+        self._check_parameters(parameters)
         weighed = sample_weight is not None or class_weight is not None
         self._divides = divides(self.loss, targets_of(train, whole=True))
         self._weighted = Weighted(self.loss) if weighed else None
@@ -226,7 +227,7 @@ class Trainer:
             quiet = np.errstate(over="ignore", invalid="ignore")
             own = OwnModes(modules(*self._roots().values()))
             with own as self._modes, enable_grad(), quiet, Interrupts() as interrupts:
-                self._settle()
+                self._settle(parameters.values())
                 self._run(last, validation, interrupts)
         finally:
             show.close()
@@ -245,9 +246,9 @@ class Trainer:
     def _begin(self, resumed: Mapping[str, Any] | None) -> None:
         """Callbacks begin. In a run that goes on they, and all generators, then stand where they
         were, whatever was drawn to begin."""
-        drawn = get_state()
+        drawn = None if resumed is None else get_state()
         self._call("on_train_begin")
-        if resumed is not None:
+        if resumed is not None and drawn is not None:
             _restore_callbacks(self._callbacks, resumed["callbacks"])
             take_counts(resumed.get("counts", {}), self._counted())
             take_sources(resumed.get("generators", {}), self._sources())
@@ -422,14 +423,17 @@ class Trainer:
             if function is not None:
                 function(self, *args)
 
-    def _settle(self) -> None:
+    def _settle(self, parameters: Iterable[Tensor] | None = None) -> None:
         """The modes to train in, at the begin of each epoch and after what callbacks did to them.
 
         A whole model, or loss, that is in evaluation is woken: a callback has judged it. Parts stay
-        as they are, but what is frozen by now keeps its buffers.
+        as they are, but what is frozen by now keeps its buffers. Args: parameters, of the model, if
+        they are known; then all its Modules are, too.
         """
         own, roots = self._modes, [m for m in (self.model, self.loss) if isinstance(m, Module)]
-        own.include(modules(self.model))  # a layer may have been put in
+        if parameters is None:
+            own.include(modules(self.model))  # a layer may have been put in
+            parameters = self.model.parameters()
         if not all(root.training for root in roots):
             own.table.update(self._usual)
             for root in roots:
@@ -437,7 +441,12 @@ class Trainer:
                     root.train()
         for module in self._resting:
             module.training = True
-        self._resting = [m for root in roots for m in resting(root) if m.training]
+        noted = any(module._frozen for module, _ in own.table.values())
+        of_loss = self.loss.parameters() if isinstance(self.loss, Module) else ()
+        if not noted and all(p.requires_grad for p in (*parameters, *of_loss)):
+            self._resting = []  # the usual case, for which not every Module is asked
+        else:
+            self._resting = [m for root in roots for m in resting(root) if m.training]
         for module in self._resting:
             module.training = False
         self._usual = dict(own.table)
@@ -514,7 +523,7 @@ class Trainer:
 
     def _dtype(self) -> Any:
         """That of the parameters, in which floats are computed."""
-        return next((p.dtype for p in self.model.parameters() if p.dtype.kind == "f"), None)
+        return _float_of(self.model.parameters())
 
     def _rehearse(self, loader: Loader, trained: bool = False) -> None:
         """Send a few rows through everything, so that what does not fit changes nothing."""
@@ -557,9 +566,9 @@ class Trainer:
         check_scalar(self.loss(prediction, y))
         check_divisor(self.loss, divides(self.loss)(prediction, y))
 
-    def _check_parameters(self) -> None:
+    def _check_parameters(self, parameters: dict[str, Tensor]) -> None:
         others = [p for part in modules(*self._beside().values()) for p in part.parameters()]
-        check_parameters(dict(self.model.named_parameters()), others, self.optimizer)
+        check_parameters(parameters, others, self.optimizer)
 
     def _check_savable(self, train: Loader) -> None:
         """Raise TypeError where the run to come could not go on from its checkpoint."""
@@ -762,6 +771,10 @@ def _snapshot(part: Any) -> Any:
 
 def _nothing(trainer: Any) -> None:
     """What a callback does that has no such method."""
+
+
+def _float_of(parameters: Iterable[Tensor]) -> Any:
+    return next((p.dtype for p in parameters if p.dtype.kind == "f"), None)
 
 
 def _figures_of_callbacks(logs: Mapping[str, Any]) -> dict[str, float]:
