@@ -569,9 +569,7 @@ def _watched(module: Module, /, *args: Any, **kwargs: Any) -> Any:
         outer, dot, _ = name.partition(".")
         if not dot or name in before or not _looks_like_state(value):
             continue
-        if vars(module).get(outer).__class__ is kinds.get(
-            outer
-        ):  # else it was told when it was set
+        if vars(module).get(outer).__class__ is kinds.get(outer):  # else told when it was set
             warn(_counts_as_state(module, name, value))
             break
     return output

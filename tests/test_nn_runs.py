@@ -382,7 +382,8 @@ def test_what_is_built_in_the_first_call_is_built_once():
     look = type(
         "Look", (), {"on_train_begin": lambda self, trainer: began.append(len(model.layers))}
     )
-    t.fit(X, Y, epochs=2, callbacks=[look()], progress=False)
+    with pytest.warns(UserWarning, match="forward of Lazy sets self.named.out, which counts as"):
+        t.fit(X, Y, epochs=2, callbacks=[look()], progress=False)
     assert began == [1] and len(model.layers) == 2 and list(model.named) == ["out"]
 
 

@@ -17,6 +17,7 @@ from nn import metrics as known_metrics
 from nn.functional import binary_cross_entropy_with_logits, cross_entropy, nll_loss
 from nn.habits import warn
 from nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
+from nn.module import Module
 from nn.names import unknown
 from nn.optim.lr_scheduler import ReduceLROnPlateau
 from nn.training.callbacks import Callback
@@ -143,13 +144,13 @@ def listens_to_batches(callback: Any) -> bool:
 
 
 def check_parameters(
-    parameters: Mapping[str, Tensor], others: list[Tensor], optimizer: Any
+    parameters: Mapping[str, Tensor], others: list[Tensor], loss: Any, optimizer: Any
 ) -> None:
     """Raise ValueError if nothing can be trained, or the optimiser trains what is not there; warn
     of what it lacks."""
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    of_loss = any(p.requires_grad and id(p) in held for p in others)
-    if not of_loss and not any(p.requires_grad for p in parameters.values()):
+    trains = any(p.requires_grad and id(p) in held for p in others)
+    if not trains and not any(p.requires_grad for p in parameters.values()):
         why = "the model has no parameters"
         if parameters:
             why = "all parameters of the model are frozen; use requires_grad_() on some"
@@ -164,10 +165,9 @@ def check_parameters(
                     f"{type(optimizer).__name__}(model.parameters(), ...). (A loss with parameters "
                     "must be a Module.)"
                 )
-    named = [
-        *parameters.items(),
-        *((f"parameter {k} of the loss", p) for k, p in enumerate(others)),
-    ]
+    # (What a function as a loss has from around it, such as a teacher, need not be trained.)
+    of_loss = loss.named_parameters() if isinstance(loss, Module) else ()
+    named = [*parameters.items(), *((f"{name} of the loss", p) for name, p in of_loss)]
     left = [name for name, p in named if p.requires_grad and id(p) not in held]
     if left:
         shown = ", ".join(left[:8]) + f" and {len(left) - 8} more" * (len(left) > 8)

@@ -568,7 +568,7 @@ class Trainer:
 
     def _check_parameters(self, parameters: dict[str, Tensor]) -> None:
         others = [p for part in modules(*self._beside().values()) for p in part.parameters()]
-        check_parameters(parameters, others, self.optimizer)
+        check_parameters(parameters, others, self.loss, self.optimizer)
 
     def _check_savable(self, train: Loader) -> None:
         """Raise TypeError where the run to come could not go on from its checkpoint."""
