@@ -149,6 +149,11 @@ class Window:
     def resize(self, width: int, height: int) -> None:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                   deviceScaleFactor=1, mobile=False)  # fmt: skip
+        self.ask(  # a page that is opened before it is told has the room of the old window
+            "new Promise((done) => { const look = () => "
+            f"innerWidth === {width} && innerHeight === {height} ? done(true) : setTimeout(look, 5)"
+            "; look(); })"
+        )
 
     def scheme(self, name: str) -> None:
         """Whether the system is "light" or "dark"."""

@@ -65,7 +65,7 @@ def _nns() -> list[Call]:
         ("cross_entropy-weight", lambda x: F.cross_entropy(x, labels, weight=weight),
          [nonzero(3, 3)]),
         ("cross_entropy-rows", lambda x, t: F.cross_entropy(x, t), [nonzero(3, 3), rows]),
-        ("nll_loss", lambda x: F.nll_loss(x, labels), [nonzero(3, 3)]),
+        ("nll_loss", lambda x: F.nll_loss(x, labels), [-np.abs(nonzero(3, 3))]),
         ("bce", lambda p, t: F.binary_cross_entropy(p, t), [between(0.2, 0.8, 3), targets]),
         ("bce-weight", lambda p: F.binary_cross_entropy(p, targets, weight),
          [between(0.2, 0.8, 3)]),

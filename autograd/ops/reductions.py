@@ -105,7 +105,7 @@ def prod_rule(
     moved = np.transpose(a, order)
     rows = moved.reshape((*moved.shape[: a.ndim - len(axes)], -1))
     exponents = np.frexp(rows * math.sqrt(0.5))[1]
-    most = np.finfo(rows.dtype).maxexp - 24  # of numbers below the normal ones it would be infinite
+    most = np.finfo(rows.dtype).maxexp - 2  # of numbers below the normal ones it would be infinite
     exponents = np.clip(exponents, -most, most)
     rows = np.ldexp(rows, -exponents)
     exponents = np.sum(exponents, axis=-1, keepdims=True) - exponents
