@@ -232,10 +232,7 @@ def cross_entropy(
         if len(shape) == 2 and target.shape == (rows,) and rows and reduction in _TOTALS:
             try:
                 how = _how(target, rows, shape[1], True)
-            except (
-                TypeError,
-                ValueError,
-            ):  # out of range, to be passed over, or wider than indices
+            except (TypeError, ValueError):  # out of range, passed over, wider than indices
                 pass
             else:
                 made = logits.made_by

@@ -53,7 +53,8 @@ def long_chain(leaf: Any, operations: int, collect: bool, memory: bool) -> dict[
     if memory:
         tracemalloc = importlib.import_module("tracemalloc")
         tracemalloc.start()
-    gc.collect()  # or the import's own garbage, and how far its counters got, would be measured
+    gc.collect()  # or the import's own objects, and how far it got in counting, would be measured
+    gc.freeze()
     if not collect:
         gc.disable()
     now = time.perf_counter_ns
