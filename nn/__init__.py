@@ -17,6 +17,7 @@
 Each file says at its top what lives there. All of them use autograd's public names only.
 """
 
+import importlib as _importlib
 import typing as _typing
 
 import autograd as _autograd
@@ -79,14 +80,10 @@ from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy  # n
 from nn.module import Module, Sequential  # noqa: E402
 from nn.optim import explain_step  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
-from nn.training import (  # noqa: E402
-    Callback,
-    EarlyStopping,
-    History,
-    ModelCheckpoint,
-    Trainer,
-)  # fmt: skip
 from nn.vectors import parameters_to_vector, vector_to_parameters  # noqa: E402
+
+if _typing.TYPE_CHECKING:
+    from nn.training import Callback, EarlyStopping, History, ModelCheckpoint, Trainer
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "Callback", "CheckpointError",
@@ -100,5 +97,22 @@ __all__ = [
     "standardize", "top_k_accuracy", "train_test_split", "vector_to_parameters",
 ]  # fmt: skip
 
+# Training is loaded when it is first asked for, as drawing is: who writes the loop does not wait.
+_TRAINING = ("Callback", "EarlyStopping", "History", "ModelCheckpoint", "Trainer")
+_missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__)
+
+
+def _lazily(name: str) -> _typing.Any:
+    if name not in ("training", *_TRAINING):
+        return _missing(name)
+    training = _importlib.import_module("nn.training")
+    globals().update({known: getattr(training, known) for known in _TRAINING})
+    return globals()[name]
+
+
 if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name
-    __getattr__ = _habits.finder("nn", _habits.LAYERS, lambda: __all__)
+    __getattr__ = _lazily
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_TRAINING})
