@@ -30,7 +30,7 @@ class Signature:
     argument beyond `most`, or one in the place of NumPy's `out`.
     """
 
-    __slots__ = ("defaults", "most", "names", "out")
+    __slots__ = ("functions", "most", "names", "out")
 
     def __init__(self, function: Callable[..., Any], skip: int) -> None:
         code: Any = getattr(function, "__code__", None)
@@ -40,7 +40,12 @@ class Signature:
         takes_more = takes_any or code.co_flags & 0x04  # *args
         self.most = 1 << 30 if takes_more else code.co_argcount - skip
         self.out = self.names.index("out") if self.names and "out" in self.names else self.most
-        self.defaults = defaults_of(function)
+        self.functions = [function]  # whose defaults count, the last one's most
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """What is taken for arguments that are left out; seldom asked for, so not kept."""
+        return {name: value for f in self.functions for name, value in defaults_of(f).items()}
 
 
 def defaults_of(function: Any) -> dict[str, Any]:
@@ -134,7 +139,7 @@ class Operation:
         self.rules = rules
         self._said = formula, parts, sign, pattern, elementwise, symmetric
         self.signature = Signature(known[0], skip=2)
-        self.signature.defaults |= defaults_of(self.forward)
+        self.signature.functions.append(self.forward)
         # The engine has short ways for one array and for two, and no other argument.
         counts = (self.operands, len(self.signature.names or ()), len(rules))
         self.single, self.pair = counts == (1, 1, 1), counts == (2, 2, 2)
