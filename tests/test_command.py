@@ -26,7 +26,7 @@ def command(*words: str, encoding: str = "utf-8") -> subprocess.CompletedProcess
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "autograd", *words],
-        capture_output=True, encoding=encoding, env=environment, timeout=60, check=False,
+        capture_output=True, encoding=encoding, env=environment, timeout=300, check=False,
     )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def test_it_runs_in_jupyter_too(outputs):
     book = nbformat.read(notebook.TUTORIAL, as_version=4)
     nbformat.validate(book)
     where = {"metadata": {"path": str(ROOT / "demos")}}
-    nbclient.NotebookClient(book, timeout=120, resources=where).execute()
+    nbclient.NotebookClient(book, timeout=600, resources=where).execute()
     for cell in notebook.code_cells(book):
         assert differences(plain(cell["outputs"]), plain(outputs[cell["id"]])) == []
 
