@@ -96,7 +96,11 @@ TENSOR = {
     "mul_": f"{_VALUES}x * y",
     "div_": f"{_VALUES}x / y",
     **dict.fromkeys(("clamp_", "clip_"), f"{_VALUES}x.clip(min, max)"),
-    **dict.fromkeys(("relu_", "exp_", "sqrt_", "neg_", "masked_fill_"), f"{_VALUES}np.sqrt(x)"),
+    "relu_": f"{_VALUES}x.relu()",
+    "neg_": f"{_VALUES}-x",
+    "exp_": f"{_VALUES}np.exp(x)",
+    "sqrt_": f"{_VALUES}np.sqrt(x)",
+    "masked_fill_": f"{_VALUES}np.where(mask, value, x)",
     "detach_": "use x = x.detach()",
     # arithmetic
     **dict.fromkeys(("add", "sub", "mul", "div"), "use the operators + - * /"),

@@ -167,14 +167,13 @@ LAYERS = {
     "F": "it is nn.functional",
 }
 
-_WITH_AXIS = "it is NumPy's, and works on Tensors: np."
 # What is told of names that `nn.functional` has not.
 FUNCTIONS = {
     **dict.fromkeys(("conv1d", "conv2d", "max_pool2d", "avg_pool2d", "interpolate"), (
         "there is none here: write it in NumPy's functions, or as autograd.primitive(f, rule)"
     )),
     "embedding": "look the rows up: weight[labels]",
-    "pad": f"{_WITH_AXIS}pad",
+    "pad": "it is NumPy's, and works on Tensors: np.pad",
     "relu6": "use hardtanh(x, 0, 6)",
     "swish": "use silu",
     "mish": "write it: x * np.tanh(functional.softplus(x))",

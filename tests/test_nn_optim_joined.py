@@ -386,7 +386,7 @@ def look(frame, event, argument):
 sys.settrace(look)
 from nn.optim import joined
 sys.settrace(None)
-assert joined._UNSHARED <= 2
+assert joined.UNSHARED <= 2
 """
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 

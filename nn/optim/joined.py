@@ -30,7 +30,7 @@ def _references(arrays: list[Any]) -> int:
     return getrefcount(array)
 
 
-UNSHARED = _UNSHARED = min(2, _references([np.empty(1)]))  # a debugger may have held it, too
+UNSHARED = min(2, _references([np.empty(1)]))  # a debugger may have held it, too
 
 
 class Joined:
@@ -97,7 +97,7 @@ class Joined:
         """
         while self.spare:
             old = self.spare.pop()
-            if getrefcount(old) == _UNSHARED and _takes_the_place(old, array):
+            if getrefcount(old) == UNSHARED and _takes_the_place(old, array):
                 return old
         return np.empty_like(array)
 

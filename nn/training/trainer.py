@@ -246,15 +246,17 @@ class Trainer:
     def _begin(self, resumed: Mapping[str, Any] | None) -> None:
         """Callbacks begin. In a run that goes on they, and all generators, then stand where they
         were, whatever was drawn to begin."""
-        drawn = None if resumed is None else get_state()
+        if resumed is None:
+            self._call("on_train_begin")
+            return
+        drawn = get_state()
         self._call("on_train_begin")
-        if resumed is not None and drawn is not None:
-            _restore_callbacks(self._callbacks, resumed["callbacks"])
-            take_counts(resumed.get("counts", {}), self._counted())
-            take_sources(resumed.get("generators", {}), self._sources())
-            set_state(drawn)
-            if "parts" not in resumed:
-                self._tell_of_older()
+        _restore_callbacks(self._callbacks, resumed["callbacks"])
+        take_counts(resumed.get("counts", {}), self._counted())
+        take_sources(resumed.get("generators", {}), self._sources())
+        set_state(drawn)
+        if "parts" not in resumed:
+            self._tell_of_older()
 
     def _run(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
         try:
