@@ -260,11 +260,12 @@ def _walk(
             g = g.total()
         if leaf._hooks is not None:
             g = leaf._hooks.run(leaf, g)
-        value = leaf._value
-        if g.__class__ is not value.__class__ or (
-            g.__class__ is array and g.dtype is not value.dtype
+        if (
+            g.dtype is not leaf._value.dtype
+            if g.__class__ is array
+            else g.__class__ is not leaf._value.__class__
         ):
-            g = _of_dtype(g, value.dtype)
+            g = _of_dtype(g, leaf._value.dtype)
         kept[leaf] = g
 
 

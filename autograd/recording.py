@@ -10,7 +10,7 @@ May import: rules, errors, frames, mode, engine.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
@@ -89,10 +89,14 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             argument = argument._value
         elif argument.__class__ in _AS_THEY_ARE:
             pass
-        elif argument.__class__ in (list, tuple) and _any_tensor(argument):
-            like, parent, argument = _members(argument, operation, mode)
-        elif argument.__class__ in (list, tuple):
-            argument = _as_operand(argument, operation, position)
+        elif isinstance(argument, _CONTAINERS):
+            if operation.function is not None:
+                _without_hidden(operation, (argument,))
+            if argument.__class__ in (list, tuple):
+                if _any_tensor(argument):
+                    like, parent, argument = _members(argument, operation, mode)
+                else:
+                    argument = _as_operand(argument, operation, position)
         elif isinstance(argument, _array):
             argument = plain_array(argument, operation.name)
         raw.append(argument)
@@ -108,8 +112,11 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             inputs.append(None)
             if isinstance(argument, _NUMPY) and argument.dtype.kind != "f":
                 integers = True
-    if kwargs and _any_tensor(kwargs.values()):
-        kwargs = _without_gradient(operation, kwargs)
+    if kwargs:
+        if operation.function is not None:
+            _without_hidden(operation, kwargs.values())
+        if _any_tensor(kwargs.values()):
+            kwargs = _without_gradient(operation, kwargs)
     try:
         if mode.profile is None:
             data = operation.forward(*raw, **kwargs) if kwargs else operation.forward(*raw)
@@ -242,17 +249,10 @@ def _written_out(
     most = operation.signature.out
 
     def at_length(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        tensors = False
-        for argument in (*args, *kwargs.values()) if kwargs else args:
-            if argument.__class__ in _AS_THEY_ARE:
-                continue
-            if isinstance(argument, Node):
-                tensors = True
-            elif isinstance(argument, _CONTAINERS):
-                _without_hidden(operation, argument)
-                tensors = tensors or _any_tensor((argument,))
-        if tensors:
+        if _any_tensor(args) or (kwargs and _any_tensor(kwargs.values())):
             return apply(operation, args, kwargs)
+        if kwargs or not _AS_THEY_ARE.issuperset(map(type, args)):
+            _without_hidden(operation, (*args, *kwargs.values()))
         data = forward(*args, **kwargs)
         if isinstance(data, Node) and data._requires_grad:
             raise TypeError(_UNSEEN.format(operation.name, "in an object or from around it"))
@@ -294,13 +294,18 @@ def _written_out(
             isinstance(y, Node) and y._requires_grad and isinstance(z, Node) and z._requires_grad
         ):
             return at_length(args, kwargs)
-        if x.__class__ is _array and x.dtype.kind == "f":  # a first layer's input
-            raw: Any = (x, y._value, z._value)
-            inputs: Any = (None, y, z)
-        elif isinstance(x, Node) and x._requires_grad:
-            raw, inputs = (x._value, y._value, z._value), args
+        inputs: Any = args
+        if isinstance(x, Node):
+            if not x._requires_grad:  # a first layer's input
+                inputs = (None, y, z)
+            x = x._value
+        elif x.__class__ is _array:
+            inputs = (None, y, z)
         else:
             return at_length(args, kwargs)
+        if inputs is not args and x.dtype.kind != "f":
+            return at_length(args, kwargs)
+        raw = (x, y._value, z._value)
         try:
             data = forward(*raw)
         except Exception as error:
@@ -610,17 +615,20 @@ _UNSEEN = (
 )
 
 
-def _without_hidden(operation: Operation, argument: Any) -> None:
+def _without_hidden(operation: Operation, arguments: Iterable[Any]) -> None:
     """Refuse Tensors inside of dicts, and of lists in a list, for which no rule would be asked."""
-    waiting = [a for a in argument if isinstance(a, _CONTAINERS)]
-    if argument.__class__ not in (list, tuple):
-        waiting = [argument]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Node):
-            raise TypeError(_UNSEEN.format(operation.name, "inside of a dict or a nested list"))
-        if isinstance(value, _CONTAINERS):
-            waiting += value.values() if isinstance(value, dict) else value
+    for argument in arguments:
+        if argument.__class__ in _AS_THEY_ARE or not isinstance(argument, _CONTAINERS):
+            continue
+        waiting = [a for a in argument if isinstance(a, _CONTAINERS)]
+        if argument.__class__ not in (list, tuple):
+            waiting = [argument]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, Node):
+                raise TypeError(_UNSEEN.format(operation.name, "inside of a dict or a nested list"))
+            if isinstance(value, _CONTAINERS):
+                waiting += value.values() if isinstance(value, dict) else value
 
 
 def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -301,16 +301,15 @@ def _by_blocks(compute: Any, x: Any) -> Any:
 
 
 def _square_of_sech(x: Any, z: Any) -> None:
-    np.exp(x, out=z)
+    np.exp(x, z)
     z += 1 / z
-    np.divide(2, z, out=z)  # where this is 0, for exp(x) or its inverse overflows, so is its square
+    np.divide(2, z, z)  # where this is 0, for exp(x) or its inverse overflows, so is its square
     z *= z
 
 
 def _over_square(x: Any, z: Any) -> None:
-    np.absolute(x, out=z)
-    np.negative(z, out=z)
-    np.exp(z, out=z)
+    np.absolute(x, z)
+    np.exp(np.negative(z, z), z)
     u = z + 1
     u *= u
     z /= u
@@ -638,12 +637,11 @@ def sigmoid(x: Any) -> Any:
         z = np.exp(-np.absolute(x))  # in (0, 1]
         return np.maximum(z, x >= 0) / (1 + z)  # 1/(1+z) from 0 on, z/(1+z) below
     z = np.absolute(x)  # the same, in memory that is at hand
-    z *= -1
-    np.exp(z, out=z)
-    u = z + 1
-    np.maximum(z, x >= 0, out=z)
-    z /= u
-    return z
+    np.exp(np.negative(z, z), z)
+    y = np.maximum(z, x >= 0)
+    z += 1
+    y /= z
+    return y
 
 
 def softplus(x: Any) -> Any:
@@ -655,16 +653,22 @@ def softplus(x: Any) -> Any:
     Tensor([6.93147181e-01, 1.00000000e+03, 0.00000000e+00])
     """
     x = floating(x)
-    z = np.absolute(x)
-    z *= -1
-    z = np.exp(z)
     # log(1 + z) is log(u) + (z - (u - 1))/u with u = 1 + z rounded, to 2 units in the last place;
     # np.log1p takes three times as long in single precision.
+    if not x.ndim:
+        z = np.exp(-np.absolute(x))
+        u = z + 1
+        return (z - (u - 1)) / u + np.log(u) + np.maximum(x, x.dtype.type(0))
+    z = np.absolute(x)  # the same, in memory that is at hand
+    np.exp(np.negative(z, z), z)
     u = z + 1
-    z -= u - 1
+    v = u - 1
+    z -= v
     z /= u
-    z += np.log(u)
-    return z + np.maximum(x, np.zeros(x.shape, x.dtype))
+    z += np.log(u, u)
+    v.fill(0)
+    z += np.maximum(x, v, out=v)
+    return z
 
 
 def log_sigmoid(x: Any) -> Any:

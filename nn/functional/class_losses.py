@@ -77,16 +77,13 @@ def _cross_entropy(logits: Any, labels: Any, counts: Any, _share: float, _how: _
     flat = slope.reshape(-1)  # a view; an index into it takes half the time of [rows, labels]
     at_label = flat.take(place)
     np.exp(slope, out=slope)
-    own = flat.take(place)
+    sums = flat.take(place)
     flat[place] = 0
-    sums = np.add.reduce(slope) if few else np.add.reduce(slope, axis=1, keepdims=True)
-    rest = sums.reshape(-1)  # what the other classes add up to
-    less = -rest
-    rest += own
-    slope /= sums
-    less /= rest
-    flat[place] = less  # softmax(logits) - one_hot(labels), which would cancel: -rest / sums
-    losses = np.log(sums, out=sums).reshape(-1)
+    rest = np.add.reduce(slope, 0 if few else 1)  # what the other classes add up to
+    flat[place] = -rest  # softmax(logits) - one_hot(labels) would cancel: -rest / sums
+    sums += rest
+    slope /= sums if few else sums[:, None]
+    losses = np.log(sums, out=sums)
     losses -= at_label
     if few:
         slope = slope.T

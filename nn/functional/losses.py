@@ -297,7 +297,9 @@ def _binary_cross_entropy_with_logits(
     # Every term is small where the loss is: softplus(x) - t x would lose its digits there.
     small = softplus(-np.absolute(logits))
     if pos_weight is None:
-        losses = relu(logits) - logits * target + small
+        losses = relu(logits)
+        losses -= logits * target
+        losses += small
     else:
         positive, rest = target * pos_weight, 1 - target
         losses = (positive + rest) * small + rest * relu(logits) + positive * relu(-logits)
@@ -308,14 +310,13 @@ def _sigmoid_less(x: Any, target: Any) -> Any:
     """sigmoid(x) - target, exact also where the first is nearly 1."""
     if isinstance(x, Tensor) or isinstance(target, Tensor) or not x.ndim:
         return sigmoid(x) * (1 - target) - sigmoid(-x) * target
-    small = np.absolute(x)
-    np.negative(small, out=small)
-    np.exp(small, out=small)
-    small /= small + 1  # what sigmoid(x) lacks of the nearer of 0 and 1
-    np.copysign(small, x, out=small)
-    slope = (x >= 0).astype(x.dtype)  # truth values less floats take three times as long
+    z = np.absolute(x)  # sigmoid(x) is max(z, x >= 0)/(1 + z) with z = exp(-|x|)
+    np.exp(np.negative(z, z), z)
+    slope = np.maximum(z, x >= 0)
     slope -= target
-    slope -= small
+    slope -= z * target
+    z += 1
+    slope /= z
     return slope
 
 
