@@ -50,13 +50,6 @@ from nn.activations import (  # noqa: E402
 )  # fmt: skip
 from nn.clipping import clip_grad_norm_, clip_grad_value_  # noqa: E402
 from nn.data import DataLoader, load_idx, standardize, train_test_split  # noqa: E402
-from nn.files import (  # noqa: E402
-    CheckpointError,
-    load,
-    load_checkpoint,
-    save,
-    save_checkpoint,
-)  # fmt: skip
 from nn.layers import (  # noqa: E402
     MLP,
     BatchNorm1d,
@@ -78,11 +71,12 @@ from nn.losses import (  # noqa: E402
 )  # fmt: skip
 from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy  # noqa: E402
 from nn.module import Module, Sequential  # noqa: E402
-from nn.optim import explain_step  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
 from nn.vectors import parameters_to_vector, vector_to_parameters  # noqa: E402
 
 if _typing.TYPE_CHECKING:
+    from nn.files import CheckpointError, load, load_checkpoint, save, save_checkpoint
+    from nn.optim import explain_step
     from nn.training import Callback, EarlyStopping, History, ModelCheckpoint, Trainer
 
 __all__ = [
@@ -97,16 +91,23 @@ __all__ = [
     "standardize", "top_k_accuracy", "train_test_split", "vector_to_parameters",
 ]  # fmt: skip
 
-# Training is loaded when it is first asked for, as drawing is: who writes the loop does not wait.
-_TRAINING = ("Callback", "EarlyStopping", "History", "ModelCheckpoint", "Trainer")
+# Loaded when they are first asked for, as drawing is: who writes the loop does not wait for them.
+_LATER = {
+    "Callback": "training", "EarlyStopping": "training", "History": "training",
+    "ModelCheckpoint": "training", "Trainer": "training",
+    "CheckpointError": "files", "load": "files", "load_checkpoint": "files", "save": "files",
+    "save_checkpoint": "files",
+    "explain_step": "optim",
+}  # fmt: skip
 _missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__)
 
 
 def _lazily(name: str) -> _typing.Any:
-    if name not in ("training", *_TRAINING):
+    home = _LATER.get(name, name)
+    if home not in _LATER.values():
         return _missing(name)
-    training = _importlib.import_module("nn.training")
-    globals().update({known: getattr(training, known) for known in _TRAINING})
+    module = _importlib.import_module(f"nn.{home}")
+    globals().update({known: getattr(module, known) for known in _LATER if _LATER[known] == home})
     return globals()[name]
 
 
@@ -115,4 +116,4 @@ if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have 
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_TRAINING})
+    return sorted({*globals(), *_LATER})

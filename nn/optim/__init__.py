@@ -7,18 +7,34 @@
 May import: its own files, habits.
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import importlib as _importlib
+import typing as _typing
 
 from nn.habits import OPTIMIZERS as _OPTIMIZERS
 from nn.habits import finder as _finder
 from nn.optim import lr_scheduler
 from nn.optim.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
-from nn.optim.explained import explain_step
 from nn.optim.optimizer import Optimizer
 
 __all__ = [
     "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "explain_step", "lr_scheduler",
 ]  # fmt: skip
 
-if not _TYPE_CHECKING:  # for which a module with __getattr__ would have every name
-    __getattr__ = _finder("nn.optim", _OPTIMIZERS, lambda: __all__)
+_missing = _finder("nn.optim", _OPTIMIZERS, lambda: __all__)
+
+
+def _lazily(name: str) -> _typing.Any:
+    if name != "explain_step":  # loaded when it is first asked for
+        return _missing(name)
+    globals()[name] = found = _importlib.import_module("nn.optim.explained").explain_step
+    return found
+
+
+if _typing.TYPE_CHECKING:
+    from nn.optim.explained import explain_step
+else:  # for a type checker a module with __getattr__ would have every name
+    __getattr__ = _lazily
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
