@@ -155,16 +155,21 @@ def sweep(
     if inputs is not None and not create_graph and _are_all_leaves(inputs, order):
         inputs = None
     pending: dict[Any, Any] = {}  # what has come so far for each Tensor
+    halves: list[Any] = []  # Tensors of half a precision, whose gradients are wider on the way
     for output, gradient in zip(outputs, gradients):
         if gradient.__class__ not in _WHOLE and gradient.dtype.char == _HALF:
             gradient = gradient.astype(_WIDER)
+            halves.append(output)
         pending[output] = pending[output] + gradient if output in pending else gradient
     kept: dict[Any, Any] = {}
     mode = current_mode()
     if create_graph and not mode.grad:
         set_mode(mode.but(grad=True))
     try:
-        _walk(order, pending, kept, inputs, mode, create_graph, retain_graph)
+        _walk(order, pending, kept, halves, inputs, mode, create_graph, retain_graph)
+        for tensor in halves:
+            if tensor in kept:
+                kept[tensor] = _of_dtype(kept[tensor], tensor._value.dtype)
     finally:
         if current_mode() is not mode:
             set_mode(mode)
@@ -173,8 +178,8 @@ def sweep(
 
 @np.errstate(all="ignore")  # the reverse sweep is silent: 0/0 at a kink is no news
 def _walk(
-    order: list[Any], pending: dict[Any, Any], kept: dict[Any, Any], inputs: list[Any] | None,
-    mode: Any, create_graph: bool, retain_graph: bool,
+    order: list[Any], pending: dict[Any, Any], kept: dict[Any, Any], halves: list[Any],
+    inputs: list[Any] | None, mode: Any, create_graph: bool, retain_graph: bool,
 ) -> None:  # fmt: skip
     """From the youngest node to the oldest: when its turn comes its gradient is complete, and its
     rules hand it on to its inputs. At the end only leaves are pending, and are kept."""
@@ -198,10 +203,10 @@ def _walk(
             if node._hooks is not None:
                 g = node._hooks.run(node, g)
                 if node._hooks.retain:
-                    kept[node] = _of_dtype(g, node._value.dtype)
+                    kept[node] = g
             if not usual:
                 if node in targets:
-                    kept[node] = _of_dtype(g, node._value.dtype)
+                    kept[node] = g
                 y, args = node._as_arguments() if create_graph else (node._value, node._args)
                 kwargs = node._kwargs or {}
                 for parent, rule in zip(node._inputs, operation.rules):
@@ -211,7 +216,7 @@ def _walk(
                         new = watch(node, rule, g, y, args, kwargs)
                     else:
                         new = rule(g, y, *args, **kwargs)
-                    new = fitted(new, parent, node)
+                    new = fitted(new, parent, node, halves)
                     pending[parent] = pending[parent] + new if parent in pending else new
             elif operation.pair:
                 # The loop below, written out for the two arguments of an operator: without *args,
@@ -226,7 +231,7 @@ def _walk(
                         new.__class__ is array
                         and (new.shape != value.shape or new.dtype is not value.dtype)
                     ):
-                        new = fitted(new, left, node)
+                        new = fitted(new, left, node, halves)
                     pending[left] = pending[left] + new if left in pending else new
                 if right is not None:
                     new, value = right_rule(g, y, x1, x2), right._value
@@ -234,7 +239,7 @@ def _walk(
                         new.__class__ is array
                         and (new.shape != value.shape or new.dtype is not value.dtype)
                     ):
-                        new = fitted(new, right, node)
+                        new = fitted(new, right, node, halves)
                     pending[right] = pending[right] + new if right in pending else new
             else:
                 y, args, kwargs = node._value, node._args, node._kwargs
@@ -248,7 +253,7 @@ def _walk(
                         if new.__class__ is array
                         else new.__class__ is tuple
                     ):
-                        new = fitted(new, parent, node)
+                        new = fitted(new, parent, node, halves)
                     pending[parent] = pending[parent] + new if parent in pending else new
             if not retain_graph:
                 node._inputs = node._args = node._kwargs = None
@@ -260,20 +265,14 @@ def _walk(
             g = g.total()
         if leaf._hooks is not None:
             g = leaf._hooks.run(leaf, g)
-        if (
-            g.dtype is not leaf._value.dtype
-            if g.__class__ is array
-            else g.__class__ is not leaf._value.__class__
-        ):
-            g = _of_dtype(g, leaf._value.dtype)
         kept[leaf] = g
 
 
-def fitted(contribution: Any, parent: Any, node: Any) -> Any:
+def fitted(contribution: Any, parent: Any, node: Any, halves: list[Any]) -> Any:
     """Bring a rule's result to its input's shape and dtype: the one place that un-broadcasts.
 
     Where the forward stretched an input over an axis, its gradient is the sum over that axis. The
-    gradient of a float16 input is float32 until the sweep is done.
+    gradient of a float16 input is float32 until the sweep is done; it is added to `halves`.
     """
     value = parent._value
     raw = contribution._value if isinstance(contribution, Node) else contribution
@@ -292,6 +291,8 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
                 ones.fill(1)  # (np.ones takes three times as long)
                 return ones.dot(raw)
     if contribution.__class__ is Deferred:
+        if value.__class__ is not tuple and value.dtype.char == _HALF:
+            halves.append(parent)
         return contribution
     if value.__class__ is tuple:  # the members of a list argument: each is fitted on its way on
         if isinstance(contribution, (list, tuple)) and len(contribution) == len(value):
@@ -311,6 +312,7 @@ def fitted(contribution: Any, parent: Any, node: Any) -> Any:
     shape, given, dtype = value.shape, contribution.shape, value.dtype
     if dtype.char == _HALF:
         dtype = _WIDER
+        halves.append(parent)
         contribution = _of_dtype(contribution, dtype)
     if given != shape:
         extra = len(given) - len(shape)

@@ -259,7 +259,11 @@ def lowered(program: Program) -> Program:
     except (TypeError, ValueError) as error:  # numpy.linalg takes no float16
         try:
             lower.run({}, True, Held())
+            # Of arrays nn's losses take the prediction's dtype, of Tensors with gradient the wider.
+            raised = nns
         except type(error):
+            raised = True
+        if raised:
             return program.cast(lambda name: np.float32)
         raise Fault("precision", f"nothing raised where NumPy raises {error!r}") from None
     return lower

@@ -116,7 +116,7 @@ def _flows(step: Step, g: Any, local: bool) -> list[Flow | None]:
         if use.member is not None:
             raw = raw[use.member]
         derivative = _local(step, use) if local else None
-        contribution = np.asarray(fitted(raw, use.source, step.maker))
+        contribution = np.asarray(fitted(raw, use.source, step.maker, []))
         summed = _summed(raw, use.source)
         noise = rounding(raw, math.prod(np.shape(raw)[axis] for axis in summed)) if summed else 0.0
         flows.append(Flow(contribution, derivative, summed, noise))
@@ -130,7 +130,7 @@ def _asked(step: Step, position: int, g: Any) -> Any:
     new = rule(g, maker._value, *maker._args, **(maker._kwargs or {}))
     if new.__class__ is Deferred:
         new = new.total()
-    return fitted(new, parent, maker) if is_hidden(parent) else new
+    return fitted(new, parent, maker, []) if is_hidden(parent) else new
 
 
 def _incoming(step: Step, g: Any) -> Any:
