@@ -71,8 +71,8 @@ ALIASES = {
     "pow": "power", "sen": "sin", "senh": "sinh", "sgn": "sign", "tg": "tan", "tgh": "tanh",
 }  # fmt: skip
 INVERSES = {
-    "cosec": "sin", "cot": "tan", "cotan": "tan", "cotg": "tan", "coth": "tanh", "csc": "sin", "csch": "sinh",
-    "ctg": "tan", "sec": "cos", "sech": "cosh",
+    "cosec": "sin", "cot": "tan", "cotan": "tan", "cotg": "tan", "coth": "tanh", "csc": "sin",
+    "csch": "sinh", "ctg": "tan", "sec": "cos", "sech": "cosh",
 }  # fmt: skip
 
 _BY_ITSELF = "derivatives are printed by themselves, by every variable: write the expression alone"
