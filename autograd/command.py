@@ -111,8 +111,9 @@ def _run(words: _Words) -> str:
         if name not in variables:
             raise _UsageError(f"--explain: there is no variable {clean(name)}")
     constants: dict[str, Any] = {}
-    output = _differentiable(evaluate(found, variables, constants=constants), found)
+    output = evaluate(found, variables, constants=constants)
     _check_used(variables, words, found)
+    output = _differentiable(output, found, variables)
     scalar = output if output.size == 1 else np.sum(output)
     names = constants | variables
     graph = draw(scalar, names=names, direction=words.direction)
@@ -120,7 +121,7 @@ def _run(words: _Words) -> str:
     for path in words.save:
         graph.save(path)
     notes = _notes(found) + notes
-    parts = ["".join(f"{note}\n" for note in notes)] if notes else []
+    parts = ["".join(f"{note}\n" for note in dict.fromkeys(notes))] if notes else []
     parts += [] if output.size == 1 else [_summed(output)]
     if words.tree:
         parts.append(text(graph.data, _width()))
@@ -198,6 +199,9 @@ def _variables(words: list[str]) -> tuple[dict[str, Tensor], list[str]]:
     for word in words:
         typed, sign, value = word.partition("=")
         name, start = _name(typed), len(word) - len(value)
+        if value.rstrip()[-1:] in (",", ";"):  # of x=2, a list would be made in silence
+            told = "values are parted by spaces alone, as in x=2 y=3"
+            raise ExpressionError(told, word, start + len(value.rstrip()) - 1)
         if not sign:
             told = "a variable is given as name=value, as in x=1.5"
             raise ExpressionError(f"{told}; an expression with spaces stands in quotes", word, 0)
@@ -213,9 +217,13 @@ def _variables(words: list[str]) -> tuple[dict[str, Tensor], list[str]]:
         except ExpressionError as error:
             place = error.start + start + len(value) - len(value.lstrip())
             end = place + error.end - error.start
-            raise ExpressionError(f"the value of {name}: {error}", word, place, end) from None
+            told = f"the value of {name}: {error}"
+            near = word[max(start, place - 50) : place + 1]
+            if re.search(r"[,;\s]\s*[^\W\d]\w*\s*=$", near):  # x=2,y=3
+                told = "variables are words of their own, parted by spaces: x=2 y=3"
+            raise ExpressionError(told, word, place, end) from None
         found[name] = Tensor(data, requires_grad=True, name=name)
-        notes += [f"read as: {name} = {number.text}"] * number.rewritten
+        notes += [f"read as: {name} = {number.text}"] * number.rewritten + _meanings(number)
     return found, notes
 
 
@@ -226,11 +234,11 @@ def _check_used(variables: dict[str, Tensor], words: _Words, found: Read) -> Non
             raise ExpressionError(f"{name} is not used in the expression", word, 0, len(name))
 
 
-def _differentiable(output: Any, found: Read) -> Tensor:
+def _differentiable(output: Any, found: Read, variables: dict[str, Tensor]) -> Tensor:
     """The result as a Tensor that has derivatives; ExpressionError for any other."""
     if isinstance(output, Tensor) and output.requires_grad:
         return output
-    if isinstance(output, Tensor) or not found.names():
+    if isinstance(output, Tensor) or not variables:
         told = f"there is no variable to differentiate by; the value is {short(output)}"
     else:
         told = "a comparison has no derivative; choose by it: where(x > 0, a, b)"
@@ -242,10 +250,21 @@ def _differentiable(output: Any, found: Read) -> Tensor:
 
 def _notes(found: Read) -> list[str]:
     """How an expression was read, where it says it in other words or another meaning is near."""
-    notes = [f"read as: {found.text}"] * found.rewritten
-    typed = [found.source[piece.start : piece.end] for piece in found.pieces]
+    return [f"read as: {found.text}"] * found.rewritten + _meanings(found)
+
+
+def _meanings(found: Read) -> list[str]:
+    """What is said of signs and names that mean another thing elsewhere."""
+    notes = []
+    typed = [found.source[piece.start : piece.end].lower() for piece in found.pieces]
     if "log" in typed or not typed and re.search(r"\blog\b", found.source):
         notes.append("log is the natural logarithm; that to base 10 is log10")
+    if percent := re.search(r"(?<![\w.])[0-9.]+(?=\s*%)", found.source):
+        notes.append(f"% is the remainder; {percent[0]} percent are {percent[0]}/100")
+    if angle := re.search(r"\b(sin|cos|tan)\(([1-9][0-9]+)\)", found.text):
+        notes.append(
+            f"{angle[0]} is of {angle[2]} radians; of degrees it is {angle[1]}({angle[2]}°)"
+        )
     return notes
 
 
@@ -258,9 +277,9 @@ def _gradient(name: str, gradient: Tensor | None) -> str:
     if gradient is None:
         return f"∂/∂{name} : none, for {name} is in comparisons only, which have no derivative\n"
     if gradient.ndim:
-        told = np.array2string(np.asarray(gradient.data), precision=6, separator=", ")
+        told = np.array2string(gradient.data + 0.0, precision=6, separator=", ")  # -0 is 0
     else:
-        told = f"{gradient.item():.6g}"
+        told = f"{gradient.item() + 0.0:.6g}"
     head = f"∂/∂{name} = "
     return head + told.replace("\n", "\n" + " " * columns(head)) + "\n"
 

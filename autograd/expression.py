@@ -299,6 +299,8 @@ def unknown(name: str, known: Mapping[str, Any]) -> str:
 
     near = difflib.get_close_matches(name, [*known, *FUNCTIONS], 1)
     hint = f"; did you mean {near[0]}?" if near else ""
+    if name == "i":
+        hint = "; all numbers are real"
     return f"unknown name {name}{hint} (a variable needs a value: {name}=1.5)"
 
 
@@ -419,6 +421,8 @@ def _check_arrays(node: Any, parts: list[Any], source: Read) -> None:
         told = "a product of arrays can be x*y, number by number, or x @ y"
     elif isinstance(node.op, ast.Pow) and sizes[0] > 1:
         told = "a power of a matrix can be x**2, number by number, or x @ x"
+        if not np.ndim(parts[1]) and float(parts[1]) < 0:
+            told = "x^-1 can be 1/x, number by number, or the inverse, which is not computed here"
     if told:
         raise _error(f"{told}: write one of them", node, source)
 

@@ -65,14 +65,14 @@ class _Token(NamedTuple):
 # Other names of functions, and functions that are one divided by another.
 ALIASES = {
     "acos": "arccos", "acosh": "arccosh", "arcosh": "arccosh", "arctg": "arctan",
-    "arsinh": "arcsinh", "artanh": "arctanh", "asin": "arcsin", "asinh": "arcsinh",
-    "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh", "lb": "log2", "lg": "log10",
-    "ln": "log", "log_10": "log10", "log_2": "log2", "log_e": "log", "pow": "power",
-    "sgn": "sign", "tg": "tan",
+    "arcsen": "arcsin", "arsinh": "arcsinh", "artanh": "arctanh", "asin": "arcsin",
+    "asinh": "arcsinh", "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh", "lb": "log2",
+    "lg": "log10", "ln": "log", "log_10": "log10", "log_2": "log2", "log_e": "log",
+    "pow": "power", "sen": "sin", "senh": "sinh", "sgn": "sign", "tg": "tan", "tgh": "tanh",
 }  # fmt: skip
 INVERSES = {
-    "cosec": "sin", "cot": "tan", "cotg": "tan", "coth": "tanh", "csc": "sin", "csch": "sinh",
-    "ctg": "tan", "sec": "cos", "sech": "cosh",
+    "cosec": "sin", "cot": "tan", "cotan": "tan", "cotg": "tan", "coth": "tanh", "csc": "sin",
+    "csch": "sinh", "ctg": "tan", "sec": "cos", "sech": "cosh",
 }  # fmt: skip
 
 _BY_ITSELF = "derivatives are printed by themselves, by every variable: write the expression alone"
@@ -81,7 +81,8 @@ _JUMPS = "what is rounded has the slope 0 and jumps: it is not known here"
 _SEE = "see --help for what is read"
 # Names that are refused with a reason, where no variable is called so.
 _NO_NAMES = {
-    "arccot": "write arctan(1/x)", "acot": "write arctan(1/x)", "arccsc": "write arcsin(1/x)",
+    "arccot": "write arctan(1/x)", "arccotg": "write arctan(1/x)", "arcctg": "write arctan(1/x)",
+    "acot": "write arctan(1/x)", "arccsc": "write arcsin(1/x)",
     "acsc": "write arcsin(1/x)", "arcsec": "write arccos(1/x)", "asec": "write arccos(1/x)",
     "ceil": _JUMPS, "floor": _JUMPS, "round": _JUMPS, "factorial": _NO_GAMMA, "gamma": _NO_GAMMA,
     "Gamma": _NO_GAMMA, "deg": "write 30°", "degrees": "write 30°", "mod": "write x % 3",
@@ -150,13 +151,26 @@ def check_commas(source: str, functions: Collection[str]) -> None:
         elif c == "," and around[-1] in ("", "(") and source[k + 1 : k + 2].isdigit():
             if before := re.search(r"(?<![\w.])[0-9.]*[0-9]$", source[max(k - 50, 0) : k]):
                 raise _comma(source, k - len(before[0]))
+    for found in re.finditer(r"\[([^][()]*)\]", source):  # [1,5, 2,5]
+        numbers = re.split(r",\s+", found[1].strip())
+        if len(numbers) > 1 and all(re.fullmatch(r"[-+]?[0-9]+(,[0-9]+)?", n) for n in numbers):
+            if "," in (tight := " ".join(numbers)):
+                points, commas = tight.replace(",", ".").split(), tight.replace(",", " ").split()
+                told = f"can be [{', '.join(points)}] or [{', '.join(commas)}]: write one of them"
+                raise ExpressionError(f"{found[0]} {told}", source, *found.span())
 
 
 def _comma(source: str, start: int) -> ExpressionError:
     number = (re.match(r"[0-9.]+(,[0-9.]+)*([eE][+-]?[0-9]+)?", source[start:]) or [""])[0]
     listed = "[" + number.replace(",", ", ") + "]"
     told = f"{number} can be the list {listed}, or a number: write that with a point alone"
-    if number.count(",") == 1 and "." not in number:
+    if re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?", number):  # parted by thousands
+        whole = f"the number {number.replace(',', '')}"
+        whole += f", the number {number.replace(',', '.')}" * (
+            len(number) < 8 and "." not in number
+        )
+        told = f"{number} can be {whole} or the list {listed}: write one of them"
+    elif number.count(",") == 1 and "." not in number:
         point = number.replace(",", ".")
         told = f"{number} can be the number {point} or the list {listed}: write one of them"
     return ExpressionError(told, source, start, start + len(number))
@@ -264,6 +278,8 @@ def _check_word(name: str, source: str, at: int, end: int) -> None:
     if keyword.iskeyword(name):
         told = f"{name} is not read here: choose with where(x > 0, a, b)"
         raise NotRead(told, source, at, end)
+    if "ᵀ" in source[at:end] or name == "T" and source[:at].rstrip()[-1:] == "^":
+        raise ExpressionError("no transposes are read: write transpose(x) @ y", source, at, end)
     if name in ("inf", "infinity") or name in _NO_NAMES and re.match(r"\s*[(\w]", source[end:]):
         raise ExpressionError(f"{name}: {_NO_NAMES[name]}", source, at, end)
     if base := re.fullmatch(r"log_?([0-9]+|(?<=_)[a-zA-Z])(\w*)", name):

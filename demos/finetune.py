@@ -13,7 +13,7 @@ only a few examples, each at one place:
   and then learns with it, at a smaller learning rate than the head's.
 
 Expected, in 15 seconds, on all other images of 5 to 9, the mean of three runs: with 5 examples of
-each digit 43% right against 31% from scratch, with 10 48% against 36%, with 50 71% against 67%. The
+each digit 43% right against 31% from scratch, with 10 47% against 36%, with 50 70% against 67%. The
 645 parameters of the head alone, of 70,661, win with few examples, but not with 50.
 
     python demos/finetune.py                   # or, without installing: python -m demos.finetune

@@ -8,7 +8,7 @@ is trained by Adam on the cross-entropy of 300 points; 1,000 others, made in the
 The picture shows the plane at some epochs, coloured by the probability of a class, with the line
 where both are equally likely: first nearly straight, at last an S between the moons. Expected, in
 about two seconds: about 88% of the other points right after 10 epochs, when the line has hardly
-begun to bend, and in the end about 98.7%, at least 97%.
+begun to bend, and in the end about 98.6%, at least 97%.
 
     python demos/moons.py                      # or, without installing: python -m demos.moons
     python demos/moons.py --noise 0.3 --seed 3 # moons that overlap: no line parts them wholly

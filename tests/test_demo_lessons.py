@@ -147,7 +147,8 @@ def test_finetune_keeps_what_its_docstring_promises():
     rates = rates_by_examples(text)
     assert len(promised) == len(rates) == 3
     for (tuned, scratch), found in zip(promised, rates.values()):
-        assert abs(found[2] - int(tuned)) < 5 and abs(found[0] - int(scratch)) < 5
+        # On another machine the last digit may differ.
+        assert abs(found[2] - int(tuned)) <= 1 and abs(found[0] - int(scratch)) <= 1
         assert found[2] > found[0] + 1
     assert rates[50][2] > rates[50][1] + 5  # what unfreezing adds
 

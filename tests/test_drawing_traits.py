@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nn  # noqa: F401  (registers its operations)
-from autograd import Tensor, defvjp, draw, explain, primitive, record, rules
+from autograd import Tensor, defvjp, draw, explain, grad, primitive, record, rules
 from autograd.drawing.layout.ranks import turns
 from autograd.drawing.notation import encloses, terms_of, title
 from autograd.drawing.numbers import alarms
@@ -173,6 +173,40 @@ def test_a_formula_that_says_only_a_derivative_is_one() -> None:
     cube = primitive(lambda v: v**3, lambda g, y, v: 3 * g * v * v, formula="3 x²")
     graph = record(cube(v))
     assert rule(graph.nodes[-1], graph.edges[0], [graph.nodes[0]]).symbols == "∂f(v)/∂v = 3 v²"
+
+
+def test_a_derivative_without_the_gradient_is_not_told_as_that_of_the_output() -> None:
+    x = Tensor([1.0, 2.0, 4.0], requires_grad=True, name="x")
+    mean = primitive(np.mean, lambda g, y, x: np.full(3, g / 3), formula="1/3 mean(ones)")
+    graph = record(mean(x) * 5.0)
+    said = rule(graph.nodes[1], graph.edges[0], [graph.nodes[0]]).symbols
+    assert said == "∂mean(x)/∂x = 1/3 mean(ones)"
+
+
+@pytest.mark.parametrize("function", [np.std, np.var])
+def test_the_rules_of_spread_multiply_with_the_gradient(function: Any) -> None:
+    x = Tensor([1.0, 2.0, 4.0], requires_grad=True, name="x")
+    graph = record(function(x) * 5.0)
+    said = rule(graph.nodes[1], graph.edges[0], [graph.nodes[0]]).symbols
+    assert said.startswith("∂L/∂x = ") and " g " in f" {said.partition('= ')[2]}"
+
+
+ADJOINING: dict[str, tuple[Any, str]] = {
+    "2x g": (lambda x: x * x, "5 × 2·3 = 5 × 6 = 30"),
+    "3x²x g": (lambda x: 0.75 * x**4, "5 × 3·3²·3 = 5 × 81 = 405"),
+    "g (1+x)x": (lambda x: x**2 / 2 + x**3 / 3, "5 × (1+3)·3 = 5 × 12 = 60"),
+}
+
+
+@pytest.mark.parametrize("formula", ADJOINING)
+def test_factors_side_by_side_are_not_read_as_one_number(formula: str) -> None:
+    function, numbers = ADJOINING[formula]
+    x = Tensor(3.0, requires_grad=True, name="x")
+    slope = grad(function(x), x)[0].item()
+    made = primitive(function, lambda g, y, x: g * slope, formula=formula)
+    graph = record(made(x) * 5.0)
+    said = rule(graph.nodes[1], graph.edges[0], [graph.nodes[0]])
+    assert said.numbers.endswith(numbers) and "23" not in said.symbols
 
 
 VECTORS = [  # vectors have no ᵀ, whatever the operation is called

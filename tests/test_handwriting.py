@@ -73,7 +73,8 @@ READ = {
     "tanh²x": "tanh(x)**2", "sin 30°": "sin(30*pi/180)", "sin(30°)": "sin(30*pi/180)",
     "sin x°": "sin(x*pi/180)", "sin(x)²": "sin(x)**2", "sin |x|": "sin(abs(x))",
     "sin^2x + cos^2x": "sin(x)**2 + cos(x)**2", "max [x, 1]": "max([x, 1])", "sin[x]": "sin(x)",
-    "pow(x, 2)": "power(x, 2)", "Sin(x)": "sin(x)", "Ln x": "log(x)",
+    "sen 2x": "sin(2*x)", "arcsen x": "arcsin(x)", "senh(x)": "sinh(x)", "tgh x": "tanh(x)",
+    "cotan x": "(1/tan(x))", "pow(x, 2)": "power(x, 2)", "Sin(x)": "sin(x)", "Ln x": "log(x)",
     "sum([2x, 1], axis=0)": "sum([2*x, 1], axis=0)", "e^sin x": "e**sin(x)",
     # bars and roots
     "|x|": "abs(x)", "|x|^2": "abs(x)**2", "|x|²": "abs(x)**2", "-|x|": "-abs(x)",
@@ -111,6 +112,50 @@ def test_letters_above_are_read_where_there_is_such_a_variable():
 def test_how_it_was_read_comes_first(capsys):
     code, out, _ = shown(capsys, "2x", "x=3", "--no-explain", "--no-tree")
     assert (code, out) == (0, "read as: 2*x\n\n∂/∂x = 2\n")
+
+
+@pytest.mark.parametrize("value, numbers", [
+    ("[1,5]", 2), ("[1,2,3, 4]", 4), ("[[1,2],[3,4]]", 4), ("[[1,2], [3,4]]", 4),
+    ("[1.5,2, 3]", 3), ("[1, 2]", 2), ("(1,5, 2)", None),
+])  # fmt: skip
+def test_lists_that_say_how_they_are_meant_are_read(value, numbers):
+    if numbers is None:
+        with pytest.raises(ExpressionError, match="1,5"):
+            read(value)
+    else:
+        assert np.size(evaluate(value, {})) == numbers
+
+
+NOTES = {  # signs and names that mean another thing elsewhere
+    "Log(x)": (["x=2"], "log is the natural logarithm", 0.5),
+    "LOG x": (["x=2"], "log is the natural logarithm", 0.5),
+    "x^2": (["x=log(100)"], "log is the natural logarithm", 4 * math.log(10)),
+    "50% x": (["x=60"], "% is the remainder; 50 percent are 50/100", 0.0),
+    "50%x": (["x=20"], "% is the remainder", -2.0),
+    "x sin 90": (["x=1"], "sin(90) is of 90 radians; of degrees it is sin(90°)", math.sin(90)),
+    "x*cos(60)": (["x=1"], "cos(60) is of 60 radians", math.cos(60)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", NOTES)
+def test_another_meaning_that_is_near_is_named(typed, capsys):
+    values, told, slope = NOTES[typed]
+    out = shown(capsys, typed, *values, "--no-explain", "--no-tree")[1]
+    assert out.count(told) == 1 and out.endswith(f"\n\n∂/∂x = {slope:.6g}\n")
+
+
+def test_no_other_meaning_is_seen_where_there_is_none(capsys):
+    for typed in (
+        "x % 3",
+        "(x + 1)%2",
+        "x*sin(1)",
+        "x*sin(2.5)",
+        "x*log10(90)",
+        "sin(90*x)",
+        "x1%x",
+    ):
+        out = shown(capsys, typed, "x=7", *["x1=2"] * ("x1" in typed), "--no-explain", "--no-tree")
+        assert "remainder" not in out[1] and "radians" not in out[1], typed
 
 
 def test_what_is_plain_needs_no_word(capsys):
@@ -176,7 +221,14 @@ REFUSED = {
     "2(0,5 + x)": ("the number 0.5 or the list", "0,5"),
     "1,5e3x": ("the number 1.5e3 or the list [1, 5e3]", "1,5e3"),
     "1.234,5x": ("a point alone", "1.234,5"),
-    "x + 1,234,567": ("a point alone", "1,234,567"),
+    "x + 1,234,567": ("the number 1234567 or the list", "1,234,567"),
+    "1,000x": ("the number 1000, the number 1.000 or the list", "1,000"),
+    "x + 1,234.5": ("the number 1234.5 or the list", "1,234.5"),
+    "x·[1,5, 2]": ("[1.5, 2] or [1, 5, 2]", "[1,5, 2]"),
+    "xᵀy": ("write transpose(x) @ y", "xᵀy"),
+    "x^T y": ("write transpose(x) @ y", "T"),
+    "(x + y)ᵀ": ("write transpose(x) @ y", "ᵀ"),
+    "x + 2i": ("unknown name i; all numbers are real", "i"),
     "sin(0,5)": ("decimal numbers have a point", "sin(0,5)"),
     "1/2x": ("(1/2)*x or 1/(2*x)", "1/2x"),
     "1/2(x+1)": ("(1/2)*(x + 1) or 1/(2*(x + 1))", "1/2(x+1)"),
@@ -301,6 +353,10 @@ PYTHON = re.compile(
 
 @pytest.mark.parametrize("value, told, place", [
     ("0,5", "0,5 can be the number 0.5 or the list [0, 5]", "0,5"),
+    ("1,000", "the number 1000, the number 1.000 or the list", "1,000"),
+    ("[1,5, 2,5]", "can be [1.5, 2.5] or [1, 5, 2, 5]", "[1,5, 2,5]"),
+    ("[[0,5, 1], [2, 3]]", "can be [0.5, 1] or [0, 5, 1]", "[0,5, 1]"),
+    ("[-0,5, 1]", "can be [-0.5, 1] or [-0, 5, 1]", "[-0,5, 1]"),
     ("1,5,2", "can be the list [1, 5, 2]", "1,5,2"), ("-0,5", "the number 0.5", "0,5"),
     ("50%", "write 0.5 for 50%", "%"), ("∞", "infinity is no number", "∞"),
     ("1 000", "two numbers side by side", "000"), ("[1 2]", "parted by commas", "2"),

@@ -132,6 +132,16 @@ def is_prose(part: str) -> bool:
     return bool(words & _WORDS) or "the" in words
 
 
+def is_slope(part: str) -> bool:
+    """Whether a part says the derivative alone, without the gradient that it multiplies.
+
+    >>> is_slope("(x - mean(x))/y"), is_slope("g softmax(x)"), is_slope("")
+    (True, False, False)
+    """
+    incoming = any(name.startswith("g") for name in letters(part))  # g, or gq and gr of qr
+    return bool(part) and not incoming and not is_prose(part)
+
+
 def letters(part: str) -> set[str]:
     """The names in a part that stand for values."""
     return {t for t in tokens(part) if t.isidentifier() and t not in FUNCTIONS and t not in _WORDS}
@@ -144,6 +154,8 @@ def written(part: str, names: Mapping[str, str], times: str = " ") -> str:
     '-a/b²'
     >>> written("x2 x1^(x2-1)", {"x1": "-3", "x2": "2"}, times="·")
     '2·(-3)^(2-1)'
+    >>> written("2x²y", {"x": "3", "y": "5"}, times="·")
+    '2·3²·5'
     """
     found = tokens(part)
     result = ""
@@ -152,7 +164,7 @@ def written(part: str, names: Mapping[str, str], times: str = " ") -> str:
     for i, token in enumerate(found):
         if token in names:
             alone = found[i - 1 : i] in ([], ["("]) and found[i + 1 : i + 2] in ([], [")"])
-            result += _in_place(names[token], alone or prose)
+            result += times * _adjoins(found, i) + _in_place(names[token], alone or prose)
         elif token.isspace() and _multiplies(found, i):
             result += times
         else:
@@ -165,6 +177,11 @@ def _in_place(name: str, alone: bool) -> str:
     if alone or not (name[:1] == "-" or any(c in name for c in "+ ·/^@")) or name[:1] in "[(":
         return name
     return name if name[-1:] == ")" and "(" in name and name[:1] != "-" else f"({name})"
+
+
+def _adjoins(found: list[str], i: int) -> bool:
+    """Whether the token at i is multiplied with the one right before it: the x of 2x."""
+    return i > 0 and bool(found[i - 1].strip()) and _ends(found[i - 1])
 
 
 def _multiplies(found: list[str], i: int) -> bool:
@@ -183,6 +200,8 @@ def latex(part: str, names: Mapping[str, str]) -> str:
     until = -1  # the token at which what stands under a root, or in an exponent, ends
     for i, token in enumerate(found):
         text = names.get(token) or _symbol(token, prose, found[i + 1 : i + 2] == ["("])
+        if token in names and _adjoins(found, i):
+            text = rf"\,{text}"
         if token.isspace() and _multiplies(found, i) and not prose:
             text = r"\,"
         result.append(text)

@@ -210,7 +210,8 @@ def _written(node: Node, parts: list[str]) -> str:
         pattern = airy if pattern == dense else pattern
     if encloses(pattern):
         return filled(pattern, parts)
-    first = parts[0] if pattern.startswith("{} ") else _bracketed(parts[0])
+    loose = pattern.startswith("{} ") and not pattern.startswith("{} ^")  # -2 ^ 2 is -4
+    first = parts[0] if loose else _bracketed(parts[0])
     return filled(pattern, [first, *map(_bracketed, parts[1:])])
 
 

@@ -78,7 +78,7 @@ def latex(
 
 def _symbols(node: Node, edge: Edge, terms: Terms, output: str) -> str:
     summed = _summed(edge)
-    if terms.elementwise:
+    if terms.elementwise or formulas.is_slope(terms.part):
         over = f"∂{in_fraction(terms.expression)}"
         slope = formulas.written(formulas.local(terms.part), terms.names) or "its rule"
         return f"{over}/∂{terms.own} = {slope}{summed}"
@@ -129,7 +129,7 @@ def _latex(node: Node, edge: Edge, terms: Terms, output: str) -> str:
     if node.name is None:
         names["y"] = expression
     over, summed = latex_name(output), rf"\text{{{_summed(edge)}}}" if edge.summed else ""
-    if terms.elementwise:
+    if terms.elementwise or formulas.is_slope(terms.part):
         simple = in_fraction(terms.expression) == terms.expression
         over = rf"\,{expression}" if simple else f"({expression})"
         text = formulas.latex(formulas.local(terms.part), names) or r"\text{its rule}"

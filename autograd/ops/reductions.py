@@ -327,8 +327,8 @@ def deviation_rule(
 
 mean_of = primitive(mean_of, mean_rule, formula="g/n for every element")
 median = primitive(median, median_rule, formula="g to the middle, or half of it to each of two")
-variance = primitive(variance, variance_rule, formula="2 (x - mean(x)) / (n - ddof)")
-deviation = primitive(deviation, deviation_rule, formula="(x - mean(x)) / ((n - ddof) y)")
+variance = primitive(variance, variance_rule, formula="2 g (x - mean(x)) / (n - ddof)")
+deviation = primitive(deviation, deviation_rule, formula="g (x - mean(x)) / ((n - ddof) y)")
 weighted_mean = primitive(
     weighted_mean,
     weighted_by_element,
