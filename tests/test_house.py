@@ -24,6 +24,7 @@ FLOORS: list[set[str]] = [
     {f"autograd.{part}" for part in ("errors", "frames", "habits", "mode", "rules")},
     {"autograd.engine"},
     {"autograd.recording"},
+    {"autograd.primitives"},
     {"autograd.tensor"},
     {f"autograd.ops.{family}" for family in (
         "arguments", "arranging", "compositions", "decompositions", "elementwise", "indexing",

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.recording import primitive
+from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, methods, operations
 from autograd.tensor import Tensor, power
 

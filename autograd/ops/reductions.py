@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd.ops.arguments import axes_of, count_of, normalize_axis_tuple, values_of
 from autograd.ops.elementwise import floating
-from autograd.recording import primitive
+from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, operations
 from autograd.tensor import Tensor
 
