@@ -1,6 +1,6 @@
 """The errors of this library, and the words in which NumPy's own errors are told again.
 
-May import: rules.
+May import: nothing of this project.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import sys
 from typing import Any
 
 import numpy as np
-
-from autograd.rules import writes_in_place
 
 __all__ = ["AutogradError", "GradcheckError", "GraphFreedError", "InPlaceError"]
 
@@ -188,9 +186,10 @@ def numpy_name(function: Any) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
 
 
-def without_derivative(function: Any) -> str:
-    """What to do about a function of NumPy that is not registered."""
-    name, cure = numpy_name(function), writes_in_place(function)
+def without_derivative(function: Any, cure: str | None) -> str:
+    """What to do about a function of NumPy that is not registered. Args: cure, what to
+    write instead of one that writes into its argument."""
+    name = numpy_name(function)
     if cure is not None:
         return (
             f"{name} writes into its first argument, which no graph can record, so it does not "

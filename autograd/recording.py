@@ -195,7 +195,7 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
             raise restated(function.__name__, args, error) from None
     if is_primitive(function):  # of our own, in the place of a ufunc's method
         return function(*args, **kwargs)
-    raise TypeError(without_derivative(function))
+    raise TypeError(without_derivative(function, writes_in_place(function)))
 
 
 # ---- lists as arguments, several results ------------------------------------------------------
