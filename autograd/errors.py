@@ -187,8 +187,10 @@ def numpy_name(function: Any) -> str:
 
 
 def without_derivative(function: Any, cure: str | None) -> str:
-    """What to do about a function of NumPy that is not registered. Args: cure, what to
-    write instead of one that writes into its argument."""
+    """What to do about a function of NumPy that is not registered.
+
+    Args: cure, what to write in place of one that writes into its argument; else None.
+    """
     name = numpy_name(function)
     if cure is not None:
         return (

@@ -32,7 +32,10 @@ from autograd.rules import (
     is_primitive,
     operations,
     plain,
+    writes_in_place,
 )  # fmt: skip
+
+__all__: list[str] = []
 
 _array = np.ndarray  # a name of its own is looked up in half the time
 NUMPY = (_array, np.generic)
