@@ -293,11 +293,13 @@ class Module:
                 )
                 + shifted(*shapes)
             )
-        if len(keys.missing_keys) == len(mine) and (hint := shifted(*shapes)):
-            warn(
-                f"load_state_dict: no name of the state is one of {type(self).__name__}, so "
-                f"nothing was changed.{hint}"
-            )
+        fit = len(mine) - len(keys.missing_keys)
+        if fit < len(keys.missing_keys) and (hint := shifted(*shapes)):
+            kind = type(self).__name__
+            what = f"no name of the state is one of {kind}, so nothing was changed"
+            if fit:
+                what = f"{kind} has {len(mine)} names, and only {fit} of them are in the state"
+            warn(f"load_state_dict: {what}.{hint}")
         new = {n: _cast(n, given[n], value) for n, value in mine.items() if n in given}
         self._take([(mine[name], array) for name, array in new.items()])
         return keys
