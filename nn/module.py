@@ -1,8 +1,8 @@
 """Module, the base of layers, models and losses, and Sequential, a chain of them.
 
 A Module's state is found by walking its attributes, and lists, tuples and dicts among them, in the
-order in which they were set: a Tensor is a parameter, an ndarray a buffer, a Module a child. There
-is nothing to register. A name that starts with `_` is private and is passed over.
+order in which they were set: a Tensor is a parameter, an ndarray of numbers a buffer, a Module a
+child. There is nothing to register. A name that starts with `_` is private and is passed over.
 
 May import: autograd, habits, modes, names, summary.
 """
@@ -548,7 +548,7 @@ def _looks_like_state(value: Any) -> bool:
         return any(_looks_like_state(v) for v in members if isinstance(v, (Tensor, np.ndarray)))
     if isinstance(value, Tensor):
         return not (value.is_leaf and value.requires_grad)
-    return isinstance(value, np.ndarray)
+    return isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS
 
 
 def _in_forward(module: Module, frame: Any) -> bool:
@@ -607,6 +607,7 @@ def _contents(module: Module) -> list[Any]:
 
 
 _STATE = (Tensor, np.ndarray, Module)
+_NUMBERS = "biufc"  # kinds of arrays that are buffers; names of classes, say, are no state
 _CONTAINERS = (dict, list, tuple)  # what is gone through
 _SIMPLE = frozenset([bool, int, float, str, type(None)])  # most attributes: they hold nothing
 
@@ -641,7 +642,12 @@ def _parts(module: Module) -> list[tuple[str, Any]]:
         if isinstance(value, _CONTAINERS):  # seldom (a Module may be a list, too)
             held = list(_opened(module))
             break
-    return [(name, value) for name, value in held if isinstance(value, _STATE)]
+    return [
+        (name, value)
+        for name, value in held
+        if isinstance(value, _STATE)
+        and (value.__class__ is not np.ndarray or value.dtype.kind in _NUMBERS)
+    ]
 
 
 def _walk(root: Module) -> Iterator[tuple[str, Any]]:
