@@ -195,8 +195,8 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if value.__class__ not in _SIMPLE and name[:1] != "_" and _looks_like_state(value):
             new = not _looks_like_state(vars(self).get(name))
-            if new and _in_forward(self, sys._getframe(1)):
-                warn(_counts_as_state(self, name, value))
+            if new and (setter := _setter(self, sys._getframe(1))):
+                warn(_counts_as_state(setter, self, name, value))
         object.__setattr__(self, name, value)
 
     # ---- what it holds ------------------------------------------------------------------------
@@ -551,15 +551,18 @@ def _looks_like_state(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS
 
 
-def _in_forward(module: Module, frame: Any) -> bool:
-    """Whether this frame belongs to a forward of this very module, or is called by it."""
+def _setter(module: Module, frame: Any) -> str:
+    """What this frame belongs to, or is called by: "forward" or "a hook" of this very module; else
+    ""."""
     while frame is not None:
         code = frame.f_code
-        if code.co_name == "forward" and code.co_argcount:
-            if frame.f_locals.get(code.co_varnames[0]) is module:
-                return True
+        if code.co_name == "forward":
+            hooks = frame.f_globals is globals() and not code.co_argcount  # in _Hooked.run
+            held = "module" if hooks else code.co_varnames[0] if code.co_argcount else ""
+            if frame.f_locals.get(held) is module:
+                return "a hook" if hooks else "forward"
         frame = frame.f_back
-    return False
+    return ""
 
 
 def _watched(module: Module, /, *args: Any, **kwargs: Any) -> Any:
@@ -572,17 +575,17 @@ def _watched(module: Module, /, *args: Any, **kwargs: Any) -> Any:
         if not dot or name in before or not _looks_like_state(value):
             continue
         if vars(module).get(outer).__class__ is kinds.get(outer):  # else told when it was set
-            warn(_counts_as_state(module, name, value))
+            warn(_counts_as_state("forward", module, name, value))
             break
     return output
 
 
-def _counts_as_state(module: Module, name: str, value: Any) -> str:
+def _counts_as_state(setter: str, module: Module, name: str, value: Any) -> str:
     kind = "a buffer" if isinstance(value, np.ndarray) else "a parameter"
     kind = kind if isinstance(value, (np.ndarray, Tensor)) else "parameters and buffers"
     attribute = name.partition(".")[0]
     return (
-        f"forward of {type(module).__name__} sets self.{name}, which counts as state of the model "
+        f"{setter} of {type(module).__name__} sets self.{name}, which counts as state of the model "
         f"({kind}, saved and loaded with it), for its name has no underscore before it. If it is "
         f"only for looking at, call it self._{attribute}; if it is meant, set it in __init__"
     )

@@ -276,6 +276,21 @@ def test_state_that_forward_makes_is_told_once(act, name, kind, mode):
     assert warned(lambda: module(np.ones((1, 2)))) == []
 
 
+@pytest.mark.parametrize("kind, name", [("a buffer", "out"), ("a parameter", "hidden")])
+def test_state_that_a_hook_makes_is_told_once(kind, name):
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+
+    def keep(module, inputs, output):
+        setattr(module, name, output.data if name == "out" else output)
+
+    model[0].register_forward_hook(keep)
+    (text,) = warned(lambda: model(np.ones((1, 2))))
+    assert f"a hook of Linear sets self.{name}" in text and kind in text
+    assert warned(lambda: model(np.ones((1, 2)))) == []
+    model[1].register_forward_hook(lambda module, inputs, output: setattr(module, "_out", output))
+    assert warned(lambda: model(np.ones((1, 2)))) == []
+
+
 def test_state_that_only_training_makes_is_told_as_well():
     module = Looking(lambda m, x, y: setattr(m, "last", x) if m.training else None)
     assert warned(lambda: module.eval()(np.ones((1, 2)))) == []
