@@ -90,9 +90,9 @@ def test_probabilities_with_more_axes_are_told():
 @pytest.mark.parametrize("kind", [nn.Sigmoid, nn.Tanh, nn.ReLU, nn.Hardtanh])
 def test_an_activation_after_the_last_layer_is_told(kind):
     name = kind.__name__.lower()
-    (text,) = told(lambda: nn.CrossEntropyLoss()(model(3, kind())(X), LABELS))
+    (text,) = told(lambda: nn.CrossEntropyLoss()(model(3, kind())(10 * X), LABELS))
     assert f"out of a {name}" in text and "softmax itself" in text and f"Take the {name}" in text
-    (text,) = told(lambda: nn.BCEWithLogitsLoss()(model(1, kind())(X), YES_NO))
+    (text,) = told(lambda: nn.BCEWithLogitsLoss()(model(1, kind())(10 * X), YES_NO))
     assert f"out of a {name}" in text and "sigmoid itself" in text and f"Take the {name}" in text
 
 
@@ -186,6 +186,9 @@ RIGHT = {
     "scaled tanh": lambda: nn.CrossEntropyLoss()(np.tanh(model(3)(X)) * 30, LABELS),
     "temperature": lambda: nn.CrossEntropyLoss()(model(3)(X) / 2, LABELS),
     "attention": lambda: nn.CrossEntropyLoss()(F.softmax(model(6)(X)) @ model(3)(X), LABELS),
+    "far bounds": lambda: nn.CrossEntropyLoss()(model(3, nn.Hardtanh(-30, 30))(X), LABELS),
+    "far bounds of one": lambda: nn.BCEWithLogitsLoss()(model(1, nn.Hardtanh(-9, 9))(X), YES_NO),
+    "ranked rows": lambda: nn.MSELoss()(F.softmax(model(1)(X), axis=0), np.ones((6, 1)) / 6),
     "gelu": lambda: nn.CrossEntropyLoss()(model(3, nn.GELU())(X), LABELS),
     "zeros": lambda: F.cross_entropy(np.zeros((6, 3)), LABELS),
     "one-hot rows": lambda: F.cross_entropy(np.eye(3)[LABELS], LABELS),
