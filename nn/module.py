@@ -703,6 +703,11 @@ def _values(value: Any) -> Any:
 
 def _array(name: str, value: Any) -> np.ndarray:
     """An entry of a state dict as an array of real numbers."""
+    if isinstance(value, Mapping):  # a checkpoint of PyTorch: {"model_state_dict": ..., "epoch": 3}
+        raise TypeError(
+            f"load_state_dict: {name!r} is a dict, and no array; if it is the state of the model, "
+            f"give that: load_state_dict(state[{name!r}])"
+        )
     try:
         return (value if isinstance(value, Tensor) else Tensor(value)).numpy()
     except (TypeError, ValueError) as error:

@@ -109,6 +109,12 @@ def test_modules_tell_of_methods_that_they_have_not(name):
             getattr(module, name)
 
 
+@pytest.mark.parametrize("name, ours", [("dim", "axis="), ("keepdim", "keepdims=")])
+def test_pytorchs_arguments_lead_to_ours(name, ours):
+    with pytest.raises(TypeError, match=f"softmax: the argument {name}= .* it is called {ours}"):
+        nn.functional.softmax(Tensor([1.0]), **{name: 0})
+
+
 def test_a_module_may_have_what_is_called_so():
     class Net(nn.Module):
         def __init__(self):

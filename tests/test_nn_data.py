@@ -186,7 +186,7 @@ REFUSED = {
     "unequal lengths": (lambda: DataLoader(X, Y[:9]), ValueError, "x has 10, y has 9 rows"),
     "no rows": (lambda: DataLoader(X[:0], Y[:0]), ValueError, "the data is empty"),
     "empty list": (lambda: DataLoader([]), ValueError, "the data is empty"),
-    "samples": (lambda: DataLoader([(x, x) for x in X]), TypeError, "holds samples that have parts"),
+    "samples": (lambda: DataLoader([(x, x) for x in X]), TypeError, "x holds samples that have"),
     "labelled": (lambda: DataLoader([(x, 1) for x in X]), TypeError, "x, y = map.np.stack, zip"),
     "a data set": (lambda: train_test_split(Pairs()), TypeError, "array 0 holds samples that have"),
     "ragged": (lambda: DataLoader([[1, 2], [3]]), ValueError, "x holds lists of unequal lengths"),

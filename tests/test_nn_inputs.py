@@ -392,6 +392,12 @@ def test_a_batch_whose_weights_are_all_zero_is_named():
                                     progress=False)  # fmt: skip
 
 
+@pytest.mark.parametrize("losses", [{"a": nn.MSELoss()}, [nn.MSELoss()]], ids=["dict", "list"])
+def test_losses_of_several_outputs_are_one_function(losses):
+    with pytest.raises(TypeError, match="of several outputs write one function, which adds their"):
+        single(losses, 2)
+
+
 # ---- schedules by batch -------------------------------------------------------------------------
 
 

@@ -234,6 +234,11 @@ def spoiled(**changes):
 
 
 MISFITS = {
+    "a checkpoint of PyTorch": (
+        {"epoch": 3, "model_state_dict": Net().state_dict()},
+        TypeError,
+        r"give that: load_state_dict\(state\['model_state_dict'\]\)",
+    ),
     "missing": (spoiled(shift=None), ValueError, r"missing: shift$"),
     "unexpected": (spoiled(extra=np.zeros(1)), ValueError, r"unexpected: extra$"),
     "shape": (

@@ -46,9 +46,11 @@ def check_kind(name: str, value: Any, kind: type, example: str) -> None:
 
 def check_loss(loss: Any) -> None:
     if isinstance(loss, type) or not callable(loss):
+        several = isinstance(loss, (dict, list, tuple))  # as Keras has them
         raise TypeError(
             "Trainer: loss must be a function of (prediction, target), such as nn.MSELoss(); "
             f"got {_told(loss)}"
+            + "; of several outputs write one function, which adds their losses" * several
         )
     if getattr(loss, "reduction", "mean") == "none":
         raise ValueError('Trainer: the loss must be one number: use reduction="mean", not "none"')
