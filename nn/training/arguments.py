@@ -50,7 +50,8 @@ def check_loss(loss: Any) -> None:
         raise TypeError(
             "Trainer: loss must be a function of (prediction, target), such as nn.MSELoss(); "
             f"got {_told(loss)}"
-            + "; of several outputs write one function, which adds their losses" * several
+            + "; of several outputs write one function, which adds their losses"
+            * several
         )
     if getattr(loss, "reduction", "mean") == "none":
         raise ValueError('Trainer: the loss must be one number: use reduction="mean", not "none"')

@@ -24,8 +24,8 @@ from nn.module import Module, Sequential
 from nn.random import is_source, source_state, take_source_state
 
 __all__ = [
-    "AsItWas", "changed", "counts", "is_users", "judges", "modules", "resting", "same",
-    "shared_sources", "sources", "stateful", "states_of", "take_counts", "take_sources",
+    "AsItWas", "changed", "counts", "is_users", "judges", "modules", "private_parameters",
+    "resting", "same", "shared_sources", "sources", "stateful", "states_of", "take_counts", "take_sources",
     "unsavable",
 ]  # fmt: skip
 
@@ -156,6 +156,21 @@ def _is_programs(module: dict[str, Any]) -> bool:
 def modules(*roots: Any) -> list[Module]:
     """All Modules that these hold."""
     return [value for value in reached(roots, methods=False) if isinstance(value, Module)]
+
+
+def private_parameters(model: Module) -> Iterator[tuple[str, Tensor]]:
+    """(name, Tensor) of what wants a gradient under names that start with "_"; it may be among the
+    parameters under another one."""
+    for module in modules(model):
+        if not is_users(type(module)):
+            continue
+        for name, value in list(vars(module).items()):
+            if name[:1] != "_" or name == "_layers":
+                continue
+            parts = value if isinstance(value, (list, tuple)) else [value]
+            for part in value.values() if isinstance(value, dict) else parts:
+                held = part.parameters() if isinstance(part, Module) else [part]
+                yield from ((name, p) for p in held if isinstance(p, Tensor) and p.requires_grad)
 
 
 def judges(roots: Roots, model: Module) -> list[Module]:
