@@ -440,3 +440,64 @@ def test_what_is_frozen_may_be_left_out():
     net[0].requires_grad_(False)
     assert fitted(net, net[2].parameters()) == []
     assert fitted(net, net.parameters()) == []
+
+
+def own(act, **attributes):
+    """A model of a program, with attributes and a last step of its own."""
+
+    class Own(nn.Module):
+        def __init__(self):
+            self.body = model(3)
+            for name, value in attributes.items():
+                setattr(self, name, value)
+
+        def forward(self, x):
+            return act(self, self.body(x), x)
+
+    return Own()
+
+
+def quietly(self, y, x):
+    with no_grad():
+        aim = self._teacher(x)
+    return y + aim
+
+
+def remembering(self, y, x):
+    self._last = y
+    return y
+
+
+UNDERSCORES = {
+    "a layer": own(lambda self, y, x: self._head(y), _head=nn.Linear(3, 3)),
+    "a list": own(lambda self, y, x: self._head[0](y), _head=[nn.Linear(3, 3)]),
+    "a Tensor": own(lambda self, y, x: y + self._head, _head=Tensor(random(3), True)),
+    "deeper": own(lambda self, y, x: self.a._head(y), a=own(None, _head=nn.Linear(3, 3))),
+    "one of several outputs": own(lambda self, y, x: (y, self._head(y)), _head=nn.Linear(3, 3)),
+}
+
+
+@pytest.mark.parametrize("net", UNDERSCORES.values(), ids=UNDERSCORES)
+def test_parameters_under_a_name_with_an_underscore_are_told(net):
+    loss = nn.CrossEntropyLoss()
+    first = net(X).__class__ is tuple
+    trainer = nn.Trainer(
+        net, nn.optim.SGD(net.parameters()), lambda y, t: loss(y[0] if first else y, t)
+    )
+    (text,) = told(lambda: trainer.fit(X, LABELS, progress=False))
+    assert "computes with parameters in _head" in text and "Call it self.head" in text
+
+
+MEANT = {
+    "frozen": own(lambda self, y, x: self._a(y), _a=nn.Linear(3, 3).requires_grad_(False)),
+    "a teacher": own(quietly, _teacher=model(3)),
+    "not used": own(lambda self, y, x: y, _other=model(3)),
+    "found elsewhere": own(lambda self, y, x: self._a(y), a=(head := nn.Linear(3, 3)), _a=head),
+    "remembered": own(remembering),
+}
+
+
+@pytest.mark.parametrize("net", MEANT.values(), ids=MEANT)
+def test_what_has_an_underscore_because_it_is_no_layer_is_not_told(net):
+    net(X)
+    assert fitted(net, net.parameters()) == []

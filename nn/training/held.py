@@ -24,8 +24,8 @@ from nn.module import Module, Sequential
 from nn.random import is_source, source_state, take_source_state
 
 __all__ = [
-    "AsItWas", "changed", "counts", "is_users", "judges", "modules", "private_parameters",
-    "resting", "same", "shared_sources", "sources", "stateful", "states_of", "take_counts", "take_sources",
+    "AsItWas", "changed", "counts", "hidden_parameters", "is_users", "judges", "modules", "resting",
+    "same", "shared_sources", "sources", "stateful", "states_of", "take_counts", "take_sources",
     "unsavable",
 ]  # fmt: skip
 
@@ -158,19 +158,19 @@ def modules(*roots: Any) -> list[Module]:
     return [value for value in reached(roots, methods=False) if isinstance(value, Module)]
 
 
-def private_parameters(model: Module) -> Iterator[tuple[str, Tensor]]:
-    """(name, Tensor) of what wants a gradient under names that start with "_"; it may be among the
-    parameters under another one."""
+def hidden_parameters(model: Module) -> Iterator[tuple[str, Tensor]]:
+    """(name, leaf) of what wants a gradient below a name that starts with "_"; it may be found
+    under another name as well."""
     for module in modules(model):
         if not is_users(type(module)):
             continue
         for name, value in list(vars(module).items()):
-            if name[:1] != "_" or name == "_layers":
+            if name[:1] != "_" or value.__class__ in _SIMPLE:
                 continue
-            parts = value if isinstance(value, (list, tuple)) else [value]
-            for part in value.values() if isinstance(value, dict) else parts:
-                held = part.parameters() if isinstance(part, Module) else [part]
-                yield from ((name, p) for p in held if isinstance(p, Tensor) and p.requires_grad)
+            held = [v for part in modules(value) for v in list(vars(part).values())]
+            for tensor in (value, *held):
+                if isinstance(tensor, Tensor) and tensor.is_leaf and tensor.requires_grad:
+                    yield name, tensor
 
 
 def judges(roots: Roots, model: Module) -> list[Module]:
