@@ -194,9 +194,12 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if value.__class__ not in _SIMPLE and name[:1] != "_" and _looks_like_state(value):
-            new = not _looks_like_state(vars(self).get(name))
-            if new and (setter := _setter(self, sys._getframe(1))):
+            old, frame = vars(self).get(name), sys._getframe(1)
+            if not _looks_like_state(old) and (setter := _setter(self, frame)):
                 warn(_counts_as_state(setter, self, name, value))
+            elif isinstance(old, Tensor) and old.requires_grad and not _is_result(value):
+                if frame.f_locals.get("self") is not self:  # a method of its own may mean it
+                    warn(_no_longer_trained(self, name, value))
         object.__setattr__(self, name, value)
 
     # ---- what it holds ------------------------------------------------------------------------
@@ -549,6 +552,20 @@ def _looks_like_state(value: Any) -> bool:
     if isinstance(value, Tensor):
         return not (value.is_leaf and value.requires_grad)
     return isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS
+
+
+def _is_result(value: Any) -> bool:
+    return isinstance(value, Tensor) and not value.is_leaf
+
+
+def _no_longer_trained(module: Module, name: str, value: Any) -> str:
+    kind = "array" if isinstance(value, np.ndarray) else type(value).__name__
+    return (
+        f"{type(module).__name__}.{name} was a parameter, and the {kind} in its place is none that "
+        f"is trained; for new values write {name}.assign_(array), for another parameter {name} = "
+        "Tensor(array, requires_grad=True); if it is to stay as it is, freeze the old one before: "
+        f"{name}.requires_grad_(False)"
+    )
 
 
 def _setter(module: Module, frame: Any) -> str:

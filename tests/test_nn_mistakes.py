@@ -501,3 +501,31 @@ MEANT = {
 def test_what_has_an_underscore_because_it_is_no_layer_is_not_told(net):
     net(X)
     assert fitted(net, net.parameters()) == []
+
+
+# ---- what is put in the place of a parameter ---------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [np.zeros, lambda shape: Tensor(np.zeros(shape))], ids=str)
+def test_what_takes_the_place_of_a_parameter_and_is_not_trained_is_told(kind):
+    layer = nn.Linear(2, 3)
+    (text,) = told(lambda: setattr(layer, "weight", kind((3, 2))))
+    assert "Linear.weight was a parameter, and the" in text and "weight.assign_(array)" in text
+    assert told(lambda: setattr(layer, "weight", kind((3, 2)))) == []
+
+
+def test_what_may_take_the_place_of_a_parameter():
+    class Fixed(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 3)
+            self.weight = np.eye(3, 2)
+
+    def change():
+        layer = nn.Linear(2, 3)
+        layer.weight = Tensor(np.zeros((3, 2)), requires_grad=True)
+        layer.bias = None
+        layer.requires_grad_(False)
+        layer.weight = np.zeros((3, 2))
+        assert [name for name, _ in Fixed().named_parameters()] == ["bias"]
+
+    assert told(change) == []
