@@ -506,7 +506,9 @@ def test_what_has_an_underscore_because_it_is_no_layer_is_not_told(net):
 # ---- what is put in the place of a parameter ---------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [np.zeros, lambda shape: Tensor(np.zeros(shape))], ids=str)
+@pytest.mark.parametrize(
+    "kind", [np.zeros, lambda shape: Tensor(np.zeros(shape))], ids=["an array", "a Tensor"]
+)
 def test_what_takes_the_place_of_a_parameter_and_is_not_trained_is_told(kind):
     layer = nn.Linear(2, 3)
     (text,) = told(lambda: setattr(layer, "weight", kind((3, 2))))
