@@ -158,17 +158,17 @@ def modules(*roots: Any) -> list[Module]:
     return [value for value in reached(roots, methods=False) if isinstance(value, Module)]
 
 
-def hidden_parameters(model: Module) -> Iterator[tuple[str, Tensor]]:
-    """(name, leaf) of what wants a gradient below a name that starts with "_"; it may be found
-    under another name as well."""
-    for module in modules(model):
+def hidden_parameters(held: Iterable[Module]) -> Iterator[tuple[str, Tensor]]:
+    """(name, leaf) of what wants a gradient below a name of these that starts with "_"; it may be
+    found under another name as well."""
+    for module in held:
         if not is_users(type(module)):
             continue
         for name, value in list(vars(module).items()):
             if name[:1] != "_" or value.__class__ in _SIMPLE:
                 continue
-            held = [v for part in modules(value) for v in list(vars(part).values())]
-            for tensor in (value, *held):
+            inside = [v for part in modules(value) for v in list(vars(part).values())]
+            for tensor in (value, *inside):
                 if isinstance(tensor, Tensor) and tensor.is_leaf and tensor.requires_grad:
                     yield name, tensor
 

@@ -456,13 +456,15 @@ class Trainer:
         self._usual = dict(own.table)
 
     @contextmanager
-    def _judging(self, others: Mapping[str, Any] | None = None) -> Iterator[None]:
-        """The model, and the Modules that others hold, evaluate for a while, in this thread."""
+    def _judging(self, others: Mapping[str, Any] | None = None) -> Iterator[list[Module]]:
+        """The model, and the Modules that others hold, evaluate for a while, in this thread; gives
+        them all."""
         others = others or {}
-        with OwnModes(modules(self.model, *others.values())):
+        held = modules(self.model, *others.values())
+        with OwnModes(held):
             for part in (self.model, *judges(others, self.model)):
                 part.eval()
-            yield
+            yield held
 
     # ---- judging and predicting ---------------------------------------------------------------
 
@@ -543,11 +545,11 @@ class Trainer:
         try:
             x, y, weight = sample(loader, REHEARSED)
             rows = len(leaves(y)[0])
-            with self._judging(self._beside()), no_grad():
+            with self._judging(self._beside()) as held, no_grad():
                 prediction = self._predicted(x)
                 self._try_loss(mapped(Tensor, prediction), y, weight)
                 if trained:
-                    self._tell_of_hidden(x)
+                    self._tell_of_hidden(x, held)
             if trained and ends_with_one_row(loader):
                 with no_grad():  # BatchNorm1d cannot train on it; a copy keeps its statistics
                     called(copy.deepcopy(self.model).train(), mapped(lambda array: array[:1], x))
@@ -564,9 +566,9 @@ class Trainer:
                 if getattr(loader, "_rows", 0) >= REHEARSED and is_ours(metric):
                     raise
 
-    def _tell_of_hidden(self, x: Any) -> None:
+    def _tell_of_hidden(self, x: Any, held: list[Module]) -> None:
         """Warn of layers that the model uses under names which are not gone through."""
-        hidden = list(hidden_parameters(self.model))
+        hidden = list(hidden_parameters(held))
         if not hidden:
             return
         known = set(map(id, self.model.parameters()))
