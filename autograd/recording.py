@@ -406,6 +406,8 @@ _CURES = {
     "where": "; select with np.where(mask, x, 0) before, or np.where(mask, f(x), 0) after",
     "dtype": "; convert before or after with .astype(dtype)",
     "initial": "; add or compare the initial value afterwards",
+    "dim": "; it is called axis=, as NumPy's",
+    "keepdim": "; it is called keepdims=, as NumPy's",
 }
 
 

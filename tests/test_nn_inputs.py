@@ -392,6 +392,12 @@ def test_a_batch_whose_weights_are_all_zero_is_named():
                                     progress=False)  # fmt: skip
 
 
+@pytest.mark.parametrize("losses", [{"a": nn.MSELoss()}, [nn.MSELoss()]], ids=["dict", "list"])
+def test_losses_of_several_outputs_are_one_function(losses):
+    with pytest.raises(TypeError, match="of several outputs write one function, which adds their"):
+        single(losses, 2)
+
+
 # ---- schedules by batch -------------------------------------------------------------------------
 
 
@@ -604,6 +610,7 @@ ODD_LOADERS = {
     "three parts": ([(A, B, Y)], r"this one has 3 parts; join the inputs: \(\(x1, x2\), y\)"),
     "samples": ([(A[0], Y[0])], "single samples, not batches.*torch.utils.data.DataLoader"),
     "no targets": ([A], r"fit needs targets"),
+    "one part": ([(A,)], r"fit needs targets: .*of several inputs \(\(x1, x2\), y\)"),
 }
 
 
@@ -611,6 +618,19 @@ ODD_LOADERS = {
 def test_loaders_that_do_not_fit_are_told(batches, message):
     with pytest.raises(ValueError, match=message):
         single(nn.CrossEntropyLoss(), 2).fit(Again(batches), progress=False)
+
+
+def test_a_batch_of_one_part_is_x():
+    """As PyTorch's TensorDataset(x) gives it."""
+    t = single(nn.CrossEntropyLoss(), 2)
+    batches = [(A[:10],), [A[10:]]]
+    np.testing.assert_array_equal(t.predict(Again(batches)), t.predict(A))
+
+
+def test_validation_data_that_serve_once_are_named():
+    with pytest.raises(TypeError, match="fit: validation_data: a generator can be gone through on"):
+        once = ((A, Y) for _ in range(2))
+        single(nn.CrossEntropyLoss(), 2).fit(A, Y, validation_data=once, progress=False)
 
 
 def test_a_loader_without_batches_and_one_with_targets_beside_are_refused():

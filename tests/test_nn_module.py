@@ -99,6 +99,28 @@ def test_numpy_scalars_and_private_arrays_are_no_buffers():
     assert buffer_names(module) == ["a", "d.0", "e"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        np.array(["cat", "dog"]), np.array([b"cat"]), np.array(["cat", None], object),
+        np.array(["2024-01-01"], "datetime64[D]"), np.zeros(2, [("a", float)]),
+    ],
+    ids=lambda names: names.dtype.kind,
+)  # fmt: skip
+def test_names_beside_a_model_are_no_state(names, tmp_path):
+    """Nothing that is no number could be saved, or cast as it is loaded."""
+    model = nn.Linear(2, 3)
+    model.classes, model.table = names, {"names": names}
+    assert list(model.state_dict()) == ["weight", "bias"]
+    model.load_state_dict(model.state_dict())
+    nn.save(tmp_path / "model.npz", model)
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    trainer = nn.Trainer(model, nn.optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    callbacks = [nn.EarlyStopping(), nn.ModelCheckpoint(tmp_path / "run.npz")]
+    trainer.fit(x, x @ np.ones((2, 3)), validation_split=0.2, callbacks=callbacks, progress=False)
+    assert model.classes is names and model.table["names"] is names
+
+
 def test_a_module_needs_no_init_of_its_base():
     class Bare(nn.Module):
         def __init__(self):
@@ -212,6 +234,11 @@ def spoiled(**changes):
 
 
 MISFITS = {
+    "a checkpoint of PyTorch": (
+        {"epoch": 3, "model_state_dict": Net().state_dict()},
+        TypeError,
+        r"give that: load_state_dict\(state\['model_state_dict'\]\)",
+    ),
     "missing": (spoiled(shift=None), ValueError, r"missing: shift$"),
     "unexpected": (spoiled(extra=np.zeros(1)), ValueError, r"unexpected: extra$"),
     "shape": (

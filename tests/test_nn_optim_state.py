@@ -180,11 +180,13 @@ def test_a_run_resumed_goes_on_bit_for_bit(name, options, dtype):
 
 
 @each_case
-def test_pytorchs_state_is_taken(name, options, torch):
+@pytest.mark.parametrize("arrays", [True, False], ids=["arrays", "its Tensors"])
+def test_pytorchs_state_is_taken(name, options, torch, arrays):
     tensors = [torch.tensor(start, requires_grad=True) for start in STARTS]
     theirs = getattr(torch.optim, name)(groups(tensors), **options)
     halfway = run(theirs, 5, torch.tensor(X))
-    state = convert(theirs.state_dict(), lambda value: value.numpy().copy())
+    state = convert(theirs.state_dict(), lambda value: value.numpy().copy() if arrays else value)
+    state = copy.deepcopy(state)
     expected = run(theirs, 20, torch.tensor(X))
     ours = make(name, {})
     put(ours, halfway)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from operator import is_
 from typing import Any
@@ -115,7 +116,7 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self._state: dict[Tensor, dict[str, Any]] = {}
+        self._state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self._joined: list[Joined] = []  # what is stepped together, and the state of it
         self._members: list[list[int]] = []  # all parameters when it was found out, by their id,
         self._idle: list[Tensor] = []  # and those of them without a gradient
@@ -136,7 +137,10 @@ class Optimizer:
 
     @property
     def state(self) -> dict[Tensor, dict[str, Any]]:
-        """What is kept of each parameter between steps: {parameter: {name: array or number}}."""
+        """What is kept of each parameter between steps: {parameter: {name: array or number}}.
+
+        Of one that has made no step yet it is an empty dict, as PyTorch's.
+        """
         for joined in self._joined:
             if joined.stepped and joined.state:
                 self._state.update(zip(joined.parameters, joined.states()))
@@ -306,9 +310,7 @@ class Optimizer:
                 if parameter.grad is None:
                     idle.append(parameter)
                     continue
-                kept = state.get(parameter)
-                if kept is None:
-                    kept = self.initial(parameter.numpy(), settings[number])
+                kept = state.get(parameter) or self.initial(parameter.numpy(), settings[number])
                 alike = (kind(parameter, kept) if self._flat else None) or place
                 kinds.setdefault((number, alike), []).append((parameter, kept))
         self._joined = [Joined(number, found, self._flat) for (number, _), found in kinds.items()]
@@ -368,9 +370,9 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take settings and state that `state_dict`, or PyTorch's, has given.
 
-        Arrays are copied, and cast to the dtypes of the parameters; a parameter without a saved
-        state starts anew. PyTorch's Tensors are to be made arrays before; its settings of how to
-        compute (foreach, fused and the like) are passed over.
+        Arrays, and PyTorch's Tensors, are copied, and cast to the dtypes of the parameters; a
+        parameter without a saved state starts anew. PyTorch's settings of how to compute (foreach,
+        fused and the like) are passed over.
 
         Raises ValueError that lists everything that does not fit, TypeError for what is no such
         dict; then nothing has changed.
@@ -394,7 +396,7 @@ class Optimizer:
                 f"load_state_dict: the state does not fit {type(self).__name__}; nothing was "
                 "changed:" + "".join(f"\n    {complaint}" for complaint in complaints)
             )
-        self.param_groups, self._state = groups, states
+        self.param_groups, self._state = groups, defaultdict(dict, states)
         self._joined = []
 
     def _settings_from(
@@ -474,7 +476,8 @@ class Optimizer:
         if not params:
             raise ValueError(
                 f"{name} got an empty parameter list; pass model.parameters() of a model that has "
-                "some (an iterator serves only once: make it anew, or keep a list)"
+                "some (an iterator serves only once: make it anew, or keep a list; and what has a "
+                "name that starts with _ is no part of a model)"
             )
         names = list(group.get("param_names", names))
         for key in group:
@@ -569,6 +572,8 @@ def _parts(state_dict: Any) -> tuple[Any, Any]:
 
 def _entry(title: str, value: Any, like: Any, complaints: list[str]) -> Any:
     """A copy of one entry of a saved state, in the shape and dtype of `like`, or as it is."""
+    if hasattr(value, "__array__") and not isinstance(value, Tensor):  # one of PyTorch, too
+        value = np.asarray(value)
     if isinstance(value, (np.ndarray, np.generic, Tensor)) and not isinstance(like, int):
         array = np.asarray(_values(value))
         if array.shape != like.shape:

@@ -24,8 +24,8 @@ from nn.module import Module, Sequential
 from nn.random import is_source, source_state, take_source_state
 
 __all__ = [
-    "AsItWas", "changed", "counts", "is_users", "judges", "modules", "resting", "same",
-    "shared_sources", "sources", "stateful", "states_of", "take_counts", "take_sources",
+    "AsItWas", "changed", "counts", "hidden_parameters", "is_users", "judges", "modules", "resting",
+    "same", "shared_sources", "sources", "stateful", "states_of", "take_counts", "take_sources",
     "unsavable",
 ]  # fmt: skip
 
@@ -156,6 +156,21 @@ def _is_programs(module: dict[str, Any]) -> bool:
 def modules(*roots: Any) -> list[Module]:
     """All Modules that these hold."""
     return [value for value in reached(roots, methods=False) if isinstance(value, Module)]
+
+
+def hidden_parameters(held: Iterable[Module]) -> Iterator[tuple[str, Tensor]]:
+    """(name, leaf) of what wants a gradient below a name of these that starts with "_"; it may be
+    found under another name as well."""
+    for module in held:
+        if not is_users(type(module)):
+            continue
+        for name, value in list(vars(module).items()):
+            if name[:1] != "_" or value.__class__ in _SIMPLE:
+                continue
+            inside = [v for part in modules(value) for v in list(vars(part).values())]
+            for tensor in (value, *inside):
+                if isinstance(tensor, Tensor) and tensor.is_leaf and tensor.requires_grad:
+                    yield name, tensor
 
 
 def judges(roots: Roots, model: Module) -> list[Module]:

@@ -175,7 +175,10 @@ def training(
     return train.chosen(rest, batch_size, shuffle) if isinstance(train, Part) else train, validation
 
 
-_PAIRS = "the loader or data set must give (x, y), and it gives x alone, or something else"
+_PAIRS = (
+    "the loader or data set must give (x, y), of several inputs ((x1, x2), y), and it gives x "
+    "alone, or something else"
+)
 
 
 def _validation(given: Any, dtype: Any) -> Loader:
@@ -190,8 +193,7 @@ def _validation(given: Any, dtype: Any) -> Loader:
         raise TypeError(
             f"fit: validation_data must be (x, y) or a DataLoader, got {type(given).__name__}"
         )
-    what = "fit: validation_data" if isinstance(x, DataLoader) else "fit"
-    loader = judging(what, x, y, dtype=dtype, sample_weight=weight)
+    loader = judging("fit: validation_data", x, y, dtype=dtype, sample_weight=weight)
     if not has_targets(loader):
         raise ValueError("fit: validation_data needs targets: (x, y)")
     _check_finite(" of the validation data", loader)

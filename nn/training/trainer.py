@@ -23,7 +23,7 @@ from nn.modes import OwnModes
 from nn.module import Module
 from nn.optim import Optimizer
 from nn.optim.lr_scheduler import ReduceLROnPlateau
-from nn.parts import called, leaves, mapped
+from nn.parts import as_several, called, leaves, mapped
 from nn.random import borrowed, get_state, set_state
 from nn.training.arguments import (
     check_kind,
@@ -38,6 +38,7 @@ from nn.training.arguments import (
     listens_to_batches,
     named_metrics,
     number,
+    tell_of_hidden,
 )
 from nn.training.callbacks import ModelCheckpoint
 from nn.training.held import (
@@ -45,6 +46,7 @@ from nn.training.held import (
     Counts,
     changed,
     counts,
+    hidden_parameters,
     is_users,
     judges,
     modules,
@@ -454,13 +456,15 @@ class Trainer:
         self._usual = dict(own.table)
 
     @contextmanager
-    def _judging(self, others: Mapping[str, Any] | None = None) -> Iterator[None]:
-        """The model, and the Modules that others hold, evaluate for a while, in this thread."""
+    def _judging(self, others: Mapping[str, Any] | None = None) -> Iterator[list[Module]]:
+        """The model, and the Modules that others hold, evaluate for a while, in this thread; gives
+        them all."""
         others = others or {}
-        with OwnModes(modules(self.model, *others.values())):
+        held = modules(self.model, *others.values())
+        with OwnModes(held):
             for part in (self.model, *judges(others, self.model)):
                 part.eval()
-            yield
+            yield held
 
     # ---- judging and predicting ---------------------------------------------------------------
 
@@ -541,9 +545,11 @@ class Trainer:
         try:
             x, y, weight = sample(loader, REHEARSED)
             rows = len(leaves(y)[0])
-            with self._judging(self._beside()), no_grad():
+            with self._judging(self._beside()) as held, no_grad():
                 prediction = self._predicted(x)
                 self._try_loss(mapped(Tensor, prediction), y, weight)
+                if trained:
+                    self._tell_of_hidden(x, held)
             if trained and ends_with_one_row(loader):
                 with no_grad():  # BatchNorm1d cannot train on it; a copy keeps its statistics
                     called(copy.deepcopy(self.model).train(), mapped(lambda array: array[:1], x))
@@ -559,6 +565,17 @@ class Trainer:
             except ValueError:  # it may want more rows than these, or more kinds of them
                 if getattr(loader, "_rows", 0) >= REHEARSED and is_ours(metric):
                     raise
+
+    def _tell_of_hidden(self, x: Any, held: list[Module]) -> None:
+        """Warn of layers that the model uses under names which are not gone through."""
+        hidden = list(hidden_parameters(held))
+        if not hidden:
+            return
+        known = set(map(id, self.model.parameters()))
+        with enable_grad():
+            outputs = leaves(as_several(called(self.model, x)))
+        used = _computed_from(outputs) - known
+        tell_of_hidden(self.model, sorted({name for name, p in hidden if id(p) in used}))
 
     def _try_loss(self, prediction: Any, y: Any, weight: Any) -> None:
         check_single(self.loss, self.metrics, prediction, y)
@@ -777,6 +794,17 @@ def _nothing(trainer: Any) -> None:
 
 def _float_of(parameters: Iterable[Tensor]) -> Any:
     return next((p.dtype for p in parameters if p.dtype.kind == "f"), None)
+
+
+def _computed_from(outputs: list[Any]) -> set[int]:
+    """The ids of all Tensors that these were recorded to be computed from."""
+    stack, seen = [output for output in outputs if isinstance(output, Tensor)], set()
+    while stack:
+        tensor = stack.pop()
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            stack.extend(tensor.made_of)
+    return seen
 
 
 def _figures_of_callbacks(logs: Mapping[str, Any]) -> dict[str, float]:
