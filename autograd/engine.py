@@ -209,6 +209,8 @@ def _walk(
                     kept[node] = g
                 y, args = node._as_arguments() if create_graph else (node._value, node._args)
                 kwargs = node._kwargs or {}
+                if create_graph and operation.saves:  # what was kept has no graph
+                    kwargs = {**kwargs, "saved": None}
                 for parent, rule in zip(node._inputs, operation.rules):
                     if parent is None or (wanted is not None and parent not in wanted):
                         continue

@@ -22,6 +22,7 @@ from autograd.recording import (
     any_tensor,
     apply,
     finished,
+    kept_of,
     raw_of,
     without_hidden,
 )  # fmt: skip
@@ -40,6 +41,7 @@ def primitive(
     pattern: str | None = None,
     elementwise: bool | None = None,
     symmetric: bool = False,
+    saves: bool = False,
 ) -> Callable[..., Any]:
     """Make a differentiable operation of a function on arrays and the rules of its derivative.
 
@@ -48,7 +50,9 @@ def primitive(
         operation what it says itself: formula, the derivative in symbols, or a tuple with one for
         each rule; sign, as "×"; pattern, how it is written with its arguments, as "{}·{}";
         elementwise, whether it treats every element alone; symmetric, whether its arguments may
-        stand in any order.
+        stand in any order. saves, True where the forward returns (result, kept): its rules are
+        then handed `saved=kept`, until the graph is freed, so that they need not compute it again;
+        but they do, from x, where saved is None: to be differentiated themselves.
     Returns a function that takes Tensors (and, giving an array, plain arrays).
 
     >>> from autograd import Tensor
@@ -57,9 +61,21 @@ def primitive(
     >>> cube(x).backward()
     >>> x.grad
     array(12.)
+
+    Of x tanh(x) the derivative needs tanh(x), which the forward has:
+
+    >>> def forward(x):
+    ...     t = np.tanh(x)
+    ...     return x * t, t
+    >>> def rule(g, y, x, saved):
+    ...     t = np.tanh(x) if saved is None else saved
+    ...     return g * (t + x * (1 - t * t))
+    >>> gated = primitive(forward, rule, saves=True)
+    >>> gated(Tensor([0.0, 20.0]))
+    Tensor([ 0., 20.])
     """
     operation = Operation(forward)
-    operation.define(rules, formula, sign, pattern, elementwise, symmetric)
+    operation.define(rules, formula, sign, pattern, elementwise, symmetric, saves)
 
     function = wraps(forward)(_written_out(operation, forward, rules))
     hold(function, operation)
@@ -87,6 +103,8 @@ def _written_out(
         if kwargs or not AS_THEY_ARE.issuperset(map(type, args)):
             without_hidden(operation, (*args, *kwargs.values()))
         data = forward(*args, **kwargs)
+        if operation.saves:
+            data = kept_of(data, operation)[0]
         if isinstance(data, Node) and data._requires_grad:
             raise TypeError(UNSEEN.format(operation.name, "in an object or from around it"))
         return data
@@ -112,6 +130,34 @@ def _written_out(
         node._inputs = (x,)
         node._args = raw
         node._kwargs = None
+        node._op = operation
+        node._birth = next_birth()
+        node._scope = mode.scope
+        node._hooks = None
+        return node
+
+    def of_one_saving(x: Any = _NOTHING, /, *args: Any, **kwargs: Any) -> Any:
+        mode = current_mode()
+        usual = mode.plain and not kwargs and len(args) < most and operation.rules is rules
+        for argument in args:
+            if argument.__class__ not in AS_THEY_ARE and isinstance(argument, _ASKED):
+                usual = False
+        if not usual or not isinstance(x, Node) or not x._requires_grad:
+            return at_length(args if x is _NOTHING else (x, *args), kwargs)
+        raw = (x._value, *args)
+        try:
+            made = forward(*raw)
+        except Exception as error:
+            raise restated(operation.name, raw, error) from None
+        data, saved = made if made.__class__ is tuple and len(made) == 2 else (None, None)
+        if not isinstance(data, NUMPY) or data.dtype.kind != "f":
+            return finished(x, made, operation, (x,), list(raw), {}, mode)
+        node = x._new()
+        node._value = data
+        node._requires_grad = True
+        node._inputs = (x,)
+        node._args = raw
+        node._kwargs = {"saved": saved}
         node._op = operation
         node._birth = next_birth()
         node._scope = mode.scope
@@ -162,6 +208,8 @@ def _written_out(
 
     if None in rules or most < len(rules):  # `apply` says what is not taken
         return of_any
+    if operation.saves:
+        return of_one_saving if len(rules) == 1 else of_any
     return {1: of_one, 3: of_three}.get(len(rules), of_any)
 
 

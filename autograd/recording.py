@@ -147,6 +147,10 @@ def finished(
     kwargs: dict[str, Any], mode: Mode, integers: bool = False,
 ) -> Any:  # fmt: skip
     """What an operation has computed, whatever it is, as a Tensor or as several."""
+    if operation.saves:
+        data, kept = kept_of(data, operation)
+        if parents is not None:
+            kwargs = {**kwargs, "saved": kept}
     if data.__class__ is not _array:
         if isinstance(data, (tuple, list)):
             return _several(like, data, operation, parents, raw, kwargs, mode)
@@ -163,6 +167,16 @@ def finished(
     args = () if parents is None else tuple(raw)
     node = result(like, data, operation, parents, args, kwargs, mode)
     return _checked(node, raw) if mode.anomaly else node
+
+
+def kept_of(data: Any, operation: Operation) -> tuple[Any, Any]:
+    """The result and what a forward with saves=True keeps."""
+    if data.__class__ is not tuple or len(data) != 2:
+        raise TypeError(
+            f"{operation.name}: with saves=True the forward returns (result, kept), a tuple of "
+            f"two, got {type(data).__name__}"
+        )
+    return data
 
 
 # Reductions in their forms with where= or initial=, which their rules do not take: compositions.

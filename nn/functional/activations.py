@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from autograd import (
-    Tensor,
     log_sigmoid,
     log_softmax,
     logsumexp,
@@ -27,7 +26,7 @@ from autograd import (
     softmax,
 )
 from autograd import softplus as _softplus
-from nn.functional.arguments import Kept, as_floats, as_number, values
+from nn.functional.arguments import as_floats, as_number, values
 
 __all__ = [
     "elu", "gelu", "hardtanh", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "relu",
@@ -224,29 +223,28 @@ def _times_sigmoid(
 ) -> Callable[..., Any]:
     """The operation y = x s, s = sigmoid(z), of z = inner(x) and its derivative, None for 1."""
 
-    def forward(x: Any, _kept: Kept) -> Any:
+    def forward(x: Any) -> Any:
         z = inner(_in_single(x))
         near = _below_end(z)
         e = np.exp(near)
-        _kept.value = e, near is z
         y = e + 1
         y = np.divide(e, y, out=y) if y.ndim else e / y
         y *= x
-        return y.astype(x.dtype, copy=False)
+        return y.astype(x.dtype, copy=False), (e, near is z)
 
-    def rule(g: Any, y: Any, x: Any, _kept: Kept) -> Any:
-        if isinstance(x, Tensor):
+    def rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
+        if saved is None:
             z = inner(x)
             density = sigmoid(z) * sigmoid(-z)
             near = np.clip(x, -800, 800)  # far out 0 times an infinite x would be nan
             return g * (sigmoid(z) + (density if slope is None else density * slope(x)) * near)
-        e, all_near = _kept.value
+        e, all_near = saved
         near = y if all_near else np.minimum(y, 88)  # where z is not far out, neither is y
         # s + y z' (1-s), with s = e/(e+1) and 1-s = 1/(e+1), so that nothing cancels
         return g * _over_one_more(e + (near if slope is None else near * slope(x)), e)
 
     forward.__name__ = name
-    return primitive(forward, rule, formula=formula, elementwise=True)
+    return primitive(forward, rule, formula=formula, elementwise=True, saves=True)
 
 
 _STEEPNESS, _CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715
@@ -263,26 +261,27 @@ def _nearly_normal_slope(x: Any) -> Any:
     return (1 + near * near * (3 * _CUBIC)) * _STEEPNESS
 
 
-def _gelu(x: Any, _kept: Kept) -> Any:
-    _kept.value = normal_cdf(_in_single(x))
-    return (x * _kept.value).astype(x.dtype, copy=False)
+def _gelu(x: Any) -> Any:
+    cdf = normal_cdf(_in_single(x))
+    return (x * cdf).astype(x.dtype, copy=False), cdf
 
 
-def _gelu_rule(g: Any, y: Any, x: Any, _kept: Kept) -> Any:
+def _gelu_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
     x = _in_single(x)
-    if isinstance(x, Tensor):  # far out 0 times an infinite x would be nan
+    if saved is None:  # far out 0 times an infinite x would be nan
         return g * (normal_cdf(x) + np.clip(x, -40, 40) * normal_density(x))
     density = normal_density(x)
     share = x * density
     if not math.isfinite(np.vdot(share, share)):
         share = np.where(density == 0, 0, share)
-    return g * (_kept.value + share)
+    return g * (saved + share)
 
 
 _fused_silu = _times_sigmoid("silu", lambda x: x, None, "g (s + x s (1-s)), s = sigmoid(x)")
 _GELU = {
     "none": primitive(
-        _gelu, _gelu_rule, formula="g (P + x p), P' = p = exp(-x²/2)/√(2π)", elementwise=True
+        _gelu, _gelu_rule, formula="g (P + x p), P' = p = exp(-x²/2)/√(2π)", elementwise=True,
+        saves=True,
     ),
     "tanh": _times_sigmoid(
         "gelu_tanh", _nearly_normal, _nearly_normal_slope,
@@ -299,7 +298,7 @@ def silu(x: Any) -> Any:
     >>> silu(Tensor([0.0, 1000.0]))
     Tensor([   0., 1000.])
     """
-    return _fused_silu(as_floats(x), Kept())
+    return _fused_silu(as_floats(x))
 
 
 def gelu(x: Any, approximate: str = "none") -> Any:
@@ -314,4 +313,4 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     """
     if approximate not in list(_GELU):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    return _GELU[approximate](as_floats(x), Kept())
+    return _GELU[approximate](as_floats(x))

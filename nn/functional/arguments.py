@@ -18,7 +18,7 @@ import numpy as np
 from autograd import Tensor
 
 __all__ = [
-    "Kept", "REDUCTIONS", "any_rows", "as_constant", "as_floats", "as_input", "as_number",
+    "REDUCTIONS", "any_rows", "as_constant", "as_floats", "as_input", "as_number",
     "as_tensor", "check_ignore_index", "check_reduction", "check_smoothing", "divided_by",
     "elements", "paired", "reduced", "share_of", "values",
 ]  # fmt: skip
@@ -75,17 +75,6 @@ def as_number(
         + "".join(text for text, holds in bounds.items() if holds)
         + f", got {value}"
     )
-
-
-class Kept:
-    """What a forward leaves for its rule, which would else compute it again.
-
-    A rule that is handed Tensors, to be differentiated again, makes it anew from those.
-    """
-
-    __slots__ = ("value",)
-
-    value: Any
 
 
 # ---- losses -----------------------------------------------------------------------------------

@@ -40,30 +40,20 @@ __all__ = ["cross_entropy", "label_weights", "nll_loss"]
 FEW = 32  # classes; up to here they are laid along the first axis: see `_cross_entropy`
 
 
-class _How:
-    """How a cross-entropy is computed: whether the shares are added up, and where each row's label
-    is in the logits, as they are laid end to end; and the slope, which is left for the rule."""
+def _places(labels: Any, rows: int, classes: int) -> Any:
+    """Where each row's label is in the logits, as `_cross_entropy` lays them end to end.
 
-    __slots__ = ("place", "slope", "total")
-
-    place: Any
-    slope: Any
-    total: bool
-
-
-def _how(labels: Any, rows: int, classes: int, total: bool) -> _How:
-    """Raises ValueError for a label that is out of range, also below 0: to ask and to compute in
-    one call takes half the time."""
-    how = _How()  # (a method __init__ would be one more call)
-    how.total = total
+    Raises ValueError for a label that is out of range, also below 0: to ask and to compute in one
+    call takes half the time.
+    """
     if classes <= FEW:
-        how.place = np.ravel_multi_index((labels, np.arange(rows, dtype=np.intp)), (classes, rows))
-    else:
-        how.place = np.ravel_multi_index((np.arange(rows, dtype=np.intp), labels), (rows, classes))
-    return how
+        return np.ravel_multi_index((labels, np.arange(rows, dtype=np.intp)), (classes, rows))
+    return np.ravel_multi_index((np.arange(rows, dtype=np.intp), labels), (rows, classes))
 
 
-def _cross_entropy(logits: Any, labels: Any, counts: Any, _share: float, _how: _How) -> Any:
+def _cross_entropy(
+    logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _places: Any
+) -> Any:
     # Few classes are laid along the first axis, for NumPy is slow at many short rows: two thirds of
     # the time at 100 rows of 2, half of it at 1,000 rows of 10.
     few = logits.shape[1] <= FEW
@@ -73,14 +63,13 @@ def _cross_entropy(logits: Any, labels: Any, counts: Any, _share: float, _how: _
     else:
         slope = logits.copy()
         slope -= np.maximum.reduce(slope, axis=1, keepdims=True)
-    place = _how.place
     flat = slope.reshape(-1)  # a view; an index into it takes half the time of [rows, labels]
-    at_label = flat.take(place)
+    at_label = flat.take(_places)
     np.exp(slope, out=slope)
-    sums = flat.take(place)
-    flat[place] = 0
+    sums = flat.take(_places)
+    flat[_places] = 0
     rest = np.add.reduce(slope, 0 if few else 1)  # what the other classes add up to
-    flat[place] = -rest  # softmax(logits) - one_hot(labels) would cancel: -rest / sums
+    flat[_places] = -rest  # softmax(logits) - one_hot(labels) would cancel: -rest / sums
     sums += rest
     slope /= sums if few else sums[:, None]
     losses = np.log(sums, out=sums)
@@ -90,20 +79,20 @@ def _cross_entropy(logits: Any, labels: Any, counts: Any, _share: float, _how: _
     if counts is not None:
         losses *= counts[:, 0]
         slope *= counts
-    _how.slope = slope
-    if _how.total and losses.dtype.char in "fd":
-        return np.add.reduce(losses) * _share  # as `reduced` does, but for the call
-    return reduced(losses, _share, _how.total)
+    if _total and losses.dtype.char in "fd":
+        return np.add.reduce(losses) * _share, slope  # as `reduced` does, but for the call
+    return reduced(losses, _share, _total), slope
 
 
 def _cross_entropy_rule(
-    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _share: float, _how: _How
-) -> Any:
-    slope = _how.slope
-    if isinstance(logits, Tensor):  # to be differentiated again
+    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _share: float, _total: bool,
+    _places: Any, saved: Any,
+) -> Any:  # fmt: skip
+    slope = saved
+    if slope is None:  # to be differentiated again
         slope = _less_target(softmax(logits), _one_hot(labels, logits.shape, logits.dtype))
         slope = slope if counts is None else slope * counts
-    return slope * (g * _share if _how.total else g[:, None])
+    return slope * (g * _share if _total else g[:, None])
 
 
 def _less_target(shares: Any, target: Any) -> Any:
@@ -148,8 +137,9 @@ def _nll_rule(
 
 
 _fused_cross_entropy = primitive(
-    _cross_entropy, _cross_entropy_rule, formula=("g (softmax(logits) - one_hot) share",)
-)
+    _cross_entropy, _cross_entropy_rule, formula=("g (softmax(logits) - one_hot) share",),
+    saves=True,
+)  # fmt: skip
 _fused_probabilities = primitive(
     _cross_entropy_of_probabilities,
     _probabilities_by_logits,
@@ -228,7 +218,7 @@ def cross_entropy(
         rows = shape[0] if shape else 0
         if len(shape) == 2 and target.shape == (rows,) and rows and reduction in _TOTALS:
             try:
-                how = _how(target, rows, shape[1], True)
+                places = _places(target, rows, shape[1])
             except (TypeError, ValueError):  # out of range, passed over, wider than indices
                 pass
             else:
@@ -236,7 +226,7 @@ def cross_entropy(
                 if made not in PLAIN and (made or not logits.requires_grad) or shape[1] == 1:
                     check_logits("cross_entropy", logits, 1)
                 share = share_of(reduction, rows)
-                return _fused_cross_entropy(logits, target, None, share, how)
+                return _fused_cross_entropy(logits, target, None, share, True, places)
     name, weights = "cross_entropy", weight
     check_smoothing(name, label_smoothing)
     logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
@@ -260,8 +250,8 @@ def _of_labels(
     total: bool,
 ) -> Any:  # fmt: skip
     if not label_smoothing:
-        how = _how(labels, rows.shape[0], rows.shape[1], total)
-        return _fused_cross_entropy(rows, labels, counts, share, how)
+        places = _places(labels, rows.shape[0], rows.shape[1])
+        return _fused_cross_entropy(rows, labels, counts, share, total, places)
     one_hot = _one_hot(labels, rows.shape, rows.dtype)
     return _fused_probabilities(rows, _smoothed(one_hot, weight, label_smoothing), share, total)
 
