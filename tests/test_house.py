@@ -59,6 +59,7 @@ FLOORS: list[set[str]] = [
     {"autograd.command"},
     {"autograd.__main__"},
     # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
+    {"nn.checks"},
     {"nn.formats", "nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
     {"nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
     {f"nn.functional.{family}" for family in (
