@@ -28,7 +28,7 @@ from autograd.mode import current_mode, set_mode
 
 __all__: list[str] = []
 
-next_birth = itertools.count(1).__next__  # atomic under the interpreter's lock; leaves have 0
+next_birth = itertools.count(1).__next__  # atomic under the interpreter's lock
 by_birth = attrgetter("_birth")
 
 _BLAS = (np.dtype(np.float32), np.dtype(np.float64))  # in the byte order of the machine

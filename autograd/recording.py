@@ -46,7 +46,11 @@ CONTAINERS = (list, tuple, dict)
 def result(
     like: Node, data: Any, operation: Any, inputs: Any, args: Any, kwargs: Any, mode: Mode
 ) -> Any:
-    """A Tensor (what `like` is) that an operation made; `inputs` None: not recorded."""
+    """A Tensor (what `like` is) that an operation made; `inputs` None: not recorded.
+
+    Written out, to save a call, where a small operation is most of the cost: at the end of `apply`,
+    in the short ways of primitives.py, and in Tensor's operators.
+    """
     node = like._new()
     node._value = data
     node._op = operation
