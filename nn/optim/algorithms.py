@@ -13,7 +13,7 @@ import numpy as np
 
 from nn.checks import flag, number
 from nn.optim.joined import REUSED
-from nn.optim.optimizer import Check, Optimizer, not_negative
+from nn.optim.optimizer import NOTES, Check, Optimizer, Setting, not_negative
 
 __all__ = ["Adagrad", "Adam", "AdamW", "RMSprop", "SGD"]
 
@@ -337,3 +337,9 @@ class Adagrad(Optimizer):
         total = state["sum"] + g * g
         state.update(step=state["step"] + 1, sum=total)
         return value - rate * (g / (np.sqrt(total) + settings["eps"]))
+
+
+# A setting of one of them is refused by those that would not read it.
+for _name in sorted({name for kind in (SGD, Adam, RMSprop, Adagrad) for name in kind.checks}):
+    if _name not in NOTES:
+        setattr(Optimizer, _name, Setting(_name))
