@@ -43,8 +43,8 @@ from nn.training.callbacks import ModelCheckpoint
 from nn.training.held import (
     AsItWas,
     Counts,
+    beginning,
     changed,
-    counts,
     is_users,
     judges,
     modules,
@@ -143,7 +143,8 @@ class Trainer:
         self._running = Running()
         self._divides = divides(loss)
         self._weighted: Weighted | None = None  # the loss, if rows have weights
-        self._rate = self._first_rate = 0.0  # of the newest step, and before the first
+        self._rate: Any = 0.0  # of the newest step,
+        self._first_rate: Any = None  # and before the first, while a fit is under way
         self._loader: Loader | None = None
         self._incoming: Loader | None = None  # the loader that a run being loaded goes on with
         self._callbacks: list[Any] = []
@@ -151,6 +152,7 @@ class Trainer:
         self._began: Counts | None = None  # attributes as they were before the first fit
         self._shared: dict[str, Any] = {}  # the generators of everybody, likewise
         self._modes = OwnModes(())  # those of the fit under way,
+        self._modes_before: dict[str, Any] = {}  # by name, as they were before the first fit,
         self._usual: dict[int, Any] = {}  # as they are to train in,
         self._resting: list[Module] = []  # and what evaluates there because it is frozen
         self._stop = False
@@ -216,9 +218,11 @@ class Trainer:
         self._take_place(train, resume_from)
         self._loader, self._callbacks, self._reporter = train, callbacks, show
         self._stop = self.history.interrupted = False
-        self._rate = self._first_rate = self.optimizer.param_groups[0]["lr"]
+        rates = [self.optimizer.param_groups[0]["lr"]] * 2
+        self._rate, self._first_rate = (self._resumed or {}).get("rates") or rates
         try:
             self._begin(self._resumed)
+            modes = (self._resumed or {}).get("modes", {})
             self._resumed = None
             last = self._first + int(epochs)
             if self.epoch >= last:
@@ -227,11 +231,13 @@ class Trainer:
             quiet = np.errstate(over="ignore", invalid="ignore")
             own = OwnModes(modules(*self._roots().values()))
             with own as self._modes, enable_grad(), quiet, Interrupts() as interrupts:
+                for name, module in self.model.named_modules() if modes else ():
+                    module.training = modes.get(name, module.training)
                 self._settle(parameters.values())
                 self._run(last, validation, interrupts)
         finally:
             show.close()
-            self._reporter = Silent()
+            self._reporter, self._first_rate = Silent(), None
             self._usual, self._resting = {}, []
         return self.history
 
@@ -453,6 +459,16 @@ class Trainer:
             module.training = False
         self._usual = dict(own.table)
 
+    def _changed_modes(self) -> dict[str, Any]:
+        """Those of a fit under way that are no longer as before the first: a callback set them."""
+        now = self._modes.table if self.model.training else self._usual
+        rest = set(map(id, self._resting))  # (that is found out anew)
+        modes = {
+            name: id(module) in rest or now[id(module)][1]
+            for name, module in self.model.named_modules() if self._usual and id(module) in now
+        }  # fmt: skip
+        return {name: m for name, m in modes.items() if m != self._modes_before.get(name, m)}
+
     @contextmanager
     def _judging(self, others: Mapping[str, Any] | None = None) -> Iterator[None]:
         """The model, and the Modules that others hold, evaluate for a while, in this thread."""
@@ -585,7 +601,8 @@ class Trainer:
     def _note_beginning(self, train: Loader | None = None) -> None:
         """How things are at first: what is otherwise later is part of the run."""
         if self._began is None:
-            self._began = counts(self._counted(train))
+            self._modes_before = {n: m.training for n, m in self.model.named_modules()}
+            self._began = beginning(self._counted(train))
             self._shared = states_of(shared_sources())
 
     # ---- what it holds ------------------------------------------------------------------------
@@ -597,7 +614,9 @@ class Trainer:
 
     def _roots(self) -> dict[str, Any]:
         """Where all that a run holds is looked for."""
-        return {"model": self.model, **self._beside()}
+        steps = {"optimizer": self.optimizer, "scheduler": self.scheduler}
+        functions = getattr(self.scheduler, "lr_lambdas", None)
+        return {"model": self.model, **self._beside(), **steps, "scheduler.lr_lambdas": functions}
 
     def _counted(self, loader: Loader | None = None) -> dict[str, Any]:
         """The same, and the parts of the loader."""
@@ -606,7 +625,10 @@ class Trainer:
 
     def _sources(self) -> dict[str, Any]:
         """All generators, those of callbacks too, and those that belong to everybody."""
-        callbacks = {f"callbacks.{k}": callback for k, callback in enumerate(self._callbacks)}
+        callbacks: dict[str, Any] = {}
+        for callback in self._callbacks:  # by kind, for another one may be among them
+            kind = f"callbacks.{type(callback).__name__}."
+            callbacks[f"{kind}{sum(n.startswith(kind) for n in callbacks)}"] = callback
         return sources(self._counted() | callbacks) | shared_sources()
 
     def _not_finite(self, value: float) -> str:
@@ -645,13 +667,15 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """The whole run: model, optimiser and scheduler; loss, metrics and callbacks that have a
-        state; all generators; history, and place in the data.
+        state; all generators; history, and place in the data; and what has changed since it began:
+        plain values, lists and arrays that layers, loss, metrics, optimiser and transform keep
+        under public names (functions too, beside them), and what is frozen or evaluates.
 
         For `save_checkpoint(path, trainer=trainer)`, which adds the library's generator; at any
         time, also inside of `on_batch_end`.
         """
         scheduler = getattr(self.scheduler, "state_dict", None)
-        roots, began = self._counted(), self._began or {}
+        roots, first = self._counted(), self._first_rate
         why = unsavable(roots)
         if why is not None:
             raise TypeError(f"this run could not go on from its checkpoint: {why}")
@@ -668,9 +692,11 @@ class Trainer:
             "history": {name: list(column) for name, column in self.history.history.items()},
             "loader": None if self._loader is None else self._loader.state_dict(),
             "running": self._running.state_dict(),
+            "rates": None if first is None else [float(self._rate), float(first)],
             "parts": {p: part.state_dict() for p, part in self._stateful().items()},
             "generators": states,
-            "counts": changed(counts(roots), began) if began else {},
+            "counts": {} if self._began is None else changed(roots, self._began),
+            "modes": self._changed_modes(),
             "callbacks": [
                 {"kind": type(c).__name__, "state": c.state_dict()}
                 for c in self._callbacks if hasattr(c, "state_dict")
@@ -696,18 +722,19 @@ class Trainer:
             parts.append((self._incoming, state["loader"]))
         held = self._sources_from(state.get("generators"))
         before = [(part, _snapshot(part)) for part, _ in parts]
-        stood = states_of(held)
+        stood, was = states_of(held), AsItWas(*self._roots().values(), whole=True)
         self._note_beginning()
         try:
+            take_counts(state.get("counts", {}), self._roots())  # as buffers may have other shapes
             for part, new in parts:
                 part.load_state_dict(new)
             take_sources(state.get("generators", {}), held)
         except Exception:
+            was.put_back()
             for part, old in before:
                 part.load_state_dict(old)
             take_sources(stood, held)
             raise
-        take_counts(state.get("counts", {}), self._roots())
         self.epoch, self._first = state["epoch"], state["first"]
         self.history = History()
         self.history.history = {name: list(column) for name, column in state["history"].items()}
@@ -733,8 +760,9 @@ class Trainer:
         own = self._stateful()
         if saved is None:  # of a version that did not save them
             return []
-        mine = [place for place, part in own.items() if part.state_dict()]
-        check_places("a state", [place for place in saved if saved[place]], mine)
+        # (What has none may get one by what has changed since the beginning, or lose its own.)
+        mine = [place for place, part in own.items() if part.state_dict() or place in saved]
+        check_places("a state", [p for p in saved if saved[p] or p in own], mine)
         return [(part, saved[place]) for place, part in own.items() if place in saved]
 
     def _sources_from(self, saved: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -743,7 +771,7 @@ class Trainer:
         if saved is None:
             return {}
         own, shared = sources(self._roots()), shared_sources()
-        mine = [p for p in saved if p.partition(".")[0] in ("model", "loss", "metrics")]
+        mine = [p for p in saved if p.partition(".")[0] in _ROOTS]
         check_places("a generator", mine, list(own))
         return own | {place: shared[place] for place in shared if place in saved}
 
@@ -758,6 +786,7 @@ def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
     return {name: number(name, value) for name, value in figures.items()}
 
 
+_ROOTS = ("model", "loss", "metrics", "optimizer", "scheduler")
 # What the state of a Trainer has had at all times.
 _KEYS = {
     "model", "optimizer", "scheduler", "epoch", "first", "history", "loader", "running",
