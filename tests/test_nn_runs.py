@@ -681,6 +681,47 @@ def test_what_a_callback_has_done_once_stays_done(make, tmp_path):
     check_goes_on(make, tmp_path / "run.npz", (4, 5, 6, 9, 13))
 
 
+def test_what_callbacks_do_to_begin_is_not_done_twice(tmp_path):
+    """Neither for the run, nor for the epoch that was under way."""
+
+    class Decays(nn.Callback):
+        def on_train_begin(self, trainer):
+            trainer.optimizer.lr = 0.1
+            nn.init.ones_(trainer.model[0].bias)
+            trainer.loss.label_smoothing = 0.2
+
+        def on_epoch_begin(self, trainer):
+            trainer.optimizer.lr *= 0.7
+            trainer.loss.label_smoothing *= 0.9
+            self.weight = trainer.model[0].weight
+            self.weight.data = self.weight.data * np.float32(0.99)
+
+        def on_epoch_end(self, trainer, logs):
+            logs["norm"] = float((self.weight.data**2).sum())  # there, as it has begun
+
+    def make(seed):
+        return *small(seed), Decays()
+
+    check_goes_on(make, tmp_path / "run.npz", range(1, 17))
+
+
+def test_what_is_set_after_loading_stays(tmp_path):
+    path = tmp_path / "run.npz"
+    t, options = small(0)
+    acts = [once(1, lambda t: t.model.requires_grad_(False)[2].requires_grad_(True))]
+    acts += [once(1, lambda t: setattr(t.loss, "label_smoothing", 0.3))]
+    t.fit(X, Y, callbacks=[*acts, nn.ModelCheckpoint(path)], **options)
+    again, _ = small(1)
+    nn.load_checkpoint(path, trainer=again)
+    assert not again.model[0].weight.requires_grad and again.loss.label_smoothing == 0.3
+    again.model.requires_grad_(True)
+    again.loss.label_smoothing, again.optimizer.lr = 0.1, 0.05
+    before = again.model[0].weight.data
+    again.fit(X, Y, **{**options, "epochs": 1})
+    assert again.model[0].weight.requires_grad and again.loss.label_smoothing == 0.1
+    assert again.optimizer.lr == 0.05 and not np.array_equal(again.model[0].weight.data, before)
+
+
 def test_what_has_not_changed_is_as_the_new_script_says(tmp_path):
     def make(smoothing):
         loss = nn.CrossEntropyLoss(label_smoothing=smoothing)
@@ -722,11 +763,14 @@ def test_the_rows_that_are_tried_leave_nothing(kind, holder):
     always = lambda kept: note(loss, 1.0) or factor(kept)  # noqa: E731
     loss, began = holder(first(), note, always), []
     t, options = small(0, loss)
-    look = type("Look", (), {"on_train_begin": lambda *_: began.append(copy.deepcopy(loss.kept))})
+    plain = lambda kept: list(kept) if isinstance(kept, collections.deque) else kept  # noqa: E731
+    look = type(
+        "Look", (), {"on_train_begin": lambda *_: began.append(copy.deepcopy(plain(loss.kept)))}
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of state that a forward makes
         t.fit(X, Y, callbacks=[look()], **options)
-    np.testing.assert_equal(began, [first()])
+    np.testing.assert_equal(began, [plain(first())])
 
 
 @pytest.mark.parametrize("make", FUNCTIONS, ids=lambda make: make.__name__)

@@ -221,9 +221,10 @@ class Trainer:
         rates = [self.optimizer.param_groups[0]["lr"]] * 2
         self._rate, self._first_rate = (self._resumed or {}).get("rates") or rates
         try:
-            self._begin(self._resumed)
-            modes = (self._resumed or {}).get("modes", {})
-            self._resumed = None
+            resumed, self._resumed = self._resumed, None
+            self._begin("on_train_begin", resumed)
+            if resumed is not None and "parts" not in resumed:
+                self._tell_of_older()
             last = self._first + int(epochs)
             if self.epoch >= last:
                 self.say(f"nothing left to train: {self.epoch} of {last} epochs are done")
@@ -231,10 +232,11 @@ class Trainer:
             quiet = np.errstate(over="ignore", invalid="ignore")
             own = OwnModes(modules(*self._roots().values()))
             with own as self._modes, enable_grad(), quiet, Interrupts() as interrupts:
+                modes = (resumed or {}).get("modes", {})
                 for name, module in self.model.named_modules() if modes else ():
                     module.training = modes.get(name, module.training)
                 self._settle(parameters.values())
-                self._run(last, validation, interrupts)
+                self._run(last, validation, interrupts, resumed)
         finally:
             show.close()
             self._reporter, self._first_rate = Silent(), None
@@ -249,24 +251,27 @@ class Trainer:
         """Print a line beside the progress of `fit`; nothing where it shows none."""
         self._reporter.say(text)
 
-    def _begin(self, resumed: Mapping[str, Any] | None) -> None:
-        """Callbacks begin. In a run that goes on they, and all generators, then stand where they
-        were, whatever was drawn to begin."""
+    def _begin(self, method: str, resumed: Mapping[str, Any] | None) -> None:
+        """Callbacks begin. In a run that goes on everything then stands where it was, whatever they
+        have drawn or set to begin: that they had done before."""
         if resumed is None:
-            self._call("on_train_begin")
+            self._call(method)
             return
         drawn = get_state()
-        self._call("on_train_begin")
-        _restore_callbacks(self._callbacks, resumed["callbacks"])
+        self._call(method)
         take_counts(resumed.get("counts", {}), self._counted())
+        if resumed["model"] is not None:
+            for part, state in self._saved_parts(resumed):
+                part.load_state_dict(state)
+        _restore_callbacks(self._callbacks, resumed["callbacks"])
         take_sources(resumed.get("generators", {}), self._sources())
         set_state(drawn)
-        if "parts" not in resumed:
-            self._tell_of_older()
 
-    def _run(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
+    def _run(
+        self, last: int, validation: Loader | None, interrupts: Interrupts, resumed: Any
+    ) -> None:
         try:
-            self._epochs(last, validation, interrupts)
+            self._epochs(last, validation, interrupts, resumed)
         except BaseException as error:
             self._end(error)
             raise
@@ -287,11 +292,14 @@ class Trainer:
         if hasattr(error, "add_note"):  # from Python 3.11 on
             error.add_note(f"on_train_end failed as well: {failed!r}")
 
-    def _epochs(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
+    def _epochs(
+        self, last: int, validation: Loader | None, interrupts: Interrupts, resumed: Any
+    ) -> None:
         torn = False
         try:
             while self.epoch < last and not (interrupts.asked or self._stop):
-                self._call("on_epoch_begin")
+                self._begin("on_epoch_begin", resumed if self._running.batches else None)
+                resumed = None
                 if self._stop:
                     break
                 if any(is_users(type(callback)) for callback in self._callbacks):
@@ -406,7 +414,9 @@ class Trainer:
             return
         if self._resumed["loader"] is not None:  # load_checkpoint(path, trainer=...) came before
             train.load_state_dict(self._resumed["loader"])
-        self._resumed = {**self._resumed, "callbacks": []}  # those of this fit begin anew
+        # Callbacks of this fit begin anew, and what was set since the run was loaded stays so.
+        counts = {p: v for p, v in self._resumed.get("counts", {}).items() if p[:6] == "loader"}
+        self._resumed = {**self._resumed, "callbacks": [], "counts": counts, "model": None}
 
     def _interrupted(self) -> None:
         self.history.interrupted = True
@@ -713,11 +723,7 @@ class Trainer:
         if (state["scheduler"] is None) != (not hasattr(self.scheduler, "state_dict")):
             has = "no scheduler" if state["scheduler"] is None else "a scheduler"
             raise ValueError(f"load_state_dict: the saved run has {has}, unlike this Trainer")
-        parts: list[tuple[Any, Any]] = []
-        parts += [(self.model, state["model"]), (self.optimizer, state["optimizer"])]
-        if state["scheduler"] is not None:
-            parts.append((self.scheduler, state["scheduler"]))
-        parts += self._parts_from(state.get("parts"))
+        parts = self._saved_parts(state)
         if state["loader"] is not None and self._incoming is not None:
             parts.append((self._incoming, state["loader"]))
         held = self._sources_from(state.get("generators"))
@@ -754,6 +760,14 @@ class Trainer:
 
     def _stateful(self) -> dict[str, Any]:
         return stateful(self._beside(), self.model)
+
+    def _saved_parts(self, state: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+        """What is to take a state, but for the loader, and the state."""
+        parts: list[tuple[Any, Any]] = []
+        parts += [(self.model, state["model"]), (self.optimizer, state["optimizer"])]
+        if state["scheduler"] is not None:
+            parts.append((self.scheduler, state["scheduler"]))
+        return parts + self._parts_from(state.get("parts"))
 
     def _parts_from(self, saved: Mapping[str, Any] | None) -> list[tuple[Any, Any]]:
         """Loss and metrics, and the states that they are to take."""
