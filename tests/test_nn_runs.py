@@ -912,6 +912,42 @@ def test_a_loss_inside_a_function_evaluates_too(hidden):
     assert loss.steps == 1
 
 
+class Seen(nn.Module):
+    """Passes on what it gets, and notes its mode."""
+
+    def __init__(self):
+        self.modes = []
+
+    def forward(self, x):
+        self.modes.append(self.training)
+        return x
+
+
+part = Seen()  # another one, under the name of an attribute
+
+
+@pytest.mark.parametrize("also", [False, True], ids=["attribute", "both"])
+def test_an_attribute_is_not_taken_for_the_global_of_its_name(also):
+    class Holds:
+        def __init__(self):
+            self.part = Seen()
+
+        def __call__(self, prediction, target):
+            return nn.functional.cross_entropy(self.part(prediction), target)
+
+    class HoldsBoth(Holds):
+        def __call__(self, prediction, target):
+            return super().__call__(part(prediction), target)
+
+    loss = HoldsBoth() if also else Holds()
+    t = trainer(loss=loss)
+    t.evaluate(X, Y)
+    assert loss.part.modes == [False] and part.modes == [False] * also
+    places = [place for place in t.state_dict()["parts"] if place.startswith("loss")]
+    assert len(places) == 1 + also
+    part.modes.clear()
+
+
 def test_clipping_and_early_stopping_take_the_loss_in():
     t, after = learned(clip_norm=1e-9), {}
     scale = t.loss.scale.data.copy()

@@ -35,8 +35,8 @@ class Callback:
     """
 
     def on_train_begin(self, trainer: Any) -> None:
-        """Before the first epoch of a `fit`. One that goes on (`resume_from`) has begun before: what
-        is drawn or set here then is put back, of the run and of callbacks that tell their state."""
+        """Before the first epoch of a `fit`. One that goes on (`resume_from`) began before: what is
+        drawn or set here then is put back, of the run and of callbacks that tell their state."""
 
     def on_epoch_begin(self, trainer: Any) -> None:
         """Before each epoch; and, as `on_train_begin`, where a run goes on in the middle of one."""

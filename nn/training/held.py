@@ -9,12 +9,13 @@ May import: autograd, random, module.
 
 from __future__ import annotations
 
+import dis
 import io
 import operator
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -49,11 +50,15 @@ def found(roots: Roots) -> Iterator[tuple[str, Any]]:
     """All objects that these hold, each once, with its place: "model.3.rng"."""
     stack = [(name, value) for name, value in reversed(list(roots.items()))]
     seen: dict[int, Any] = {}  # the objects too, for their ids are taken again after them
+    taken: set[str] = set()
     while stack:
         place, value = stack.pop()
         if id(value) in seen or isinstance(value, _CLOSED):
             continue
         seen[id(value)] = value
+        while place in taken:  # an attribute and a global, or two in one function
+            place += "'"
+        taken.add(place)
         yield place, value
         stack.extend(reversed(list(_inside(place, value))))
 
@@ -82,10 +87,10 @@ def _inside(place: str, value: Any, methods: bool = True) -> Iterator[tuple[str,
     if isinstance(value, FunctionType):
         yield from _around(place, value) if is_users(value) else ()
     elif isinstance(value, MethodType):
-        yield place, value.__self__
-        yield place, value.__func__
+        yield f"{place}.self", value.__self__
+        yield f"{place}.function", value.__func__
     elif isinstance(value, partial):
-        yield place, value.func
+        yield f"{place}.function", value.func
         yield from _members(place, dict(enumerate(value.args)) | value.keywords)
     if isinstance(value, dict):
         yield from _members(place, value)
@@ -135,7 +140,7 @@ def _around(place: str, function: FunctionType) -> Iterator[tuple[str, Any]]:
     yield from _members(place, _enclosed(function))
     defaults = dict(enumerate(function.__defaults__ or ()))
     yield from _members(place, defaults | (function.__kwdefaults__ or {}))
-    for name, value in _named(_names_in(function.__code__), near):
+    for name, value in _named(function.__code__, near):
         if isinstance(value, FunctionType):
             own = value.__globals__ is near or _is_programs(value.__globals__)
         else:
@@ -155,18 +160,23 @@ def _enclosed(function: FunctionType) -> dict[str, Any]:
     return held
 
 
-def _names_in(code: CodeType) -> tuple[str, ...]:
-    """The names that code asks for, also in functions and comprehensions inside it."""
+@lru_cache(maxsize=1024)
+def _names_in(code: CodeType) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The globals that code names, also in functions and comprehensions inside it; and all that it
+    names, attributes too."""
     inner = [_names_in(part) for part in code.co_consts if isinstance(part, CodeType)]
-    return tuple(dict.fromkeys(sum(inner, code.co_names)))
+    steps = [i.argval for i in dis.get_instructions(code) if i.opname.endswith("_GLOBAL")]
+    globals_ = sum((names for names, _ in inner), tuple(steps))
+    return tuple(dict.fromkeys(globals_)), sum((names for _, names in inner), code.co_names)
 
 
-def _named(names: Iterable[str], near: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The globals of these names; in place of a module of the program, what it has of them."""
+def _named(code: CodeType, near: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The globals that code names; in place of a module of the program, what it has of them."""
+    names, attributes = _names_in(code)
     for name in names:
         value = near.get(name)
         if isinstance(value, ModuleType) and _is_programs(vars(value)):
-            yield from ((f"{name}.{n}", vars(value)[n]) for n in names if n in vars(value))
+            yield from ((f"{name}.{n}", vars(value)[n]) for n in attributes if n in vars(value))
         elif value is not None:
             yield name, value
 
@@ -241,13 +251,7 @@ def resting(model: Module) -> list[Module]:
 
 def sources(roots: Roots) -> dict[str, Any]:
     """All generators of random numbers that these hold, by place."""
-    held: dict[str, Any] = {}
-    for place, value in found(roots):
-        if is_source(value):
-            while place in held:  # two in one function
-                place += "'"
-            held[place] = value
-    return held
+    return {place: value for place, value in found(roots) if is_source(value)}
 
 
 def take_sources(states: Mapping[str, Any], held: Mapping[str, Any]) -> None:
@@ -346,7 +350,7 @@ def _switch(module: Module, switches: Mapping[str, Any]) -> None:
 def _beside(function: FunctionType) -> dict[Any, Any]:
     """What a function has by closures, by globals that it names, and, by number, by defaults."""
     near = function.__globals__
-    named = {name: near[name] for name in _names_in(function.__code__) if name in near}
+    named = {name: near[name] for name in _names_in(function.__code__)[0] if name in near}
     return {**named, **_enclosed(function), **dict(enumerate(function.__defaults__ or ()))}
 
 
