@@ -144,7 +144,8 @@ def _around(place: str, function: FunctionType) -> Iterator[tuple[str, Any]]:
         if isinstance(value, FunctionType):
             own = value.__globals__ is near or _is_programs(value.__globals__)
         else:
-            own = isinstance(value, (Module, *_LISTS, dict)) or is_source(value)
+            own = isinstance(value, Module) or is_source(value)
+            own = own or isinstance(value, _CHANGING) and len(value) <= _COPIED  # else it is data
         if own:
             yield f"{place}.{name}", value
 
@@ -380,20 +381,19 @@ def _is_plain(value: Any, deep: int = _DEEP) -> bool:
         return True
     if kind is np.ndarray or isinstance(value, np.generic):
         return value.dtype.kind in ("biuf" if kind is np.ndarray else "biufU")
-    inside: Iterable[Any] = ()
-    if kind in _DICTS:
-        if not all(_is_plain(key, 0) for key in list(value)):
-            return False
-        inside = list(value.values())
-    elif kind in _LISTS:
-        inside = list(value)
-    else:
+    if deep == 0 or kind not in _DICTS and kind not in _LISTS:
         return False
-    return deep > 0 and all(_is_plain(member, deep - 1) for member in inside)
+    some = slice(64 if len(value) > _COPIED else None)  # of large ones, which take long
+    if kind in _DICTS and not all(_is_plain(key, 0) for key in list(value)[some]):
+        return False
+    members = list(value.values() if kind in _DICTS else value)[some]
+    return all(_is_plain(member, deep - 1) for member in members)
 
 
 def _elements(value: Any) -> int:
     """How many a plain value holds."""
+    if value.__class__ is not np.ndarray and getattr(value, "__len__", int)() > _COPIED:
+        return len(value)
     if value.__class__ in _DICTS:
         return sum(map(_elements, list(value.values())))
     if value.__class__ in _LISTS:
