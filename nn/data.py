@@ -296,7 +296,10 @@ def taken(data: Any, rows: Any) -> Any:
         return mapped(lambda array: taken(array, rows), data)
     if rows.__class__ is slice:
         return data[rows].copy()
-    return data.take(rows, axis=0)  # a third faster than data[rows]
+    flags = data.flags
+    if flags.c_contiguous and flags.aligned:
+        return data.take(rows, axis=0)  # a third faster than data[rows], but copies others whole
+    return np.ascontiguousarray(data[rows])
 
 
 def _transformed(transform: Callable[[Any], Any], x: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 
 import numpy as np
 import pytest
@@ -255,6 +256,22 @@ def test_a_row_of_weight_two_counts_as_if_it_were_there_twice(loss, outputs, tar
     np.testing.assert_allclose(t.model.weight.data, u.model.weight.data, rtol=1e-10)
     judged = t.evaluate(a, target, sample_weight=counts, batch_size=7)
     assert judged["loss"] == pytest.approx(t.evaluate(a[rows], target[rows])["loss"], rel=1e-12)
+
+
+def test_a_loss_of_ones_own_with_options_takes_weights_too():
+    def loss(prediction, target, power, reduction="mean"):
+        losses = np.abs(prediction[:, 0] - target) ** power
+        return losses if reduction == "none" else getattr(losses, reduction)()
+
+    a, _, _ = data(3)
+    target, weight = a[:, 0] - a[:, 1], np.random.default_rng(0).random(ROWS)
+    for reduction in ("mean", "sum"):
+        t = single(functools.partial(loss, power=3, reduction=reduction))
+        errors = np.abs(t.predict(a)[:, 0] - target) ** 3
+        expected = weight @ errors / (weight.sum() if reduction == "mean" else 1)
+        options = {"sample_weight": weight, "batch_size": ROWS}
+        history = t.fit(a, target, progress=False, **options)
+        assert history["loss"] == [pytest.approx(expected, rel=1e-12)]
 
 
 def test_weights_go_with_their_rows_through_batches_splits_and_validation():

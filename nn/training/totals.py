@@ -127,7 +127,7 @@ class Weighted:
 
     def __init__(self, loss: Any) -> None:
         self.loss, self._each = loss, _unreduced(loss)
-        self._copied = self._each.__class__ is loss.__class__ and not _is_ours(loss)
+        self._copied = not (_takes_reduction(loss) or _is_ours(loss))
 
     def __call__(self, prediction: Any, target: Any, weight: Any) -> tuple[Tensor, float | None]:
         """The loss, and what it was divided by."""
