@@ -23,7 +23,7 @@ import numpy as np
 
 from autograd import Tensor, scope
 from nn.module import Module, Sequential, _parts
-from nn.random import is_source, source_state, take_source_state
+from nn.random import is_source, source_kinds, source_state, take_source_state
 
 __all__ = [
     "AsItWas", "beginning", "changed", "hidden_parameters", "is_users", "judges", "modules",
@@ -126,7 +126,12 @@ def _is_opened(value: Any) -> bool:
 
 def is_users(kind: Any) -> bool:
     """Whether a class or a function is part of a program, and not of a library."""
-    return str(kind.__module__).partition(".")[0] not in _OTHERS
+    return _is_users(kind.__module__)
+
+
+@lru_cache(1024)
+def _is_users(module: Any) -> bool:
+    return str(module).partition(".")[0] not in _OTHERS
 
 
 def _members(place: str, members: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
@@ -539,7 +544,8 @@ class AsItWas:
         held = reached(roots)
         functions = [v for v in held if isinstance(v, FunctionType) and is_users(v)]
         strange = bool(functions) or any(is_users(type(v)) for v in held) or whole
-        drawn = list(filter(is_source, held))
+        kinds = source_kinds()
+        drawn = [value for value in held if isinstance(value, kinds)]
         # What is of this library changes nothing in a trial, and leaves everybody's sources alone.
         opened = [value for value in held if _is_opened(value)] if strange else []
         functions += [method for value in opened for method in _methods(value)]

@@ -208,14 +208,15 @@ class Trainer:
             _float_of(parameters.values()), sample_weight, class_weight,
         )  # fmt: skip
         self._check_parameters(parameters)
+        held = modules(*self._roots().values())
         weighed = sample_weight is not None or class_weight is not None
         self._divides = divides(self.loss, targets_of(train, whole=True))
         self._weighted = Weighted(self.loss) if weighed else None
         if resume_from is not None or any(isinstance(c, ModelCheckpoint) for c in callbacks):
             self._check_savable(train)
-        self._rehearse(train, trained=True)
+        self._rehearse(train, held, trained=True)
         if validation is not None:
-            self._rehearse(validation)
+            self._rehearse(validation, held)
         self._note_beginning(train)
         self._take_place(train, resume_from)
         self._loader, self._callbacks, self._reporter = train, callbacks, show
@@ -232,7 +233,7 @@ class Trainer:
                 self.say(f"nothing left to train: {self.epoch} of {last} epochs are done")
             # NumPy's warnings of overflow are left to the test of the loss, which says where.
             quiet = np.errstate(over="ignore", invalid="ignore")
-            own = OwnModes(modules(*self._roots().values()))
+            own = OwnModes(modules(*self._roots().values()) if callbacks else held)
             with own as self._modes, enable_grad(), quiet, Interrupts() as interrupts:
                 modes = (resumed or {}).get("modes", {})
                 for name, module in self.model.named_modules() if modes else ():
@@ -482,15 +483,16 @@ class Trainer:
         return {name: m for name, m in modes.items() if m != self._modes_before.get(name, m)}
 
     @contextmanager
-    def _judging(self, others: Mapping[str, Any] | None = None) -> Iterator[list[Module]]:
-        """The model, and the Modules that others hold, evaluate for a while, in this thread; gives
-        them all."""
+    def _judging(
+        self, others: Mapping[str, Any] | None = None, held: list[Module] | None = None
+    ) -> Iterator[None]:
+        """The model, and the Modules that others hold, evaluate for a while, in this thread; held,
+        all of these, if they are known."""
         others = others or {}
-        held = modules(self.model, *others.values())
-        with OwnModes(held):
+        with OwnModes(modules(self.model, *others.values()) if held is None else held):
             for part in (self.model, *judges(others, self.model)):
                 part.eval()
-            yield held
+            yield
 
     # ---- judging and predicting ---------------------------------------------------------------
 
@@ -557,21 +559,21 @@ class Trainer:
         """That of the parameters, in which floats are computed."""
         return _float_of(self.model.parameters())
 
-    def _rehearse(self, loader: Loader, trained: bool = False) -> None:
+    def _rehearse(self, loader: Loader, held: list[Module], trained: bool = False) -> None:
         """Send a few rows through everything, so that what does not fit changes nothing."""
         before = AsItWas(*self._counted(loader).values())
         try:
             with borrowed():
-                self._try(loader, trained)
+                self._try(loader, held, trained)
         finally:
             before.put_back()
 
-    def _try(self, loader: Loader, trained: bool) -> None:
+    def _try(self, loader: Loader, held: list[Module], trained: bool) -> None:
         rows = 0
         try:
             x, y, weight = sample(loader, REHEARSED)
             rows = len(leaves(y)[0])
-            with self._judging(self._beside()) as held, no_grad():
+            with self._judging(self._beside(), held), no_grad():
                 prediction = self._predicted(x)
                 self._try_loss(mapped(Tensor, prediction), y, weight)
                 if trained:
