@@ -9,8 +9,8 @@ trained by Adam on the cross-entropy. The labels are smoothed: a tenth of the pr
 over all digits, which keeps the network from learning 1,347 images by heart (and the loss above
 0.50, the entropy of such a label, also with every image right). Expected after 40 epochs, in one or
 two seconds: a loss of about 0.52, and a test accuracy of about 99.0% on average over the seeds 0 to
-9, and at least 98% for each. The settings were chosen with other seeds, by the accuracy on a part
-held back from their training images (other splits, but of the same 1,797 images).
+9, and at least 98% for each. The settings were chosen by the accuracy on parts held back from the
+training images, in other splits of the same 1,797 images.
 
     python demos/digits.py                     # or, without installing: python -m demos.digits
     python demos/digits.py --hidden 32 --epochs 60 --seed 3
