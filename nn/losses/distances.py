@@ -146,22 +146,14 @@ def _huber_loss(prediction: Any, target: Any, delta: float, _share: float, _tota
     return reduced(near * (distance - near * 0.5), _share, _total)
 
 
-def _huber_by_prediction(
-    g: Any, y: Any, prediction: Any, target: Any, delta: float, _share: float, _total: bool
-) -> Any:
-    return g * _share * hardtanh(prediction - target, -delta, delta)
-
-
-def _huber_by_target(
-    g: Any, y: Any, prediction: Any, target: Any, delta: float, _share: float, _total: bool
-) -> Any:
-    return g * _share * hardtanh(target - prediction, -delta, delta)
-
-
 _fused_huber = primitive(
     _huber_loss,
-    _huber_by_prediction,
-    _huber_by_target,
+    lambda g, y, prediction, target, delta, _share, _total: (
+        g * _share * hardtanh(prediction - target, -delta, delta)
+    ),
+    lambda g, y, prediction, target, delta, _share, _total: (
+        g * _share * hardtanh(target - prediction, -delta, delta)
+    ),
     formula=(
         "g clip(prediction - target, -delta, delta) share",
         "-g clip(prediction - target, -delta, delta) share",
