@@ -16,7 +16,8 @@ import numpy as np
 import autograd
 import nn.functional as F
 from autograd import Tensor, rules
-from nn.functional import activations, losses
+from nn.layers import activations
+from nn.losses import binary
 from tests.cases import CASES, home_of
 
 _rng = np.random.default_rng(5)
@@ -94,8 +95,8 @@ def _nns() -> list[Call]:
         call("elu_slope", lambda x: activations._fused_elu_slope(x, 0.7), [nonzero(3)]),
         call("normal_density", autograd.normal_density, [nonzero(3)]),
         call("normal_cdf", autograd.normal_cdf, [nonzero(3)]),
-        call("clamped_log", losses._fused_log, [between(0.2, 0.8, 3)]),
-        call("clamped_log_rest", losses._fused_log_rest, [between(0.2, 0.8)]),
+        call("clamped_log", binary._fused_log, [between(0.2, 0.8, 3)]),
+        call("clamped_log_rest", binary._fused_log_rest, [between(0.2, 0.8)]),
     ]  # fmt: skip
 
 

@@ -58,17 +58,18 @@ FLOORS: list[set[str]] = [
     {"autograd.expression"},
     {"autograd.command"},
     {"autograd.__main__"},
-    # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
+    # nn: tools, the base of Modules, layers, losses, their functions, optimisers, training
     {"nn.checks"},
     {"nn.formats", "nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
-    {"nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
-    {f"nn.functional.{family}" for family in (
-        "activations", "arguments", "class_losses", "layers", "losses", "mistakes"
-    )},
-    {"nn.functional"},
+    {"nn.arguments", "nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
     {"nn.init", "nn.module"},
-    {"nn.activations", "nn.files", "nn.losses"},
+    {"nn.files"} | {f"nn.layers.{family}" for family in (
+        "activations", "dropout", "linear", "mlp", "normalization"
+    )},
     {"nn.layers"},
+    {f"nn.losses.{part}" for part in ("binary", "classes", "distances", "mistakes", "reduction")},
+    {"nn.losses"},
+    {"nn.functional"},
     {f"nn.optim.{part}" for part in (
         "algorithms", "explained", "joined", "lr_scheduler", "optimizer"
     )},

@@ -432,6 +432,37 @@ def test_copies_are_independent(duplicate):
     assert twin(x).scope == model(x).scope == "Sequential.2"
 
 
+PICKLED = {  # where a pickle of before says that these are
+    "nn.layers": "BatchNorm1d Dropout Flatten Identity LayerNorm Linear MLP",
+    "nn.activations": "ELU GELU Hardtanh LeakyReLU LogSigmoid LogSoftmax ReLU SELU SiLU Sigmoid "
+    "Softmax Softplus Tanh",
+    "nn.losses": "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss "
+    "SmoothL1Loss",
+    "nn.functional.activations": "elu gelu hardtanh leaky_relu selu silu softplus tanh",
+    "nn.functional.layers": "batch_norm cosine_similarity dropout layer_norm linear normalize "
+    "one_hot",
+    "nn.functional.losses": "binary_cross_entropy binary_cross_entropy_with_logits huber_loss "
+    "kl_div l1_loss mse_loss smooth_l1_loss",
+    "nn.functional.class_losses": "cross_entropy nll_loss",
+}
+
+
+@pytest.mark.parametrize("home", PICKLED)
+def test_pickles_of_before_find_their_classes_and_functions(home):
+    for name in PICKLED[home].split():
+        found = pickle.loads(f"c{home}\n{name}\n.".encode())
+        assert found is getattr(nn.functional if "functional" in home else nn, name)
+
+
+def test_a_pickle_of_before_of_a_function_in_a_model_loads_where_nothing_is_imported_yet():
+    pickled = b"(cnn.layers\n_Function\ncnn.functional.layers\nlinear\nt."
+    code = f"import pickle; print(pickle.loads({pickled!r}))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.count("nn.layers.mlp._Function") == run.stdout.count("function linear") == 1
+
+
 # ---- Sequential -------------------------------------------------------------------------------
 
 

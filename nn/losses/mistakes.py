@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.functional.arguments import values
+from nn.arguments import values
 from nn.habits import warn
 
 __all__ = [
