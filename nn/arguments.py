@@ -8,9 +8,6 @@ May import: autograd.
 
 from __future__ import annotations
 
-import math
-from numbers import Real
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -18,8 +15,7 @@ import numpy as np
 from autograd import Tensor
 
 __all__ = [
-    "as_floats", "as_input", "as_number", "as_operand", "as_sizes", "as_tensor", "at_first",
-    "at_least_single", "values",
+    "as_floats", "as_input", "as_operand", "as_tensor", "at_first", "at_least_single", "values"
 ]  # fmt: skip
 
 
@@ -61,37 +57,6 @@ def as_operand(x: Any) -> Any:
 def at_least_single(x: Any) -> Any:
     """Half a precision as a whole one: squares of its numbers leave its range."""
     return x.astype(np.float32) if x.dtype == np.float16 else x
-
-
-def as_number(
-    name: str, option: str, value: Any, *, above: float = -math.inf, least: float = -math.inf,
-    finite: bool = True,
-) -> float:  # fmt: skip
-    """An option as a float, within its bounds: above one, at least the other, never nan."""
-    if not isinstance(value, Real):
-        raise TypeError(f"{name}: {option} must be a number, got {type(value).__name__}")
-    number = float(value)
-    beyond = number > above or above == -math.inf  # -inf is a number, too
-    if beyond and number >= least and (math.isfinite(number) or not finite):
-        return number
-    bounds = {f" above {above:g}": above > -math.inf, f" of at least {least:g}": least > -math.inf}
-    raise ValueError(
-        f"{name}: {option} must be a {'finite ' * finite}number"
-        + "".join(text for text, holds in bounds.items() if holds)
-        + f", got {value}"
-    )
-
-
-def as_sizes(name: str, *sizes: Any) -> tuple[int, ...]:
-    """The numbers of features, all ints of at least 1."""
-    try:
-        found = tuple(map(index, sizes))
-    except TypeError:
-        raise TypeError(f"{name}: sizes must be ints, got {', '.join(map(repr, sizes))}") from None
-    if min(found) < 1:
-        which = "both sizes" if len(found) == 2 else "sizes"
-        raise ValueError(f"{name}: {which} must be >= 1, got {', '.join(map(str, found))}")
-    return found
 
 
 def at_first(wrong: Any) -> tuple[tuple[int, ...], str]:

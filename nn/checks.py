@@ -43,6 +43,8 @@ def number(
     0.5
     """
     found = plain(value)
+    if isinstance(value, Tensor) and value.requires_grad:  # its gradient would be lost
+        found = None
     if isinstance(found, bool) or not isinstance(found, (int, float)):
         raise TypeError(f"{what} must be a number, got {value!r}")
     for limit, word, holds in (
@@ -54,7 +56,7 @@ def number(
         raise ValueError(f"{what} must be a number, got nan")
     if finite and math.isinf(found):
         raise ValueError(f"{what} must be a finite number, got {found}")
-    return found
+    return float(found)
 
 
 def whole(what: str, value: Any, *, least: int | None = None) -> int:

@@ -1,6 +1,6 @@
 """Limits on gradients, between `backward` and the optimiser's step.
 
-May import: autograd.
+May import: autograd, checks.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd import AutogradError, Tensor
+from nn.checks import number
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -36,10 +37,8 @@ def clip_grad_norm_(
     >>> clip_grad_norm_(p, 1.0), p.grad.round(3)
     (5.0, array([0.6, 0.8]))
     """
-    if not max_norm >= 0:
-        raise ValueError(f"clip_grad_norm_: max_norm must be >= 0, got {max_norm}")
-    if not norm_type > 0:
-        raise ValueError(f"clip_grad_norm_: norm_type must be > 0, got {norm_type}")
+    max_norm = number("clip_grad_norm_: max_norm", max_norm, least=0, finite=False)
+    norm_type = number("clip_grad_norm_: norm_type", norm_type, above=0, finite=False)
     trained = _with_gradients("clip_grad_norm_", parameters)
     with np.errstate(over="ignore", invalid="ignore"):  # a square that overflows is taken again
         norms = np.array([_norm(p.grad, norm_type) for p in trained])
@@ -65,8 +64,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> p.grad
     array([ 1. , -0.5])
     """
-    if not clip_value >= 0:
-        raise ValueError(f"clip_grad_value_: clip_value must be >= 0, got {clip_value}")
+    clip_value = number("clip_grad_value_: clip_value", clip_value, least=0, finite=False)
     for parameter in _with_gradients("clip_grad_value_", parameters):
         parameter.grad = np.clip(parameter.grad, -clip_value, clip_value)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import Tensor
-from nn.arguments import as_number
+from nn.checks import number
 from nn.names import unknown
 from nn.random import generator
 
@@ -70,7 +70,7 @@ def uniform_(
     >>> uniform_(Tensor([0.0, 0.0]), 2, 3).shape
     (2,)
     """
-    a, b = as_number("uniform_", "a", a), as_number("uniform_", "b", b)
+    a, b = number("uniform_: a", a), number("uniform_: b", b)
     if not a <= b:
         raise ValueError(f"uniform_: the bounds must have a <= b, got a={a:g}, b={b:g}")
     return _tensor("uniform_", tensor).assign_(generator(rng).uniform(a, b, tensor.shape))
@@ -86,7 +86,7 @@ def normal_(
     >>> bool(np.std(normal_(Tensor(np.zeros(10_000)), std=2)).round() == 2)
     True
     """
-    mean, std = as_number("normal_", "mean", mean), as_number("normal_", "std", std, least=0)
+    mean, std = number("normal_: mean", mean), number("normal_: std", std, least=0)
     return _tensor("normal_", tensor).assign_(generator(rng).normal(mean, std, tensor.shape))
 
 
@@ -109,8 +109,8 @@ def trunc_normal_(
     True
     """
     name = "trunc_normal_"
-    mean, std = as_number(name, "mean", mean), as_number(name, "std", std)
-    a, b = (as_number(name, *bound, finite=False) for bound in (("a", a), ("b", b)))
+    mean, std = number(f"{name}: mean", mean), number(f"{name}: std", std)
+    a, b = (number(f"{name}: {end}", bound, finite=False) for end, bound in (("a", a), ("b", b)))
     if not (std > 0 and a <= b):
         raise ValueError(
             f"trunc_normal_: needs std > 0 and a <= b, got std={std:g}, a={a:g}, b={b:g}"
@@ -151,7 +151,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     1.6666666666666667
     """
     if nonlinearity == "leaky_relu":
-        slope = 0.01 if param is None else as_number("calculate_gain", "param", param)
+        slope = 0.01 if param is None else number("calculate_gain: param", param)
         return math.sqrt(2 / (1 + slope * slope))
     if nonlinearity not in _GAINS:
         known = unknown("nonlinearity", nonlinearity, [*_GAINS, "leaky_relu"])

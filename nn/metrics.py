@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
+from nn.checks import number
 from nn.names import unknown
 from nn.parts import as_numbers
 
@@ -114,12 +115,7 @@ def _binary_right(scores: Any, targets: Any, threshold: Any, what: str = "accura
 
 
 def _check_threshold(what: str, threshold: Any) -> None:
-    if isinstance(threshold, bool) or not isinstance(
-        threshold, (int, float, np.integer, np.floating)
-    ):
-        raise TypeError(f"{what}: threshold must be a number, got {threshold!r}")
-    if threshold != threshold:
-        raise ValueError(f"{what}: threshold is nan; no score is above or below it")
+    number(f"{what}: threshold", threshold, finite=False)
 
 
 def _binary(what: str, scores: Any, targets: Any, threshold: float | None) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nn
 from autograd import Tensor
 from nn import optim
 from nn.checks import complain, flag, number, one_of, whole
@@ -144,3 +145,65 @@ def test_every_setting_is_an_attribute_of_all_groups() -> None:
     optimizer.step()
     assert [p.item() for p in (first, second)] == [0.8, 0.8]
     assert not hasattr(optim.SGD([leaf()]), "betas") and not hasattr(optim.Adam([leaf()]), "rho")
+
+
+# ---- wherever a whole number, a number or a flag is asked for -----------------------------------
+
+X, Y = np.zeros((8, 2), np.float32), np.zeros((8, 1), np.float32)
+
+
+def trainer(**options: Any) -> nn.Trainer:
+    model = nn.Linear(2, 1)
+    return nn.Trainer(model, optim.SGD(model.parameters()), nn.MSELoss(), **options)
+
+
+COUNTS: dict[str, Any] = {
+    "Linear": lambda n: nn.Linear(n, 2), "Linear's other": lambda n: nn.Linear(2, n),
+    "MLP": lambda n: nn.MLP([2, n, 1]), "BatchNorm1d": nn.BatchNorm1d, "LayerNorm": nn.LayerNorm,
+    "LayerNorm of several": lambda n: nn.LayerNorm((n, 2)),
+    "StepLR": lambda n: optim.lr_scheduler.StepLR(optim.SGD([leaf()]), n),
+    "EarlyStopping": lambda n: nn.EarlyStopping(patience=n),
+    "ModelCheckpoint": lambda n: nn.ModelCheckpoint("run.npz", every=n),
+    "DataLoader": lambda n: nn.DataLoader(X, Y, batch_size=n),
+    "fit": lambda n: trainer().fit(X, Y, epochs=n, progress=False),
+    "batches of fit": lambda n: trainer().fit(X, Y, batch_size=n, progress=False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_whole_numbers_are_the_same_everywhere(name: str) -> None:
+    for value in (2, np.int64(2), np.uint8(2)):
+        COUNTS[name](value)
+    for value in (True, np.True_, 2.0, "2", 2j, np.float32(2)):
+        with pytest.raises(TypeError, match="whole number|an int"):
+            COUNTS[name](value)
+    with pytest.raises(ValueError, match="must be (>= 1|at least 1), got 0"):
+        COUNTS[name](0)
+
+
+NUMBERED: dict[str, Any] = {
+    "lr": lambda v: optim.SGD([leaf()], lr=v),
+    "betas": lambda v: optim.Adam([leaf()], betas=(v, v)),
+    "gamma": lambda v: optim.lr_scheduler.ExponentialLR(optim.SGD([leaf()]), v),
+    "eps": lambda v: nn.LayerNorm(2, eps=v), "momentum": lambda v: nn.BatchNorm1d(2, momentum=v),
+    "p": nn.Dropout, "slope": nn.LeakyReLU, "alpha": nn.ELU, "beta": nn.Softplus,
+    "delta": lambda v: nn.HuberLoss(delta=v), "std": lambda v: nn.init.normal_(leaf(), 0, v),
+    "smoothing": lambda v: nn.CrossEntropyLoss(label_smoothing=v),
+    "max_norm": lambda v: nn.clip_grad_norm_(leaf(), v),
+    "norm_type": lambda v: nn.clip_grad_norm_(leaf(), 1.0, v),
+    "clip_value": lambda v: nn.clip_grad_value_(leaf(), v),
+    "clip_norm": lambda v: trainer(clip_norm=v),
+    "min_delta": lambda v: nn.EarlyStopping(min_delta=v),
+    "threshold": lambda v: nn.accuracy(np.zeros(3), np.zeros(3, int), threshold=v),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+def test_numbers_are_the_same_everywhere(name: str) -> None:
+    for value in (0.5, np.float32(0.5), np.float64(0.5), np.array(0.5)):
+        NUMBERED[name](value)
+    for value in ("0.5", [0.5], True, 1j, np.array([0.5, 0.5])):
+        with pytest.raises(TypeError, match="must be a number, got"):
+            NUMBERED[name](value)
+    with pytest.raises(ValueError, match="got nan"):
+        NUMBERED[name](math.nan)

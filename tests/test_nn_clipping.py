@@ -181,5 +181,5 @@ def test_wrong_arguments(clip, arguments, kind, message):
 
 @pytest.mark.parametrize("norm_type", [0, -1, -math.inf, math.nan])
 def test_a_norm_needs_a_positive_order(norm_type):
-    with pytest.raises(ValueError, match=f"norm_type must be > 0, got {norm_type}"):
+    with pytest.raises(ValueError, match=f"norm_type must be above 0, got {norm_type}"):
         nn.clip_grad_norm_(parameters(), 1.0, norm_type)

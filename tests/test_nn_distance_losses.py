@@ -212,11 +212,11 @@ SETTINGS = {
     ),
     "delta 0": (lambda: nn.HuberLoss(delta=0), ValueError, r"HuberLoss: delta .*above 0, got 0"),
     "delta nan": (lambda: nn.HuberLoss(delta=np.nan), ValueError, r"got nan"),
-    "delta text": (lambda: nn.HuberLoss(delta="1"), TypeError, r"a number, got str"),
+    "delta text": (lambda: nn.HuberLoss(delta="1"), TypeError, r"a number, got '1'"),
     "delta of the function": (
         lambda: functional.huber_loss([1.0], [1.0], delta=-1), ValueError, r"huber_loss: .*got -1",
     ),
-    "beta": (lambda: nn.SmoothL1Loss(beta=-1), ValueError, r"of at least 0, got -1"),
+    "beta": (lambda: nn.SmoothL1Loss(beta=-1), ValueError, r"must be >= 0, got -1"),
     "beta of the function": (
         lambda: functional.smooth_l1_loss([1.0], [1.0], beta=-1), ValueError, r"smooth_l1_loss: ",
     ),

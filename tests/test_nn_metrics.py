@@ -102,7 +102,7 @@ def test_threshold_is_a_number(threshold):
 
 
 def test_threshold_is_not_nan():
-    with pytest.raises(ValueError, match="threshold is nan"):
+    with pytest.raises(ValueError, match="threshold must be a number, got nan"):
         accuracy([0.1], [0], math.nan)
 
 

@@ -28,7 +28,8 @@ from autograd import (
     softmax,
 )
 from autograd import softplus as _softplus
-from nn.arguments import as_floats, as_number, as_tensor, at_least_single, values
+from nn.arguments import as_floats, as_tensor, at_least_single, values
+from nn.checks import number
 from nn.module import Module
 
 __all__ = [
@@ -185,7 +186,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     >>> leaky_relu(Tensor([-1.0, 2.0]))
     Tensor([-0.01,  2.  ])
     """
-    negative_slope = as_number("leaky_relu", "negative_slope", negative_slope)
+    negative_slope = number("leaky_relu: negative_slope", negative_slope)
     x = as_floats(x)
     return _fused_leaky_relu(x, negative_slope) if negative_slope else relu(x)
 
@@ -219,8 +220,8 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     >>> hardtanh(Tensor([-3.0, 0.5, 2.0]))
     Tensor([-1. ,  0.5,  1. ])
     """
-    min_val = as_number("hardtanh", "min_val", min_val, finite=False)
-    max_val = as_number("hardtanh", "max_val", max_val, finite=False)
+    min_val = number("hardtanh: min_val", min_val, finite=False)
+    max_val = number("hardtanh: max_val", max_val, finite=False)
     if min_val > max_val:
         raise ValueError(
             f"hardtanh: min_val must not be above max_val, got {min_val} and {max_val}"
@@ -269,7 +270,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> elu(Tensor([-1000.0, 2.0]))
     Tensor([-1.,  2.])
     """
-    return _fused_elu(as_floats(x), as_number("elu", "alpha", alpha))
+    return _fused_elu(as_floats(x), number("elu: alpha", alpha))
 
 
 ELU = activation("ELU", elu)
@@ -301,12 +302,12 @@ def softplus(x: Any, beta: float = 1.0, threshold: float = math.inf) -> Any:
     >>> softplus(Tensor([0.0, 1000.0, -1000.0]))
     Tensor([6.93147181e-01, 1.00000000e+03, 0.00000000e+00])
     """
-    beta = as_number("softplus", "beta", beta, above=0)
+    beta = number("softplus: beta", beta, above=0)
     x = as_floats(x)
     y = _softplus(x) if beta == 1 else _softplus(x * beta) / beta
     if threshold == math.inf:
         return y
-    threshold = as_number("softplus", "threshold", threshold, finite=False)
+    threshold = number("softplus: threshold", threshold, finite=False)
     return np.where(values(x) * beta > threshold, x, y)
 
 

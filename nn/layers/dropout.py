@@ -5,13 +5,13 @@ May import: autograd, arguments, random, module.
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from autograd import Tensor
 from nn.arguments import as_floats
+from nn.checks import number
 from nn.module import Module
 from nn.random import generator
 
@@ -20,11 +20,7 @@ __all__ = ["Dropout", "check_probability", "dropout"]
 
 def check_probability(name: str, p: float) -> float:
     """p as a float; raises ValueError beyond [0, 1], TypeError for what is no number."""
-    if not isinstance(p, Real):
-        raise TypeError(f"{name}: p must be a number, got {type(p).__name__}")
-    if not 0 <= p <= 1:
-        raise ValueError(f"{name}: p, the probability of a zero, must be in [0, 1], got {p}")
-    return float(p)
+    return float(number(f"{name}: p, the probability of a zero,", p, least=0, most=1))
 
 
 def dropout(

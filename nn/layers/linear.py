@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, primitive
-from nn.arguments import as_input, as_operand, as_sizes
+from nn.arguments import as_input, as_operand
+from nn.checks import whole
 from nn.init import uniform_
 from nn.module import Module
 
@@ -113,7 +114,8 @@ class Linear(Module):
         dtype: Any = np.float32,
         rng: np.random.Generator | None = None,
     ) -> None:
-        in_features, out_features = as_sizes("Linear", in_features, out_features)
+        in_features = whole("Linear: in_features", in_features, least=1)
+        out_features = whole("Linear: out_features", out_features, least=1)
         self.in_features, self.out_features = in_features, out_features
         bound = 1 / math.sqrt(in_features)
         self.weight = _parameter((out_features, in_features), bound, "weight", dtype, rng)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.arguments import as_sizes
+from nn.checks import whole
 from nn.init import named_initializer
 from nn.layers import activations
 from nn.layers.dropout import Dropout, check_probability
@@ -88,7 +88,7 @@ def _widths(sizes: Any) -> tuple[int, ...]:
             f"MLP: sizes needs the widths of input and output at least, as [784, 64, 10], got "
             f"{sizes!r}"
         )
-    return as_sizes("MLP", *sizes)
+    return tuple(whole(f"MLP: sizes[{i}]", size, least=1) for i, size in enumerate(sizes))
 
 
 def _linear(

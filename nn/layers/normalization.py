@@ -16,12 +16,11 @@ from autograd import Tensor, primitive
 from nn.arguments import (
     as_floats,
     as_input,
-    as_number,
     as_operand,
-    as_sizes,
     at_least_single,
     values,
 )
+from nn.checks import number, whole
 from nn.module import Module
 
 __all__ = [
@@ -178,12 +177,10 @@ def layer_norm(
 
 def _as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
     """The shape that an int or a sequence of them stands for; at least one axis."""
-    try:
-        found = tuple(map(index, shape if isinstance(shape, Sequence) else (shape,)))
-    except TypeError:
-        raise TypeError(f"layer_norm: normalized_shape must be ints, got {shape!r}") from None
-    if not found or min(found) < 1:
-        raise ValueError(f"layer_norm: normalized_shape needs lengths >= 1, got {shape!r}")
+    sizes = shape if isinstance(shape, Sequence) else (shape,)
+    found = tuple(whole("layer_norm: normalized_shape", size, least=1) for size in sizes)
+    if not found:
+        raise ValueError("layer_norm: normalized_shape needs an axis at least, got ()")
     return found
 
 
@@ -209,7 +206,7 @@ class LayerNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         self.normalized_shape = _as_shape(normalized_shape)
-        self.eps = as_number("LayerNorm", "eps", eps, least=0)
+        self.eps = number("LayerNorm: eps", eps, least=0)
         self.elementwise_affine = elementwise_affine
         affine, shape = elementwise_affine, self.normalized_shape
         self.weight = _constant(1, shape, "weight", dtype) if affine else None
@@ -346,10 +343,11 @@ class BatchNorm1d(Module):
         dtype: Any = np.float32,
     ) -> None:
         name = "BatchNorm1d"
-        (num_features,) = as_sizes(name, num_features)
-        self.num_features = num_features
-        self.eps = as_number(name, "eps", eps, least=0)
-        self.momentum = None if momentum is None else _fraction(name, "momentum", momentum)
+        self.num_features = num_features = whole(f"{name}: num_features", num_features, least=1)
+        self.eps = number(f"{name}: eps", eps, least=0)
+        self.momentum = (
+            None if momentum is None else number(f"{name}: momentum", momentum, least=0, most=1)
+        )
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = _constant(1, num_features, "weight", dtype) if affine else None
         self.bias = _constant(0, num_features, "bias", dtype) if affine and bias else None
@@ -400,13 +398,6 @@ class BatchNorm1d(Module):
         )
 
 
-def _fraction(name: str, option: str, value: Any) -> float:
-    """An option from 0 to 1, as a float."""
-    if as_number(name, option, value) <= 1 and value >= 0:
-        return float(value)
-    raise ValueError(f"{name}: {option} must be in [0, 1], got {value}")
-
-
 # ---- lengths of vectors -----------------------------------------------------------------------
 
 
@@ -422,8 +413,8 @@ def normalize(x: Any, p: float = 2.0, axis: int | Sequence[int] = 1, eps: float 
     Tensor([[0.6, 0.8],
             [0. , 0. ]])
     """
-    p = as_number("normalize", "p", p, finite=False)
-    eps = as_number("normalize", "eps", eps, least=0)
+    p = number("normalize: p", p, finite=False)
+    eps = number("normalize: eps", eps, least=0)
     given = as_floats(x)
     x = at_least_single(given if given.ndim else given.reshape(1))
     y = x / _length(x, p, _axes("normalize", axis, x), eps)
@@ -442,7 +433,7 @@ def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any
     Tensor([0., 1.])
     """
     name = "cosine_similarity"
-    eps = as_number(name, "eps", eps, least=0)
+    eps = number(f"{name}: eps", eps, least=0)
     x1, x2 = as_floats(x1), as_floats(x2)
     dtype = np.result_type(x1.dtype, x2.dtype)
     try:

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, log_softmax, primitive, softmax
-from nn.arguments import as_floats, as_input, as_number, as_tensor, at_first, values
+from nn.arguments import as_floats, as_input, as_tensor, at_first, values
+from nn.checks import number
 from nn.losses.mistakes import PLAIN, check_log_probabilities, check_logits
 from nn.losses.reduction import (
     _Loss,
@@ -383,9 +384,8 @@ class NLLLoss(_OfLabels):
 def check_smoothing(name: str, label_smoothing: float) -> None:
     """Raise ValueError for a label smoothing beyond [0, 1]."""
     if label_smoothing.__class__ is float and 0 <= label_smoothing <= 1:
-        return  # the usual case: as_number takes ten times as long
-    if not 0 <= as_number(name, "label_smoothing", label_smoothing) <= 1:
-        raise ValueError(f"{name}: label_smoothing must be in [0, 1], got {label_smoothing}")
+        return  # the usual case: `number` takes ten times as long
+    number(f"{name}: label_smoothing", label_smoothing, least=0, most=1)
 
 
 def check_ignore_index(name: str, ignore_index: int) -> None:

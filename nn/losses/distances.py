@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd import primitive
-from nn.arguments import as_number
+from nn.checks import number
 from nn.layers.activations import hardtanh
 from nn.losses.mistakes import SUSPECT, check_prediction
 from nn.losses.reduction import (
@@ -171,7 +171,7 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     >>> huber_loss([1.0, 3.0, 11.0], 3 * [1.0], reduction="none")
     Tensor([0. , 1.5, 9.5])
     """
-    delta = as_number("huber_loss", "delta", delta, above=0)
+    delta = number("huber_loss: delta", delta, above=0)
     return _distance(_fused_huber, "huber_loss", prediction, target, reduction, (delta,))
 
 
@@ -185,7 +185,7 @@ class HuberLoss(_Loss):
     _function = staticmethod(huber_loss)
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        delta = as_number("HuberLoss", "delta", delta, above=0)
+        delta = number("HuberLoss: delta", delta, above=0)
         super().__init__(reduction=reduction, delta=delta)
 
 
@@ -199,7 +199,7 @@ def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: 
     >>> smooth_l1_loss([1.0, 3.0, 11.0], 3 * [1.0], reduction="none", beta=2.0)
     Tensor([0., 1., 9.])
     """
-    beta = as_number("smooth_l1_loss", "beta", beta, least=0)
+    beta = number("smooth_l1_loss: beta", beta, least=0)
     if not beta:
         return _distance(_fused_l1, "smooth_l1_loss", prediction, target, reduction)
     return _distance(_fused_huber, "smooth_l1_loss", prediction, target, reduction, (beta,), beta)
@@ -215,7 +215,7 @@ class SmoothL1Loss(_Loss):
     _function = staticmethod(smooth_l1_loss)
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
-        beta = as_number("SmoothL1Loss", "beta", beta, least=0)
+        beta = number("SmoothL1Loss: beta", beta, least=0)
         super().__init__(reduction=reduction, beta=beta)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nn.checks import number, whole
 from nn.files import CheckpointError, save_checkpoint
 from nn.formats import as_path
 from nn.metrics import rises
@@ -125,10 +126,8 @@ class EarlyStopping(Callback):
         mode: str = "auto",
         restore_best: bool = True,
     ) -> None:
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise ValueError(f"EarlyStopping: patience must be a whole number >= 1, got {patience}")
-        if not min_delta >= 0:
-            raise ValueError(f"EarlyStopping: min_delta must be >= 0, got {min_delta}")
+        patience = whole("EarlyStopping: patience", patience, least=1)
+        min_delta = number("EarlyStopping: min_delta", min_delta, least=0)
         self._options = (type(self).__name__, monitor, mode, min_delta)
         self.patience, self.restore_best = patience, restore_best
         self._begin()
@@ -228,9 +227,8 @@ class ModelCheckpoint(Callback):
         mode: str = "auto",
         every: int = 1,
     ) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(f"ModelCheckpoint: every must be a whole number >= 1, got {every!r}")
-        self.path, self.every = as_path("ModelCheckpoint", path), every
+        self.every = whole("ModelCheckpoint: every", every, least=1)
+        self.path = as_path("ModelCheckpoint", path)
         self._watch = None if monitor is None else _Watch(type(self).__name__, monitor, mode)
 
     def on_train_begin(self, trainer: Any) -> None:

@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 __all__ = ["Bar", "Lines", "Silent", "reporter"]
 
 
@@ -109,8 +111,8 @@ def reporter(progress: bool | int | str) -> Silent:
         if (tqdm := _tqdm()) is None:
             raise ImportError('progress="bar" needs tqdm: pip install "chalkgrad[progress]"')
         return Bar(tqdm)
-    if isinstance(progress, int) and progress > 0:
-        return Lines(progress)
+    if isinstance(progress, (int, np.integer)) and progress > 0:
+        return Lines(int(progress))
     raise ValueError(
         f'fit: progress must be True, False, "bar", or a number k >= 1 for a line every k epochs, '
         f"got {progress!r}"

@@ -10,12 +10,12 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from autograd import Tensor, enable_grad, no_grad
+from nn import checks
 from nn.clipping import clip_grad_norm_
 from nn.files import CheckpointNotFoundError, check_parts, load_checkpoint
 from nn.formats import as_path
@@ -134,8 +134,8 @@ class Trainer:
         check_kind("optimizer", optimizer, Optimizer, "nn.optim.Adam(model.parameters())")
         check_loss(loss)
         check_scheduler(scheduler, optimizer)
-        if clip_norm is not None and not (isinstance(clip_norm, Real) and clip_norm > 0):
-            raise ValueError(f"Trainer: clip_norm must be a number > 0 or None, got {clip_norm!r}")
+        if clip_norm is not None:
+            clip_norm = checks.number("Trainer: clip_norm", clip_norm, above=0, finite=False)
         self.model, self.optimizer, self.loss, self.scheduler = model, optimizer, loss, scheduler
         self.metrics = named_metrics(metrics, loss)
         self.clip_norm, self.interval = clip_norm, interval_of(scheduler, interval)
@@ -197,8 +197,7 @@ class Trainer:
         FloatingPointError for a loss that is nan or infinite, before its step is made.
         """
         callbacks = checked_callbacks(callbacks)
-        if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 1:
-            raise ValueError(f"fit: epochs must be a whole number >= 1, got {epochs!r}")
+        epochs = checks.whole("fit: epochs", epochs, least=1)
         show = reporter(progress)
         if resume_from is not None:
             as_path("fit: resume_from", resume_from)
@@ -228,7 +227,7 @@ class Trainer:
             self._begin("on_train_begin", resumed)
             if resumed is not None and "parts" not in resumed:
                 self._tell_of_older()
-            last = self._first + int(epochs)
+            last = self._first + epochs
             if self.epoch >= last:
                 self.say(f"nothing left to train: {self.epoch} of {last} epochs are done")
             # NumPy's warnings of overflow are left to the test of the loss, which says where.
