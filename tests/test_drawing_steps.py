@@ -9,9 +9,9 @@ import pytest
 
 import nn
 from autograd import Tensor, draw, relu
-from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.recorder import record_data
-from autograd.drawing.steps import Step, settings_text, steps
+from autograd.graph.data import Edge, GraphData, Node
+from autograd.graph.recorder import record_data
+from autograd.words.telling import Step, settings_text, steps
 
 
 def leaf(value: Any) -> Tensor:

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Tensor, command
+from autograd import Tensor
+from autograd.command import console as command
 from autograd.rules import operations
 
 ROOT = pathlib.Path(__file__).parent.parent

@@ -1,6 +1,7 @@
 """Graph, what `record` and `draw` return: the data of a drawing, which writes itself.
 
-May import: drawing: data, look, recorder, folding, writers.
+May import: graph, writers.dot, writers.files, writers.html, writers.look, writers.mermaid,
+writers.notebook, writers.svg, writers.text.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from autograd.drawing.data import Edge, GraphData, Group, Node
-from autograd.drawing.folding import fitting, fold
-from autograd.drawing.look import theme_of
-from autograd.drawing.recorder import record_data
 from autograd.drawing.writers.dot import dot
 from autograd.drawing.writers.files import save
 from autograd.drawing.writers.html import html
+from autograd.drawing.writers.look import theme_of
 from autograd.drawing.writers.mermaid import mermaid
 from autograd.drawing.writers.notebook import Frame, image
 from autograd.drawing.writers.svg import svg
 from autograd.drawing.writers.text import text
+from autograd.graph.data import Edge, GraphData, Group, Node
+from autograd.graph.folding import fitting, fold
+from autograd.graph.recorder import record_data
 
 __all__ = ["Graph", "draw", "record"]
 

@@ -4,7 +4,7 @@ The method is Sugiyama's: ranks, crossings reduced, coordinates, long edges thro
 computed as if the drawing ran from left to right, "along" it and "across" it, and turned at the
 end.
 
-May import: drawing.data, layout.geometry, layout.ranks, layout.ordering, layout.coordinates.
+May import: graph, coordinates, geometry, ordering, ranks.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from autograd.drawing.data import GraphData
 from autograd.drawing.layout.coordinates import Link, Spacing, coordinates
 from autograd.drawing.layout.geometry import ARROW, Box, Placement, Point, fitted, straight
 from autograd.drawing.layout.ordering import ordered
 from autograd.drawing.layout.ranks import Layered, layered
+from autograd.graph.data import GraphData
 
 __all__: list[str] = []
 

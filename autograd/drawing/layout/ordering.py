@@ -5,7 +5,7 @@ neighbours change places where that undoes crossings. Groups stay together: a ve
 the places of the groups around it first, and a group has one place for all of its columns, so what
 is above it in one column is not below it in the next.
 
-May import: layout.ranks.
+May import: ranks.
 """
 
 from __future__ import annotations

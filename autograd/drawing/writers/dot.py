@@ -6,16 +6,14 @@ escaped. Two are written in Graphviz's HTML: the legend, for a string has one co
 order of the arguments counts the node, with a port for each on the side where they arrive. Without
 ports Graphviz may draw a - b as b - a.
 
-May import: drawing.data, look, layout.ranks, writers.labels, writers.marks.
+May import: graph, labels, layout.ranks, look, marks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autograd.drawing.data import GraphData, Node
 from autograd.drawing.layout.ranks import arguments
-from autograd.drawing.look import FRAME, INK, KINDS, PAPER, QUIET
 from autograd.drawing.writers.labels import (
     clean,
     contribution,
@@ -24,7 +22,9 @@ from autograd.drawing.writers.labels import (
     nested,
     shared,
 )
+from autograd.drawing.writers.look import FRAME, INK, KINDS, PAPER, QUIET
 from autograd.drawing.writers.marks import escaped
+from autograd.graph.data import GraphData, Node
 
 __all__: list[str] = []
 
@@ -35,7 +35,7 @@ _FONT = 'fontname="Helvetica,Arial,sans-serif"'
 def dot(data: GraphData) -> str:
     """The graph in the DOT language; `dot -Tsvg` draws it.
 
-    >>> from autograd.drawing.data import Edge, GraphData, Node
+    >>> from autograd.graph.data import Edge, GraphData, Node
     >>> x = Node("n0", "input", name="x", value=3.0, gradient=2.0, state="computed")
     >>> y = Node("n1", "output", "sin", value=0.1411, gradient=1.0, state="computed")
     >>> print(dot(GraphData((x, y), (Edge("n0", "n1"),))))             # doctest: +ELLIPSIS

@@ -4,8 +4,7 @@ The page is the picture as SVG, at every depth of folding, the steps as JSON, an
 `stepper_*.js` that shows them. No text of the user's becomes markup: the JSON is escaped, the
 script writes text only, and the page's own policy allows no script but that one and no network.
 
-May import: drawing.data, drawing.folding, drawing.look, drawing.numbers, drawing.steps,
-drawing.symbols, drawing.writers.svg.
+May import: graph, words, look, svg.
 """
 
 from __future__ import annotations
@@ -19,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.folding import fold
-from autograd.drawing.look import DARK_PAGE, cleaned
-from autograd.drawing.numbers import alarms, settled, short, statistics, summary
-from autograd.drawing.steps import (
+from autograd.drawing.writers.look import DARK_PAGE, cleaned
+from autograd.drawing.writers.svg import svg
+from autograd.graph.data import Edge, GraphData, Node
+from autograd.graph.folding import fold
+from autograd.words.numbers import alarms, settled, short, statistics, summary
+from autograd.words.symbols import sign_of
+from autograd.words.telling import (
     Addition,
     Step,
     amount,
@@ -36,8 +37,6 @@ from autograd.drawing.steps import (
     steps,
     words,
 )
-from autograd.drawing.symbols import sign_of
-from autograd.drawing.writers.svg import svg
 
 __all__: list[str] = []
 
@@ -59,7 +58,7 @@ def html(
     nodes, as in `svg`; `framed` leaves out what a frame has no room for. The page works from a
     file, with no network and no other file.
 
-    >>> from autograd.drawing.data import Node
+    >>> from autograd.graph.data import Node
     >>> page = html(GraphData((Node("n0", "input", name="x", value=1.0),), ()))
     >>> page.startswith("<!doctype html>"), "http://" in page.replace("http://www.w3.org/", "")
     (True, False)

@@ -1,17 +1,17 @@
 """What the writers of text share: titles, the lines of a node's box, groups inside groups.
 
-May import: drawing.data, look, notation, numbers, symbols.
+May import: graph, words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autograd.drawing.data import Edge, GraphData, Group, Node
-from autograd.drawing.look import without_middle
-from autograd.drawing.notation import index_text
-from autograd.drawing.numbers import alarms, settled, short, statistics, summary
-from autograd.drawing.symbols import sign_of
+from autograd.graph.data import Edge, GraphData, Group, Node
+from autograd.words.names import without_middle
+from autograd.words.notation import index_text
+from autograd.words.numbers import alarms, settled, short, statistics, summary
+from autograd.words.symbols import sign_of
 
 __all__: list[str] = []
 

@@ -3,7 +3,7 @@
 Labels are written so that no name can break the chart: what Mermaid, or the Markdown in it, would
 take for a sign of its own is written as a code, `#34;` for a quotation mark.
 
-May import: drawing.data, look, writers.labels.
+May import: graph, labels, look.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from autograd.drawing.data import GraphData, Node
-from autograd.drawing.look import FRAME, FRAME_FILL, INK, KINDS
 from autograd.drawing.writers.labels import clean, contribution, ids, lines, nested, shared
+from autograd.drawing.writers.look import FRAME, FRAME_FILL, INK, KINDS
+from autograd.graph.data import GraphData, Node
 
 __all__: list[str] = []
 
@@ -37,7 +37,7 @@ _SHAPES = {
 def mermaid(data: GraphData) -> str:
     """The graph as a Mermaid flowchart: groups as subgraphs, a class for each kind of node.
 
-    >>> from autograd.drawing.data import Edge, GraphData, Node
+    >>> from autograd.graph.data import Edge, GraphData, Node
     >>> a = Node("n0", "input", name="a", value=3.0, gradient=6.0, state="computed")
     >>> y = Node("n1", "output", "multiply", value=9.0, gradient=1.0, state="computed")
     >>> uses = [Edge("n0", "n1", k, contribution=3.0) for k in range(2)]

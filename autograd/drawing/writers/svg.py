@@ -3,8 +3,7 @@
 Every node is a group with the id "node-n3" and `data-node="n3"`, every edge has `data-edge`, its
 index, so that other writers can light them up.
 
-May import: drawing.data, drawing.look, drawing.cards, drawing.numbers, drawing.steps,
-drawing.symbols, drawing.layout, writers.legend, writers.marks.
+May import: graph, words, cards, layout, layout.geometry, legend, look, marks.
 """
 
 from __future__ import annotations
@@ -14,14 +13,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autograd.drawing import look
-from autograd.drawing.cards import TEXT, Card, card, line_height
-from autograd.drawing.data import Edge, GraphData, Group, Node
 from autograd.drawing.layout import place
 from autograd.drawing.layout.geometry import Box
-from autograd.drawing.numbers import alarms, settled, short
-from autograd.drawing.steps import settings_text
-from autograd.drawing.symbols import sign_of
+from autograd.drawing.writers import look
+from autograd.drawing.writers.cards import TEXT, Card, card, line_height
 from autograd.drawing.writers.legend import legend
 from autograd.drawing.writers.marks import (
     HEAD,
@@ -34,6 +29,10 @@ from autograd.drawing.writers.marks import (
     stroke,
     text_mark,
 )
+from autograd.graph.data import Edge, GraphData, Group, Node
+from autograd.words.numbers import alarms, settled, short
+from autograd.words.symbols import sign_of
+from autograd.words.telling import settings_text
 
 __all__: list[str] = []
 

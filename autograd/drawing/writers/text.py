@@ -3,7 +3,7 @@
 A value that is used more than once is written out where it is met first, and referred to by its
 id afterwards; what comes back along each of its uses stands beside the use.
 
-May import: drawing.data, numbers, writers.labels.
+May import: graph, words, labels.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.numbers import alarms
 from autograd.drawing.writers.labels import (
     clean,
     contribution,
@@ -22,6 +20,8 @@ from autograd.drawing.writers.labels import (
     title,
     value,
 )  # fmt: skip
+from autograd.graph.data import Edge, GraphData, Node
+from autograd.words.numbers import alarms
 
 __all__: list[str] = []
 
@@ -37,7 +37,7 @@ def text(data: GraphData, width: int = 100) -> str:
 
     Raises ValueError for a width below 40.
 
-    >>> from autograd.drawing.data import Edge, GraphData, Node
+    >>> from autograd.graph.data import Edge, GraphData, Node
     >>> a = Node("n0", "input", name="a", value=3.0, gradient=6.0, state="computed")
     >>> y = Node("n1", "output", "multiply", value=9.0, gradient=1.0, state="computed")
     >>> uses = [Edge("n0", "n1", k, contribution=3.0) for k in range(2)]

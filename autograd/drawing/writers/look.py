@@ -4,7 +4,7 @@ The colours are Okabe and Ito's, which colour-blind people can tell apart; every
 its own, too. The colours are written as plain attributes, for programs that know no style sheets:
 light ones, which a style sheet changes where the reader's system is dark, or those of a theme.
 
-May import: nothing of this project.
+May import: words.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from autograd.words.names import without_middle
 
 __all__: list[str] = []
 
@@ -165,16 +167,6 @@ def shortened(text: str, room: float, size: float, bold: bool = False) -> str:
         else:
             high = many - 1
     return without_middle(text, low)
-
-
-def without_middle(text: str, many: int) -> str:
-    """So many letters of a text, from both its ends.
-
-    >>> without_middle("a long name", 4)
-    'a…me'
-    """
-    first = (many + 1) // 2
-    return f"{text[:first].rstrip()}…{text[len(text) - (many - first) :].lstrip()}"
 
 
 # ---- the size of gradients ----------------------------------------------------------------------

@@ -4,7 +4,7 @@
 is in the rooms below: who uses what (`uses`), what flows back (`flow`), who is called what
 (`naming`), and, for graphs too large to be written down in full, `digest`.
 
-May import: engine, data, uses, flow, naming, digest, calls.
+May import: engine, calls, data, digest, flow, naming, steps.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd.drawing.calls import grouped
-from autograd.drawing.data import Edge, GraphData
-from autograd.drawing.data import Node as DrawnNode
-from autograd.drawing.digest import Box, Digest
-from autograd.drawing.flow import Flow, Gradients, sweep
-from autograd.drawing.naming import Names, Path, Scopes, memory
-from autograd.drawing.uses import Step, Use, is_hidden, reachable, step_of
 from autograd.engine import Node, locked
+from autograd.graph.calls import grouped
+from autograd.graph.data import Edge, GraphData
+from autograd.graph.data import Node as DrawnNode
+from autograd.graph.digest import Box, Digest
+from autograd.graph.flow import Flow, Gradients, sweep
+from autograd.graph.naming import Names, Path, Scopes, memory
+from autograd.graph.steps import Step, Use, is_hidden, reachable, step_of
 
 __all__: list[str] = []
 
@@ -342,7 +342,7 @@ class _Recording:
             DrawnNode(
                 name, "module", self.scopes.classes.get(box.path), box.name, value.shape,
                 str(value.dtype), scope=box.path[:-1], settings=box.counts,
-                private={"signs": box.signs}, parameters=box.parameters,
+                private={"traits": box.traits}, parameters=box.parameters,
             )
         )  # fmt: skip
         return name

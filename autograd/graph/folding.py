@@ -1,6 +1,6 @@
 """Fewer nodes: modules as boxes, and the far end of a large graph as one box.
 
-May import: data, digest, contracting, calls, traits.
+May import: rules, calls, contracting, data, digest, traits.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from autograd.drawing.calls import path_of, trained
-from autograd.drawing.contracting import Box, contracted, is_leaf
-from autograd.drawing.data import GraphData, Group, Node
-from autograd.drawing.digest import earlier, most, signs
-from autograd.drawing.traits import traits_of
+from autograd.graph.calls import path_of, trained
+from autograd.graph.contracting import Box, contracted, is_leaf
+from autograd.graph.data import GraphData, Group, Node
+from autograd.graph.digest import by_name, earlier, most
+from autograd.graph.traits import traits_of
+from autograd.rules import Traits
 
 __all__: list[str] = []
 
@@ -157,12 +158,12 @@ def _nearest(data: GraphData, most_nodes: int) -> GraphData:
 def _summary(inside: list[Node]) -> Node:
     """The node for all that is too far away."""
     counts: Counter[str] = Counter()
-    told: dict[str, str] = {}
+    said: dict[str, set[Traits]] = {}
     modules = 0
     for node in inside:
         if node.kind == "module" and not node.members:
             counts.update(node.settings)
-            told |= node.private.get("signs", {})
+            said |= node.private.get("traits", {})
         elif node.kind == "module":
             modules += 1
         elif not is_leaf(node) and node.operation is not None:
@@ -170,11 +171,11 @@ def _summary(inside: list[Node]) -> Node:
     count = sum(counts.values())
     parts = [earlier(count)] if count else []
     parts += [f"{modules:,} earlier module{'s' * (modules > 1)}"] if modules else []
-    told |= signs(
+    said |= by_name(
         (node.operation, traits_of(node))
         for node in inside if node.kind != "module" and node.operation is not None
     )  # fmt: skip
     return Node(
         "m0", "module", None, " and ".join(parts), settings=most(counts),
-        private={"signs": told}, parameters=trained(inside),
+        private={"traits": said}, parameters=trained(inside),
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """What `explain` returns: plain data about one gradient, which writes itself for people.
 
-May import: drawing.differences, drawing.notation, drawing.numbers, drawing.symbols.
+May import: words, differences.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.differences import Check, Entry
-from autograd.drawing.notation import in_fraction, title
-from autograd.drawing.numbers import short, statistics
-from autograd.drawing.symbols import latex_name
+from autograd.explaining.differences import Check, Entry
+from autograd.words.notation import in_fraction, title
+from autograd.words.numbers import short, statistics
+from autograd.words.symbols import latex_name
 
 __all__ = ["Explanation"]
 

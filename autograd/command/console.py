@@ -3,7 +3,7 @@
 Here the words of the command line are read, and results printed; what an expression may say stands
 in `expression`.
 
-May import: autograd, expression, handwriting, drawing.
+May import: the public names of autograd, drawing, words, expression, handwriting.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd import AutogradError, Tensor, draw, explain, grad
-from autograd.drawing.numbers import short
+from autograd.command.expression import FUNCTIONS, MOST_VALUE_LETTERS, Read, evaluate, read
+from autograd.command.handwriting import ALIASES, INVERSES, ExpressionError
 from autograd.drawing.writers.files import checked
 from autograd.drawing.writers.labels import clean
 from autograd.drawing.writers.text import columns, text
-from autograd.expression import FUNCTIONS, MOST_VALUE_LETTERS, Read, evaluate, read
-from autograd.handwriting import ALIASES, INVERSES, ExpressionError
+from autograd.words.numbers import short
 
 __all__: list[str] = []
 

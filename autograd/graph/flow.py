@@ -4,7 +4,7 @@ It is the engine's sweep, but it remembers the gradient of every value and what 
 edge. It runs no hooks, reads and writes no `.grad`, and where a part of the graph is freed it says
 which gradients cannot be known.
 
-May import: engine, numbers, uses.
+May import: engine, recording, steps.
 """
 
 from __future__ import annotations
@@ -14,14 +14,31 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.numbers import rounding
-from autograd.drawing.uses import Step, Use, is_hidden
 from autograd.engine import Deferred, fitted
+from autograd.graph.steps import Step, Use, is_hidden
 from autograd.recording import gathered
 
 __all__: list[str] = []
 
 LOCAL = 4096  # elements; of larger arrays no local derivatives are kept
+
+
+def rounding(array: Any, count: int | None = None) -> float:
+    """How far from 0 the sum of these numbers may be by rounding alone, where it should be 0.
+
+    Each of n numbers is off by a few units in its last place, and such errors add up like √n:
+    8 √n eps max|x|, eps that of the dtype; of whole numbers it is 0. Of a mean it is the nth part.
+    `count` is how many of the numbers one sum takes in, where these are several sums.
+
+    >>> rounding([0.1, 0.2, -0.3]) > abs(0.1 + 0.2 - 0.3) > 0
+    True
+    """
+    values = np.asarray(array)
+    if values.dtype.kind != "f" or not values.size:
+        return 0.0
+    largest, eps = float(np.absolute(values).max()), float(np.finfo(values.dtype).eps)
+    noise = 8 * math.sqrt(values.size if count is None else count) * eps * largest
+    return noise if math.isfinite(noise) else 0.0
 
 
 class Flow(NamedTuple):

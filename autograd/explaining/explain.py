@@ -2,7 +2,7 @@
 
 It reads the recorded graph and changes nothing in it: no `.grad`, no hooks.
 
-May import: engine, errors, rules, flow, naming, uses and the rooms of words.
+May import: engine, errors, graph, rules, words, differences, explanation.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.data import Edge
-from autograd.drawing.data import Node as DrawnNode
-from autograd.drawing.differences import check
-from autograd.drawing.explanation import Explanation, Use
-from autograd.drawing.flow import Flow, sweep
-from autograd.drawing.naming import Names, Scopes, memory
-from autograd.drawing.notation import cleaned, terms_of, title, told_of, written_with
-from autograd.drawing.numbers import short
-from autograd.drawing.replay import leading
-from autograd.drawing.symbols import latex, rule
-from autograd.drawing.uses import Step, is_hidden, step_of
 from autograd.engine import Node, locked, topological_order
 from autograd.errors import AutogradError
+from autograd.explaining.differences import check
+from autograd.explaining.explanation import Explanation, Use
+from autograd.graph.data import Edge
+from autograd.graph.data import Node as DrawnNode
+from autograd.graph.flow import Flow, sweep
+from autograd.graph.naming import Names, Scopes, memory
+from autograd.graph.replay import leading
+from autograd.graph.steps import Step, is_hidden, step_of
 from autograd.rules import operations
+from autograd.words.notation import cleaned, terms_of, title, told_of, written_with
+from autograd.words.numbers import short
+from autograd.words.symbols import latex, rule
 
 __all__ = ["explain"]
 

@@ -4,7 +4,7 @@
 its way it writes pieces, each with the place it comes from, which together are a plain expression.
 What can be meant in two ways is refused, with both. Nothing is computed here but n!.
 
-May import: errors of Python alone; nothing of this package.
+May import: nothing of this project.
 """
 
 from __future__ import annotations

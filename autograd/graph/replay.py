@@ -3,7 +3,7 @@
 The forwards run on copies of what was recorded, float32 and float16 in float64 where they allow it,
 so that small differences can be seen. Nothing of this reaches the graph itself.
 
-May import: engine, drawing.uses.
+May import: steps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.uses import Step, is_hidden
+from autograd.graph.steps import Step, is_hidden
 
 __all__: list[str] = []
 

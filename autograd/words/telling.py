@@ -4,7 +4,7 @@ Nothing is computed but running sums: what the steps show was recorded. The forw
 step for each operation, in the order of the drawing, and the backward pass one for each operation
 that hands a gradient on, in the opposite order, with every `+=` into its inputs.
 
-May import: drawing.data, drawing.notation, drawing.numbers, drawing.symbols, drawing.traits.
+May import: graph, notation, numbers, symbols.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.notation import cleaned, encloses, filled, index_text, told_of
-from autograd.drawing.numbers import settled, short, summary
-from autograd.drawing.symbols import rule
-from autograd.drawing.traits import traits_of
+from autograd.graph.data import Edge, GraphData, Node
+from autograd.graph.traits import traits_of
+from autograd.words.notation import cleaned, encloses, filled, index_text, told_of
+from autograd.words.numbers import settled, short, summary
+from autograd.words.symbols import rule
 
 __all__: list[str] = []
 
@@ -56,7 +56,7 @@ def steps(data: GraphData) -> list[Step]:
 
     Without a recorded gradient, one step says why there is no backward pass.
 
-    >>> from autograd.drawing.data import Node
+    >>> from autograd.graph.data import Node
     >>> a = Node("n0", "input", name="a", value=3.0, gradient=6.0, state="computed")
     >>> y = Node("n1", "output", "multiply", value=9.0, gradient=1.0, state="computed")
     >>> uses = (Edge("n0", "n1", 0, "x1", 3.0), Edge("n0", "n1", 1, "x2", 3.0))
@@ -339,7 +339,7 @@ def _rule(node: Node, edge: Edge, inputs: list[Node], called: _Called) -> tuple[
 def rules(data: GraphData) -> dict[str, str]:
     """The rules of every operation, as its step tells them: of the node's id.
 
-    >>> from autograd.drawing.data import Node
+    >>> from autograd.graph.data import Node
     >>> g = Node("n1", "output", "sin", name="g", formula="g cos x")
     >>> rules(GraphData((Node("n0", "input", name="x"), g), (Edge("n0", "n1"),)))
     {'n1': '∂sin(x)/∂x = cos x'}

@@ -3,7 +3,7 @@
 Kinks, jumps, edges of what a function is defined for, and rules that do not fit their forwards all
 show in the values of the operations themselves, a step to the left and a step to the right.
 
-May import: drawing.flow, drawing.notation, drawing.numbers, drawing.replay, drawing.uses.
+May import: graph, words.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.flow import Gradients, sweep
-from autograd.drawing.notation import title
-from autograd.drawing.numbers import short
-from autograd.drawing.replay import Replay
-from autograd.drawing.uses import Step
+from autograd.graph.flow import Gradients, sweep
+from autograd.graph.replay import Replay
+from autograd.graph.steps import Step
+from autograd.words.notation import title
+from autograd.words.numbers import short
 
 __all__: list[str] = []
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from autograd.drawing.data import Edge, GraphData, Group, Node
+from autograd.graph.data import Edge, GraphData, Group, Node
 
 __all__: list[str] = []
 

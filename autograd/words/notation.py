@@ -3,7 +3,7 @@
 Formulas, and the ways of writing an operation with its arguments, are those that it was registered
 with; one that says nothing is written as a call, "exp(x)".
 
-May import: drawing.data, drawing.formulas, drawing.look, drawing.numbers, drawing.traits.
+May import: graph, formulas, names, numbers.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing import formulas
-from autograd.drawing.data import Edge, Node
-from autograd.drawing.look import without_middle
-from autograd.drawing.numbers import short
-from autograd.drawing.traits import traits_of
+from autograd.graph.data import Edge, Node
+from autograd.graph.traits import traits_of
+from autograd.words import formulas
+from autograd.words.names import without_middle
+from autograd.words.numbers import short
 
 __all__: list[str] = []
 

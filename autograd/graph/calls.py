@@ -4,7 +4,7 @@ A group is good for a box if no path leaves it and comes back. All that a module
 where that holds; else, as for a layer that is used twice, each run of its operations is a group of
 its own: "0", "0 (2nd call)".
 
-May import: data, contracting.
+May import: contracting, data.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from autograd.drawing.contracting import is_leaf, ordered
-from autograd.drawing.data import Edge, Group, Node
+from autograd.graph.contracting import is_leaf, ordered
+from autograd.graph.data import Edge, Group, Node
 
 __all__: list[str] = []
 

@@ -21,7 +21,14 @@ import numpy as np
 
 import autograd
 from autograd import Tensor
-from autograd.handwriting import ExpressionError, NotRead, Piece, Words, check_commas, rewritten
+from autograd.command.handwriting import (
+    ExpressionError,
+    NotRead,
+    Piece,
+    Words,
+    check_commas,
+    rewritten,
+)
 
 __all__: list[str] = []
 

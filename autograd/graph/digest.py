@@ -3,7 +3,7 @@
 Operations that follow each other in the order of their birth make one box. Such runs can never
 stand in a circle, however they use each other's results, and to find them takes one walk.
 
-May import: naming, symbols, uses, rules.
+May import: rules, naming, steps.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from autograd.drawing.naming import Path, Scopes
-from autograd.drawing.symbols import sign
-from autograd.drawing.uses import is_hidden, maker_of
+from autograd.graph.naming import Path, Scopes
+from autograd.graph.steps import is_hidden, maker_of
 from autograd.rules import Traits
 
 __all__: list[str] = []
@@ -33,7 +32,7 @@ class Box:
         self.name = path[-1] if path else earlier(len(nodes))
         made = [maker_of(node)._op for node in nodes]
         self.counts = most(Counter(operation.name for operation in made))
-        self.signs = signs((operation.name, operation.traits) for operation in set(made))
+        self.traits = by_name((operation.name, operation.traits) for operation in set(made))
         self.parameters = 0
 
 
@@ -111,14 +110,12 @@ def most(counter: Counter[str]) -> dict[str, int]:
     return shown
 
 
-def signs(made: Iterable[tuple[str, Any]]) -> dict[str, str]:
-    """The sign of each operation by its name; where several of one name differ, the name."""
-    found: dict[str, set[str]] = {}
+def by_name(made: Iterable[tuple[str, Traits]]) -> dict[str, set[Traits]]:
+    """What the operations of each name say of themselves."""
+    found: dict[str, set[Traits]] = {}
     for name, traits in made:
-        found.setdefault(name, set()).add(sign(name, traits))
-    return {
-        name: one.pop() if len(one) == 1 else sign(name, Traits()) for name, one in found.items()
-    }
+        found.setdefault(name, set()).add(traits)
+    return found
 
 
 def earlier(count: int) -> str:
