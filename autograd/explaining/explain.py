@@ -2,7 +2,7 @@
 
 It reads the recorded graph and changes nothing in it: no `.grad`, no hooks.
 
-May import: engine, errors, graph, rules, words, differences, explanation.
+May import: engine, errors, graph, rules, tensor, words, differences, explanation.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.engine import Node, locked, topological_order
+from autograd.engine import leading_to, locked, topological_order
 from autograd.errors import AutogradError
 from autograd.explaining.differences import check
 from autograd.explaining.explanation import Explanation, Use
-from autograd.graph.data import Edge
-from autograd.graph.data import Node as DrawnNode
-from autograd.graph.flow import Flow, sweep
+from autograd.graph.data import Edge, Node
+from autograd.graph.flow import Flow, Returned, seed
 from autograd.graph.naming import Names, Scopes, memory
-from autograd.graph.replay import leading
 from autograd.graph.steps import Step, is_hidden, step_of
 from autograd.rules import operations
+from autograd.tensor import Tensor
 from autograd.words.notation import cleaned, terms_of, title, told_of, written_with
 from autograd.words.numbers import short
 from autograd.words.symbols import latex, rule
@@ -75,10 +74,10 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
     called = _Called(output, tensor, names)
     _check_kinds(output, tensor)
     steps = _steps(output, tensor, called)
-    seed = _seed(output, gradient)
+    start = seed(output, gradient, "explain")
     with np.errstate(all="ignore"):  # 0/0 at a kink is no news
-        found, count, total = _back(steps, output, tensor, seed)
-        compared = check(steps, output, tensor, seed, total)
+        found, count, total = _back(steps, output, tensor, start)
+        compared = check(steps, output, tensor, start, total)
     called.look_at(steps)
     uses = tuple(called.use(one) for one in found)
     seen = [one.step.uses[one.number].value for one in found]
@@ -94,7 +93,7 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
 
 def _check_kinds(output: Any, tensor: Any) -> None:
     for what, value in (("the output", output), ("the tensor", tensor)):
-        if not isinstance(value, Node) or is_hidden(value):
+        if not isinstance(value, Tensor) or is_hidden(value):
             raise TypeError(
                 f"explain(output, tensor): {what} must be a Tensor, got {type(value).__name__}"
             )
@@ -107,7 +106,9 @@ def _steps(output: Any, tensor: Any, called: _Called) -> list[Step]:
             f"explain: {called.output} requires no gradient, so no operation was recorded behind "
             "it; make its inputs Tensor(..., requires_grad=True), outside of no_grad()"
         )
-    nodes = leading(topological_order([output]), tensor)
+    order = topological_order([output])
+    between = leading_to([tensor], order) - {tensor}
+    nodes = [node for node in order if node in between and not is_hidden(node)]
     if output is not tensor and output not in nodes[-1:]:
         if not tensor._requires_grad:
             cure = "it requires no gradient; make it Tensor(..., requires_grad=True) beforehand"
@@ -122,46 +123,25 @@ def _steps(output: Any, tensor: Any, called: _Called) -> list[Step]:
     return [step_of(node) for node in nodes]
 
 
-def _seed(output: Any, gradient: Any) -> Any:
-    value = output._value
-    if gradient is None:
-        return np.ones_like(value)
-    given = np.asarray(getattr(gradient, "data", gradient), value.dtype)
-    if given.shape != value.shape:
-        raise ValueError(
-            f"explain: the gradient has shape {given.shape}, the output {value.shape}; they must "
-            "be the same"
-        )
-    return given
-
-
-def _back(steps: list[Step], output: Any, tensor: Any, seed: Any) -> tuple[list[_Found], int, Any]:
+def _back(steps: list[Step], output: Any, tensor: Any, start: Any) -> tuple[list[_Found], int, Any]:
     """The first uses of the tensor with what they hand back, how many there are, the total."""
-    pending = {output: seed}
-    wanted = {tensor} | {step.node for step in steps}
+    returned = Returned({output: start}, {tensor} | {step.node for step in steps})
     found: deque[_Found] = deque(maxlen=USES)  # met from the last to the first
     count = 0
-    for step in reversed(steps):
-        g = pending.pop(step.node, None)
-        if g is None:
-            continue
-        here = any(use.source is tensor for use in step.uses)
-        flows = sweep([step], {step.node: g}, local=here)
-        if flows.errors:
-            raise AutogradError(f"explain: {flows.errors[0]}")
-        for number, use in reversed(list(enumerate(step.uses))):
-            flow = flows.flows.get((step.node, number))
-            if flow is None or use.source not in wanted:
-                continue
-            before = pending.get(use.source)
-            pending[use.source] = (
-                flow.contribution if before is None else before + flow.contribution
-            )
-            if use.source is tensor:
+    for step, g, flows in returned.back(steps, lambda step: bool(_own(step, tensor))):
+        for number in reversed(_own(step, tensor)):
+            if (flow := flows[number]) is not None:
                 found.append(_Found(step, number, g, flow))
                 count += 1
-    total = np.asarray(pending.get(tensor, np.zeros_like(tensor._value)))
+    if returned.errors:
+        raise AutogradError(f"explain: {returned.errors[0]}")
+    total = np.asarray(returned.of.get(tensor, np.zeros_like(tensor._value)))
     return [*found][::-1], count, total
+
+
+def _own(step: Step, tensor: Any) -> list[int]:
+    """Which uses of a step are those of the tensor."""
+    return [number for number, use in enumerate(step.uses) if use.source is tensor]
 
 
 class _Called:
@@ -189,7 +169,7 @@ class _Called:
             self.output = "the output"
 
     def _name(self, node: Any) -> str | None:
-        name = getattr(node, "_name", None) if isinstance(node, Node) else None
+        name = getattr(node, "_name", None) if isinstance(node, Tensor) else None
         return name if name is not None else self._names.of(node)
 
     def _in(self, step: Step, use: Any) -> str | None:
@@ -221,7 +201,7 @@ class _Called:
             if own is None:
                 return None
             known.append(cleaned(own))
-        drawn = DrawnNode(
+        drawn = Node(
             "", "operation", step.maker._op.name, settings=step.settings, private=step.private,
             traits=step.maker._op.traits,
         )  # fmt: skip
@@ -246,7 +226,7 @@ class _Called:
         for use in step.uses:
             key = id(use.value if use.source is None else use.source)
             inputs.append(
-                DrawnNode(
+                Node(
                     ids.setdefault(key, f"n{len(ids)}"),
                     "constant" if use.source is None else "input",
                     name=self._in(step, use), shape=np.shape(use.value), value=use.value,
@@ -254,7 +234,7 @@ class _Called:
             )  # fmt: skip
         mine = self.output if step.node is self._output else self._name(step.node)
         node, operation = step.node, step.maker._op
-        drawn = DrawnNode(
+        drawn = Node(
             "y", "operation", operation.name, None, np.shape(node._value), value=node._value,
             gradient=found.upstream, settings=step.settings, private=step.private,
             formula=operation.formula,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.graph.flow import Gradients, sweep
+from autograd.graph.flow import Flow, Returned
 from autograd.graph.replay import Replay
 from autograd.graph.steps import Step
 from autograd.words.notation import title
@@ -63,20 +63,11 @@ class Reasons:
         self.replay, self.output, self.seed = replay, output, seed
         self.tolerance, self.eps = tolerance, eps
 
-    def backwards(self) -> Iterator[tuple[Step, Any, Gradients]]:
+    def backwards(self) -> Iterator[tuple[Step, Any, list[Flow | None]]]:
         """Every operation from the last to the first, what comes to it and what it hands back."""
-        pending = {self.output: self.seed.astype(self.output._value.dtype)}
-        for step in reversed(self.replay.steps):
-            g = pending.pop(step.node, None)
-            if g is None:
-                continue
-            found = sweep([step], {step.node: g}, local=False)
-            yield step, g, found
-            for number, use in enumerate(step.uses):
-                if use.source in self.replay.moving and (step.node, number) in found.flows:
-                    flow = found.flows[step.node, number].contribution
-                    before = pending.get(use.source)
-                    pending[use.source] = flow if before is None else before + flow
+        start = self.seed.astype(self.output._value.dtype)
+        returned = Returned({self.output: start}, self.replay.moving)
+        return returned.back(self.replay.steps, lambda step: False)
 
     def sides(self, ends: Ends) -> str:
         return f"left and right differences differ: {short(ends.left)} and {short(ends.right)}"
@@ -193,12 +184,11 @@ class Reasons:
         """The operation that hands back another gradient than its own values call for."""
         slopes = {node: (ends.more[node] - ends.less[node]) / (2 * ends.h) for node in ends.still}
         worst, name = 10 * self.tolerance, None
-        for step, g, found in self.backwards():
+        for step, g, flows in self.backwards():
             wanted, given = float(np.sum(g * slopes[step.node])), 0.0
-            for number, use in enumerate(step.uses):
-                if use.source in slopes and (step.node, number) in found.flows:
-                    flow = found.flows[step.node, number].contribution
-                    given += float(np.sum(flow * slopes[use.source]))
+            for use, flow in zip(step.uses, flows):
+                if flow is not None and use.source in slopes:
+                    given += float(np.sum(flow.contribution * slopes[use.source]))
             scale = max(abs(wanted), abs(given))
             if scale and abs(wanted - given) / scale > worst:
                 worst, name = abs(wanted - given) / scale, title(step.maker._op.name)

@@ -1,15 +1,16 @@
-"""The gradients that a drawing shows: a reverse sweep of its own that keeps all it sees.
+"""The reverse sweep for those who watch: every step that a gradient comes to, and what flows back.
 
-It is the engine's sweep, but it remembers the gradient of every value and what flows along every
-edge. It runs no hooks, reads and writes no `.grad`, and where a part of the graph is freed it says
-which gradients cannot be known.
+It is the engine's sweep, but it goes from result to result, as a drawing does, and shows what it
+hands back along every edge. It runs no hooks, reads and writes no `.grad`, and where a part of the
+graph is freed it says which gradients cannot be known.
 
-May import: engine, recording, steps.
+May import: engine, recording, tensor, steps.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from autograd.engine import Deferred, fitted
 from autograd.graph.steps import Step, Use, is_hidden
 from autograd.recording import gathered
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
@@ -50,28 +52,22 @@ class Flow(NamedTuple):
     noise: float = 0.0  # what rounding alone may have left of it
 
 
-class Gradients:
-    """All gradients of (the sum of) the outputs: of each value, and along each use.
+class Returned:
+    """All that comes back from the outputs: the gradients of (the sum of) them, of each value.
 
-    `unknown` are the values to whose gradient a rule that raised would have added; `freed` says
-    that from some place on the graph is gone, so that nothing older has a known gradient.
+    `within` are the values that gradients are wanted of, or None for all. `unknown` are those to
+    whose gradient a rule that raised would have added; `freed` says that from some place on the
+    graph is gone, so that nothing older has a known gradient.
     """
 
-    def __init__(self, seeds: dict[Any, Any]) -> None:
+    def __init__(self, seeds: dict[Any, Any], within: set[Any] | None = None) -> None:
         self.of: dict[Any, Any] = dict(seeds)
+        self.within = within
         self.noise: dict[Any, float] = {}  # what of each gradient may be rounding alone
         self.flows: dict[tuple[Any, int], Flow] = {}  # by (result, number of the use)
         self.unknown: set[Any] = set()
         self.freed = False
         self.errors: list[str] = []
-
-    def add(self, node: Any, flow: Flow) -> None:
-        """One use's contribution to the gradient of a value."""
-        before, new, noise = self.of.get(node), flow.contribution, flow.noise
-        if before is not None:
-            noise += self.noise.get(node, 0.0) + rounding(before, 2) + rounding(new, 2)
-            new = before + new
-        self.of[node], self.noise[node] = new, noise
 
     def gradient(self, node: Any) -> Any:
         """The complete gradient with respect to a value, or None."""
@@ -83,40 +79,60 @@ class Gradients:
             return "computed"
         return "freed" if self.freed else "not computed"
 
+    def kept(self, steps: list[Step], local: bool) -> Returned:
+        """Go back through all steps (oldest first), and keep what is seen."""
+        known = set()
+        with np.errstate(all="ignore"):  # 0/0 at a kink is no news
+            for step in reversed(steps):
+                known.add(step.node)
+                if step.freed:  # what it was made of is gone, and may be anything older
+                    self.freed = True
+                    break
+                for number, flow in enumerate(self._through(step, local, noisy=True)):
+                    if flow is not None:
+                        self.flows[step.node, number] = flow
+        if self.freed:
+            self.unknown |= {node for node in self.of if node not in known}
+        return self
 
-def sweep(steps: list[Step], seeds: dict[Any, Any], local: bool = True) -> Gradients:
-    """Carry the seeds back through the steps (oldest first), and keep what is seen."""
-    found = Gradients(seeds)
-    known = set()
-    with np.errstate(all="ignore"):  # 0/0 at a kink is no news
+    def back(
+        self, steps: list[Step], local: Callable[[Step], bool]
+    ) -> Iterator[tuple[Step, Any, list[Flow | None]]]:
+        """Go back through the steps (oldest first): each with its gradient, and what flows along
+        its uses; then its gradient is dropped. `local` says where local derivatives are wanted."""
         for step in reversed(steps):
-            known.add(step.node)
-            if step.freed:  # what it was made of is gone, and may be anything older
-                found.freed = True
-                break
-            _back(step, found, local)
-    if found.freed:
-        found.unknown |= {node for node in found.of if node not in known}
-    return found
+            flows = self._through(step, local(step))
+            g = self.of.pop(step.node, None)
+            if flows:
+                yield step, g, flows
 
+    def _through(self, step: Step, local: bool, noisy: bool = False) -> list[Flow | None]:
+        """Hand the gradient of a step on to what it used; [] where it has none."""
+        g = self.gradient(step.node)
+        flows: list[Flow | None] = []
+        if g is not None:
+            try:
+                flows = _flows(step, g, local)
+            except Exception as error:  # whoever watches sees what there is
+                name = step.maker._op.name
+                self.errors.append(f"the rule of {name} raised {type(error).__name__}: {error}")
+        for number, use in enumerate(step.uses):
+            if use.source is None or (self.within is not None and use.source not in self.within):
+                continue
+            if not flows:
+                self.unknown.add(use.source)
+            elif (flow := flows[number]) is not None:
+                self._add(use.source, flow, noisy)
+        return flows
 
-def _back(step: Step, found: Gradients, local: bool) -> None:
-    g = found.gradient(step.node)
-    flows = None
-    if g is not None:
-        try:
-            flows = _flows(step, g, local)
-        except Exception as error:  # a drawing shows what it can; the engine's sweep will tell
-            name = step.maker._op.name
-            found.errors.append(f"the rule of {name} raised {type(error).__name__}: {error}")
-    for number, use in enumerate(step.uses):
-        if use.source is None:
-            continue
-        if flows is None:
-            found.unknown.add(use.source)
-        elif (flow := flows[number]) is not None:
-            found.flows[step.node, number] = flow
-            found.add(use.source, flow)
+    def _add(self, node: Any, flow: Flow, noisy: bool) -> None:
+        before, new = self.of.get(node), flow.contribution
+        if noisy:
+            noise = flow.noise
+            if before is not None:
+                noise += self.noise.get(node, 0.0) + rounding(before, 2) + rounding(new, 2)
+            self.noise[node] = noise
+        self.of[node] = new if before is None else before + new
 
 
 def _flows(step: Step, g: Any, local: bool) -> list[Flow | None]:
@@ -182,3 +198,25 @@ def _local(step: Step, use: Use) -> Any:
 
 def _elementwise(step: Step) -> bool:
     return step.maker is step.node and step.maker._op.traits.elementwise is True
+
+
+# ---- where it starts ----------------------------------------------------------------------------
+
+
+def seed(output: Any, gradient: Any, caller: str) -> Any:
+    """The gradient of an output to start from: ones, or what is given, of its shape and dtype.
+
+    Raises TypeError for what are no real numbers, ValueError for another shape.
+    """
+    value = output._value
+    if gradient is None:
+        return np.ones_like(value)
+    given = np.asarray(gradient._value if isinstance(gradient, Tensor) else gradient)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"{caller}: the gradient must be real numbers, got dtype {given.dtype}")
+    if given.shape != value.shape:
+        raise ValueError(
+            f"{caller}: the gradient has shape {given.shape}, the output {value.shape}; they must "
+            "be the same"
+        )
+    return given.astype(value.dtype)

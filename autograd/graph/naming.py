@@ -3,7 +3,7 @@
 The modules of a scope are found by what they can do, not by their class: the name of a scope may
 carry a weak reference `module`, and whoever answers `named_parameters()` is a module.
 
-May import: engine.
+May import: tensor.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.engine import Node
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
@@ -53,7 +53,7 @@ class Names:
             )
 
     def _entry(self, name: str, value: Any) -> None:
-        if isinstance(value, Node):
+        if isinstance(value, Tensor):
             self._add(self._known, value, name)
             self._add(self._known, value._value, name)
         elif isinstance(value, (np.ndarray, np.generic)):

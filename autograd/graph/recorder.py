@@ -4,7 +4,7 @@
 is in the rooms below: who uses what (`uses`), what flows back (`flow`), who is called what
 (`naming`), and, for graphs too large to be written down in full, `digest`.
 
-May import: engine, calls, data, digest, flow, naming, steps.
+May import: engine, tensor, calls, data, digest, flow, naming, steps.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd.engine import Node, locked
+from autograd.engine import locked
 from autograd.graph.calls import grouped
-from autograd.graph.data import Edge, GraphData
-from autograd.graph.data import Node as DrawnNode
+from autograd.graph.data import Edge, GraphData, Node
 from autograd.graph.digest import Box, Digest
-from autograd.graph.flow import Flow, Gradients, sweep
+from autograd.graph.flow import Flow, Returned, seed
 from autograd.graph.naming import Names, Path, Scopes, memory
 from autograd.graph.steps import Step, Use, is_hidden, reachable, step_of
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
@@ -58,7 +58,7 @@ def record_data(
         rest, order = Digest(order[:-TAIL], order[-TAIL:], scopes), order[-TAIL:]
     steps = [step_of(node) for node in order]
     recording = _Recording(outputs, steps, Names(names, caller), scopes, rest)
-    recording.sweep(grads, _seeds(outputs, gradient, caller), gradient is not None)
+    recording.go_back(grads, _seeds(outputs, gradient, caller), gradient is not None)
     return recording.data(grads)
 
 
@@ -66,7 +66,7 @@ def checked_outputs(output: Any, caller: str) -> list[Any]:
     """The outputs as a list of different Tensors."""
     outputs = list(output) if isinstance(output, (list, tuple)) else [output]
     for one in outputs:
-        if not isinstance(one, Node):
+        if not isinstance(one, Tensor):
             cure = "; call .sum() and the like on Tensors, not on arrays" * isinstance(
                 one, (np.ndarray, np.generic, float, int)
             )
@@ -83,26 +83,8 @@ def _seeds(outputs: list[Any], gradient: Any, caller: str) -> dict[Any, Any]:
     """The gradient to start from, of each output that has one: ones, or what is given."""
     if gradient is not None and len(outputs) > 1:
         raise ValueError(f"{caller}: gradient= is for one output, got {len(outputs)} outputs")
-    seeds = {}
-    for output in outputs:
-        value = output._value
-        if gradient is not None:
-            seeds[output] = _given(gradient, value, caller)
-        elif output._requires_grad:
-            seeds[output] = np.ones_like(value)
-    return {output: seed for output, seed in seeds.items() if output._requires_grad}
-
-
-def _given(gradient: Any, value: Any, caller: str) -> Any:
-    given = np.asarray(gradient._value if isinstance(gradient, Node) else gradient)
-    if given.dtype.kind not in "fiub":
-        raise TypeError(f"{caller}: the gradient must be real numbers, got dtype {given.dtype}")
-    if given.shape != value.shape:
-        raise ValueError(
-            f"{caller}: the gradient has shape {given.shape}, the output {value.shape}; they must "
-            "be the same"
-        )
-    return given.astype(value.dtype)
+    seeds = {output: seed(output, gradient, caller) for output in outputs}
+    return {output: start for output, start in seeds.items() if output._requires_grad}
 
 
 class _Recording:
@@ -114,8 +96,8 @@ class _Recording:
     ) -> None:  # fmt: skip
         self.outputs, self.steps, self.names = dict.fromkeys(outputs), steps, names
         self.scopes, self.rest = scopes, rest
-        self.found: Gradients | None = None
-        self.nodes: list[DrawnNode] = []
+        self.found: Returned | None = None
+        self.nodes: list[Node] = []
         self.edges: list[Edge] = []
         self.ids: dict[Any, str] = {}
         self.notes: list[str] = []
@@ -124,7 +106,7 @@ class _Recording:
 
     # ---- gradients ----------------------------------------------------------------------------
 
-    def sweep(self, grads: bool, seeds: dict[Any, Any], given: bool) -> None:
+    def go_back(self, grads: bool, seeds: dict[Any, Any], given: bool) -> None:
         if not grads or not seeds:
             return
         uses = [use for step in self.steps for use in step.uses if use.source is not None]
@@ -134,7 +116,7 @@ class _Recording:
                 f"gradients are not computed: to keep them all would take {needed / 1e9:.1f} GB"
             )
             return
-        self.found = sweep(self.steps, seeds, local=len(self.steps) <= LOCALS)
+        self.found = Returned(seeds).kept(self.steps, local=len(self.steps) <= LOCALS)
         if self.rest is not None:  # what older operations use gets more than is seen here
             self.found.unknown |= self.rest.leaves
         self._notes(uses, given)
@@ -205,7 +187,7 @@ class _Recording:
     def _cut(self) -> list[str]:
         """What was given, or has a name, and stands elsewhere without its gradient; of a result
         without a name it is a function's own affair."""
-        known = {_place(node._value): node for node in self.ids if isinstance(node, Node)}
+        known = {_place(node._value): node for node in self.ids if isinstance(node, Tensor)}
         found = [known[_place(value)] for value in self.constants if _place(value) in known]
         return [
             self._name(node) or f"input ({self.ids[node]})"
@@ -296,7 +278,7 @@ class _Recording:
                 noise = self.found.noise.get(source, 0.0)
                 state = state if freed else self.found.state(source)
         self.nodes.append(
-            DrawnNode(
+            Node(
                 self._next(key), kind, shape=value.shape, dtype=str(value.dtype), value=value,
                 gradient=None if gradient is None else plain(gradient), state=state, noise=noise,
                 **more,
@@ -339,7 +321,7 @@ class _Recording:
     def _box(self, box: Box) -> str:
         name, value = f"n{len(self.nodes)}", box.last._value
         self.nodes.append(
-            DrawnNode(
+            Node(
                 name, "module", self.scopes.classes.get(box.path), box.name, value.shape,
                 str(value.dtype), scope=box.path[:-1], settings=box.counts,
                 private={"traits": box.traits}, parameters=box.parameters,

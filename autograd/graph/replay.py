@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.graph.steps import Step, is_hidden
+from autograd.graph.steps import Step
 
 __all__: list[str] = []
 
@@ -157,15 +157,3 @@ def _is_foreign(value: Any) -> bool:
     what its rule needs."""
     known = (np.ndarray, np.generic, np.dtype, bool, int, float, str, slice, type, list, tuple)
     return value is not None and value is not Ellipsis and not isinstance(value, known)
-
-
-def leading(order: list[Any], tensor: Any) -> list[Any]:
-    """The nodes of an order, oldest first, that depend on the tensor; without hidden ones."""
-    reached = {tensor}
-    found = []
-    for node in order:
-        if node is not tensor and not reached.isdisjoint(node._inputs):
-            reached.add(node)
-            if not is_hidden(node):
-                found.append(node)
-    return found

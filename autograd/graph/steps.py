@@ -3,7 +3,7 @@
 The engine's hidden nodes (the members of a list argument, several results) are looked through: an
 edge goes from each member to the operation, and each of several results is an operation by itself.
 
-May import: engine.
+May import: engine, tensor.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.engine import Node, by_birth, locked
+from autograd.engine import by_birth, locked
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
@@ -118,7 +119,7 @@ def _uses(parent: Any, argument: Any, position: int, slot: str, ruled: bool) -> 
 
 # What a setting may be; other objects are the operations' own affair.
 _PLAIN = (bool, int, float, str, slice, tuple, list, type(Ellipsis), type, np.generic, np.ndarray,
-          np.dtype, np.ufunc, Node)  # fmt: skip
+          np.dtype, np.ufunc, Tensor)  # fmt: skip
 
 
 def _tells(operation: Any, name: str, argument: Any) -> bool:
@@ -145,7 +146,7 @@ def _setting(argument: Any) -> Any:
     """An argument without a gradient as a plain value, which stays what it is."""
     if argument.__class__ in (tuple, list):
         return tuple(_setting(member) for member in argument)
-    if isinstance(argument, Node):
+    if isinstance(argument, Tensor):
         return locked(argument._value)
     if isinstance(argument, np.ndarray):
         return locked(argument)
