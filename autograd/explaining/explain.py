@@ -80,7 +80,7 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
         compared = check(steps, output, tensor, start, total)
     called.look_at(steps)
     uses = tuple(called.use(one) for one in found)
-    seen = [one.step.uses[one.number].value for one in found]
+    seen = [one.step.operands[one.number].value for one in found]
     notes = _notes(output, tensor, gradient, steps, seen, called)
     if compared.agrees is not None:
         notes += _kept_conditions(output)
@@ -141,7 +141,7 @@ def _back(steps: list[Step], output: Any, tensor: Any, start: Any) -> tuple[list
 
 def _own(step: Step, tensor: Any) -> list[int]:
     """Which uses of a step are those of the tensor."""
-    return [number for number, use in enumerate(step.uses) if use.source is tensor]
+    return [number for number, operand in enumerate(step.operands) if operand.source is tensor]
 
 
 class _Called:
@@ -161,7 +161,7 @@ class _Called:
     def look_at(self, steps: list[Step]) -> None:
         """Leave the names that values have to these values."""
         names = {self._name(step.node) for step in steps[:NAMED]}
-        for use in (use for step in steps[:NAMED] for use in step.uses):
+        for use in (use for step in steps[:NAMED] for use in step.operands):
             constant = use.source is None
             names.add(self._names.of(use.value) if constant else self._name(use.source))
         self.taken = "g" in names or self.tensor == "g"
@@ -192,7 +192,7 @@ class _Called:
             return None
         step = step_of(node)
         known = []
-        for use in step.uses:
+        for use in step.operands:
             of = use.value if use.source is None else use.source
             own = None if of is self._tensor else self._name(of)
             if own is None and of is not self._tensor:
@@ -223,7 +223,7 @@ class _Called:
         step, flow = found.step, found.flow
         ids: dict[Any, str] = {}
         inputs = []
-        for use in step.uses:
+        for use in step.operands:
             key = id(use.value if use.source is None else use.source)
             inputs.append(
                 Node(
@@ -240,7 +240,7 @@ class _Called:
             formula=operation.formula,
             traits=operation.traits,
         )  # fmt: skip
-        used = step.uses[found.number]
+        used = step.operands[found.number]
         source = inputs[found.number].id
         edge, told = told_of(Edge(source, "y", used.position, used.slot, *flow), inputs)
         said = rule(drawn, edge, told, self.output, self.taken)
@@ -272,7 +272,7 @@ def _notes(
             "explanation, know those that it had then"
         )
     own = memory(tensor._value)
-    cut = (use.value for step in steps for use in step.uses if use.source is None)
+    cut = (use.value for step in steps for use in step.operands if use.source is None)
     if any(value is tensor._value or (own and memory(value) == own) for value in cut):
         notes.append(
             f"{called.tensor} is used as a constant, too (detached): those uses hand no gradient "

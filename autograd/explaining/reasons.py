@@ -116,7 +116,7 @@ class Reasons:
         """The first operation of which something holds that holds of none of its arguments."""
         known = {step.node: strange(step.node) for step in self.replay.steps}
         for step in self.replay.steps:
-            if known[step.node] and not any(known.get(use.source) for use in step.uses):
+            if known[step.node] and not any(known.get(operand.source) for operand in step.operands):
                 return title(step.maker._op.name)
         return "the function"
 
@@ -154,7 +154,7 @@ class Reasons:
     def first(self, strange: Any, runs: list[dict[Any, Any]]) -> str:
         """The first operation with a strange value that no argument of it had before."""
         for step in self.replay.steps:
-            sources = [use.source for use in step.uses if use.source in runs[0]]
+            sources = [operand.source for operand in step.operands if operand.source in runs[0]]
             for run in runs:
                 if strange(run[step.node]) and not any(strange(run[s]) for s in sources):
                     return title(step.maker._op.name)
@@ -186,9 +186,9 @@ class Reasons:
         worst, name = 10 * self.tolerance, None
         for step, g, flows in self.backwards():
             wanted, given = float(np.sum(g * slopes[step.node])), 0.0
-            for use, flow in zip(step.uses, flows):
-                if flow is not None and use.source in slopes:
-                    given += float(np.sum(flow.contribution * slopes[use.source]))
+            for operand, flow in zip(step.operands, flows):
+                if flow is not None and operand.source in slopes:
+                    given += float(np.sum(flow.contribution * slopes[operand.source]))
             scale = max(abs(wanted), abs(given))
             if scale and abs(wanted - given) / scale > worst:
                 worst, name = abs(wanted - given) / scale, title(step.maker._op.name)

@@ -24,7 +24,7 @@ LEAVES = 10  # inputs of the older part that are drawn
 SHOWN = 4  # operations that are counted by name
 
 
-class Box:
+class Run:
     """A run of operations, and how many numbers are trained in it."""
 
     def __init__(self, path: Path, nodes: list[Any]) -> None:
@@ -44,11 +44,11 @@ class Digest:
     """
 
     def __init__(self, older: list[Any], newer: list[Any], scopes: Scopes) -> None:
-        self.boxes: list[Box] = []
+        self.boxes: list[Run] = []
         self.box_of: dict[Any, int] = {}
         for path, nodes in _runs(older, scopes):
             self.box_of.update(dict.fromkeys(nodes, len(self.boxes)))
-            self.boxes.append(Box(path, nodes))
+            self.boxes.append(Run(path, nodes))
         self.between: Counter[tuple[int, int]] = Counter()
         self.leaves: set[Any] = set()
         self.inputs: dict[Any, Counter[int]] = {}

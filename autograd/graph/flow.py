@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.engine import Deferred, fitted
-from autograd.graph.steps import Step, Use, is_hidden
+from autograd.graph.steps import Operand, Step, is_hidden
 from autograd.recording import gathered
-from autograd.tensor import Tensor
+from autograd.tensor import output_gradient
 
 __all__: list[str] = []
 
@@ -116,13 +116,14 @@ class Returned:
             except Exception as error:  # whoever watches sees what there is
                 name = step.maker._op.name
                 self.errors.append(f"the rule of {name} raised {type(error).__name__}: {error}")
-        for number, use in enumerate(step.uses):
-            if use.source is None or (self.within is not None and use.source not in self.within):
+        for number, operand in enumerate(step.operands):
+            source = operand.source
+            if source is None or (self.within is not None and source not in self.within):
                 continue
             if not flows:
-                self.unknown.add(use.source)
+                self.unknown.add(source)
             elif (flow := flows[number]) is not None:
-                self._add(use.source, flow, noisy)
+                self._add(source, flow, noisy)
         return flows
 
     def _add(self, node: Any, flow: Flow, noisy: bool) -> None:
@@ -139,18 +140,18 @@ def _flows(step: Step, g: Any, local: bool) -> list[Flow | None]:
     """What flows along each use of a step; None for constants."""
     returned: dict[int, Any] = {}  # a rule is asked once, also for many members of a list
     flows: list[Flow | None] = []
-    for use in step.uses:
-        if use.source is None:
+    for operand in step.operands:
+        if operand.source is None:
             flows.append(None)
             continue
-        if use.position not in returned:
-            returned[use.position] = _asked(step, use.position, _incoming(step, g))
-        raw = returned[use.position]
-        if use.member is not None:
-            raw = raw[use.member]
-        derivative = _local(step, use) if local else None
-        contribution = np.asarray(fitted(raw, use.source, step.maker, []))
-        summed = _summed(raw, use.source)
+        if operand.position not in returned:
+            returned[operand.position] = _asked(step, operand.position, _incoming(step, g))
+        raw = returned[operand.position]
+        if operand.member is not None:
+            raw = raw[operand.member]
+        derivative = _local(step, operand) if local else None
+        contribution = np.asarray(fitted(raw, operand.source, step.maker, []))
+        summed = _summed(raw, operand.source)
         noise = rounding(raw, math.prod(np.shape(raw)[axis] for axis in summed)) if summed else 0.0
         flows.append(Flow(contribution, derivative, summed, noise))
     return flows
@@ -184,13 +185,13 @@ def _summed(raw: Any, source: Any) -> tuple[int, ...]:
     )
 
 
-def _local(step: Step, use: Use) -> Any:
+def _local(step: Step, operand: Operand) -> Any:
     """The derivative of the result by one argument, where that is one number an element."""
     y = step.node._value
-    numbers = y.size == 1 == use.source._value.size
-    if use.member is not None or y.size > LOCAL or not (numbers or _elementwise(step)):
+    numbers = y.size == 1 == operand.source._value.size
+    if operand.member is not None or y.size > LOCAL or not (numbers or _elementwise(step)):
         return None
-    new = _asked(step, use.position, _incoming(step, np.ones_like(y)))
+    new = _asked(step, operand.position, _incoming(step, np.ones_like(y)))
     if np.size(new) != y.size:
         return None
     return np.array(np.reshape(new, y.shape), y.dtype)
@@ -204,19 +205,10 @@ def _elementwise(step: Step) -> bool:
 
 
 def seed(output: Any, gradient: Any, caller: str) -> Any:
-    """The gradient of an output to start from: ones, or what is given, of its shape and dtype.
-
-    Raises TypeError for what are no real numbers, ValueError for another shape.
-    """
-    value = output._value
+    """The gradient of an output to start from, of its shape and dtype: ones, or what is given."""
     if gradient is None:
-        return np.ones_like(value)
-    given = np.asarray(gradient._value if isinstance(gradient, Tensor) else gradient)
+        return np.ones_like(output._value)
+    given = np.asarray(getattr(gradient, "_value", gradient))
     if given.dtype.kind not in "fiub":
         raise TypeError(f"{caller}: the gradient must be real numbers, got dtype {given.dtype}")
-    if given.shape != value.shape:
-        raise ValueError(
-            f"{caller}: the gradient has shape {given.shape}, the output {value.shape}; they must "
-            "be the same"
-        )
-    return given.astype(value.dtype)
+    return np.array(output_gradient(output, given, caller))

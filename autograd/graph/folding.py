@@ -1,16 +1,16 @@
 """Fewer nodes: modules as boxes, and the far end of a large graph as one box.
 
-May import: rules, calls, contracting, data, digest, traits.
+May import: rules, calls, data, digest, traits.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
-from autograd.graph.calls import path_of, trained
-from autograd.graph.contracting import Box, contracted, is_leaf
-from autograd.graph.data import GraphData, Group, Node
+from autograd.graph.calls import ordered, path_of, trained
+from autograd.graph.data import Edge, GraphData, Group, Node
 from autograd.graph.digest import by_name, earlier, most
 from autograd.graph.traits import traits_of
 from autograd.rules import Traits
@@ -21,6 +21,14 @@ FEW = 6  # constants that are drawn one by one beside the box that uses them
 NEAREST = 60  # nodes of a graph that is summed up: more of one long chain tell nothing more
 
 Path = tuple[str, ...]
+
+
+class Folded(NamedTuple):
+    """A set of nodes, and the node that takes its place: all of it but what its members tell."""
+
+    node: Node
+    members: tuple[str, ...]
+    module: tuple[str, ...] | None  # the path of the module's first call
 
 
 # ---- by module --------------------------------------------------------------------------------
@@ -46,11 +54,11 @@ def fold(data: GraphData, depth: int) -> GraphData:
     inside: dict[Path, list[str]] = {}
     for node in data.nodes:
         path = paths[node.id]
-        if path is not None and not (is_leaf(node) and node.id in shared):
+        if path is not None and not (node.is_leaf and node.id in shared):
             inside.setdefault(path, []).append(node.id)
     uses = _uses(data, inside)
     boxes = [
-        Box(_box(f"m{k}", path, groups.get(path), uses[path]), tuple(members),
+        Folded(_box(f"m{k}", path, groups.get(path), uses[path]), tuple(members),
             modules.get(path, path))
         for k, (path, members) in enumerate(inside.items())
     ]  # fmt: skip
@@ -71,7 +79,7 @@ def _uses(data: GraphData, inside: dict[Path, list[str]]) -> dict[Path, int]:
     return least
 
 
-def _series(data: GraphData, boxes: list[Box]) -> list[Box]:
+def _series(data: GraphData, boxes: list[Folded]) -> list[Folded]:
     """The constants of one shape and without a name of which one box alone uses more than a few."""
     into = {name: k for k, box in enumerate(boxes) for name in box.members}
     users: dict[str, set[int | None]] = {node.id: set() for node in data.nodes}
@@ -83,7 +91,7 @@ def _series(data: GraphData, boxes: list[Box]) -> list[Box]:
         if nameless and len(users[node.id]) == 1 and (only := users[node.id].pop()) is not None:
             series.setdefault((only, node.shape), []).append(node.id)
     return [
-        Box(Node(f"c{k}", "module", None, f"{len(names):,} constants"), tuple(names), None)
+        Folded(Node(f"c{k}", "module", None, f"{len(names):,} constants"), tuple(names), None)
         for k, names in enumerate(series.values()) if len(names) > FEW
     ]  # fmt: skip
 
@@ -139,7 +147,7 @@ def _nearest(data: GraphData, most_nodes: int) -> GraphData:
     """One box for everything but the operations nearest to the output and what they use."""
     most_nodes = min(most_nodes, NEAREST)
     used: dict[str, list[str]] = {}
-    leaves = {node.id for node in data.nodes if is_leaf(node)}
+    leaves = {node.id for node in data.nodes if node.is_leaf}
     for edge in data.edges:
         used.setdefault(edge.target, []).append(edge.source)
     inputs = [node.id for node in data.nodes if node.kind == "input"]
@@ -152,7 +160,7 @@ def _nearest(data: GraphData, most_nodes: int) -> GraphData:
             break
         kept |= new
     inside = [node for node in data.nodes if node.id not in kept]
-    return contracted(data, [Box(_summary(inside), tuple(node.id for node in inside), None)])
+    return contracted(data, [Folded(_summary(inside), tuple(node.id for node in inside), None)])
 
 
 def _summary(inside: list[Node]) -> Node:
@@ -166,7 +174,7 @@ def _summary(inside: list[Node]) -> Node:
             said |= node.private.get("traits", {})
         elif node.kind == "module":
             modules += 1
-        elif not is_leaf(node) and node.operation is not None:
+        elif not node.is_leaf and node.operation is not None:
             counts[node.operation] += 1
     count = sum(counts.values())
     parts = [earlier(count)] if count else []
@@ -179,3 +187,149 @@ def _summary(inside: list[Node]) -> Node:
         "m0", "module", None, " and ".join(parts), settings=most(counts),
         private={"traits": said}, parameters=trained(inside),
     )  # fmt: skip
+
+
+# ---- the graph with nodes in place of sets of them ----------------------------------------------
+
+
+def contracted(data: GraphData, boxes: list[Folded]) -> GraphData:
+    """The graph with each box in place of its members; a box of one folded node is that node."""
+    alone = {node.id for node in data.nodes if node.kind == "module"}
+    boxes = [box for box in boxes if len(box.members) > 1 or not alone.issuperset(box.members)]
+    into = {name: box.node.id for box in boxes for name in box.members}
+    before = {node.id: node for node in data.nodes}
+    leaving = _leaving(data, into, before)
+    new = {box.node.id: _filled(box, [before[k] for k in leaving[box.node.id]]) for box in boxes}
+    edges = _edges(data, boxes, into)
+    closed = {(*box.node.scope, str(box.node.name)) for box in boxes if box.module is not None}
+    order = _order(data, into, edges)
+    placed = [new[name] if name in new else _outside(before[name], closed) for name in order]
+    where = {node.id: place for place, node in enumerate(placed)}
+    edges.sort(key=lambda edge: where[edge.target])
+    groups = tuple(_groups(data.groups, placed))
+    return data._replace(nodes=tuple(placed), edges=tuple(edges), groups=groups)
+
+
+def _leaving(
+    data: GraphData, into: dict[str, str], before: dict[str, Node]
+) -> dict[str, list[str]]:
+    """Of each box, the results that are used outside of it, or that were asked for."""
+    leaving: dict[str, dict[str, None]] = {box: {} for box in into.values()}
+    for edge in data.edges:
+        box = into.get(edge.source)
+        if box is not None and into.get(edge.target) != box:
+            leaving[box][edge.source] = None
+    for name, box in into.items():
+        if before[name].kind == "output":
+            leaving[box][name] = None
+    results = {
+        box: [name for name in names if not before[name].is_leaf]
+        for box, names in leaving.items()
+    }  # fmt: skip
+    return {box: results[box] or list(names) for box, names in leaving.items()}
+
+
+def _filled(box: Folded, leaving: list[Node]) -> Node:
+    """A box's node with what leaves it: the value and the gradient of one result, or how many."""
+    node = box.node._replace(members=box.members)
+    if not leaving:
+        return node
+    last = leaving[-1]
+    node = node._replace(shape=last.shape, dtype=last.dtype)
+    if len(leaving) == 1:
+        return node._replace(
+            value=last.value, gradient=last.gradient, state=last.state, noise=last.noise
+        )
+    states = {one.state for one in leaving} - {"computed"}
+    results = {"results": len(leaving)} if not all(node.is_leaf for node in leaving) else {}
+    settings = {**node.settings, **results}
+    return node._replace(settings=settings, state=min(states, default="not computed"))
+
+
+def _edges(data: GraphData, boxes: list[Folded], into: dict[str, str]) -> list[Edge]:
+    """The edges between what is left. Those from one value to one box become one."""
+    leaves = {node.id for node in data.nodes if node.is_leaf}
+    modules = {box.node.id: box.module for box in boxes}
+    found: dict[Any, list[Edge]] = {}
+    for number, edge in enumerate(data.edges):
+        source = into.get(edge.source, edge.source)
+        target = into.get(edge.target, edge.target)
+        if source == target:
+            continue
+        if edge.source in leaves and source in modules and modules[source] == modules.get(target):
+            continue  # a module's own parameter, in another call of it
+        key = (source, target) if edge.target in into else number
+        found.setdefault(key, []).append(edge)
+    arguments: dict[str, int] = {}
+    joined = []
+    for edges in found.values():
+        target = into.get(edges[0].target, edges[0].target)
+        position = None
+        if edges[0].target in into:
+            position = arguments[target] = arguments.get(target, -1) + 1
+        joined.append(_joined(edges, into, position))
+    return joined
+
+
+def _joined(edges: list[Edge], into: dict[str, str], position: int | None) -> Edge:
+    first = edges[0]
+    edge = first._replace(
+        source=into.get(first.source, first.source), target=into.get(first.target, first.target)
+    )
+    if position is None:
+        return edge
+    contribution = None
+    same = len({edge.source for edge in edges}) == 1
+    if same and all(one.contribution is not None for one in edges):
+        contribution = first.contribution
+        for one in edges[1:]:
+            contribution = contribution + one.contribution
+    return Edge(
+        edge.source, edge.target, position, f"x{position + 1}", contribution,
+        noise=sum(one.noise for one in edges), members=sum(one.members for one in edges),
+    )  # fmt: skip
+
+
+def _outside(node: Node, closed: set[tuple[str, ...]]) -> Node:
+    """A node that stayed out of a box, in the innermost module around it that is open."""
+    for depth in range(1, len(node.scope) + 1):
+        if node.scope[:depth] in closed:
+            return node._replace(scope=node.scope[: depth - 1])
+    return node
+
+
+def _groups(groups: Iterable[Group], nodes: list[Node]) -> Iterator[Group]:
+    """The modules that are still open."""
+    inside: dict[tuple[str, ...], list[str]] = {}
+    for node in nodes:
+        for depth in range(1, len(node.scope) + 1):
+            inside.setdefault(node.scope[:depth], []).append(node.id)
+    for group in groups:
+        if group.path in inside:
+            yield group._replace(nodes=tuple(inside[group.path]))
+
+
+def _order(data: GraphData, into: dict[str, str], edges: list[Edge]) -> list[str]:
+    """Every node after what it uses, as near as can be to the order before; a leaf right before
+    its first use."""
+    leaves = {node.id for node in data.nodes if node.is_leaf and node.id not in into}
+    first: dict[str, int] = {}
+    for place, node in enumerate(data.nodes):
+        if not node.is_leaf:
+            first.setdefault(into.get(node.id, node.id), place)
+    for box in into.values():  # one of leaves only
+        first.setdefault(box, -1 - len(first))
+    names = {place: name for name, place in first.items()}
+    links = {(first[e.source], first[e.target]) for e in edges if e.source not in leaves}
+    order = ordered(sorted(names), links)
+    assert order is not None, "the boxes stand in a circle"
+    using: dict[str, list[str]] = {}
+    for edge in edges:
+        if edge.source in leaves:
+            using.setdefault(edge.target, []).append(edge.source)
+    placed: dict[str, None] = {}
+    for place in order:
+        placed.update(dict.fromkeys(using.get(names[place], ())))
+        placed[names[place]] = None
+    placed.update(dict.fromkeys(node.id for node in data.nodes if node.id in leaves))
+    return list(placed)

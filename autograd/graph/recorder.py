@@ -1,7 +1,7 @@
 """From an output to plain data: every value behind it, every use, and all gradients.
 
 `record_data` walks the recorded graph and changes nothing in it. What a drawing needs beyond that
-is in the rooms below: who uses what (`uses`), what flows back (`flow`), who is called what
+is in the rooms below: who uses what (`steps`), what flows back (`flow`), who is called what
 (`naming`), and, for graphs too large to be written down in full, `digest`.
 
 May import: engine, tensor, calls, data, digest, flow, naming, steps.
@@ -16,10 +16,10 @@ import numpy as np
 from autograd.engine import locked
 from autograd.graph.calls import grouped
 from autograd.graph.data import Edge, GraphData, Node
-from autograd.graph.digest import Box, Digest
+from autograd.graph.digest import Digest, Run
 from autograd.graph.flow import Flow, Returned, seed
 from autograd.graph.naming import Names, Path, Scopes, memory
-from autograd.graph.steps import Step, Use, is_hidden, reachable, step_of
+from autograd.graph.steps import Operand, Step, is_hidden, reachable, step_of
 from autograd.tensor import Tensor
 
 __all__: list[str] = []
@@ -109,8 +109,9 @@ class _Recording:
     def go_back(self, grads: bool, seeds: dict[Any, Any], given: bool) -> None:
         if not grads or not seeds:
             return
-        uses = [use for step in self.steps for use in step.uses if use.source is not None]
-        needed = sum(use.source._value.nbytes for use in uses if not is_hidden(use.source))
+        sources = [one.source for step in self.steps for one in step.operands]
+        sources = [source for source in sources if source is not None]
+        needed = sum(source._value.nbytes for source in sources if not is_hidden(source))
         if needed > BYTES:
             self.notes.append(
                 f"gradients are not computed: to keep them all would take {needed / 1e9:.1f} GB"
@@ -119,9 +120,9 @@ class _Recording:
         self.found = Returned(seeds).kept(self.steps, local=len(self.steps) <= LOCALS)
         if self.rest is not None:  # what older operations use gets more than is seen here
             self.found.unknown |= self.rest.leaves
-        self._notes(uses, given)
+        self._notes(sources, given)
 
-    def _notes(self, uses: list[Use], given: bool) -> None:
+    def _notes(self, sources: list[Any], given: bool) -> None:
         found, outputs = self.found, list(self.outputs)
         assert found is not None
         self.notes += found.errors
@@ -142,7 +143,7 @@ class _Recording:
                 "a part of the graph was freed by backward(retain_graph=False): what was behind it "
                 "cannot be drawn, and gradients to which it would have added are not known"
             )
-        nodes = [step.node for step in self.steps] + [use.source for use in uses]
+        nodes = [step.node for step in self.steps] + sources
         if any(node._hooks is not None and node._hooks.functions for node in nodes):
             self.notes.append("hooks were not run: the gradients are those without them")
 
@@ -153,9 +154,9 @@ class _Recording:
         if self.rest is not None:
             self._add_rest(self.rest)
         for step in self.steps:
-            for use in step.uses:
-                if (key := self._key(step, use)) not in self.ids:
-                    self._leaf(key, step, use)
+            for operand in step.operands:
+                if (key := self._key(step, operand)) not in self.ids:
+                    self._leaf(key, step, operand)
             self._result(step)
             self._edges(step)
         for output in self.outputs:
@@ -175,14 +176,14 @@ class _Recording:
         nodes, groups = grouped(self.nodes, self.edges, self.scopes.classes)
         return GraphData(nodes, tuple(self.edges), groups, grads=grads, notes=tuple(self.notes))
 
-    def _key(self, step: Step, use: Use) -> Any:
+    def _key(self, step: Step, operand: Operand) -> Any:
         """What makes two uses uses of the same value: the Tensor, or the array; two equal Python
         numbers are two constants."""
-        if use.source is not None:
-            return use.source
-        if isinstance(use.value, (np.ndarray, np.generic)):
-            return id(use.value)
-        return step.node, use.position, use.member
+        if operand.source is not None:
+            return operand.source
+        if isinstance(operand.value, (np.ndarray, np.generic)):
+            return id(operand.value)
+        return step.node, operand.position, operand.member
 
     def _cut(self) -> list[str]:
         """What was given, or has a name, and stands elsewhere without its gradient; of a result
@@ -198,10 +199,10 @@ class _Recording:
         self.ids[key] = f"n{len(self.nodes)}"
         return self.ids[key]
 
-    def _leaf(self, key: Any, step: Step, use: Use) -> None:
-        source = use.source
+    def _leaf(self, key: Any, step: Step, operand: Operand) -> None:
+        source = operand.source
         if source is None:
-            self._constant(key, step, use)
+            self._constant(key, step, operand)
             return
         mine = self.scopes.parameter(step.maker._scope, source)
         kind, name = "input", self._name(source)
@@ -212,28 +213,28 @@ class _Recording:
             kind, name, scope = "parameter", mine[0] if short else own, mine[1]
         else:
             self.strangers.append(self._path(step))
-        self._node(key, kind, use.value, source, name=name, scope=scope)
+        self._node(key, kind, operand.value, source, name=name, scope=scope)
 
-    def _constant(self, key: Any, step: Step, use: Use) -> None:
+    def _constant(self, key: Any, step: Step, operand: Operand) -> None:
         """A value without a gradient. It lies inside of a module if it is the module's own, a plain
         number, or stands beside something computed; the data that come to the weights from
         outside do not."""
-        self.constants.append(use.value)
-        mine = self.scopes.parameter(step.maker._scope, use.value)
+        self.constants.append(operand.value)
+        mine = self.scopes.parameter(step.maker._scope, operand.value)
         scope = self._path(step)
-        name = self.names.of(use.value) or self.names.of_copy(use.value)
+        name = self.names.of(operand.value) or self.names.of_copy(operand.value)
         if mine is not None:
             name, scope = name or mine[0], mine[1]
-        elif np.ndim(use.value) and (name is not None or not self._computed(step)):
+        elif np.ndim(operand.value) and (name is not None or not self._computed(step)):
             scope = ()
-        self._node(key, "constant", use.value, None, name=name, scope=scope)
+        self._node(key, "constant", operand.value, None, name=name, scope=scope)
 
     def _computed(self, step: Step) -> bool:
         """Whether another argument of the step is something else than a parameter."""
         return any(
-            use.source is not None
-            and self.scopes.parameter(step.maker._scope, use.source) is None
-            for use in step.uses
+            operand.source is not None
+            and self.scopes.parameter(step.maker._scope, operand.source) is None
+            for operand in step.operands
         )  # fmt: skip
 
     def _result(self, step: Step) -> None:
@@ -286,12 +287,13 @@ class _Recording:
         )  # fmt: skip
 
     def _edges(self, step: Step) -> None:
-        for number, use in enumerate(step.uses):
+        for number, operand in enumerate(step.operands):
             flow = self.found.flows.get((step.node, number)) if self.found else None
             flow = Flow(None) if flow is None else flow
             self.edges.append(
                 Edge(
-                    self.ids[self._key(step, use)], self.ids[step.node], use.position, use.slot,
+                    self.ids[self._key(step, operand)], self.ids[step.node], operand.position,
+                    operand.slot,
                     None if flow.contribution is None else plain(flow.contribution),
                     None if flow.local is None else plain(flow.local),
                     flow.summed, flow.noise,
@@ -318,7 +320,7 @@ class _Recording:
             self.edges.append(Edge(boxes[source], boxes[target], members=count))
         self.ids.update((node, boxes[box]) for node, box in rest.box_of.items())
 
-    def _box(self, box: Box) -> str:
+    def _box(self, box: Run) -> str:
         name, value = f"n{len(self.nodes)}", box.last._value
         self.nodes.append(
             Node(

@@ -19,7 +19,7 @@ from autograd.tensor import Tensor
 __all__: list[str] = []
 
 
-class Use(NamedTuple):
+class Operand(NamedTuple):
     """A value in the place of an argument."""
 
     source: Any  # the engine's node; None for a constant
@@ -34,7 +34,7 @@ class Step(NamedTuple):
 
     node: Any  # the engine's node of the result
     maker: Any  # the node that holds operation and arguments: the hidden one of several results
-    uses: tuple[Use, ...]
+    operands: tuple[Operand, ...]
     settings: dict[str, Any]
     private: dict[str, Any]  # settings whose names begin with `_`: nothing for a reader
 
@@ -82,39 +82,41 @@ def step_of(node: Any) -> Step:
         settings["result"] = node._args[1]
     if maker._inputs is None:
         return Step(node, maker, (), settings, {})
-    uses = []
+    operands = []
     operation, names = maker._op, slots(maker)
     for position, argument in enumerate(maker._args):
         parent = maker._inputs[position] if position < len(maker._inputs) else None
         ruled = position < len(operation.rules) and operation.rules[position] is not None
-        found = list(_uses(parent, argument, position, names[position], ruled))
-        uses += found
+        found = list(_operands(parent, argument, position, names[position], ruled))
+        operands += found
         if not found and _tells(maker._op, names[position], argument):
             settings[names[position]] = _setting(argument)
     for key, argument in (maker._kwargs or {}).items():
         if isinstance(argument, np.ndarray) and argument.ndim:
-            uses.append(Use(None, argument, len(maker._args), key))
+            operands.append(Operand(None, argument, len(maker._args), key))
         elif _tells(maker._op, key, argument):
             settings[key] = _setting(argument)
     private = {name: settings.pop(name) for name in list(settings) if name.startswith("_")}
-    return Step(node, maker, tuple(uses), settings, private)
+    return Step(node, maker, tuple(operands), settings, private)
 
 
-def _uses(parent: Any, argument: Any, position: int, slot: str, ruled: bool) -> Iterator[Use]:
+def _operands(
+    parent: Any, argument: Any, position: int, slot: str, ruled: bool
+) -> Iterator[Operand]:
     """The values in one argument: a Tensor, an array, a number to compute with, a list of them."""
     if parent is not None and is_hidden(parent):
         for i, (source, value) in enumerate(zip(parent._inputs or (), parent._value)):
-            yield Use(source, value, position, f"{slot}[{i}]", i)
+            yield Operand(source, value, position, f"{slot}[{i}]", i)
     elif parent is not None:
-        yield Use(parent, argument, position, slot)
+        yield Operand(parent, argument, position, slot)
     elif isinstance(argument, np.ndarray) and (ruled or (argument.ndim and slot[0] != "_")):
-        yield Use(None, argument, position, slot)
+        yield Operand(None, argument, position, slot)
     elif ruled and isinstance(argument, (np.generic, bool, int, float)):
-        yield Use(None, argument, position, slot)
+        yield Operand(None, argument, position, slot)
     elif ruled and isinstance(argument, (list, tuple)):
         for i, value in enumerate(argument):
             if isinstance(value, np.ndarray):
-                yield Use(None, value, position, f"{slot}[{i}]", i)
+                yield Operand(None, value, position, f"{slot}[{i}]", i)
 
 
 # What a setting may be; other objects are the operations' own affair.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.graph.data import Edge, GraphData, Node
+from autograd.graph.data import LEAVES, Edge, GraphData, Node
 from autograd.graph.traits import traits_of
 from autograd.words.notation import cleaned, encloses, filled, index_text, told_of
 from autograd.words.numbers import settled, short, summary
@@ -23,7 +23,6 @@ from autograd.words.symbols import rule
 __all__: list[str] = []
 
 _LISTED = 6  # gradients, at the end of the backward pass
-LEAVES = ("input", "parameter", "constant")
 _SIGNS = (("{}·{}", "{} × {}"), ("{}/{}", "{} ÷ {}"), ("{}^{}", "{} ^ {}"))  # airier with numbers
 
 
@@ -39,7 +38,7 @@ class Addition(NamedTuple):
     numbers: str  # "1 × 3 = 3"
 
 
-class Step(NamedTuple):
+class Scene(NamedTuple):
     """One step: what is lit, what happens there, and why it is its turn."""
 
     phase: str  # "forward" or "backward"
@@ -51,7 +50,7 @@ class Step(NamedTuple):
     additions: tuple[Addition, ...] = ()
 
 
-def steps(data: GraphData) -> list[Step]:
+def steps(data: GraphData) -> list[Scene]:
     """The steps of the forward pass, then those of the backward pass, of a recorded graph.
 
     Without a recorded gradient, one step says why there is no backward pass.
@@ -162,11 +161,11 @@ def incoming(data: GraphData) -> dict[str, list[int]]:
 # ---- forward ----------------------------------------------------------------------------------
 
 
-def _forward(data: GraphData) -> list[Step]:
+def _forward(data: GraphData) -> list[Scene]:
     nodes = {node.id: node for node in data.nodes}
     edges = incoming(data)
     given = tuple(node.id for node in data.nodes if not edges[node.id])
-    told = [Step("forward", given, "The inputs are given", reason=_given(data, given))]
+    told = [Scene("forward", given, "The inputs are given", reason=_given(data, given))]
     for node in data.nodes:
         if edges[node.id]:
             inputs = [nodes[data.edges[place].source] for place in edges[node.id]]
@@ -184,19 +183,19 @@ def _given(data: GraphData, given: tuple[str, ...]) -> str:
     return f"The forward pass starts from {listed}." if parts else "They are where all begins."
 
 
-def _computed(node: Node, inputs: list[Node]) -> Step:
+def _computed(node: Node, inputs: list[Node]) -> Scene:
     title = _heading(node)
     if node.kind == "module":
         names = ", ".join(dict.fromkeys(label(one) for one in inputs))
         inside = f"Folded: {len(node.members)} nodes inside, {node.parameters} parameters."
         if is_summary(node):
             inside = "Summed up: too many to be told one by one."
-        return Step("forward", (node.id,), title, f"{node.operation or label(node)}({names})",
+        return Scene("forward", (node.id,), title, f"{node.operation or label(node)}({names})",
                     amount(node.value), inside)  # fmt: skip
     symbols = _written(node, [label(one) for one in inputs])
     known = ["?" if one.value is None else short(one.value) for one in inputs]
     numbers = f"{_written(node, known)} = {amount(node.value)}"
-    return Step("forward", (node.id,), title, symbols, numbers,
+    return Scene("forward", (node.id,), title, symbols, numbers,
                 "Its inputs are known, so its turn has come.")  # fmt: skip
 
 
@@ -238,14 +237,14 @@ WHY_NOT = {
 }
 
 
-def _backward(data: GraphData) -> list[Step]:
+def _backward(data: GraphData) -> list[Scene]:
     if not data.grads:
         return []
     seeds = [node for node in outputs(data) if node.gradient is not None]
     if not seeds and all(edge.contribution is None for edge in data.edges):
         last = outputs(data)[-1]
         why = WHY_NOT.get(last.state, WHY_NOT["not computed"])
-        return [Step("backward", (last.id,), "No backward pass", reason=why)]
+        return [Scene("backward", (last.id,), "No backward pass", reason=why)]
     nodes = {node.id: node for node in data.nodes}
     edges, uses = incoming(data), _uses(data)
     called = _Called(output_name(data), is_taken(data))
@@ -262,11 +261,11 @@ def _backward(data: GraphData) -> list[Step]:
     return [*told, _done([n for n in data.nodes if n.id in sums and not edges[n.id]], sums, output)]
 
 
-def _done(leaves: list[Node], sums: dict[str, Any], output: str) -> Step:
+def _done(leaves: list[Node], sums: dict[str, Any], output: str) -> Scene:
     found = [f"∂{output}/∂{label(node)} = {amount(sums[node.id])}" for node in leaves]
     listed = ", ".join([*found[:_LISTED], *["…"] * (len(found) > _LISTED)])
     names = tuple(node.id for node in leaves)
-    return Step("backward", names, "Done", "", listed, "Every gradient is complete.")
+    return Scene("backward", names, "Done", "", listed, "Every gradient is complete.")
 
 
 def _uses(data: GraphData) -> dict[str, int]:
@@ -277,7 +276,7 @@ def _uses(data: GraphData) -> dict[str, int]:
     return count
 
 
-def _seed(data: GraphData, seeds: list[Node], output: str) -> Step:
+def _seed(data: GraphData, seeds: list[Node], output: str) -> Scene:
     """The first step: the gradient of each output with respect to itself."""
     handed: dict[str, Any] = {}
     for edge in data.edges:
@@ -294,7 +293,7 @@ def _seed(data: GraphData, seeds: list[Node], output: str) -> Step:
     elif len(seeds) > 1 or any(np.size(node.gradient) != 1 for node in seeds):
         what = "outputs" if len(seeds) > 1 else "output"
         reason = f"What is differentiated is the sum of the {what}: 1 for every element."
-    return Step("backward", tuple(given), "Seed", reason=reason, additions=additions)
+    return Scene("backward", tuple(given), "Seed", reason=reason, additions=additions)
 
 
 def _given_gradient(node: Node, handed: Any) -> Any:
@@ -310,7 +309,7 @@ def _given_gradient(node: Node, handed: Any) -> Any:
 def _handed_on(
     node: Node, inputs: list[Node], places: list[int], edges: tuple[Edge, ...],
     sums: dict[str, Any], why: str, called: _Called,
-) -> Step:  # fmt: skip
+) -> Scene:  # fmt: skip
     """One operation's step: it adds to the gradient of each input. Updates the running sums."""
     additions = []
     noise = {one.id: one.noise for one in inputs}
@@ -320,7 +319,7 @@ def _handed_on(
         sums[edge.source] = after = settled(_sum(before, added), noise[edge.source])
         symbols, numbers = _rule(node, edge, inputs, called)
         additions.append(Addition(place, edge.source, before, added, after, symbols, numbers))
-    return Step("backward", (node.id,), f"Back through {_heading(node)}",
+    return Scene("backward", (node.id,), f"Back through {_heading(node)}",
                 reason=why, additions=tuple(additions))  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from itertools import accumulate
 
 from autograd.drawing.layout.coordinates import Link, Spacing, coordinates
 from autograd.drawing.layout.geometry import ARROW, Box, Placement, Point, fitted, straight
-from autograd.drawing.layout.ordering import ordered
+from autograd.drawing.layout.ordering import uncrossed
 from autograd.drawing.layout.ranks import Layered, layered
 from autograd.graph.data import GraphData
 
@@ -53,7 +53,7 @@ class _Layout:
         helpers = len(self.graph.rank) - len(both)
         self.along = [h if self.turned else w for w, h in both] + [0.0] * helpers
         self.across = [w if self.turned else h for w, h in both] + [2.0] * helpers
-        self.layers, places = ordered(self.graph, self.across)
+        self.layers, places = uncrossed(self.graph, self.across)
         self.index = {v: k for layer in self.layers for k, v in enumerate(layer)}
         self.ports = self._ports()
         self.room: dict[int, float] = {}  # before a vertex, for the labels of edges to it

@@ -26,7 +26,7 @@ from autograd.words.numbers import alarms, settled, short, statistics, summary
 from autograd.words.symbols import sign_of
 from autograd.words.telling import (
     Addition,
-    Step,
+    Scene,
     amount,
     is_summary,
     label,
@@ -264,7 +264,7 @@ def _shown(gradient: Any, noise: float) -> Any:
     return None if gradient is None else settled(gradient, noise)
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: Scene) -> dict[str, Any]:
     return {
         "phase": step.phase,
         "nodes": list(step.nodes),
