@@ -22,7 +22,8 @@ from autograd.graph.naming import Names, Scopes, memory
 from autograd.graph.steps import Step, is_hidden, step_of
 from autograd.rules import operations
 from autograd.tensor import Tensor
-from autograd.words.notation import cleaned, terms_of, title, told_of, written_with
+from autograd.words.names import brief
+from autograd.words.notation import terms_of, title, told_of, written_with
 from autograd.words.numbers import short
 from autograd.words.symbols import latex, rule
 
@@ -150,8 +151,8 @@ class _Called:
     def __init__(self, output: Any, tensor: Any, names: Names) -> None:
         self._names, self._scopes = names, Scopes()
         self._output, self._tensor = output, tensor
-        self.output = cleaned(self._name(output) or "L")
-        self.tensor = cleaned(self._name(tensor) or "x")
+        self.output = brief(self._name(output) or "L")
+        self.tensor = brief(self._name(tensor) or "x")
         if tensor is output:
             self.tensor = self.output
         elif self.tensor == self.output:
@@ -200,7 +201,7 @@ class _Called:
                 own = short(use.value) if number else self._made_of(use.source, levels - 1)
             if own is None:
                 return None
-            known.append(cleaned(own))
+            known.append(brief(own))
         drawn = Node(
             "", "operation", step.maker._op.name, settings=step.settings, private=step.private,
             traits=step.maker._op.traits,
@@ -215,7 +216,7 @@ class _Called:
             self._scopes.parameter(step.maker._scope, self._tensor),
         )
         if mine is not None and (own is None or mine[0].endswith(f".{own}")):
-            self.tensor = cleaned(mine[0])
+            self.tensor = brief(mine[0])
         return self.tensor
 
     def use(self, found: _Found) -> Use:
@@ -247,7 +248,7 @@ class _Called:
         terms = terms_of(drawn, edge, told, self.taken)
         expression = terms.expression
         return Use(
-            operation.name, cleaned(mine) if mine else expression, expression,
+            operation.name, brief(mine) if mine else expression, expression,
             ".".join(self._scopes.path(step.maker._scope)), said.symbols, said.numbers,
             latex(drawn, edge, told, self.output, self.taken),
             locked(np.asarray(found.upstream)), flow.local, locked(flow.contribution), flow.summed,

@@ -1,6 +1,6 @@
 """The sign of each operation, and its rule for one argument: in symbols and in numbers.
 
-May import: graph, rules, formulas, notation, numbers.
+May import: graph, rules, formulas, names, notation, numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from autograd.graph.data import Edge, Node
 from autograd.graph.traits import named, traits_of
 from autograd.rules import Traits
 from autograd.words import formulas
-from autograd.words.notation import Terms, cleaned, in_fraction, outermost, terms_of
+from autograd.words.names import brief
+from autograd.words.notation import Terms, in_fraction, outermost, terms_of
 from autograd.words.numbers import short, summary
 
 __all__: list[str] = []
@@ -37,7 +38,7 @@ def sign(operation: str | None, traits: Any = None) -> str:
     name = operation or ""
     said = (named(name) if traits is None else traits).sign
     shown = said or ("" if name == "<lambda>" else name.strip("_").replace("_", " "))
-    return cleaned(shown).strip() or "f"
+    return brief(shown) or "f"
 
 
 def sign_of(node: Node) -> str:

@@ -4,7 +4,7 @@ Nothing is computed but running sums: what the steps show was recorded. The forw
 step for each operation, in the order of the drawing, and the backward pass one for each operation
 that hands a gradient on, in the opposite order, with every `+=` into its inputs.
 
-May import: graph, notation, numbers, symbols.
+May import: graph, names, notation, numbers, symbols.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 
 from autograd.graph.data import LEAVES, Edge, GraphData, Node
 from autograd.graph.traits import traits_of
-from autograd.words.notation import cleaned, encloses, filled, index_text, told_of
+from autograd.words.names import brief
+from autograd.words.notation import encloses, filled, index_text, told_of
 from autograd.words.numbers import settled, short, summary
 from autograd.words.symbols import rule
 
@@ -78,7 +79,7 @@ def label(node: Node) -> str:
     ('w', 'n7')
     """
     if node.name and not is_summary(node):
-        return cleaned(node.name)
+        return brief(node.name)
     return short(node.value) if _is_number(node) else node.id
 
 
@@ -135,7 +136,7 @@ def output_name(data: GraphData) -> str:
     named = {node.name for node in data.nodes}
     asked = outputs(data)
     if len(asked) == 1 and asked[0].name and not _is_given(asked[0].gradient):
-        return cleaned(asked[0].name)
+        return brief(asked[0].name)
     return "output" if "L" in named else "L"
 
 
@@ -201,10 +202,10 @@ def _computed(node: Node, inputs: list[Node]) -> Scene:
 
 def _written(node: Node, parts: list[str]) -> str:
     """The operation with these texts for its arguments: "a + b", "relu(a)", "sum(a, axis=1)"."""
-    pattern = cleaned(traits_of(node).pattern or "")
+    pattern = brief(traits_of(node).pattern or "")
     if not parts or pattern.count("{}") != len(parts) or node.settings:
         listed = [*parts, settings_text(node.settings)] if node.settings else parts
-        return f"{cleaned(node.operation or 'f')}({', '.join(listed)})"
+        return f"{brief(node.operation or 'f')}({', '.join(listed)})"
     for dense, airy in _SIGNS:
         pattern = airy if pattern == dense else pattern
     if encloses(pattern):

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.writers.look import cleaned, shortened, text_width
+from autograd.drawing.writers.look import shortened, text_width
 from autograd.graph.data import GraphData, Node
+from autograd.words.names import cleaned
 from autograd.words.numbers import alarms, settled, short, statistics, strip, summary
 from autograd.words.symbols import sign_of, sign_of_all
 from autograd.words.telling import settings_text

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd.drawing.writers.look import DARK_PAGE, cleaned
+from autograd.drawing.writers.look import DARK_PAGE
 from autograd.drawing.writers.svg import svg
 from autograd.graph.data import Edge, GraphData, Node
 from autograd.graph.folding import fold
+from autograd.words.names import cleaned
 from autograd.words.numbers import alarms, settled, short, statistics, summary
 from autograd.words.symbols import sign_of
 from autograd.words.telling import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autograd.graph.data import Edge, GraphData, Group, Node
-from autograd.words.names import without_middle
+from autograd.words.names import cleaned
 from autograd.words.notation import index_text
 from autograd.words.numbers import alarms, settled, short, statistics, summary
 from autograd.words.symbols import sign_of
@@ -18,16 +18,13 @@ __all__: list[str] = []
 LETTERS = 40  # no name takes more
 
 
-def clean(told: object, letters: int = LETTERS) -> str:
+def clean(text: object, letters: int = LETTERS) -> str:
     """A name in one line of printable characters, shortened in its middle.
 
     >>> clean("two\\nlines"), clean("x" * 10_000, 9)
     ('two\\\\nlines', 'xxxx…xxxx')
     """
-    name = str(told).strip()
-    if len(name) > letters:
-        name = without_middle(name, letters - 1)
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    return cleaned(text, letters, escaped=True)
 
 
 def title(node: Node, letters: int = LETTERS) -> str:

@@ -12,6 +12,7 @@ from autograd.drawing.writers import look
 from autograd.drawing.writers.cards import CELL, HEAT
 from autograd.drawing.writers.marks import FLOWS, ODD, USE, ZERO, Stroke, outline, strip, text_mark
 from autograd.graph.data import GraphData
+from autograd.words.names import cleaned
 from autograd.words.numbers import short
 
 __all__: list[str] = []
@@ -64,7 +65,7 @@ def legend(
 def wrapped(text: str, room: float) -> list[str]:
     """The text in lines that fit; a word that does not loses its middle."""
     lines: list[str] = []
-    for word in look.cleaned(text).split():
+    for word in cleaned(text).split():
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and look.text_width(longer, SIZE) <= room:
             lines[-1] = longer

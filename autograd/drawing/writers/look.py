@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from autograd.words.names import without_middle
+from autograd.words.names import cleaned, without_middle
 
 __all__: list[str] = []
 
@@ -146,12 +146,6 @@ def _width_beyond(letter: str) -> int:
     if code < 128:
         return 556
     return 620 if code < 0x500 else 800 if 0x2000 <= code < 0x2E80 else 1050
-
-
-def cleaned(text: str) -> str:
-    """In one line, without control characters and what XML does not allow."""
-    kept = (c if c.isprintable() else " " if c.isspace() else "" for c in text)
-    return " ".join("".join(kept).split())
 
 
 def shortened(text: str, room: float, size: float, bold: bool = False) -> str:

@@ -18,6 +18,7 @@ from autograd.drawing.layout.geometry import Box, Point, pieces
 from autograd.drawing.writers import look
 from autograd.drawing.writers.cards import HEAT, SIDE, TITLE, Line
 from autograd.graph.data import Edge
+from autograd.words.names import cleaned
 from autograd.words.numbers import settled
 
 __all__: list[str] = []
@@ -28,7 +29,7 @@ CORNERS = {"input": 14, "parameter": 2, "constant": 6, "operation": 6, "output":
 
 def escaped(text: str) -> str:
     """A text as XML, in content and in quotes; in one line, without control characters."""
-    text = look.cleaned(text)
+    text = cleaned(text)
     for letter, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         text = text.replace(letter, entity)
     return text

@@ -30,6 +30,7 @@ from autograd.drawing.writers.marks import (
     text_mark,
 )
 from autograd.graph.data import Edge, GraphData, Group, Node
+from autograd.words.names import cleaned
 from autograd.words.numbers import alarms, settled, short
 from autograd.words.symbols import sign_of
 from autograd.words.telling import settings_text
@@ -221,7 +222,7 @@ def _description(data: GraphData) -> str:
     counts: dict[str, int] = {}
     for node in data.nodes:
         counts[node.kind] = counts.get(node.kind, 0) + 1
-    kinds = ", ".join(f"{count} {look.cleaned(kind)}" for kind, count in counts.items())
+    kinds = ", ".join(f"{count} {cleaned(kind)}" for kind, count in counts.items())
     text = f"{len(data.nodes)} nodes ({kinds}) and {len(data.edges)} edges."
     return " ".join([text, *map(_clipped, data.notes)])
 
@@ -233,7 +234,7 @@ def _called(node: Node) -> str:
 
 def _clipped(text: str) -> str:
     """In one line; of a very long text the beginning and the end."""
-    text = look.cleaned(text)
+    text = cleaned(text)
     half = LETTERS // 2
     return text if len(text) <= LETTERS else f"{text[:half]}…{text[-half:]}"
 
