@@ -243,14 +243,14 @@ class _Called:
         )  # fmt: skip
         used = step.operands[found.number]
         source = inputs[found.number].id
-        edge, told = told_of(Edge(source, "y", used.position, used.slot, *flow), inputs)
-        said = rule(drawn, edge, told, self.output, self.taken)
-        terms = terms_of(drawn, edge, told, self.taken)
+        edge, shown = told_of(Edge(source, "y", used.position, used.slot, *flow), inputs)
+        said = rule(drawn, edge, shown, self.output, self.taken)
+        terms = terms_of(drawn, edge, shown, self.taken)
         expression = terms.expression
         return Use(
             operation.name, brief(mine) if mine else expression, expression,
             ".".join(self._scopes.path(step.maker._scope)), said.symbols, said.numbers,
-            latex(drawn, edge, told, self.output, self.taken),
+            latex(drawn, edge, shown, self.output, self.taken),
             locked(np.asarray(found.upstream)), flow.local, locked(flow.contribution), flow.summed,
             terms.upstream,
         )  # fmt: skip

@@ -124,16 +124,16 @@ def fitting(data: GraphData, most_nodes: int, depth: int | None = None) -> Graph
     if len(small.nodes) <= most_nodes:
         return small
     last = deepest(data) if depth is None else min(depth - 1, deepest(data))
-    told = ""
+    done = ""
     for level in range(last, -1, -1):
         small = fold(data, level)
-        told = f"folded at depth {level}"
+        done = f"folded at depth {level}"
         if len(small.nodes) <= most_nodes:
             break
     if len(small.nodes) > most_nodes:
         small = _nearest(small, most_nodes)
-        told += " and summed up" if told else "summed up"
-    note = f"{told}: the graph has {size:,} nodes, more than max_nodes={most_nodes:,}"
+        done += " and summed up" if done else "summed up"
+    note = f"{done}: the graph has {size:,} nodes, more than max_nodes={most_nodes:,}"
     return small._replace(notes=(*small.notes, note))
 
 

@@ -142,13 +142,13 @@ def told_of(edge: Edge, inputs: Sequence[Node]) -> tuple[Edge, Sequence[Node]]:
     own = min(int(member.rstrip("]")), len(inputs) - 1)
     places = sorted({*range(_FIRST), own})
     ids = [n.id for n in inputs]
-    told = []
+    shown = []
     for place in places:
         n = inputs[place]
         if n.name and ids.count(n.id) > 1:
             n = n._replace(name=brief(n.name) + _lowered(ids[: place + 1].count(n.id)))
-        told.append(n)
-    return edge._replace(slot=f"{base}[{places.index(own)}]"), told
+        shown.append(n)
+    return edge._replace(slot=f"{base}[{places.index(own)}]"), shown
 
 
 def written_with(node: Node, called: Sequence[str]) -> str:

@@ -166,12 +166,12 @@ def _forward(data: GraphData) -> list[Scene]:
     nodes = {node.id: node for node in data.nodes}
     edges = incoming(data)
     given = tuple(node.id for node in data.nodes if not edges[node.id])
-    told = [Scene("forward", given, "The inputs are given", reason=_given(data, given))]
+    scenes = [Scene("forward", given, "The inputs are given", reason=_given(data, given))]
     for node in data.nodes:
         if edges[node.id]:
             inputs = [nodes[data.edges[place].source] for place in edges[node.id]]
-            told.append(_computed(node, inputs))
-    return told
+            scenes.append(_computed(node, inputs))
+    return scenes
 
 
 def _given(data: GraphData, given: tuple[str, ...]) -> str:
@@ -250,16 +250,19 @@ def _backward(data: GraphData) -> list[Scene]:
     edges, uses = incoming(data), _uses(data)
     called = _Called(output_name(data), is_taken(data))
     output = called.output
-    told = [_seed(data, seeds, output)]
-    given = {one.node: one.after for one in told[0].additions}
+    scenes = [_seed(data, seeds, output)]
+    given = {one.node: one.after for one in scenes[0].additions}
     sums: dict[str, Any] = dict(given)
     for node in reversed(data.nodes):
         places = [place for place in edges[node.id] if data.edges[place].contribution is not None]
         if places:
             inputs = [nodes[data.edges[place].source] for place in edges[node.id]]
             why = _why_now(uses[node.id], node.id in given)
-            told.append(_handed_on(node, inputs, places, data.edges, sums, why, called))
-    return [*told, _done([n for n in data.nodes if n.id in sums and not edges[n.id]], sums, output)]
+            scenes.append(_handed_on(node, inputs, places, data.edges, sums, why, called))
+    return [
+        *scenes,
+        _done([n for n in data.nodes if n.id in sums and not edges[n.id]], sums, output),
+    ]
 
 
 def _done(leaves: list[Node], sums: dict[str, Any], output: str) -> Scene:
@@ -328,8 +331,8 @@ def _rule(node: Node, edge: Edge, inputs: list[Node], called: _Called) -> tuple[
     if node.kind == "module":
         flows = f"{edge.members} uses" if edge.members > 1 else "one use"
         return f"through {label(node)}, by {flows} inside", amount(edge.contribution)
-    edge, told = told_of(edge, inputs)
-    named = [n if _is_number(n) else n._replace(name=label(n)) for n in told]
+    edge, shown = told_of(edge, inputs)
+    named = [n if _is_number(n) else n._replace(name=label(n)) for n in shown]
     symbols, numbers = rule(node, edge, named, taken=called.taken)
     if symbols.startswith("∂L/"):  # the rule does not know the output's name
         symbols = f"∂{called.output}/{symbols[3:]}"
@@ -351,11 +354,11 @@ def rules(data: GraphData) -> dict[str, str]:
         if node.kind != "module" and node.formula:
             uses = [data.edges[place] for place in edges[node.id]]
             inputs = [nodes[edge.source] for edge in uses]
-            told = [
+            texts = [
                 _rule(node, edge, inputs, called)[0]
                 for edge, source in zip(uses, inputs) if source.kind != "constant"
             ]  # fmt: skip
-            found[node.id] = "; ".join(dict.fromkeys(told))
+            found[node.id] = "; ".join(dict.fromkeys(texts))
     return found
 
 

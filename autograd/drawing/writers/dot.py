@@ -82,23 +82,23 @@ def _attributes(node: Node, data: GraphData, ports: int) -> str:
     """Label, shape and colours; a double border for what was asked for."""
     dark, words = data.theme == "dark", lines(node, data)
     fill, line = KINDS.get(node.kind, KINDS["operation"]).colours(dark)
-    told = [
+    attributes = [
         f"label={_ported(words, ports, data) if ports else quoted(*words)}",
         f'fillcolor="{fill}"', f'color="{line}"', f'fontcolor="{INK[dark]}"',
     ]  # fmt: skip
     if node.kind in _ROUND:
-        told.append('shape=ellipse margin="0.02,0.02"')
+        attributes.append('shape=ellipse margin="0.02,0.02"')
     if node.kind == "constant":
-        told.append('style="filled"')
+        attributes.append('style="filled"')
     if node.kind in ("output", "module"):
-        told.append("peripheries=2")
-    return " ".join(told)
+        attributes.append("peripheries=2")
+    return " ".join(attributes)
 
 
-def _ported(told: Sequence[str], count: int, data: GraphData) -> str:
+def _ported(texts: Sequence[str], count: int, data: GraphData) -> str:
     """The lines of a node, with a port for each argument before them, in their order."""
     cells = (f'<td port="a{k}" width="8" height="8"></td>' for k in range(count))
-    text = "<br/>".join(map(escaped, told))
+    text = "<br/>".join(map(escaped, texts))
     ports = (" " if data.direction == "TB" else "</tr><tr>").join(cells)  # a row, or a column
     below = "</tr><tr>" if data.direction == "TB" else ""
     table = '<table border="0" cellspacing="0" cellpadding="0"><tr>{}</tr></table>'.format
@@ -136,13 +136,13 @@ def _legend(data: GraphData) -> str:
     return f'<table border="0" cellspacing="6" cellpadding="4">{"".join(rows)}</table>'
 
 
-def quoted(*told: str) -> str:
+def quoted(*texts: str) -> str:
     r"""Lines as one string of DOT, in which they mean nothing but themselves.
 
     >>> print(quoted('a "b" <c>', "N & back\\slash"))
     "a \"b\" <c>\nN &amp; back\\slash"
     """
     escaped = (
-        line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in told
+        line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in texts
     )
     return '"' + "\\n".join(escaped) + '"'

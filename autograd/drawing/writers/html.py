@@ -206,10 +206,10 @@ def _view(view: GraphData, whole: GraphData, most: int) -> dict[str, Any]:
 
 def _content(whole: GraphData, views: list[GraphData]) -> dict[str, Any]:
     most = min(MOST_ENTRIES, max(4, ENTRIES_OF_ALL // max(1, len(whole.nodes))))
-    told = rules(whole)
+    formulas = rules(whole)
     return {
         "output": output_name(whole),
-        "nodes": [_node(node, most, told.get(node.id, "")) for node in whole.nodes],
+        "nodes": [_node(node, most, formulas.get(node.id, "")) for node in whole.nodes],
         "edges": [_edge(edge) for edge in whole.edges],
         "steps": [_step(step) for step in steps(whole)],
         "views": [_view(view, whole, most) for view in views],

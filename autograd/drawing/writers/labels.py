@@ -48,12 +48,12 @@ def is_number(node: Node) -> bool:
 
 def _settings(node: Node) -> str:
     """The arguments of an operation that are short enough to be told: "(axis=1)"."""
-    told = [
+    listed = [
         f"{key}={value}" if key != "index" else f"i={index_text(value)}"
         for key, value in node.settings.items()
         if key == "index" or type(value) in (bool, int, float, tuple) and len(str(value)) <= 12
     ]
-    return f"({', '.join(told)})" if told else ""
+    return f"({', '.join(listed)})" if listed else ""
 
 
 def parameters(node: Node) -> str:
@@ -69,9 +69,9 @@ def number(value: object, data: GraphData, digits: int = 4) -> str:
 
     `digits` below 4 asks for as few characters as can be.
     """
-    told = short(value, digits, letters=60 if data.values is True else 28 if digits > 2 else 20)
-    if not told.startswith("("):
-        return told
+    text = short(value, digits, letters=60 if data.values is True else 28 if digits > 2 else 20)
+    if not text.startswith("("):
+        return text
     known = statistics(value)
     if digits >= 4 or known.nan or known.inf or known.min == known.max:
         return summary(value, digits)
@@ -96,8 +96,8 @@ def gradient(node: Node, data: GraphData, digits: int = 4) -> str:
     if not data.grads:
         return ""
     if node.state == "computed" and node.gradient is not None:
-        told = settled(node.gradient, node.noise)
-        return "" if data.values is False else number(told, data, digits)
+        known = settled(node.gradient, node.noise)
+        return "" if data.values is False else number(known, data, digits)
     quiet = node.kind == "module" or (data.values is False and node.state == "constant")
     return "" if quiet else node.state
 
@@ -111,9 +111,9 @@ def contribution(use: Edge, data: GraphData, digits: int = 4) -> str:
 
 def shape(node: Node, usual: str = "float64") -> str:
     """Shape and dtype, as far as they say more than "a number of the usual dtype"."""
-    told = str(node.shape) if node.shape else ""
+    text = str(node.shape) if node.shape else ""
     quiet = node.dtype == usual or (node.kind == "constant" and not node.shape)
-    return told if quiet else f"{told} {node.dtype}".lstrip()
+    return text if quiet else f"{text} {node.dtype}".lstrip()
 
 
 def lines(node: Node, data: GraphData) -> list[str]:
@@ -121,10 +121,10 @@ def lines(node: Node, data: GraphData) -> list[str]:
     name, worth, back = title(node), value(node, data, 3), gradient(node, data, 3)
     if worth not in ("", name) and not node.shape and ": " not in name and len(name) < 16:
         name, worth = f"{name} = {worth}", ""
-    told = [name, parameters(node), shape(node) if node.shape else ""]
-    told += [worth] * (worth != name) + [back] * (node.state != "computed" and name != back)
-    told += [f"gradient {back}"] * (back != "" and node.state == "computed")
-    return [line for line in told if line] + [f"⚠ {alarm}" for alarm in alarms(node)]
+    found = [name, parameters(node), shape(node) if node.shape else ""]
+    found += [worth] * (worth != name) + [back] * (node.state != "computed" and name != back)
+    found += [f"gradient {back}"] * (back != "" and node.state == "computed")
+    return [line for line in found if line] + [f"⚠ {alarm}" for alarm in alarms(node)]
 
 
 def shared(data: GraphData) -> set[str]:

@@ -95,15 +95,15 @@ def _class(node: Node) -> str:
     return node.kind if node.kind in KINDS else "operation"
 
 
-def coded(told: str) -> str:
+def coded(text: str) -> str:
     """A label's text inside quotation marks, where it means nothing but itself.
 
     >>> coded('a "quoted" <b>, 100% - ok'), coded("1. first"), coded("-1.5")
     ('a #34;quoted#34; #60;b#62;, 100% #45; ok', '1#46; first', '-1.5')
     """
-    told = " ".join(told.split()) or " "
-    told = _CODED.sub(lambda sign: f"#{ord(sign[0])};", _READ_LATER.sub("\u200b", told))
-    return _LIST.sub(lambda sign: f"{sign[1]}#{ord(sign[2])};", told)
+    text = " ".join(text.split()) or " "
+    text = _CODED.sub(lambda sign: f"#{ord(sign[0])};", _READ_LATER.sub("\u200b", text))
+    return _LIST.sub(lambda sign: f"{sign[1]}#{ord(sign[2])};", text)
 
 
 def _comment(note: str) -> str:
@@ -119,5 +119,5 @@ def _warnings(data: GraphData, chart: str) -> list[str]:
     if len(chart) > _MOST_LETTERS:
         found.append(f"maxTextSize: {len(chart) + 1000} (the default is {_MOST_LETTERS})")
     settings = ", ".join(found)
-    told = f"Too large for Mermaid as it comes: call mermaid.initialize with {settings}; or fold."
-    return [told] if found else []
+    note = f"Too large for Mermaid as it comes: call mermaid.initialize with {settings}; or fold."
+    return [note] if found else []

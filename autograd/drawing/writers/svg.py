@@ -190,8 +190,8 @@ class _Picture:
             parts.append(f"value {short(node.value)}")
         if self.data.grads:
             known = node.gradient is not None
-            told = short(settled(node.gradient, node.noise)) if known else node.state
-            parts.append(f"gradient {told}")
+            amount = short(settled(node.gradient, node.noise)) if known else node.state
+            parts.append(f"gradient {amount}")
         if node.scope:
             parts.append(f"in {_clipped('.'.join(node.scope))}")
         return "; ".join([*parts, *warnings])
