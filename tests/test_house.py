@@ -31,8 +31,7 @@ FLOORS: list[set[str]] = [
     {"autograd.words"},
     {"autograd.drawing", "autograd.explaining"},
     {"autograd"},
-    {"autograd.command"},
-    {"autograd.__main__"},
+    {"autograd.command", "autograd.__main__"},
     # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
     {"nn.formats", "nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
     {"nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
