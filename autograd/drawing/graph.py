@@ -1,6 +1,6 @@
 """Graph, what `record` and `draw` return: the data of a drawing, which writes itself.
 
-May import: graph, writers.dot, writers.files, writers.html, writers.look, writers.mermaid,
+May import: graph, words, writers.dot, writers.files, writers.html, writers.look, writers.mermaid,
 writers.notebook, writers.svg, writers.text.
 """
 
@@ -21,6 +21,7 @@ from autograd.drawing.writers.text import text
 from autograd.graph.data import Edge, GraphData, Group, Node
 from autograd.graph.folding import fitting, fold
 from autograd.graph.recorder import record_data
+from autograd.words.telling import outputs
 
 __all__ = ["Graph", "draw", "record"]
 
@@ -138,7 +139,7 @@ class Graph:
         return save(themed, path)
 
     def __repr__(self) -> str:
-        ends = _outputs(self.data)
+        ends = outputs(self.data)
         shapes = ", ".join(str(node.shape) for node in ends[:3]) + ", ..." * (len(ends) > 3)
         return (
             f"Graph({_counted(len(self.nodes), 'node')}, {_counted(len(self.edges), 'edge')}; "
@@ -156,12 +157,6 @@ class Graph:
             "text/x-mermaid": self.to_mermaid(),
             "text/plain": self.to_text(),
         }
-
-
-def _outputs(data: GraphData) -> list[Node]:
-    """What was asked for: the outputs, or what is used by nothing."""
-    used = {edge.source for edge in data.edges}
-    return [node for node in data.nodes if node.kind == "output" or node.id not in used]
 
 
 def _counted(count: int, noun: str) -> str:

@@ -19,7 +19,7 @@ from autograd.explaining.explanation import Explanation, Use
 from autograd.graph.data import Edge, Node
 from autograd.graph.flow import Flow, Returned, seed
 from autograd.graph.naming import Names, Scopes, memory
-from autograd.graph.steps import Step, is_hidden, step_of
+from autograd.graph.steps import Operand, Step, is_hidden, step_of
 from autograd.rules import operations
 from autograd.tensor import Tensor
 from autograd.words.names import brief
@@ -162,9 +162,8 @@ class _Called:
     def look_at(self, steps: list[Step]) -> None:
         """Leave the names that values have to these values."""
         names = {self._name(step.node) for step in steps[:NAMED]}
-        for use in (use for step in steps[:NAMED] for use in step.operands):
-            constant = use.source is None
-            names.add(self._names.of(use.value) if constant else self._name(use.source))
+        for operand in (operand for step in steps[:NAMED] for operand in step.operands):
+            names.add(self._name(operand.what))
         self.taken = "g" in names or self.tensor == "g"
         if self.output == "L" and self._name(self._output) is None and "L" in names:
             self.output = "the output"
@@ -173,16 +172,15 @@ class _Called:
         name = getattr(node, "_name", None) if isinstance(node, Tensor) else None
         return name if name is not None else self._names.of(node)
 
-    def _in(self, step: Step, use: Any) -> str | None:
+    def _in(self, step: Step, operand: Operand) -> str | None:
         """The name of a value that a step uses."""
-        if use.source is self._tensor:
+        if operand.source is self._tensor:
             return self._of_tensor(step)
-        name = self._names.of(use.value) if use.source is None else self._name(use.source)
-        value = use.value if use.source is None else use.source
-        mine = self._scopes.parameter(step.maker._scope, value)
+        name = self._name(operand.what)
+        mine = self._scopes.parameter(step.maker._scope, operand.what)
         if mine is not None and (name is None or mine[0].endswith(f".{name}")):
             return mine[0]
-        return self._made_of(use.source) if name is None else name
+        return self._made_of(operand.source) if name is None else name
 
     def _made_of(self, node: Any, levels: int = LEVELS) -> str | None:
         """A result without a name, written with its arguments, if that is short: "relu(w·x)".
@@ -193,12 +191,12 @@ class _Called:
             return None
         step = step_of(node)
         known = []
-        for use in step.operands:
-            of = use.value if use.source is None else use.source
+        for operand in step.operands:
+            of = operand.what
             own = None if of is self._tensor else self._name(of)
             if own is None and of is not self._tensor:
-                number = use.source is None and np.ndim(use.value) == 0
-                own = short(use.value) if number else self._made_of(use.source, levels - 1)
+                number = operand.source is None and np.ndim(operand.value) == 0
+                own = short(operand.value) if number else self._made_of(operand.source, levels - 1)
             if own is None:
                 return None
             known.append(brief(own))
@@ -224,13 +222,14 @@ class _Called:
         step, flow = found.step, found.flow
         ids: dict[Any, str] = {}
         inputs = []
-        for use in step.operands:
-            key = id(use.value if use.source is None else use.source)
+        for operand in step.operands:
+            key = id(operand.what)
             inputs.append(
                 Node(
                     ids.setdefault(key, f"n{len(ids)}"),
-                    "constant" if use.source is None else "input",
-                    name=self._in(step, use), shape=np.shape(use.value), value=use.value,
+                    "constant" if operand.source is None else "input",
+                    name=self._in(step, operand), shape=np.shape(operand.value),
+                    value=operand.value,
                 )
             )  # fmt: skip
         mine = self.output if step.node is self._output else self._name(step.node)
@@ -273,7 +272,7 @@ def _notes(
             "explanation, know those that it had then"
         )
     own = memory(tensor._value)
-    cut = (use.value for step in steps for use in step.operands if use.source is None)
+    cut = (operand.value for step in steps for operand in step.operands if operand.source is None)
     if any(value is tensor._value or (own and memory(value) == own) for value in cut):
         notes.append(
             f"{called.tensor} is used as a constant, too (detached): those uses hand no gradient "

@@ -13,13 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
-from autograd.graph.data import Edge, Group, Node
+from autograd.graph.data import Edge, Group, Node, Path
 
 __all__: list[str] = []
 
 WORK = 5_000_000  # steps that may be taken to find out which runs of a module fit into one group
-
-Path = tuple[str, ...]
 
 
 def grouped(

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 __all__: list[str] = []
 
+Path = tuple[str, ...]  # module names from the outside in
+
 LEAVES = ("input", "parameter", "constant")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 

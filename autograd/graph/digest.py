@@ -3,7 +3,7 @@
 Operations that follow each other in the order of their birth make one box. Such runs can never
 stand in a circle, however they use each other's results, and to find them takes one walk.
 
-May import: rules, naming, steps.
+May import: rules, data, naming, steps.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from autograd.graph.naming import Path, Scopes
+from autograd.graph.data import Path
+from autograd.graph.naming import Scopes
 from autograd.graph.steps import is_hidden, maker_of
 from autograd.rules import Traits
 

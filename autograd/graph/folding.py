@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from autograd.graph.calls import ordered, path_of, trained
-from autograd.graph.data import Edge, GraphData, Group, Node
+from autograd.graph.data import Edge, GraphData, Group, Node, Path
 from autograd.graph.digest import by_name, earlier, most
 from autograd.graph.traits import traits_of
 from autograd.rules import Traits
@@ -19,8 +19,6 @@ __all__: list[str] = []
 
 FEW = 6  # constants that are drawn one by one beside the box that uses them
 NEAREST = 60  # nodes of a graph that is summed up: more of one long chain tell nothing more
-
-Path = tuple[str, ...]
 
 
 class Folded(NamedTuple):

@@ -15,10 +15,10 @@ import numpy as np
 
 from autograd.engine import locked
 from autograd.graph.calls import grouped
-from autograd.graph.data import Edge, GraphData, Node
+from autograd.graph.data import Edge, GraphData, Node, Path
 from autograd.graph.digest import Digest, Run
 from autograd.graph.flow import Flow, Returned, seed
-from autograd.graph.naming import Names, Path, Scopes, memory
+from autograd.graph.naming import Names, Scopes, memory
 from autograd.graph.steps import Operand, Step, is_hidden, reachable, step_of
 from autograd.tensor import Tensor
 

@@ -28,6 +28,11 @@ class Operand(NamedTuple):
     slot: str  # its name in the rules
     member: int | None = None  # in a list argument
 
+    @property
+    def what(self) -> Any:
+        """The Tensor that stands here; of a constant its value."""
+        return self.value if self.source is None else self.source
+
 
 class Step(NamedTuple):
     """One result, and the uses of other values that made it."""
