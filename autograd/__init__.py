@@ -43,8 +43,8 @@ from autograd.ops.arranging import scatter_add  # noqa: E402
 from autograd.ops.elementwise import log_sigmoid, relu, sigmoid, softplus  # noqa: E402
 from autograd.ops.reductions import log_softmax, logsumexp, softmax  # noqa: E402
 from autograd.ops.special import erf, normal_cdf, normal_density  # noqa: E402
+from autograd.primitives import nondifferentiable, primitive  # noqa: E402
 from autograd.profiling import profile  # noqa: E402
-from autograd.recording import nondifferentiable, primitive  # noqa: E402
 from autograd.rules import defvjp  # noqa: E402
 from autograd.tensor import Tensor  # noqa: E402
 from autograd.transforms import (  # noqa: E402

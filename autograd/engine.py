@@ -28,7 +28,7 @@ from autograd.mode import current_mode, set_mode
 
 __all__: list[str] = []
 
-next_birth = itertools.count(1).__next__  # atomic under the interpreter's lock; leaves have 0
+next_birth = itertools.count(1).__next__  # atomic under the interpreter's lock
 by_birth = attrgetter("_birth")
 
 _BLAS = (np.dtype(np.float32), np.dtype(np.float64))  # in the byte order of the machine
@@ -209,6 +209,8 @@ def _walk(
                     kept[node] = g
                 y, args = node._as_arguments() if create_graph else (node._value, node._args)
                 kwargs = node._kwargs or {}
+                if create_graph and operation.saves:  # what was kept has no graph
+                    kwargs = {**kwargs, "saved": None}
                 for parent, rule in zip(node._inputs, operation.rules):
                     if parent is None or (wanted is not None and parent not in wanted):
                         continue

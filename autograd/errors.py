@@ -6,6 +6,7 @@ May import: nothing of this project.
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -167,4 +168,57 @@ def needs_float(dtype: np.dtype[Any]) -> str:
     return (
         f"only floating-point Tensors can require a gradient, got dtype {dtype}; ask for "
         "dtype=np.float64 (or np.float32), as in Tensor(data, requires_grad=True, dtype=np.float64)"
+    )
+
+
+# Where ufuncs are at home, which they do not tell: "erf" may be SciPy's, and its i0 is not np.i0.
+_HOMES = {"np": "numpy", "scipy.special": "scipy.special"}
+
+
+def numpy_name(function: Any) -> str:
+    name = getattr(function, "__name__", repr(function))
+    if isinstance(function, np.ufunc):
+        for short, module in _HOMES.items():
+            if getattr(sys.modules.get(module), name, None) is function:
+                return f"{short}.{name}"
+        return name
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
+
+
+def without_derivative(function: Any, cure: str | None) -> str:
+    """What to do about a function of NumPy that is not registered.
+
+    Args: cure, what to write in place of one that writes into its argument; else None.
+    """
+    name = numpy_name(function)
+    if cure is not None:
+        return (
+            f"{name} writes into its first argument, which no graph can record, so it does not "
+            f"take Tensors; compute a new one instead: {cure}"
+        )
+    if isinstance(function, np.ufunc):
+        taken = ["x"] if function.nin == 1 else [f"x{i + 1}" for i in range(function.nin)]
+    else:
+        plainly = getattr(function, "_implementation", None)
+        code: Any = getattr(plainly, "__code__", None)
+        optional = getattr(plainly, "__defaults__", None)
+        count = code.co_argcount - len(optional or ()) if code is not None else 0
+        taken = list(code.co_varnames[:count]) if count else ["*args"]
+    taken = [f"{argument}_" if argument in ("g", "y") else argument for argument in taken]
+    rules = [f"lambda g, y, {', '.join(taken)}: ..."] * min(len(taken), 2)
+    more = ", ..." if len(taken) > 2 else ""
+    # Some ufuncs have a name by which nobody can call them: "_zeta", "<lambda> (vectorized)".
+    known = name if name.replace(".", "").isidentifier() and name[0] != "_" else "f"
+    if len(taken) == 1:
+        what = f"# g times the derivative by {taken[0]}"
+    else:
+        what = "# one for each argument, None for one without a gradient"
+    return (
+        f"{name} has no derivative registered, so it does not take Tensors. Give it one:\n"
+        f"    autograd.defvjp({known}, {', '.join(rules)}{more})        {what}\n"
+        "or make an operation of your own:\n"
+        "    f = autograd.primitive(forward, lambda g, y, x: ...)\n"
+        "or, if no gradient can flow through it:\n"
+        f"    autograd.nondifferentiable({known})"
     )

@@ -1,51 +1,56 @@
 """How an operation comes into the graph: its arguments sorted out, computed, and remembered.
 
 `apply` records one operation; `call` is asked by NumPy's protocols, and finds what a function is to
-a Tensor: an operation, a composition of them, or one with plain results. `primitive` and
-`nondifferentiable` make new ones.
+a Tensor: an operation, a composition of them, or one with plain results.
 
 May import: rules, errors, frames, mode, engine.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
-from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from autograd.engine import Deferred, Node, anomaly, locked, next_birth
-from autograd.errors import RESTATED, AutogradError, InPlaceError, not_real, restated
+from autograd.errors import (
+    RESTATED,
+    AutogradError,
+    InPlaceError,
+    not_real,
+    numpy_name,
+    restated,
+    without_derivative,
+)  # fmt: skip
 from autograd.frames import user_line
 from autograd.mode import Mode, current_mode
 from autograd.rules import (
-    Function,
     Operation,
     Signature,
-    asks_tensors,
     compositions,
-    hold,
     is_primitive,
     operations,
     plain,
     writes_in_place,
 )  # fmt: skip
 
-__all__ = ["nondifferentiable", "primitive"]
+__all__: list[str] = []
 
 _array = np.ndarray  # a name of its own is looked up in half the time
-_NUMPY = (_array, np.generic)
-_AS_THEY_ARE = frozenset([_array, float, int, bool, type(None)])  # what most arguments are
-_CONTAINERS = (list, tuple, dict)
-_ASKED = (Node, *_CONTAINERS, _array)  # of what is not as it is, what needs another look
+NUMPY = (_array, np.generic)
+AS_THEY_ARE = frozenset([_array, float, int, bool, type(None)])  # what most arguments are
+CONTAINERS = (list, tuple, dict)
 
 
 def result(
     like: Node, data: Any, operation: Any, inputs: Any, args: Any, kwargs: Any, mode: Mode
 ) -> Any:
-    """A Tensor (what `like` is) that an operation made; `inputs` None: not recorded."""
+    """A Tensor (what `like` is) that an operation made; `inputs` None: not recorded.
+
+    Written out, to save a call, where a small operation is most of the cost: at the end of `apply`,
+    in the short ways of primitives.py, and in Tensor's operators.
+    """
     node = like._new()
     node._value = data
     node._op = operation
@@ -87,13 +92,13 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             if argument._requires_grad and mode.grad:
                 parent = argument
             argument = argument._value
-        elif argument.__class__ in _AS_THEY_ARE:
+        elif argument.__class__ in AS_THEY_ARE:
             pass
-        elif isinstance(argument, _CONTAINERS):
+        elif isinstance(argument, CONTAINERS):
             if operation.function is not None:
-                _without_hidden(operation, (argument,))
+                without_hidden(operation, (argument,))
             if argument.__class__ in (list, tuple):
-                if _any_tensor(argument):
+                if any_tensor(argument):
                     like, parent, argument = _members(argument, operation, mode)
                 else:
                     argument = _as_operand(argument, operation, position)
@@ -110,12 +115,12 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
             inputs.append(parent)
         elif position < count:
             inputs.append(None)
-            if isinstance(argument, _NUMPY) and argument.dtype.kind != "f":
+            if isinstance(argument, NUMPY) and argument.dtype.kind != "f":
                 integers = True
     if kwargs:
         if operation.function is not None:
-            _without_hidden(operation, kwargs.values())
-        if _any_tensor(kwargs.values()):
+            without_hidden(operation, kwargs.values())
+        if any_tensor(kwargs.values()):
             kwargs = _without_gradient(operation, kwargs)
     try:
         if mode.profile is None:
@@ -126,7 +131,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
         raise restated(operation.name, raw, error) from None
     parents = tuple(inputs) if recorded else None
     if data.__class__ is not _array or data.dtype.kind != "f" or integers or mode.anomaly:
-        return _finished(like, data, operation, parents, raw, kwargs or {}, mode, integers)
+        return finished(like, data, operation, parents, raw, kwargs or {}, mode, integers)
     node = like._new()  # as in `result`, but for the call
     node._value = data
     node._op = operation
@@ -141,11 +146,15 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
     return node
 
 
-def _finished(
+def finished(
     like: Any, data: Any, operation: Operation, parents: Any, raw: list[Any],
     kwargs: dict[str, Any], mode: Mode, integers: bool = False,
 ) -> Any:  # fmt: skip
     """What an operation has computed, whatever it is, as a Tensor or as several."""
+    if operation.saves:
+        data, kept = kept_of(data, operation)
+        if parents is not None:
+            kwargs = {**kwargs, "saved": kept}
     if data.__class__ is not _array:
         if isinstance(data, (tuple, list)):
             return _several(like, data, operation, parents, raw, kwargs, mode)
@@ -162,6 +171,16 @@ def _finished(
     args = () if parents is None else tuple(raw)
     node = result(like, data, operation, parents, args, kwargs, mode)
     return _checked(node, raw) if mode.anomaly else node
+
+
+def kept_of(data: Any, operation: Operation) -> tuple[Any, Any]:
+    """The result and what a forward with saves=True keeps."""
+    if data.__class__ is not tuple or len(data) != 2:
+        raise TypeError(
+            f"{operation.name}: with saves=True the forward returns (result, kept), a tuple of "
+            f"two, got {type(data).__name__}"
+        )
+    return data
 
 
 # Reductions in their forms with where= or initial=, which their rules do not take: compositions.
@@ -190,172 +209,14 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         except RESTATED as error:
             raise restated(function.__name__, args, error) from None
     if function in plain:
-        args, kwargs = _plain(args), _plain(kwargs)
+        args, kwargs = raw_of(args), raw_of(kwargs)
         try:
             return plain[function](*args, **kwargs)
         except Exception as error:
             raise restated(function.__name__, args, error) from None
     if is_primitive(function):  # of our own, in the place of a ufunc's method
         return function(*args, **kwargs)
-    raise TypeError(_unknown(function))
-
-
-def primitive(
-    forward: Callable[..., Any],
-    *rules: Callable[..., Any] | None,
-    formula: str | tuple[str, ...] | None = None,
-    sign: str | None = None,
-    pattern: str | None = None,
-    elementwise: bool | None = None,
-    symmetric: bool = False,
-) -> Callable[..., Any]:
-    """Make a differentiable operation of a function on arrays and the rules of its derivative.
-
-    Args: forward, a function of arrays; rules, one for each argument, `rule(g, y, *args,
-        **kwargs)`, as `defvjp` describes. For drawings and explanations, which know of an
-        operation what it says itself: formula, the derivative in symbols, or a tuple with one for
-        each rule; sign, as "×"; pattern, how it is written with its arguments, as "{}·{}";
-        elementwise, whether it treats every element alone; symmetric, whether its arguments may
-        stand in any order.
-    Returns a function that takes Tensors (and, giving an array, plain arrays).
-
-    >>> from autograd import Tensor
-    >>> cube = primitive(lambda x: x**3, lambda g, y, x: g * 3 * x**2, formula="3 x²")
-    >>> x = Tensor(2.0, requires_grad=True)
-    >>> cube(x).backward()
-    >>> x.grad
-    array(12.)
-    """
-    operation = Operation(forward)
-    operation.define(rules, formula, sign, pattern, elementwise, symmetric)
-
-    function = wraps(forward)(_written_out(operation, forward, rules))
-    hold(function, operation)
-    return function
-
-
-_NOTHING = object()  # no argument was given
-
-
-def _written_out(
-    operation: Operation, forward: Callable[..., Any], rules: tuple[Any, ...]
-) -> Callable[..., Any]:
-    """What `primitive` returns: `apply` behind a short way for the usual calls.
-
-    It is `apply` for what is usual, one or three arguments with a gradient, without a loop and
-    without a call on the way. A call costs half a microsecond in a real step, where code and data
-    have left the nearest caches: small networks train in a twentieth less time.
-    """
-    most = operation.signature.out
-
-    def at_length(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if _any_tensor(args) or (kwargs and _any_tensor(kwargs.values())):
-            return apply(operation, args, kwargs)
-        if kwargs or not _AS_THEY_ARE.issuperset(map(type, args)):
-            _without_hidden(operation, (*args, *kwargs.values()))
-        data = forward(*args, **kwargs)
-        if isinstance(data, Node) and data._requires_grad:
-            raise TypeError(_UNSEEN.format(operation.name, "in an object or from around it"))
-        return data
-
-    def of_one(x: Any = _NOTHING, /, *args: Any, **kwargs: Any) -> Any:
-        mode = current_mode()
-        usual = mode.plain and not kwargs and len(args) < most and operation.rules is rules
-        for argument in args:
-            if argument.__class__ not in _AS_THEY_ARE and isinstance(argument, _ASKED):
-                usual = False
-        if not usual or not isinstance(x, Node) or not x._requires_grad:
-            return at_length(args if x is _NOTHING else (x, *args), kwargs)
-        raw = (x._value, *args)
-        try:
-            data = forward(*raw)
-        except Exception as error:
-            raise restated(operation.name, raw, error) from None
-        if not isinstance(data, _NUMPY) or data.dtype.kind != "f":
-            return _finished(x, data, operation, (x,), list(raw), {}, mode)
-        node = x._new()  # as in `result`, but for the call
-        node._value = data
-        node._requires_grad = True
-        node._inputs = (x,)
-        node._args = raw
-        node._kwargs = None
-        node._op = operation
-        node._birth = next_birth()
-        node._scope = mode.scope
-        node._hooks = None
-        return node
-
-    def of_three(*args: Any, **kwargs: Any) -> Any:
-        mode = current_mode()
-        if kwargs or not mode.plain or len(args) != 3 or operation.rules is not rules:
-            return at_length(args, kwargs)
-        x, y, z = args
-        if not (
-            isinstance(y, Node) and y._requires_grad and isinstance(z, Node) and z._requires_grad
-        ):
-            return at_length(args, kwargs)
-        inputs: Any = args
-        if isinstance(x, Node):
-            if not x._requires_grad:  # a first layer's input
-                inputs = (None, y, z)
-            x = x._value
-        elif x.__class__ is _array:
-            inputs = (None, y, z)
-        else:
-            return at_length(args, kwargs)
-        if inputs is not args and x.dtype.kind != "f":
-            return at_length(args, kwargs)
-        raw = (x, y._value, z._value)
-        try:
-            data = forward(*raw)
-        except Exception as error:
-            raise restated(operation.name, raw, error) from None
-        if not isinstance(data, _NUMPY) or data.dtype.kind != "f":
-            return _finished(y, data, operation, inputs, list(raw), {}, mode)
-        node = y._new()
-        node._value = data
-        node._requires_grad = True
-        node._inputs = inputs
-        node._args = raw
-        node._kwargs = None
-        node._op = operation
-        node._birth = next_birth()
-        node._scope = mode.scope
-        node._hooks = None
-        return node
-
-    def of_any(*args: Any, **kwargs: Any) -> Any:
-        return at_length(args, kwargs)
-
-    if None in rules or most < len(rules):  # `apply` says what is not taken
-        return of_any
-    return {1: of_one, 3: of_three}.get(len(rules), of_any)
-
-
-def nondifferentiable(function: Function) -> Function:
-    """Let a function take Tensors and give plain results, without a gradient.
-
-    For functions that find or count rather than compute. Works on NumPy's functions, and as a
-    decorator on your own. Returns the function to call.
-
-    >>> from autograd import Tensor
-    >>> x = Tensor([3.0, 1.0], requires_grad=True)
-    >>> _ = nondifferentiable(np.packbits)
-    >>> @nondifferentiable
-    ... def first(x):
-    ...     return x[0]
-    >>> first(x)
-    np.float64(3.0)
-    """
-    if asks_tensors(function):  # NumPy asks our protocols by itself
-        plain[function] = function
-        return function
-
-    @wraps(function)
-    def unwrapped(*args: Any, **kwargs: Any) -> Any:
-        return function(*_plain(args), **_plain(kwargs))
-
-    return unwrapped  # type: ignore[return-value]
+    raise TypeError(without_derivative(function, writes_in_place(function)))
 
 
 # ---- lists as arguments, several results ------------------------------------------------------
@@ -364,7 +225,7 @@ def nondifferentiable(function: Function) -> Function:
 def _floating(argument: Any, data: Any) -> Any:
     """An array of integers beside a Tensor in the result's dtype, for rules compute with it: x2 - 1
     and x2 * x2 would overflow in small integers."""
-    if isinstance(argument, _NUMPY) and argument.dtype.kind in "iu":
+    if isinstance(argument, NUMPY) and argument.dtype.kind in "iu":
         return argument.astype(data.dtype)
     return argument
 
@@ -563,6 +424,8 @@ _CURES = {
     "where": "; select with np.where(mask, x, 0) before, or np.where(mask, f(x), 0) after",
     "dtype": "; convert before or after with .astype(dtype)",
     "initial": "; add or compare the initial value afterwards",
+    "dim": "; it is called axis=, as NumPy's",
+    "keepdim": "; it is called keepdims=, as NumPy's",
 }
 
 
@@ -602,32 +465,32 @@ def _bound(operation: Operation, args: Any, kwargs: dict[str, Any]) -> tuple[Any
     for place, name in enumerate(names):
         if name in kwargs:
             args.append(kwargs.pop(name))
-        elif name in signature.defaults and _any_tensor(map(kwargs.get, names[place:])):
+        elif name in signature.defaults and any_tensor(map(kwargs.get, names[place:])):
             args.append(signature.defaults[name])  # left out before a Tensor that is given
         else:
             break
     return tuple(args), kwargs
 
 
-_UNSEEN = (
+UNSEEN = (
     "{}: a Tensor {} is not seen, and its rule would not be asked; give each Tensor as an argument "
     "of its own, or several in one flat list"
 )
 
 
-def _without_hidden(operation: Operation, arguments: Iterable[Any]) -> None:
+def without_hidden(operation: Operation, arguments: Iterable[Any]) -> None:
     """Refuse Tensors inside of dicts, and of lists in a list, for which no rule would be asked."""
     for argument in arguments:
-        if argument.__class__ in _AS_THEY_ARE or not isinstance(argument, _CONTAINERS):
+        if argument.__class__ in AS_THEY_ARE or not isinstance(argument, CONTAINERS):
             continue
-        waiting = [a for a in argument if isinstance(a, _CONTAINERS)]
+        waiting = [a for a in argument if isinstance(a, CONTAINERS)]
         if argument.__class__ not in (list, tuple):
             waiting = [argument]
         while waiting:
             value = waiting.pop()
             if isinstance(value, Node):
-                raise TypeError(_UNSEEN.format(operation.name, "inside of a dict or a nested list"))
-            if isinstance(value, _CONTAINERS):
+                raise TypeError(UNSEEN.format(operation.name, "inside of a dict or a nested list"))
+            if isinstance(value, CONTAINERS):
                 waiting += value.values() if isinstance(value, dict) else value
 
 
@@ -639,7 +502,7 @@ def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str,
                 f"{operation.name}: a Tensor that requires a gradient was given as {key}=, which "
                 "has no derivative there; use its .detach()"
             )
-    return _plain(kwargs)
+    return raw_of(kwargs)
 
 
 def _checked(node: Node, raw: list[Any], owner: Node | None = None) -> Node:
@@ -652,7 +515,7 @@ def _checked(node: Node, raw: list[Any], owner: Node | None = None) -> Node:
     return node
 
 
-def _any_tensor(arguments: Any) -> bool:
+def any_tensor(arguments: Any) -> bool:
     for argument in arguments:
         if argument.__class__ is np.ndarray:
             continue
@@ -663,66 +526,16 @@ def _any_tensor(arguments: Any) -> bool:
     return False
 
 
-def _plain(value: Any) -> Any:
+def raw_of(value: Any) -> Any:
     """The same structure of tuples, lists and dicts with each Tensor's values in its place."""
     if isinstance(value, Node):
         return value._value if value._op is None else locked(value._value)
     if value.__class__ in (tuple, list):
-        return type(value)(_plain(v) for v in value)
+        return type(value)(raw_of(v) for v in value)
     if value.__class__ is dict:
-        return {key: _plain(v) for key, v in value.items()}
+        return {key: raw_of(v) for key, v in value.items()}
     return value
 
 
 def _name_of(function: Any) -> str:
     return function.name if isinstance(function, Operation) else numpy_name(function)
-
-
-# Where ufuncs are at home, which they do not tell: "erf" may be SciPy's, and its i0 is not np.i0.
-_HOMES = {"np": "numpy", "scipy.special": "scipy.special"}
-
-
-def numpy_name(function: Any) -> str:
-    name = getattr(function, "__name__", repr(function))
-    if isinstance(function, np.ufunc):
-        for short, module in _HOMES.items():
-            if getattr(sys.modules.get(module), name, None) is function:
-                return f"{short}.{name}"
-        return name
-    module = getattr(function, "__module__", None) or "numpy"
-    return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
-
-
-def _unknown(function: Any) -> str:
-    """What to do about a function of NumPy that is not registered."""
-    name, cure = numpy_name(function), writes_in_place(function)
-    if cure is not None:
-        return (
-            f"{name} writes into its first argument, which no graph can record, so it does not "
-            f"take Tensors; compute a new one instead: {cure}"
-        )
-    if isinstance(function, np.ufunc):
-        taken = ["x"] if function.nin == 1 else [f"x{i + 1}" for i in range(function.nin)]
-    else:
-        plainly = getattr(function, "_implementation", None)
-        code: Any = getattr(plainly, "__code__", None)
-        optional = getattr(plainly, "__defaults__", None)
-        count = code.co_argcount - len(optional or ()) if code is not None else 0
-        taken = list(code.co_varnames[:count]) if count else ["*args"]
-    taken = [f"{argument}_" if argument in ("g", "y") else argument for argument in taken]
-    rules = [f"lambda g, y, {', '.join(taken)}: ..."] * min(len(taken), 2)
-    more = ", ..." if len(taken) > 2 else ""
-    # Some ufuncs have a name by which nobody can call them: "_zeta", "<lambda> (vectorized)".
-    known = name if name.replace(".", "").isidentifier() and name[0] != "_" else "f"
-    if len(taken) == 1:
-        what = f"# g times the derivative by {taken[0]}"
-    else:
-        what = "# one for each argument, None for one without a gradient"
-    return (
-        f"{name} has no derivative registered, so it does not take Tensors. Give it one:\n"
-        f"    autograd.defvjp({known}, {', '.join(rules)}{more})        {what}\n"
-        "or make an operation of your own:\n"
-        "    f = autograd.primitive(forward, lambda g, y, x: ...)\n"
-        "or, if no gradient can flow through it:\n"
-        f"    autograd.nondifferentiable({known})"
-    )

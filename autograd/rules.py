@@ -12,7 +12,7 @@ May import: nothing of this project.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary, ref
 
@@ -41,6 +41,14 @@ class Signature:
         self.most = 1 << 30 if takes_more else code.co_argcount - skip
         self.out = self.names.index("out") if self.names and "out" in self.names else self.most
         self.functions = [function]  # whose defaults count, the last one's most
+
+    def leave_out(self, name: str) -> None:
+        """What only rules are handed, and no caller gives."""
+        if self.names and name in self.names:
+            if self.names.index(name) < self.most < 1 << 30:
+                self.most -= 1
+                self.out = min(self.out, self.most)
+            self.names = tuple(n for n in self.names if n != name)
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -83,8 +91,8 @@ class Operation:
     """A function that the graph can record: its forward, and a rule for each argument."""
 
     __slots__ = (
-        "_said", "forward", "function", "name", "operands", "pair", "rules", "signature", "single",
-        "__weakref__",
+        "_said", "forward", "function", "name", "operands", "pair", "rules", "saves", "signature",
+        "single", "__weakref__",
     )  # fmt: skip
 
     whole = True  # its rules want a gradient added up, not in parts (see the engine's Deferred)
@@ -96,9 +104,18 @@ class Operation:
         # How many arrays a ufunc or an operator takes, and nothing else; 0 for what is neither.
         self.operands: int = getattr(forward, "nin", 0) if getattr(forward, "nout", 0) == 1 else 0
         self.single = self.pair = False
+        self.saves = (
+            False  # its forward returns (result, kept), and its rules are handed saved=kept
+        )
         self.signature: Any = None  # a Signature, from `define` on
         self._said: Any = ()  # what `define` was told, of which `traits` makes its own
         self.function: Any = None  # a weak reference to what `primitive` made of it
+
+    def compute(self, args: Iterable[Any], kwargs: dict[str, Any]) -> Any:
+        """The result of its forward alone, of arguments as a node holds them."""
+        if not self.saves:
+            return self.forward(*args, **kwargs)
+        return self.forward(*args, **{k: v for k, v in kwargs.items() if k != "saved"})[0]
 
     @property
     def traits(self) -> Traits:
@@ -121,6 +138,7 @@ class Operation:
     def define(
         self, rules: tuple[Callable[..., Any] | None, ...], formula: Any = None,
         sign: Any = None, pattern: Any = None, elementwise: Any = None, symmetric: bool = False,
+        saves: bool = False,
     ) -> None:  # fmt: skip
         """Give the operation its rules; None stands for an argument that has no gradient. What it
         says of itself is described at `primitive`."""
@@ -140,6 +158,16 @@ class Operation:
         self._said = formula, parts, sign, pattern, elementwise, symmetric
         self.signature = Signature(known[0], skip=2)
         self.signature.functions.append(self.forward)
+        self.saves = saves
+        if saves:
+            for rule in known:
+                names = Signature(rule, skip=2).names
+                if names is not None and "saved" not in names:
+                    raise TypeError(
+                        f"{self.name}: with saves=True each rule is handed what the forward kept, "
+                        f"as in lambda g, y, x, saved: ...; one takes ({', '.join(names)})"
+                    )
+            self.signature.leave_out("saved")
         # The engine has short ways for one array and for two, and no other argument.
         counts = (self.operands, len(self.signature.names or ()), len(rules))
         self.single, self.pair = counts == (1, 1, 1), counts == (2, 2, 2)

@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 
 from autograd.engine import HookHandle, Hooks, Node, commit, locked, next_birth, sweep
-from autograd.errors import AutogradError, InPlaceError, needs_float, not_real, restated
+from autograd.errors import (
+    AutogradError,
+    InPlaceError,
+    needs_float,
+    not_real,
+    numpy_name,
+    restated,
+)  # fmt: skip
 from autograd.frames import assigns_in_place, is_numpys, passes_keyword
 from autograd.habits import TENSOR, tell
 from autograd.mode import current_mode
-from autograd.recording import (
-    apply,
-    as_arguments,
-    call,
-    numpy_name,
-    plain_array,
-    result,
-)  # fmt: skip
+from autograd.recording import apply, as_arguments, call, plain_array, result
 from autograd.rules import Operation, declare, methods, operations, twins
 
 __all__ = ["Tensor"]

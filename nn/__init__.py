@@ -18,6 +18,7 @@ Each file says at its top what lives there. All of them use autograd's public na
 """
 
 import importlib as _importlib
+import sys as _sys
 import typing as _typing
 
 import autograd as _autograd
@@ -33,12 +34,21 @@ if not hasattr(_autograd, "Tensor"):
 
 from nn import functional, init, metrics, optim  # noqa: E402
 from nn import habits as _habits  # noqa: E402
-from nn.activations import (  # noqa: E402
+from nn.clipping import clip_grad_norm_, clip_grad_value_  # noqa: E402
+from nn.data import DataLoader, load_idx, standardize, train_test_split  # noqa: E402
+from nn.layers import (  # noqa: E402
     ELU,
     GELU,
+    MLP,
     SELU,
+    BatchNorm1d,
+    Dropout,
+    Flatten,
     Hardtanh,
+    Identity,
+    LayerNorm,
     LeakyReLU,
+    Linear,
     LogSigmoid,
     LogSoftmax,
     ReLU,
@@ -47,17 +57,6 @@ from nn.activations import (  # noqa: E402
     Softmax,
     Softplus,
     Tanh,
-)  # fmt: skip
-from nn.clipping import clip_grad_norm_, clip_grad_value_  # noqa: E402
-from nn.data import DataLoader, load_idx, standardize, train_test_split  # noqa: E402
-from nn.layers import (  # noqa: E402
-    MLP,
-    BatchNorm1d,
-    Dropout,
-    Flatten,
-    Identity,
-    LayerNorm,
-    Linear,
 )  # fmt: skip
 from nn.losses import (  # noqa: E402
     BCELoss,
@@ -73,6 +72,11 @@ from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy  # n
 from nn.module import Module, Sequential  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
 from nn.vectors import parameters_to_vector, vector_to_parameters  # noqa: E402
+
+# A pickle names the file of what it holds. Under these names older ones look for it.
+_sys.modules["nn.activations"] = _sys.modules["nn.layers"]
+for _family in ("activations", "class_losses", "layers", "losses"):
+    _sys.modules[f"nn.functional.{_family}"] = functional
 
 if _typing.TYPE_CHECKING:
     from nn.files import CheckpointError, load, load_checkpoint, save, save_checkpoint

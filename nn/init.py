@@ -3,7 +3,7 @@
 A weight is (fan_out, fan_in): a layer makes fan_out numbers of fan_in numbers. What is called
 xavier here goes by Glorot elsewhere, and kaiming by He.
 
-May import: autograd, names, random, functional.
+May import: autograd, arguments, names, random.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import Tensor
-from nn.functional.arguments import as_number
+from nn.arguments import as_number
 from nn.names import unknown
 from nn.random import generator
 

@@ -135,11 +135,13 @@ def _binary(what: str, scores: Any, targets: Any, threshold: float | None) -> tu
     scores, targets = scores.reshape(-1), targets.reshape(-1)
     if not np.isin(targets, (0, 1)).all():
         wrong = targets[~np.isin(targets, (0, 1))][0]
-        raise ValueError(
-            f"{what}: one score a sample needs targets 0 or 1, got {wrong}; for more classes "
-            "give scores (n, C), and for labels predicted already use "
+        cure = (
+            "for more classes give scores (n, C), and for labels predicted already use "
             "np.mean(prediction == target)"
         )
+        if (targets != np.rint(targets)).any():
+            cure = 'for a target that is a number, no class, use "r2_score", "mae" or "mse"'
+        raise ValueError(f"{what}: one score a sample needs targets 0 or 1, got {wrong}; {cure}")
     if threshold == 0.5 and (scores.min() < 0 or scores.max() > 1):
         raise ValueError(
             f"{what}: scores from {scores.min():.4g} to {scores.max():.4g} are no probabilities; "

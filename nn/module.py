@@ -1,8 +1,8 @@
 """Module, the base of layers, models and losses, and Sequential, a chain of them.
 
 A Module's state is found by walking its attributes, and lists, tuples and dicts among them, in the
-order in which they were set: a Tensor is a parameter, an ndarray a buffer, a Module a child. There
-is nothing to register. A name that starts with `_` is private and is passed over.
+order in which they were set: a Tensor is a parameter, an ndarray of numbers a buffer, a Module a
+child. There is nothing to register. A name that starts with `_` is private and is passed over.
 
 May import: autograd, habits, modes, names, summary.
 """
@@ -194,9 +194,12 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if value.__class__ not in _SIMPLE and name[:1] != "_" and _looks_like_state(value):
-            new = not _looks_like_state(vars(self).get(name))
-            if new and _in_forward(self, sys._getframe(1)):
-                warn(_counts_as_state(self, name, value))
+            old, frame = vars(self).get(name), sys._getframe(1)
+            if not _looks_like_state(old) and (setter := _setter(self, frame)):
+                warn(_counts_as_state(setter, self, name, value))
+            elif isinstance(old, Tensor) and old.requires_grad and not _is_result(value):
+                if frame.f_locals.get("self") is not self:  # a method of its own may mean it
+                    warn(_no_longer_trained(self, name, value))
         object.__setattr__(self, name, value)
 
     # ---- what it holds ------------------------------------------------------------------------
@@ -293,11 +296,13 @@ class Module:
                 )
                 + shifted(*shapes)
             )
-        if len(keys.missing_keys) == len(mine) and (hint := shifted(*shapes)):
-            warn(
-                f"load_state_dict: no name of the state is one of {type(self).__name__}, so "
-                f"nothing was changed.{hint}"
-            )
+        fit = len(mine) - len(keys.missing_keys)
+        if fit < len(keys.missing_keys) and (hint := shifted(*shapes)):
+            kind = type(self).__name__
+            what = f"no name of the state is one of {kind}, so nothing was changed"
+            if fit:
+                what = f"{kind} has {len(mine)} names, and only {fit} of them are in the state"
+            warn(f"load_state_dict: {what}.{hint}")
         new = {n: _cast(n, given[n], value) for n, value in mine.items() if n in given}
         self._take([(mine[name], array) for name, array in new.items()])
         return keys
@@ -546,18 +551,35 @@ def _looks_like_state(value: Any) -> bool:
         return any(_looks_like_state(v) for v in members if isinstance(v, (Tensor, np.ndarray)))
     if isinstance(value, Tensor):
         return not (value.is_leaf and value.requires_grad)
-    return isinstance(value, np.ndarray)
+    return isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS
 
 
-def _in_forward(module: Module, frame: Any) -> bool:
-    """Whether this frame belongs to a forward of this very module, or is called by it."""
+def _is_result(value: Any) -> bool:
+    return isinstance(value, Tensor) and not value.is_leaf
+
+
+def _no_longer_trained(module: Module, name: str, value: Any) -> str:
+    kind = "array" if isinstance(value, np.ndarray) else type(value).__name__
+    return (
+        f"{type(module).__name__}.{name} was a parameter, and the {kind} in its place is none that "
+        f"is trained; for new values write {name}.assign_(array), for another parameter {name} = "
+        "Tensor(array, requires_grad=True); if it is to stay as it is, freeze the old one before: "
+        f"{name}.requires_grad_(False)"
+    )
+
+
+def _setter(module: Module, frame: Any) -> str:
+    """What this frame belongs to, or is called by: "forward" or "a hook" of this very module; else
+    ""."""
     while frame is not None:
         code = frame.f_code
-        if code.co_name == "forward" and code.co_argcount:
-            if frame.f_locals.get(code.co_varnames[0]) is module:
-                return True
+        if code.co_name == "forward":
+            hooks = frame.f_globals is globals() and not code.co_argcount  # in _Hooked.run
+            held = "module" if hooks else code.co_varnames[0] if code.co_argcount else ""
+            if frame.f_locals.get(held) is module:
+                return "a hook" if hooks else "forward"
         frame = frame.f_back
-    return False
+    return ""
 
 
 def _watched(module: Module, /, *args: Any, **kwargs: Any) -> Any:
@@ -570,17 +592,17 @@ def _watched(module: Module, /, *args: Any, **kwargs: Any) -> Any:
         if not dot or name in before or not _looks_like_state(value):
             continue
         if vars(module).get(outer).__class__ is kinds.get(outer):  # else told when it was set
-            warn(_counts_as_state(module, name, value))
+            warn(_counts_as_state("forward", module, name, value))
             break
     return output
 
 
-def _counts_as_state(module: Module, name: str, value: Any) -> str:
+def _counts_as_state(setter: str, module: Module, name: str, value: Any) -> str:
     kind = "a buffer" if isinstance(value, np.ndarray) else "a parameter"
     kind = kind if isinstance(value, (np.ndarray, Tensor)) else "parameters and buffers"
     attribute = name.partition(".")[0]
     return (
-        f"forward of {type(module).__name__} sets self.{name}, which counts as state of the model "
+        f"{setter} of {type(module).__name__} sets self.{name}, which counts as state of the model "
         f"({kind}, saved and loaded with it), for its name has no underscore before it. If it is "
         f"only for looking at, call it self._{attribute}; if it is meant, set it in __init__"
     )
@@ -605,6 +627,7 @@ def _contents(module: Module) -> list[Any]:
 
 
 _STATE = (Tensor, np.ndarray, Module)
+_NUMBERS = "biufc"  # kinds of arrays that are buffers; names of classes, say, are no state
 _CONTAINERS = (dict, list, tuple)  # what is gone through
 _SIMPLE = frozenset([bool, int, float, str, type(None)])  # most attributes: they hold nothing
 
@@ -639,7 +662,12 @@ def _parts(module: Module) -> list[tuple[str, Any]]:
         if isinstance(value, _CONTAINERS):  # seldom (a Module may be a list, too)
             held = list(_opened(module))
             break
-    return [(name, value) for name, value in held if isinstance(value, _STATE)]
+    return [
+        (name, value)
+        for name, value in held
+        if isinstance(value, _STATE)
+        and (value.__class__ is not np.ndarray or value.dtype.kind in _NUMBERS)
+    ]
 
 
 def _walk(root: Module) -> Iterator[tuple[str, Any]]:
@@ -692,6 +720,11 @@ def _values(value: Any) -> Any:
 
 def _array(name: str, value: Any) -> np.ndarray:
     """An entry of a state dict as an array of real numbers."""
+    if isinstance(value, Mapping):  # a checkpoint of PyTorch: {"model_state_dict": ..., "epoch": 3}
+        raise TypeError(
+            f"load_state_dict: {name!r} is a dict, and no array; if it is the state of the model, "
+            f"give that: load_state_dict(state[{name!r}])"
+        )
     try:
         return (value if isinstance(value, Tensor) else Tensor(value)).numpy()
     except (TypeError, ValueError) as error:

@@ -46,16 +46,41 @@ def shifted(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     fits = _shifts({n: found[n] for n in extra}, {n: wanted[n] for n in missing})
     if not fits:
         return ""
-    (before, after), count = fits.most_common(1)[0]
-    if 2 * count < min(len(missing), len(extra)):
+    before, after = fits.most_common(1)[0][0]
+    right = [n for n in extra if _moves(n, before, after, found, wanted)]
+    chosen = _choice(before, right, found) if after else ""
+    if 2 * len(right) <= min(len(missing), len(extra)) or chosen is None:
         return ""
     name = f"name.removeprefix({before!r})" if before else "name"
     told = f"Its names have {before!r} before them; without it they fit"
     if after:
-        name = f"{after!r} + {name}"
+        name = f"{after!r} + {name}{chosen}"
         told = f"Its names begin with {before!r}, those wanted with {after!r}"
         told = told if before else f"The names wanted have {after!r} before them"
     return f"\n    {told}:\n    {{{name}: value for name, value in state.items()}}"
+
+
+def _moves(
+    name: str, before: str, after: str, found: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> bool:
+    """Whether a name is one that is wanted, of the same shape, with the one before it for the
+    other."""
+    new = after + name.removeprefix(before)
+    fits = new in wanted and new not in found and found[name] == wanted[new]
+    return fits and name.startswith(before)
+
+
+def _choice(before: str, right: list[str], found: Mapping[str, Any]) -> str | None:
+    """The condition that leaves alone what fits already, "" where all is moved; None for none."""
+    others = [name for name in found if name not in right]
+    if not others:
+        return ""
+    if before:
+        return f" if name.startswith({before!r}) else name"
+    heads = {name.split(".")[0] for name in right}
+    if any(name.split(".")[0] in heads for name in others):
+        return None
+    return f" if name.split('.')[0] in {sorted(heads)} else name"
 
 
 def _shifts(extra: Mapping[str, Any], missing: Mapping[str, Any]) -> Counter[tuple[str, str]]:
@@ -69,8 +94,10 @@ def _shifts(extra: Mapping[str, Any], missing: Mapping[str, Any]) -> Counter[tup
         for end in _ends(name):
             for other in ends.get(end, [])[:20]:
                 before, after = name.removesuffix(end), other.removesuffix(end)
-                longer = before.split(".")[-2:-1] == after.split(".")[-2:-1]  # they have more alike
-                if extra[name] == missing[other] and not longer:
+                last = [prefix.split(".")[-2:-1] for prefix in (before, after)]
+                longer = last[0] == last[1]  # they have more alike
+                moved = all(part and part[0].isdigit() for part in last)  # of a list, each its own
+                if extra[name] == missing[other] and not longer and not moved:
                     fits[before, after] += 1
     return fits
 

@@ -30,7 +30,8 @@ from autograd.ops import (
     statistics,
 )  # fmt: skip
 
-_rng = np.random.default_rng(20)
+_rng = np.random.default_rng(27)
+_BEGINNING = _rng.bit_generator.state
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def case(
     options = ",".join(f"{k}={v}" for k, v in kwargs.items() if not isinstance(v, np.ndarray))
     label = f"{name_of(function)}({shapes}{',' * bool(options)}{options})".replace(" ", "")
     CASES.append(Case(function, args, kwargs, exact, via, connected, label))
+    _rng.bit_generator.state = _BEGINNING  # a new line does not move the points of those after it
 
 
 # ---- points -----------------------------------------------------------------------------------
@@ -735,11 +737,10 @@ case(np.linalg.svd, definite(2), exact=None,
      via=lambda a: np.linalg.svd(a)[0] ** 2 * np.linalg.svd(a)[1])  # fmt: skip
 
 # ---- einsum, two operands at a time -----------------------------------------------------------
-_two = np.random.default_rng(71)
 
 
 def of(*shape: int) -> Any:
-    return _two.normal(size=shape)
+    return _rng.normal(size=shape)
 
 
 for terms, sizes in [
@@ -749,27 +750,6 @@ for terms, sizes in [
     case(linalg.einsum_of_two, *[of(*s) for s in sizes], *terms)
 
 # ---- what few programs need: arranging, sequences, statistics -----------------------------------
-
-_more = np.random.default_rng(13)
-
-
-def some(*sizes: int) -> Any:
-    return np.asarray(_more.uniform(-1.5, 1.5, sizes))
-
-
-def plus(*sizes: int) -> Any:
-    return np.asarray(_more.uniform(0.4, 2.0, sizes))
-
-
-def spread(*sizes: int) -> Any:
-    """No two elements close to each other, and none close to a multiple of 0.5."""
-    n = int(np.prod(sizes))
-    return (0.5 * _more.permutation(n).reshape(sizes) - 0.25 * n - 0.13) * 1.0
-
-
-def signed(*sizes: int) -> Any:
-    """Of both signs, away from 0."""
-    return plus(*sizes) * np.where(_more.random(sizes) < 0.5, -1, 1)
 
 
 def plain_values(a: Any) -> Any:
@@ -781,163 +761,163 @@ def unbool(a: Any) -> Any:
     return a.astype(np.uint8) if a.dtype == bool else a
 
 
-S23, S4, S234 = some(2, 3), some(4), some(2, 3, 4)
+S23, S4, S234 = anywhere(2, 3), anywhere(4), anywhere(2, 3, 4)
 for obj in (1, -1, slice(None, None, 2), [0, 2], np.array([True, False, True])):
-    case(np.delete, some(3), obj)
-    case(np.delete, some(2, 3), obj, axis=1)
+    case(np.delete, anywhere(3), obj)
+    case(np.delete, anywhere(2, 3), obj, axis=1)
     if not isinstance(obj, np.ndarray) or hasattr(np, "matvec"):  # a mask only since NumPy 2.2
-        case(np.insert, some(3), obj, some(), exact=None)
-        case(np.insert, some(2, 3), obj, some(2, 1), axis=1, exact=None)
-case(np.delete, some(2, 3).T, [1, 1])
-case(np.insert, some(3), 1, some(2), exact=None)
-case(np.insert, some(3), [1], some(2), exact=None)
-case(np.insert, some(3), [2, 0, 2], some(3), exact=None)
-case(np.insert, some(2, 3), 1, some(2), axis=1, exact=None)
-case(np.insert, some(2, 3), [1, 1], some(2, 2), axis=1, exact=None)
-case(np.insert, some(2, 3), 0, 2.5, axis=0, exact=None)
-case(np.insert, some(2, 3), -2, some(3, 2), axis=1, exact=None)
+        case(np.insert, anywhere(3), obj, anywhere(), exact=None)
+        case(np.insert, anywhere(2, 3), obj, anywhere(2, 1), axis=1, exact=None)
+case(np.delete, anywhere(2, 3).T, [1, 1])
+case(np.insert, anywhere(3), 1, anywhere(2), exact=None)
+case(np.insert, anywhere(3), [1], anywhere(2), exact=None)
+case(np.insert, anywhere(3), [2, 0, 2], anywhere(3), exact=None)
+case(np.insert, anywhere(2, 3), 1, anywhere(2), axis=1, exact=None)
+case(np.insert, anywhere(2, 3), [1, 1], anywhere(2, 2), axis=1, exact=None)
+case(np.insert, anywhere(2, 3), 0, 2.5, axis=0, exact=None)
+case(np.insert, anywhere(2, 3), -2, anywhere(3, 2), axis=1, exact=None)
 for new_shape in (5, (2, 2), (3, 4), (0, 2)):
-    case(np.resize, some(2, 3), new_shape)
-for x, options in [(some(2, 3), {"axis": 1}), (some(2, 3), {"axis": 0}), (some(4), {})]:
+    case(np.resize, anywhere(2, 3), new_shape)
+for x, options in [(anywhere(2, 3), {"axis": 1}), (anywhere(2, 3), {"axis": 0}), (anywhere(4), {})]:
     case(np.compress, [True, False, True][: x.shape[options.get("axis", 0)]], x, **options)
-case(np.extract, np.array([[True, False, True], [False, False, True]]), some(2, 3))
-case(np.choose, np.array([[0, 1, 1], [1, 0, 0]]), [some(2, 3), some(3)])
-case(np.choose, np.array([3, -1, 1]), [some(3), some(3)], mode="wrap")
-case(np.choose, np.array([3, -1, 1]), [some(), some(3)], mode="clip")
+case(np.extract, np.array([[True, False, True], [False, False, True]]), anywhere(2, 3))
+case(np.choose, np.array([[0, 1, 1], [1, 0, 0]]), [anywhere(2, 3), anywhere(3)])
+case(np.choose, np.array([3, -1, 1]), [anywhere(3), anywhere(3)], mode="wrap")
+case(np.choose, np.array([3, -1, 1]), [anywhere(), anywhere(3)], mode="clip")
 for trim in ("fb", "f", "b"):
-    case(np.trim_zeros, some(4), trim=trim)
+    case(np.trim_zeros, anywhere(4), trim=trim)
 for kth, options in [(2, {}), ([0, 3], {}), (1, {"axis": None}), (-2, {"axis": 0})]:
-    case(np.partition, spread(3, 4), kth, **options, exact=None)
+    case(np.partition, apart(3, 4), kth, **options, exact=None)
 REPEATED = np.array([2, 0, 2, 1, 0])
 for function in (np.unique, np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values):
-    case(function, spread(2, 3), exact=None, via=lambda x, f=function: (
+    case(function, apart(2, 3), exact=None, via=lambda x, f=function: (
         r if isinstance(r := f(x), (np.ndarray, Tensor)) else r[0]))  # fmt: skip
-case(np.unique, spread(4), return_index=True, return_inverse=True, return_counts=True, exact=None,
+case(np.unique, apart(4), return_index=True, return_inverse=True, return_counts=True, exact=None,
      via=lambda x, **k: np.unique(x, **k)[0])  # fmt: skip
-case(np.unique, spread(3, 2), axis=0, exact=None)
+case(np.unique, apart(3, 2), axis=0, exact=None)
 for index in ([0, 0, 1], np.array([[True, False, True]] * 2), (slice(None), [2, 2]), 1):
-    case(arranging.scatter_add_of_arrays, some(2, 3), index, some(2, 3)[index], exact=None)
-case(arranging.scatter_add_of_arrays, some(3), [1, 1], some(), exact=None)
-SHARED = spread(5)
-case(np.union1d, spread(2, 2) + 3, spread(3) - 3, exact=None)
-case(np.setxor1d, spread(2, 2) + 3, spread(3) - 3, exact=None)
+    case(arranging.scatter_add_of_arrays, anywhere(2, 3), index, anywhere(2, 3)[index], exact=None)
+case(arranging.scatter_add_of_arrays, anywhere(3), [1, 1], anywhere(), exact=None)
+SHARED = apart(5)
+case(np.union1d, apart(2, 2) + 3, apart(3) - 3, exact=None)
+case(np.setxor1d, apart(2, 2) + 3, apart(3) - 3, exact=None)
 case(np.intersect1d, SHARED + 0, [7.5], exact=None,
      via=lambda a, b: np.intersect1d(a, [*plain_values(a)[1:4], *b]))  # fmt: skip
 case(np.setdiff1d, SHARED.reshape(5, 1), [7], exact=None,
      via=lambda a, b: np.setdiff1d(a, [*plain_values(a)[1:4], *b]))  # fmt: skip
-case(np.setdiff1d, spread(4), [2, 3], assume_unique=True, exact=None)
+case(np.setdiff1d, apart(4), [2, 3], assume_unique=True, exact=None)
 case(np.select, [np.array([True, False, False]), np.array([True, True, False])],
-     [some(3), some(3)], default=0.5)  # fmt: skip
-case(np.select, [np.array([[True], [False]])], [some(3)], default=2)
-case(np.piecewise, spread(5), [REPEATED > 1, REPEATED == 1], [np.sin, np.exp, 2.0])
-case(np.piecewise, spread(2, 3), [np.arange(6).reshape(2, 3) > 2],
+     [anywhere(3), anywhere(3)], default=0.5)  # fmt: skip
+case(np.select, [np.array([[True], [False]])], [anywhere(3)], default=2)
+case(np.piecewise, apart(5), [REPEATED > 1, REPEATED == 1], [np.sin, np.exp, 2.0])
+case(np.piecewise, apart(2, 3), [np.arange(6).reshape(2, 3) > 2],
      [lambda x, k: x * k, lambda x, k: x**2 + k], 3.0)  # fmt: skip
-case(np.piecewise, some(), [True], [np.sin])
-case(np.block, [[some(2, 2), some(2, 1)], [some(1, 3)]])
-case(np.block, [some(2), some(), some(3)])
-case(np.block, [[some(2)], [some(2)]])
-case(np.block, some(2))
-case(np.block, [[[some(1, 2, 1)], [some(1, 1, 1)]]])
+case(np.piecewise, anywhere(), [True], [np.sin])
+case(np.block, [[anywhere(2, 2), anywhere(2, 1)], [anywhere(1, 3)]])
+case(np.block, [anywhere(2), anywhere(), anywhere(3)])
+case(np.block, [[anywhere(2)], [anywhere(2)]])
+case(np.block, anywhere(2))
+case(np.block, [[[anywhere(1, 2, 1)], [anywhere(1, 1, 1)]]])
 for options in ({}, {"indexing": "ij"}, {"sparse": True}):
-    case(np.meshgrid, some(2), some(3), some(), **options)
-case(np.meshgrid, some(2))
-case(np.meshgrid, some(2), some(3), copy=False)
-case(np.diagflat, some(2, 2))
-case(np.diagflat, some(), k=-1)
-case(np.matrix_transpose, some(2, 3, 4))
+    case(np.meshgrid, anywhere(2), anywhere(3), anywhere(), **options)
+case(np.meshgrid, anywhere(2))
+case(np.meshgrid, anywhere(2), anywhere(3), copy=False)
+case(np.diagflat, anywhere(2, 2))
+case(np.diagflat, anywhere(), k=-1)
+case(np.matrix_transpose, anywhere(2, 3, 4))
 sliding = np.lib.stride_tricks.sliding_window_view
-case(sliding, some(5), 3)
-case(sliding, some(3, 4), (2, 2))
-case(sliding, some(3, 4), 2, axis=1)
-case(sliding, some(4), (2, 2), axis=(0, 0))
-case(np.apply_along_axis, np.sum, 0, some(2, 3))
-case(np.apply_along_axis, lambda row, k: np.diff(row) * k, 1, some(2, 3, 2), 2.0)
-case(np.apply_along_axis, lambda row: np.outer(row, row), -1, some(2, 2))
-case(np.apply_over_axes, np.sum, some(2, 3, 2), [0, -1])
-case(np.apply_over_axes, lambda a, axis: np.cumsum(a, axis=axis), some(2, 3), 1)
+case(sliding, anywhere(5), 3)
+case(sliding, anywhere(3, 4), (2, 2))
+case(sliding, anywhere(3, 4), 2, axis=1)
+case(sliding, anywhere(4), (2, 2), axis=(0, 0))
+case(np.apply_along_axis, np.sum, 0, anywhere(2, 3))
+case(np.apply_along_axis, lambda row, k: np.diff(row) * k, 1, anywhere(2, 3, 2), 2.0)
+case(np.apply_along_axis, lambda row: np.outer(row, row), -1, anywhere(2, 2))
+case(np.apply_over_axes, np.sum, anywhere(2, 3, 2), [0, -1])
+case(np.apply_over_axes, lambda a, axis: np.cumsum(a, axis=axis), anywhere(2, 3), 1)
 if hasattr(np, "unstack"):
-    case(np.unstack, some(3, 2))
-    case(np.unstack, some(3, 2), axis=-1)
+    case(np.unstack, anywhere(3, 2))
+    case(np.unstack, anywhere(3, 2), axis=-1)
 if hasattr(np, "astype"):
-    case(np.astype, some(3), np.float64, exact=lambda x, dtype: +x)
-for x in (some(2, 3), some()):
+    case(np.astype, anywhere(3), np.float64, exact=lambda x, dtype: +x)
+for x in (anywhere(2, 3), anywhere()):
     case(np.real, x, exact=lambda val: +val)
     case(np.conjugate, x, exact=lambda x: +x)
     case(np.real_if_close, x, exact=lambda a: +a)
     case(np.imag, x, connected=False, exact=lambda val: val * 0)
-case(np.angle, plus(3) * np.array([1, -1, 1]), exact=lambda z: z * 0 + np.angle(z.real))
-case(np.angle, -plus(2), deg=True, exact=lambda z, deg: z * 0 + 180)
-case(np.ldexp, some(3), np.array([-2, 0, 5]), exact=lambda x, i: x * 2.0**i)
+case(np.angle, positive(3) * np.array([1, -1, 1]), exact=lambda z: z * 0 + np.angle(z.real))
+case(np.angle, -positive(2), deg=True, exact=lambda z, deg: z * 0 + 180)
+case(np.ldexp, anywhere(3), np.array([-2, 0, 5]), exact=lambda x, i: x * 2.0**i)
 
 for options in ({}, {"num": 4, "endpoint": False}, {"num": 1}, {"num": 0},
                 {"num": 3, "retstep": True}):  # fmt: skip
-    case(np.linspace, some(), some(), **{"num": 5, **options})
-case(np.linspace, some(2, 1), some(3), 4, axis=1)
-case(np.linspace, 0, some(2), 3)
+    case(np.linspace, anywhere(), anywhere(), **{"num": 5, **options})
+case(np.linspace, anywhere(2, 1), anywhere(3), 4, axis=1)
+case(np.linspace, 0, anywhere(2), 3)
 for sign in (1, -1):
-    case(np.geomspace, sign * plus(), sign * plus() + sign, 4)
-case(np.geomspace, plus(2), plus(2), 3, endpoint=False, axis=1)
-case(np.logspace, some(), some(), 4)
-case(np.logspace, some(2), some(2), 3, base=2.0, endpoint=False)
-case(np.logspace, some(), some(), 3, base=plus(2))
+    case(np.geomspace, sign * positive(), sign * positive() + sign, 4)
+case(np.geomspace, positive(2), positive(2), 3, endpoint=False, axis=1)
+case(np.logspace, anywhere(), anywhere(), 4)
+case(np.logspace, anywhere(2), anywhere(2), 3, base=2.0, endpoint=False)
+case(np.logspace, anywhere(), anywhere(), 3, base=positive(2))
 if hasattr(np, "cumulative_sum"):
     for function in (np.cumulative_sum, np.cumulative_prod):
-        case(function, some(4))
-        case(function, some(2, 3), axis=1, include_initial=True)
-        case(function, some(2, 3), axis=0)
+        case(function, anywhere(4))
+        case(function, anywhere(2, 3), axis=1, include_initial=True)
+        case(function, anywhere(2, 3), axis=0)
 for key in (np.maximum, np.minimum, np.fmax, np.fmin):
-    for x, axis in ((spread(5), 0), (spread(3, 4), 0), (spread(3, 4), -1)):
+    for x, axis in ((apart(5), 0), (apart(3, 4), 0), (apart(3, 4), -1)):
         case(sequences._ACCUMULATIONS[key], x, axis=axis, exact=None,
              via=lambda x, axis, key=key: key.accumulate(x, axis))  # fmt: skip
-for x, axis in ((some(4), 0), (some(2, 3), 1), (some(0), 0), (some(3, 2), -2)):
+for x, axis in ((anywhere(4), 0), (anywhere(2, 3), 1), (anywhere(0), 0), (anywhere(3, 2), -2)):
     case(sequences.running_logaddexp, x, axis,
          exact=lambda array, axis: np.log(np.cumsum(np.exp(array), axis)))  # fmt: skip
-case(np.ediff1d, some(2, 2))
-case(np.ediff1d, some(3), to_end=some(2), to_begin=some(), exact=None)
+case(np.ediff1d, anywhere(2, 2))
+case(np.ediff1d, anywhere(3), to_end=anywhere(2), to_begin=anywhere(), exact=None)
 for spacing in ((), (0.5,), (np.asarray(0.7),), (np.array([0.0, 1.5, 2.0, 4.0]),)):
     for edge_order in (1, 2):
-        case(np.gradient, some(4), *spacing, edge_order=edge_order, exact=None)
-case(np.gradient, some(3, 4))
-case(np.gradient, some(3, 4), np.asarray(0.5), np.array([0.0, 1.0, 3.0, 3.5]), edge_order=2,
+        case(np.gradient, anywhere(4), *spacing, edge_order=edge_order, exact=None)
+case(np.gradient, anywhere(3, 4))
+case(np.gradient, anywhere(3, 4), np.asarray(0.5), np.array([0.0, 1.0, 3.0, 3.5]), edge_order=2,
      exact=None)  # fmt: skip
-case(np.gradient, some(3, 4), axis=-1)
-case(np.gradient, some(3, 4, 2), 2, axis=(1, 0))
-case(np.gradient, some(3), np.array([1.0, 2.0, 3.0]), exact=None)
-case(np.gradient, some(4), np.array([1.0, 2.0, 3.0, 4.0]), edge_order=2, exact=None)
+case(np.gradient, anywhere(3, 4), axis=-1)
+case(np.gradient, anywhere(3, 4, 2), 2, axis=(1, 0))
+case(np.gradient, anywhere(3), np.array([1.0, 2.0, 3.0]), exact=None)
+case(np.gradient, anywhere(4), np.array([1.0, 2.0, 3.0, 4.0]), edge_order=2, exact=None)
 KNOTS = np.array([-1.0, 0.2, 0.7, 2.0])
 for points in (np.array([-2.0, -0.5, 0.3, 1.1, 2.5]), np.array([[0.5], [-0.9]]), np.array(0.45)):
-    case(np.interp, points, KNOTS + 0.0, some(4), exact=None)
-    case(np.interp, points, KNOTS + 0.0, some(4), left=-2.0, right=3.0, exact=None)
-case(np.interp, np.array([0.4, 7.3, -5.2]), KNOTS[::-1] * 1.0, some(4), period=4.5, exact=None)
-case(np.interp, np.array([0.4, 7.3]), [0, 1, 2], some(3), exact=None)
-case(np.interp, np.array([0.4, 7.3]), [1.0], some(1), exact=None)
+    case(np.interp, points, KNOTS + 0.0, anywhere(4), exact=None)
+    case(np.interp, points, KNOTS + 0.0, anywhere(4), left=-2.0, right=3.0, exact=None)
+case(np.interp, np.array([0.4, 7.3, -5.2]), KNOTS[::-1] * 1.0, anywhere(4), period=4.5, exact=None)
+case(np.interp, np.array([0.4, 7.3]), [0, 1, 2], anywhere(3), exact=None)
+case(np.interp, np.array([0.4, 7.3]), [1.0], anywhere(1), exact=None)
 for mode in ("full", "same", "valid"):
     for sizes in ((5, 3), (3, 5), (2, 5), (4, 4)):
-        case(np.correlate, *[some(n) for n in sizes], mode=mode,
+        case(np.correlate, *[anywhere(n) for n in sizes], mode=mode,
              exact=lambda a, v, mode: np.correlate(a, np.conj(v), mode))  # fmt: skip
-case(np.correlate, some(3), some(2), exact=lambda a, v: np.correlate(a, np.conj(v)))
+case(np.correlate, anywhere(3), anywhere(2), exact=lambda a, v: np.correlate(a, np.conj(v)))
 for options in ({}, {"N": 2}, {"increasing": True}, {"N": 1}, {"N": 0}):
-    case(np.vander, some(3), **options)
-case(np.polyval, some(3), some(2, 2))
-case(np.polyval, some(3), some())
-case(np.polyval, [1, 2, 3], some(2))
-case(np.polyadd, some(3), some(2))
-case(np.polysub, some(2), some(3))
-case(np.polymul, some(3), some(2), exact=lambda a1, a2: np.convolve(a1, a2))
-case(np.polydiv, some(4), plus(2), exact=None,  # (how many zeros lead depends on rounding)
+    case(np.vander, anywhere(3), **options)
+case(np.polyval, anywhere(3), anywhere(2, 2))
+case(np.polyval, anywhere(3), anywhere())
+case(np.polyval, [1, 2, 3], anywhere(2))
+case(np.polyadd, anywhere(3), anywhere(2))
+case(np.polysub, anywhere(2), anywhere(3))
+case(np.polymul, anywhere(3), anywhere(2), exact=lambda a1, a2: np.convolve(a1, a2))
+case(np.polydiv, anywhere(4), positive(2), exact=None,  # (how many zeros lead depends on rounding)
      via=lambda u, v: (np.polydiv(u, v)[0], np.polydiv(u, v)[1][-1:]))  # fmt: skip
-case(np.polydiv, some(2), [1, 2, 3], exact=None, via=lambda u, v: np.polydiv(u, v)[1])
-case(np.polyder, some(4), m=2)
-case(np.polyder, some(4))
-case(np.polyint, some(3))
-case(np.polyint, some(2), m=2, k=[1.5, -2.0])
-case(np.poly, some(3), exact=None)
-case(np.polyfit, np.array([-1.0, -0.4, 0.7, 1.3]), some(4), 1, exact=None)
-case(np.polyfit, np.array([-1.0, -0.4, 0.7, 1.3]), some(4, 2), 1, w=plus(4), exact=None)
+case(np.polydiv, anywhere(2), [1, 2, 3], exact=None, via=lambda u, v: np.polydiv(u, v)[1])
+case(np.polyder, anywhere(4), m=2)
+case(np.polyder, anywhere(4))
+case(np.polyint, anywhere(3))
+case(np.polyint, anywhere(2), m=2, k=[1.5, -2.0])
+case(np.poly, anywhere(3), exact=None)
+case(np.polyfit, np.array([-1.0, -0.4, 0.7, 1.3]), anywhere(4), 1, exact=None)
+case(np.polyfit, np.array([-1.0, -0.4, 0.7, 1.3]), anywhere(4, 2), 1, w=positive(4), exact=None)
 if hasattr(np, "matvec"):
     for left, right in (((2, 3), (3,)), ((2, 2, 3), (2, 3)), ((2, 3), (4, 3))):
-        case(np.matvec, some(*left), some(*right))
-        case(np.vecmat, some(*right), some(*left[:-2], 3, 2), exact=lambda v, m: (
+        case(np.matvec, anywhere(*left), anywhere(*right))
+        case(np.vecmat, anywhere(*right), anywhere(*left[:-2], 3, 2), exact=lambda v, m: (
             np.einsum("...i,...ij->...j", v, m)))  # fmt: skip
 
 for axes in ({}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (0, 1)}):
@@ -950,94 +930,87 @@ for function in (np.nancumsum, np.nancumprod):
     case(function, HOLES, exact=None)
     case(function, HOLES, axis=1, exact=None)
 case(np.nanvar, HOLES, ddof=1, where=np.array([True, True, False]), exact=None)
-case(np.nanvar, some(2, 3), axis=1, mean=some(2, 1).astype(np.float32), exact=None)
-case(np.nanstd, some(2, 3), axis=1, correction=1, exact=None)
-case(np.nanmedian, spread(2, 3))
+case(np.nanvar, anywhere(2, 3), axis=1, mean=anywhere(2, 1).astype(np.float32), exact=None)
+case(np.nanstd, anywhere(2, 3), axis=1, correction=1, exact=None)
+case(np.nanmedian, apart(2, 3))
 for function, q in ((np.quantile, 0.3), (np.percentile, 30.0), (np.nanquantile, 0.8),
                     (np.nanpercentile, 80)):  # fmt: skip
-    x = HOLES if "nan" in function.__name__ else spread(2, 5)
+    x = HOLES if "nan" in function.__name__ else apart(2, 5)
     case(function, x, q, exact=None)
     case(function, x, q, axis=1, keepdims=True, exact=None)
     case(function, x, [q / 2, q], axis=0, exact=None)
-    case(function, spread(2, 5), [[q], [q / 3]], axis=(1, 0), keepdims=True, exact=None)
-    case(function, spread(7), np.asarray(float(q)), exact=None)
-    case(function, spread(3, 4), q, axis=1, weights=np.arange(12).reshape(3, 4) % 5,
+    case(function, apart(2, 5), [[q], [q / 3]], axis=(1, 0), keepdims=True, exact=None)
+    case(function, apart(7), np.asarray(float(q)), exact=None)
+    case(function, apart(3, 4), q, axis=1, weights=np.arange(12).reshape(3, 4) % 5,
          method="inverted_cdf", exact=None)  # fmt: skip
-case(np.quantile, spread(3, 4), 0.4, axis=1, weights=[1, 2, 0, 4], method="inverted_cdf",
+case(np.quantile, apart(3, 4), 0.4, axis=1, weights=[1, 2, 0, 4], method="inverted_cdf",
      exact=None)  # fmt: skip
 for method in (
     "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf",
     "hazen", "weibull", "median_unbiased", "normal_unbiased", "linear", "lower", "higher",
     "midpoint", "nearest",
 ):  # fmt: skip
-    case(np.quantile, spread(3, 4), [0.0, 0.05, 0.21, 0.5, 0.77, 1.0], axis=1, method=method,
+    case(np.quantile, apart(3, 4), [0.0, 0.05, 0.21, 0.5, 0.77, 1.0], axis=1, method=method,
          exact=None)  # fmt: skip
 for options in ({}, {"rowvar": False}, {"bias": True}, {"ddof": 0}):
-    case(np.cov, some(2, 4), **options, exact=None)
-case(np.cov, some(4), exact=None)
-case(np.cov, some(2, 4), some(4), exact=None)
-case(np.cov, some(2, 4), y=some(3, 4), exact=None)
-case(np.cov, some(2, 4), fweights=np.array([1, 3, 2, 1]), exact=None)
-case(np.cov, some(2, 4), fweights=np.array([1, 3, 2, 1]), aweights=plus(4), exact=None)
-case(np.cov, some(2, 4), aweights=plus(4), bias=True, exact=None)
-case(np.corrcoef, some(2, 4), exact=None)
-case(np.corrcoef, some(4), some(4), exact=None)
-case(np.corrcoef, some(4, 2), rowvar=False, exact=None)
-case(np.bincount, REPEATED, some(5), exact=None)
-case(np.bincount, REPEATED, weights=some(5), minlength=6, exact=None)
-case(np.histogram_bin_edges, spread(5), 3,
+    case(np.cov, anywhere(2, 4), **options, exact=None)
+case(np.cov, anywhere(4), exact=None)
+case(np.cov, anywhere(2, 4), anywhere(4), exact=None)
+case(np.cov, anywhere(2, 4), y=anywhere(3, 4), exact=None)
+case(np.cov, anywhere(2, 4), fweights=np.array([1, 3, 2, 1]), exact=None)
+case(np.cov, anywhere(2, 4), fweights=np.array([1, 3, 2, 1]), aweights=positive(4), exact=None)
+case(np.cov, anywhere(2, 4), aweights=positive(4), bias=True, exact=None)
+case(np.corrcoef, anywhere(2, 4), exact=None)
+case(np.corrcoef, anywhere(4), anywhere(4), exact=None)
+case(np.corrcoef, anywhere(4, 2), rowvar=False, exact=None)
+case(np.bincount, REPEATED, anywhere(5), exact=None)
+case(np.bincount, REPEATED, weights=anywhere(5), minlength=6, exact=None)
+case(np.histogram_bin_edges, apart(5), 3,
      via=lambda a, bins: np.histogram_bin_edges(unbool(a), bins))  # fmt: skip
-case(np.histogram_bin_edges, spread(5), bins=4, range=(-1.0, 2.0), connected=False,
+case(np.histogram_bin_edges, apart(5), bins=4, range=(-1.0, 2.0), connected=False,
      via=lambda a, **k: np.histogram_bin_edges(unbool(a), **k) + np.zeros_like(a, shape=5),
      )  # fmt: skip
 PLACES = [0.1, 0.5, 1.7, 2.2, 3.0]
 for options in ({"bins": 3}, {"bins": [0, 1, 1.5, 3]}, {"bins": 4, "range": (0.3, 2.5)}):
-    case(np.histogram, PLACES, weights=plus(5), **options, exact=None,
+    case(np.histogram, PLACES, weights=positive(5), **options, exact=None,
          via=lambda a, **k: np.histogram(a, **k)[0])  # fmt: skip
-    case(np.histogram, PLACES, weights=plus(5), density=True, **options, exact=None,
+    case(np.histogram, PLACES, weights=positive(5), density=True, **options, exact=None,
          via=lambda a, **k: np.histogram(a, **k)[0])  # fmt: skip
-case(np.histogram, spread(6), bins=4, weights=plus(6), exact=None,
+case(np.histogram, apart(6), bins=4, weights=positive(6), exact=None,
      via=lambda a, **k: np.histogram(unbool(a), **k))  # fmt: skip
-case(np.histogram, spread(6), bins=4, density=True, exact=None,
+case(np.histogram, apart(6), bins=4, density=True, exact=None,
      via=lambda a, **k: np.histogram(unbool(a), **k))  # fmt: skip
-case(np.histogram, spread(6), exact=None, via=lambda a: np.histogram(unbool(a))[1])
+case(np.histogram, apart(6), exact=None, via=lambda a: np.histogram(unbool(a))[1])
 
 MASKS = np.array([[True, False, True], [True, True, False]])
 for function in (np.sum, np.prod, np.mean, np.nansum, np.nanprod, np.nanmean):
     for axes in ({}, {"axis": 1}, {"axis": 0, "keepdims": True}, {"axis": (0, 1)}):
-        case(function, signed(2, 3), where=MASKS, **axes)
-    case(function, signed(2, 3), where=MASKS[:, :1])
+        case(function, nonzero(2, 3), where=MASKS, **axes)
+    case(function, nonzero(2, 3), where=MASKS[:, :1])
 for function in (np.sum, np.prod, np.nansum, np.nanprod):
-    case(function, signed(2, 3), axis=1, initial=0.7)
-    case(function, signed(2, 3), initial=1.5, where=MASKS)
-    case(function, signed(0, 3), axis=0, initial=2)
+    case(function, nonzero(2, 3), axis=1, initial=0.7)
+    case(function, nonzero(2, 3), initial=1.5, where=MASKS)
+    case(function, nonzero(0, 3), axis=0, initial=2)
 for function in (np.max, np.amax, np.min, np.amin, np.nanmax, np.nanmin):
     sign = -1 if "min" in function.__name__ else 1
-    case(function, spread(2, 3), axis=1, initial=-sign * 0.01)
-    case(function, spread(2, 3), axis=1, initial=-9.0 * sign, where=MASKS)
-    case(function, spread(2, 3), initial=9.0 * sign, keepdims=True)
-    case(function, spread(2, 0), axis=1, initial=9.0 * sign)
+    case(function, apart(2, 3), axis=1, initial=-sign * 0.01)
+    case(function, apart(2, 3), axis=1, initial=-9.0 * sign, where=MASKS)
+    case(function, apart(2, 3), initial=9.0 * sign, keepdims=True)
+    case(function, apart(2, 0), axis=1, initial=9.0 * sign)
 for function, exact in ((np.var, None), (np.std, None)):
-    case(function, some(2, 3), where=MASKS, exact=exact)
-    case(function, some(2, 3), axis=1, where=MASKS, ddof=1, keepdims=True, exact=exact)
-    case(function, some(2, 3), axis=1, mean=some(2, 1).astype(np.float32), exact=exact)
-for options in ({}, {"axis": 0}, {"axis": 1, "weights": plus(3)}, {"weights": plus(2, 3)}):
-    case(np.average, some(2, 3), returned=True, **options,
+    case(function, anywhere(2, 3), where=MASKS, exact=exact)
+    case(function, anywhere(2, 3), axis=1, where=MASKS, ddof=1, keepdims=True, exact=exact)
+    case(function, anywhere(2, 3), axis=1, mean=anywhere(2, 1).astype(np.float32), exact=exact)
+for options in ({}, {"axis": 0}, {"axis": 1, "weights": positive(3)}, {"weights": positive(2, 3)}):
+    case(np.average, anywhere(2, 3), returned=True, **options,
          via=lambda a, **k: np.average(a, **k)[0])  # fmt: skip
-case(np.average, some(2, 3), axis=1, returned=True, weights=plus(3))
-case(np.diff, some(3, 2), n=0, prepend=1.0, append=2.0)
+case(np.average, anywhere(2, 3), axis=1, returned=True, weights=positive(3))
+case(np.diff, anywhere(3, 2), n=0, prepend=1.0, append=2.0)
 
 # ---- slopes, special functions, numbers taken apart -------------------------------------------
 
-_slopes = np.random.default_rng(1105)
-
-
-def spread(low: float, high: float, *sizes: int) -> Any:
-    return np.asarray(_slopes.uniform(low, high, sizes))
-
-
 for shape_ in ((4,), (), (0, 3), (2, 3)):
-    x, z = spread(-2, 2, *shape_), spread(0.3, 2, *shape_)
+    x, z = between(-2, 2, *shape_), between(0.3, 2, *shape_)
     case(elementwise.tanh_slope, x, exact=lambda x: 1 / np.cosh(x) ** 2)
     case(elementwise.sigmoid_slope, x, exact=lambda x: 1 / (2 + np.exp(x) + np.exp(-x)))
     case(elementwise.root_beyond_one, z + 1.1, exact=lambda x: np.sqrt(x * x - 1))
@@ -1050,11 +1023,11 @@ for shape_ in ((4,), (), (0, 3), (2, 3)):
         case(special.bessel_i, 3 * x, order, exact=None)
     case(autograd.erf, x, exact=None)
     # not near a step, where the fraction and the exponent jump
-    fractions = spread(0.1, 0.4, *shape_) + 3
+    fractions = between(0.1, 0.4, *shape_) + 3
     case(np.modf, fractions, exact=None, via=lambda x: list(np.modf(x)))
     case(np.frexp, fractions, exact=None, via=lambda x: np.frexp(x)[0])
-case(np.ldexp, spread(-2, 2, 3, 1), np.array([1, -2]), exact=lambda a, n: a * 2.0**n)
-case(np.copysign, spread(0.5, 2, 3, 1), spread(-2, -1, 2), exact=lambda a, b: -a + 0 * b)
+case(np.ldexp, between(-2, 2, 3, 1), np.array([1, -2]), exact=lambda a, n: a * 2.0**n)
+case(np.copysign, between(0.5, 2, 3, 1), between(-2, -1, 2), exact=lambda a, b: -a + 0 * b)
 case(special.bessel_i, np.array([7.9, -8.2, 20.0, -30.0]), 2, exact=None)
 case(np.i0, np.array([0.0, 7.5, 9.0]), exact=None)
 for options in ({}, {"axis": 0}, {"period": 2.0}, {"discont": 4.0}):
@@ -1068,7 +1041,7 @@ for shape_, axis in (((3,), -1), ((2, 3), 0), ((2, 2, 2), (0, 2)), ((2, 2), None
             (reductions.log_softmax_slope, lambda g, y, a: g - y * np.sum(g, a, keepdims=True)),
         ):
             case(
-                function, spread(-1, 1, *shape_), scale * spread(-1, 1, *shape_), axis,
+                function, between(-1, 1, *shape_), scale * between(-1, 1, *shape_), axis,
                 via=lambda g, x, a, f=function: f(g, autograd.softmax(x, a), a),
                 exact=lambda g, x, a, f=plain: (
                     f(g, np.exp(x) / np.sum(np.exp(x), a, keepdims=True), a)
@@ -1076,13 +1049,12 @@ for shape_, axis in (((3,), -1), ((2, 3), 0), ((2, 2, 2), (0, 2)), ((2, 2), None
             )  # fmt: skip
 for shape_, axis in (((3,), -1), ((2, 3), 0), ((0, 3), -1)):
     case(
-        reductions.fused_log_softmax, 4 * spread(-1, 1, *shape_), axis, None,
-        via=lambda x, axis, _: reductions.fused_log_softmax(x, axis, reductions.Kept()),
-        exact=lambda x, axis, _: x - plain_logsumexp(x, axis, True),
+        reductions.fused_log_softmax, 4 * between(-1, 1, *shape_), axis,
+        exact=lambda x, axis: x - plain_logsumexp(x, axis, True),
     )  # fmt: skip
 for shape_ in ((4,), (), (0, 3)):
     for function in (special.erf_slope, autograd.normal_cdf, autograd.normal_density):
-        case(function, spread(-3, 3, *shape_), exact=None)
+        case(function, between(-3, 3, *shape_), exact=None)
 
 # ---- statistics and cross products, each one operation ----------------------------------------
 
@@ -1101,15 +1073,9 @@ for first, second in [((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3)), ((0, 3)
 
 # ---- decompositions, again ---------------------------------------------------------------------
 
-_matrices = np.random.default_rng(33)
-
-
-def drawn(*sizes: int) -> Any:
-    return np.asarray(_matrices.uniform(-1.5, 1.5, sizes))
-
 
 def regular(*sizes: int) -> Any:
-    return drawn(*sizes, sizes[-1]) + 3 * np.eye(sizes[-1])
+    return anywhere(*sizes, sizes[-1]) + 3 * np.eye(sizes[-1])
 
 
 def plain_cofactors(a: Any, directions: Any) -> Any:
@@ -1128,113 +1094,125 @@ for sizes in ((1,), (2,), (3,), (5,), (2, 4)):
     case(decompositions.cofactors, regular(*sizes), [], exact=plain_cofactors)
     case(decompositions.cofactors, regular(*sizes), [regular(*sizes)], exact=plain_cofactors)
 for n, directions in ((2, 2), (3, 3), (5, 2)):
-    case(decompositions.cofactors, regular(n), [drawn(n, n) for _ in range(directions)], exact=None)
+    case(
+        decompositions.cofactors,
+        regular(n),
+        [anywhere(n, n) for _ in range(directions)],
+        exact=None,
+    )
 for rank in range(5):  # singular, by the singular values
-    low = drawn(5, rank) @ drawn(rank, 5)
+    low = anywhere(5, rank) @ anywhere(rank, 5)
     case(np.linalg.det, low)
-    case(decompositions.cofactors, low, [drawn(5, 5)], exact=None)
-case(decompositions.uncertain, drawn(2, 3), np.zeros((1, 3), bool))
+    case(decompositions.cofactors, low, [anywhere(5, 5)], exact=None)
+case(decompositions.uncertain, anywhere(2, 3), np.zeros((1, 3), bool))
 case(np.linalg.slogdet, regular(2, 4), exact=None, via=lambda a: np.linalg.slogdet(a)[1])
 
 # NumPy 2's names in np.linalg.
-case(np.linalg.matmul, drawn(2, 3), drawn(3, 2))
-case(np.linalg.matmul, drawn(2, 1, 3), drawn(2, 3, 2))
-case(np.linalg.outer, drawn(2), drawn(3))
+case(np.linalg.matmul, anywhere(2, 3), anywhere(3, 2))
+case(np.linalg.matmul, anywhere(2, 1, 3), anywhere(2, 3, 2))
+case(np.linalg.outer, anywhere(2), anywhere(3))
 for offset in (0, 1, -1):
-    case(np.linalg.diagonal, drawn(2, 3, 3), offset=offset)
-    case(np.linalg.trace, drawn(2, 3, 4), offset=offset)
-case(np.linalg.cross, drawn(2, 3), drawn(2, 3))
-case(np.linalg.cross, drawn(3, 2), drawn(3, 2), axis=0)
-case(np.linalg.vecdot, drawn(2, 3), drawn(2, 3), exact=lambda x1, x2: np.sum(x1 * x2, axis=-1))
-case(np.linalg.vecdot, drawn(3, 2), drawn(3, 2), axis=0,
+    case(np.linalg.diagonal, anywhere(2, 3, 3), offset=offset)
+    case(np.linalg.trace, anywhere(2, 3, 4), offset=offset)
+case(np.linalg.cross, anywhere(2, 3), anywhere(2, 3))
+case(np.linalg.cross, anywhere(3, 2), anywhere(3, 2), axis=0)
+case(
+    np.linalg.vecdot, anywhere(2, 3), anywhere(2, 3), exact=lambda x1, x2: np.sum(x1 * x2, axis=-1)
+)
+case(np.linalg.vecdot, anywhere(3, 2), anywhere(3, 2), axis=0,
      exact=lambda x1, x2, axis: np.sum(x1 * x2, axis=axis))  # fmt: skip
-case(np.linalg.tensordot, drawn(2, 3, 2), drawn(3, 2, 2))
-case(np.linalg.tensordot, drawn(2, 3), drawn(3, 2), axes=([0], [1]))
-case(np.linalg.matrix_transpose, drawn(2, 3, 4))
+case(np.linalg.tensordot, anywhere(2, 3, 2), anywhere(3, 2, 2))
+case(np.linalg.tensordot, anywhere(2, 3), anywhere(3, 2), axes=([0], [1]))
+case(np.linalg.matrix_transpose, anywhere(2, 3, 4))
 for options in ({}, {"ord": 1}, {"ord": 2, "keepdims": True}, {"ord": "nuc"}, {"ord": -2}):
-    case(np.linalg.matrix_norm, drawn(2, 3, 2) + np.eye(3, 2), **options, exact=None)
+    case(np.linalg.matrix_norm, anywhere(2, 3, 2) + np.eye(3, 2), **options, exact=None)
 for options in (
     {}, {"ord": 3}, {"ord": 1, "axis": 1}, {"axis": (0, 2), "keepdims": True}, {"ord": -2},
     {"axis": (2, 1), "ord": 2.5},
 ):  # fmt: skip
     case(np.linalg.vector_norm, regular(2, 3) + 5, **options, exact=None)
-case(np.linalg.svdvals, drawn(2, 3, 2), exact=None)
-case(np.linalg.eigvalsh, drawn(2, 3, 3), exact=None,
+case(np.linalg.svdvals, anywhere(2, 3, 2), exact=None)
+case(np.linalg.eigvalsh, anywhere(2, 3, 3), exact=None,
      via=lambda a: np.linalg.eigvalsh(symmetric(a)))  # fmt: skip
-case(np.linalg.eigvalsh, drawn(3, 3), UPLO="U", exact=None,
+case(np.linalg.eigvalsh, anywhere(3, 3), UPLO="U", exact=None,
      via=lambda a, UPLO: np.linalg.eigvalsh(symmetric(a), UPLO))  # fmt: skip
 
 # Orthogonal factors, least squares, conditions, tensors as matrices.
-for a in (regular(3), regular(4)[:, :2], regular(4)[:2], regular(2, 3)[..., :2], drawn(3, 1)):
+for a in (regular(3), regular(4)[:, :2], regular(4)[:2], regular(2, 3)[..., :2], anywhere(3, 1)):
     case(np.linalg.qr, a, exact=None)
     case(matrices.thin_qr, a, exact=None)
     case(np.linalg.qr, a, mode="r", exact=None)
-for b in (drawn(4), drawn(4, 3)):
+for b in (anywhere(4), anywhere(4, 3)):
     for a in (regular(4)[:, :2], regular(4)):
         case(np.linalg.lstsq, a, b, exact=None, via=lambda a, b: np.linalg.lstsq(a, b)[:2])
     case(np.linalg.lstsq, regular(5)[:4], b, exact=None,
          via=lambda a, b: [np.linalg.lstsq(a, b, rcond=1e-9)[i] for i in (0, 3)])  # fmt: skip
 for p in (None, 2, -2, 1, -1, np.inf, "fro", "nuc"):
     case(np.linalg.cond, regular(2, 3), p, exact=None)
-case(np.linalg.cond, drawn(4, 2), exact=None)
+case(np.linalg.cond, anywhere(4, 2), exact=None)
 case(np.linalg.tensorinv, regular(6).reshape(2, 3, 6), exact=None)
 case(np.linalg.tensorinv, regular(4).reshape(4, 2, 2), ind=1, exact=None)
-case(np.linalg.tensorsolve, regular(6).reshape(2, 3, 6), drawn(2, 3), exact=None)
-case(np.linalg.tensorsolve, regular(6).reshape(2, 6, 3), drawn(6), axes=(0,), exact=None,
+case(np.linalg.tensorsolve, regular(6).reshape(2, 3, 6), anywhere(2, 3), exact=None)
+case(np.linalg.tensorsolve, regular(6).reshape(2, 6, 3), anywhere(6), axes=(0,), exact=None,
      via=lambda a, b, axes: np.linalg.tensorsolve(a, b, axes=axes))  # fmt: skip
 
 for x, options in (
-    (drawn(3), {}), (drawn(2, 3), {}), (drawn(2, 3), {"axis": 1}), (drawn(), {}),
-    (drawn(2, 3, 2), {"axis": (0, 2), "keepdims": True}),
+    (anywhere(3), {}), (anywhere(2, 3), {}), (anywhere(2, 3), {"axis": 1}), (anywhere(), {}),
+    (anywhere(2, 3, 2), {"axis": (0, 2), "keepdims": True}),
 ):  # fmt: skip
     case(compositions.length, x, **options, exact=plain_norm)
 BIN_OF, IS_INSIDE = np.array([0, 0, 1, 2, 0]), np.array([True, True, True, True, False])
 case(statistics.weighed, np.array([0.5, -1.2, 2.0, 0.3, 1.1]), [1, 2, 3, 5, 9], [1, 3, 4, 5], None,
      BIN_OF, IS_INSIDE, exact=None)  # fmt: skip
 for base, exponent in (
-    (plus(3), some(3)), (plus(2, 1), some(1, 3)), (plus(), some()), (signed(4), 2),
-    (signed(4), 3.0), (plus(2), -1), (plus(2), 0.5), (2.5, some(2)), (plus(0), some(0)),
+    (positive(3), anywhere(3)), (positive(2, 1), anywhere(1, 3)), (positive(), anywhere()),
+    (nonzero(4), 2), (nonzero(4), 3.0), (positive(2), -1), (positive(2), 0.5), (2.5, anywhere(2)),
+    (positive(0), anywhere(0)),
 ):  # fmt: skip
     case(operator.pow, base, exponent)
 
 # ---- norms of any order -----------------------------------------------------------------------
 
-_norms = np.random.default_rng(77)
 for _ord in (3, -2, 0.5):
     for _keepdims in (False, True):
         case(
-            compositions.power_norm, _norms.uniform(0.5, 2, (2, 3)), _ord, 1, _keepdims,
+            compositions.power_norm, between(0.5, 2, 2, 3), _ord, 1, _keepdims,
             exact=lambda x, ord, axis, keepdims: (x**ord).sum(axis, keepdims=keepdims) ** (1 / ord),
         )  # fmt: skip
 
 # Factors of powers, convolutions, windows and what overlaps.
-_mended = np.random.default_rng(29)
-
-
-def mended(*shape: int) -> Any:
-    return _mended.uniform(0.5, 2.0, shape)
-
-
-for x1, x2 in ((mended(3), mended(3)), (mended(2, 1), mended(1, 3)), (mended(), mended())):
+for x1, x2 in (
+    (between(0.5, 2.0, 3), between(0.5, 2.0, 3)),
+    (between(0.5, 2.0, 2, 1), between(0.5, 2.0, 1, 3)),
+    (
+        between(
+            0.5,
+            2.0,
+        ),
+        between(
+            0.5,
+            2.0,
+        ),
+    ),
+):
     case(elementwise.falling, x1, x2, 1, (1, 0), exact=None)
     case(elementwise.falling, x1, x2, 2, (1, -1, 0), exact=None)
 for sizes in ((5, 3), (2, 4), (3, 3), (1, 2)):
-    case(compositions.convolution, *[mended(n) for n in sizes], exact=np.convolve)
+    case(compositions.convolution, *[between(0.5, 2.0, n) for n in sizes], exact=np.convolve)
 for whole, window, axis in (
     ((6,), 4, None), ((6,), 2, 0), ((3, 4), (2, 3), None), ((3, 4), 2, 1), ((3, 4), (2, 2), (1, 1)),
 ):  # fmt: skip
-    case(arranging.windows, mended(*whole), window, axis, exact=sliding)
+    case(arranging.windows, between(0.5, 2.0, *whole), window, axis, exact=sliding)
     parts = sliding(np.zeros(whole), window, axis)
-    case(arranging.overlapped, mended(*parts.shape), whole, window, axis, exact=None)
+    case(arranging.overlapped, between(0.5, 2.0, *parts.shape), whole, window, axis, exact=None)
 case(elementwise.share_of_two, np.array([-30.0, -1.5, 0.3, 2.0]), exact=None)
 
 
 # ---- means ------------------------------------------------------------------------------------
 # np.mean and np.average are one operation each, told of how many elements, and of the weights.
 
-_means = np.random.default_rng(18)
 for sizes, axis in (((4,), None), ((2, 3), 0), ((2, 3), (0, 1)), ((2, 3), -1), ((), None)):
-    values, weights = _means.normal(size=sizes), _means.uniform(0.5, 2, sizes)
+    values, weights = _rng.normal(size=sizes), _rng.uniform(0.5, 2, sizes)
     count = values.size if axis is None else values.size // np.sum(values, axis=axis).size
     for keepdims in (False, True):
         case(reductions.mean_of, values, axis=axis, keepdims=keepdims, _n=count)

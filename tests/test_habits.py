@@ -109,6 +109,12 @@ def test_modules_tell_of_methods_that_they_have_not(name):
             getattr(module, name)
 
 
+@pytest.mark.parametrize("name, ours", [("dim", "axis="), ("keepdim", "keepdims=")])
+def test_pytorchs_arguments_lead_to_ours(name, ours):
+    with pytest.raises(TypeError, match=f"softmax: the argument {name}= .* it is called {ours}"):
+        nn.functional.softmax(Tensor([1.0]), **{name: 0})
+
+
 def test_a_module_may_have_what_is_called_so():
     class Net(nn.Module):
         def __init__(self):
@@ -276,6 +282,21 @@ def test_state_that_forward_makes_is_told_once(act, name, kind, mode):
     assert warned(lambda: module(np.ones((1, 2)))) == []
 
 
+@pytest.mark.parametrize("kind, name", [("a buffer", "out"), ("a parameter", "hidden")])
+def test_state_that_a_hook_makes_is_told_once(kind, name):
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+
+    def keep(module, inputs, output):
+        setattr(module, name, output.data if name == "out" else output)
+
+    model[0].register_forward_hook(keep)
+    (text,) = warned(lambda: model(np.ones((1, 2))))
+    assert f"a hook of Linear sets self.{name}" in text and kind in text
+    assert warned(lambda: model(np.ones((1, 2)))) == []
+    model[1].register_forward_hook(lambda module, inputs, output: setattr(module, "_out", output))
+    assert warned(lambda: model(np.ones((1, 2)))) == []
+
+
 def test_state_that_only_training_makes_is_told_as_well():
     module = Looking(lambda m, x, y: setattr(m, "last", x) if m.training else None)
     assert warned(lambda: module.eval()(np.ones((1, 2)))) == []
@@ -388,8 +409,10 @@ def test_a_state_with_names_goes_to_pytorch_and_comes_back():
 
 
 class Body(nn.Module):
-    def __init__(self, name="backbone"):
+    def __init__(self, name="backbone", head=""):
         setattr(self, name, nn.MLP([4, 8, 3]))
+        if head:
+            setattr(self, head, nn.Linear(3, 2))
 
     def forward(self, x):
         return x
@@ -419,6 +442,38 @@ def test_a_shifted_prefix_is_told_with_its_cure(source, target, words, tmp_path)
     assert words in str(caught.value)
     (warning,) = warned(lambda: target.load_state_dict(state, strict=False))
     assert "no name of the state" in warning and words in warning
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["another", "none"])
+def test_a_shifted_body_beside_a_head_that_fits(plain):
+    source, target = Body("backbone", "head"), Body("body", "head")
+    state = source.state_dict()
+    if plain:
+        state = {name.removeprefix("backbone."): value for name, value in state.items()}
+    with pytest.raises(ValueError) as caught:
+        target.load_state_dict(state)
+    cure = str(caught.value).splitlines()[-1].strip()
+    (warning,) = warned(lambda: target.load_state_dict(state, strict=False))
+    assert "has 6 names, and only 2 of them are in the state" in warning and cure in warning
+    target.load_state_dict(eval(cure, {"state": state}))
+    assert all(map(np.array_equal, target.state_dict().values(), source.state_dict().values()))
+
+
+def test_most_that_fits_is_loaded_without_a_word():
+    """A head that is called otherwise may be meant to stay."""
+    state = Body("body", "fc").state_dict()
+    assert warned(lambda: Body("body", "head").load_state_dict(state, strict=False)) == []
+
+
+@pytest.mark.parametrize("shift", [1, 3])
+def test_layers_with_other_numbers_are_no_shifted_prefix(shift):
+    """Each has a number of its own: one prefix for all would put them into each other's place."""
+    source = nn.Sequential(*[nn.Linear(4, 4) for _ in range(4)])
+    target = nn.Sequential(*[nn.Flatten()] * shift, *[nn.Linear(4, 4) for _ in range(4)])
+    for one, other in ((source, target), (target, source)):
+        with pytest.raises(ValueError) as caught:
+            other.load_state_dict(one.state_dict())
+        assert "state.items()" not in str(caught.value)
 
 
 def test_states_that_are_something_else_get_no_such_hint():

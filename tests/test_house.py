@@ -25,6 +25,7 @@ FLOORS: list[set[str]] = [
     {f"autograd.{part}" for part in ("errors", "frames", "habits", "mode", "rules")},
     {"autograd.engine"},
     {"autograd.recording"},
+    {"autograd.primitives"},
     {"autograd.tensor"},
     {"autograd.ops"},
     {"autograd.gradcheck", "autograd.profiling", "autograd.transforms", "autograd.graph"},
@@ -32,16 +33,18 @@ FLOORS: list[set[str]] = [
     {"autograd.drawing", "autograd.explaining"},
     {"autograd"},
     {"autograd.command", "autograd.__main__"},
-    # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
+    # nn: tools, the base of Modules, layers, losses, their functions, optimisers, training
+    {"nn.checks"},
     {"nn.formats", "nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
-    {"nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
-    {f"nn.functional.{family}" for family in (
-        "activations", "arguments", "class_losses", "layers", "losses", "mistakes"
-    )},
-    {"nn.functional"},
+    {"nn.arguments", "nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
     {"nn.init", "nn.module"},
-    {"nn.activations", "nn.files", "nn.losses"},
+    {"nn.files"} | {f"nn.layers.{family}" for family in (
+        "activations", "dropout", "linear", "mlp", "normalization"
+    )},
     {"nn.layers"},
+    {f"nn.losses.{part}" for part in ("binary", "classes", "distances", "mistakes", "reduction")},
+    {"nn.losses"},
+    {"nn.functional"},
     {f"nn.optim.{part}" for part in (
         "algorithms", "explained", "joined", "lr_scheduler", "optimizer"
     )},
@@ -337,3 +340,42 @@ def test_what_nn_defines_is_named_where_users_look() -> None:
             assert name in module.__all__, f"{name} is missing in __all__ of {module.__name__}"
             assert name in home.__all__, f"{name} is missing in __all__ of {home.__name__}"
     assert {"Linear", "ReLU", "MSELoss", "Sequential", "Adam"} <= found
+
+
+# ---- what is written out for speed --------------------------------------------------------------
+
+RESULT = {
+    "_value", "_requires_grad", "_inputs", "_args", "_kwargs", "_op", "_birth", "_scope", "_hooks",
+}  # fmt: skip
+WRITTEN_OUT = {  # besides `result` itself; whoever adds a slot finds here where it is set
+    "autograd.recording": ["apply", "result"],
+    "autograd.primitives": ["of_one", "of_one_saving", "of_three"],
+    "autograd.tensor": ["forward"],
+}
+
+
+def slots_set(function: ast.AST) -> set[str]:
+    """The slots of a `node` that a function sets, but not those that it sets inside of others."""
+    inner = {node for f in ast.iter_child_nodes(function) for node in ast.walk(f)
+             if isinstance(f, ast.FunctionDef)}  # fmt: skip
+    return {
+        target.attr
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and node not in inner
+        for whole in node.targets
+        for target in (whole.elts if isinstance(whole, ast.Tuple) else [whole])
+        if isinstance(target, ast.Attribute) and ast.unparse(target.value) == "node"
+    }
+
+
+def test_every_copy_of_result_sets_every_slot() -> None:
+    found: dict[str, list[str]] = {}
+    for module in ("autograd.engine", *WRITTEN_OUT):
+        for node in ast.walk(PACKAGES[module]):
+            if isinstance(node, ast.FunctionDef) and (slots := slots_set(node)) >= {
+                "_op",
+                "_value",
+            }:
+                assert slots == RESULT, node.name
+                found.setdefault(module, []).append(node.name)
+    assert {module: sorted(names) for module, names in found.items()} == WRITTEN_OUT

@@ -16,7 +16,7 @@ import pytest
 import nn
 from autograd import Tensor
 from nn import functional as F
-from nn.functional import class_losses
+from nn.losses import classes
 from tests.test_house import PACKAGES
 
 COUNTING = {"bincount", "ravel_multi_index", "unravel_index"}
@@ -121,7 +121,7 @@ def test_out_of_range_is_still_told_there(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_short_way_is_taken_with_the_labels_that_are_usual() -> None:
-    assert class_losses._INDEX is np.dtype(np.intp)
+    assert classes._INDEX is np.dtype(np.intp)
 
 
 def test_shares_of_many_rows_do_not_overflow() -> None:

@@ -169,10 +169,26 @@ def test_transform_must_give_the_rows_back(transform, got):
 
 # ---- DataLoader: refused ------------------------------------------------------------------------
 
+
+class Pairs:
+    """A data set of PyTorch's kind, of one part in a tuple."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, k):
+        if k > 2:
+            raise IndexError
+        return (X[k],)
+
+
 REFUSED = {
     "unequal lengths": (lambda: DataLoader(X, Y[:9]), ValueError, "x has 10, y has 9 rows"),
     "no rows": (lambda: DataLoader(X[:0], Y[:0]), ValueError, "the data is empty"),
     "empty list": (lambda: DataLoader([]), ValueError, "the data is empty"),
+    "samples": (lambda: DataLoader([(x, x) for x in X]), TypeError, "x holds samples that have"),
+    "labelled": (lambda: DataLoader([(x, 1) for x in X]), TypeError, "x, y = map.np.stack, zip"),
+    "a data set": (lambda: train_test_split(Pairs()), TypeError, "array 0 holds samples that have"),
     "ragged": (lambda: DataLoader([[1, 2], [3]]), ValueError, "x holds lists of unequal lengths"),
     "ragged y": (lambda: DataLoader(X[:2], [[1], []]), ValueError, "y holds lists of unequal"),
     "a number": (lambda: DataLoader(3.0), TypeError, "one row a sample, got one number"),

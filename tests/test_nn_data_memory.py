@@ -120,6 +120,35 @@ def test_fit_copies_nothing_and_makes_no_mask(options, dtype):
     assert peak(fit) < 0.1 * x.nbytes + order
 
 
+LAID_OUT = {
+    "columns first": np.asfortranarray,
+    "every second": lambda x: np.repeat(x, 2, axis=0)[::2],
+    "backwards": lambda x: x[::-1],
+    "a part of the columns": lambda x: np.concatenate([x, x], axis=1)[:, : x.shape[1]],
+    "not aligned": lambda x: np.frombuffer(b"." + x.tobytes(), x.dtype, offset=1).reshape(x.shape),
+}
+
+
+@pytest.mark.parametrize("options", [{}, {"validation_split": 0.25}], ids=["whole", "split"])
+@pytest.mark.parametrize("lay_out", LAID_OUT.values(), ids=LAID_OUT)
+def test_fit_copies_nothing_however_the_data_lie_in_memory(lay_out, options):
+    """A table of pandas lies with its columns first: NumPy's take would copy it for each batch."""
+    x, t = lay_out(images()), autoencoder()
+    call = lambda: t.fit(x, x, batch_size=256, progress=False, **options)  # noqa: E731
+    assert peak(call) < 0.5 * x.nbytes
+
+
+@pytest.mark.parametrize("lay_out", LAID_OUT.values(), ids=LAID_OUT)
+def test_batches_are_the_rows_however_the_data_lie_in_memory(lay_out):
+    x = lay_out(np.arange(60.0).reshape(10, 6))
+    for one in (x, np.asfortranarray(x.reshape(10, 2, 3))):
+        loader = nn.DataLoader(one, batch_size=4, shuffle=True, rng=np.random.default_rng(0))
+        order = np.random.default_rng(0).permutation(10)
+        for k, batch in enumerate(loader):
+            np.testing.assert_array_equal(batch, [one[row] for row in order[4 * k : 4 * k + 4]])
+            assert batch.flags.c_contiguous and not np.shares_memory(batch, one)
+
+
 def test_fit_of_a_file_that_is_mapped_into_memory(tmp_path):
     path = tmp_path / "x.npy"
     np.save(path, images("f8", 2 * ROWS))

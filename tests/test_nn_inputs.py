@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 
 import numpy as np
 import pytest
@@ -257,6 +258,22 @@ def test_a_row_of_weight_two_counts_as_if_it_were_there_twice(loss, outputs, tar
     assert judged["loss"] == pytest.approx(t.evaluate(a[rows], target[rows])["loss"], rel=1e-12)
 
 
+def test_a_loss_of_ones_own_with_options_takes_weights_too():
+    def loss(prediction, target, power, reduction="mean"):
+        losses = np.abs(prediction[:, 0] - target) ** power
+        return losses if reduction == "none" else getattr(losses, reduction)()
+
+    a, _, _ = data(3)
+    target, weight = a[:, 0] - a[:, 1], np.random.default_rng(0).random(ROWS)
+    for reduction in ("mean", "sum"):
+        t = single(functools.partial(loss, power=3, reduction=reduction))
+        errors = np.abs(t.predict(a)[:, 0] - target) ** 3
+        expected = weight @ errors / (weight.sum() if reduction == "mean" else 1)
+        options = {"sample_weight": weight, "batch_size": ROWS}
+        history = t.fit(a, target, progress=False, **options)
+        assert history["loss"] == [pytest.approx(expected, rel=1e-12)]
+
+
 def test_weights_go_with_their_rows_through_batches_splits_and_validation():
     a, _, y = data(3)
     a[:, 0] = np.arange(ROWS)
@@ -390,6 +407,12 @@ def test_a_batch_whose_weights_are_all_zero_is_named():
     with pytest.raises(FloatingPointError, match="batch 2 of 4 .* have the weight 0"):
         single(nn.MSELoss(), 3).fit(A, A, sample_weight=weight, batch_size=10, shuffle=False,
                                     progress=False)  # fmt: skip
+
+
+@pytest.mark.parametrize("losses", [{"a": nn.MSELoss()}, [nn.MSELoss()]], ids=["dict", "list"])
+def test_losses_of_several_outputs_are_one_function(losses):
+    with pytest.raises(TypeError, match="of several outputs write one function, which adds their"):
+        single(losses, 2)
 
 
 # ---- schedules by batch -------------------------------------------------------------------------
@@ -604,6 +627,7 @@ ODD_LOADERS = {
     "three parts": ([(A, B, Y)], r"this one has 3 parts; join the inputs: \(\(x1, x2\), y\)"),
     "samples": ([(A[0], Y[0])], "single samples, not batches.*torch.utils.data.DataLoader"),
     "no targets": ([A], r"fit needs targets"),
+    "one part": ([(A,)], r"fit needs targets: .*of several inputs \(\(x1, x2\), y\)"),
 }
 
 
@@ -611,6 +635,19 @@ ODD_LOADERS = {
 def test_loaders_that_do_not_fit_are_told(batches, message):
     with pytest.raises(ValueError, match=message):
         single(nn.CrossEntropyLoss(), 2).fit(Again(batches), progress=False)
+
+
+def test_a_batch_of_one_part_is_x():
+    """As PyTorch's TensorDataset(x) gives it."""
+    t = single(nn.CrossEntropyLoss(), 2)
+    batches = [(A[:10],), [A[10:]]]
+    np.testing.assert_array_equal(t.predict(Again(batches)), t.predict(A))
+
+
+def test_validation_data_that_serve_once_are_named():
+    with pytest.raises(TypeError, match="fit: validation_data: a generator can be gone through on"):
+        once = ((A, Y) for _ in range(2))
+        single(nn.CrossEntropyLoss(), 2).fit(A, Y, validation_data=once, progress=False)
 
 
 def test_a_loader_without_batches_and_one_with_targets_beside_are_refused():

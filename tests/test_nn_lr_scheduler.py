@@ -581,7 +581,7 @@ MISTAKES = {
     "gamma nan": ("ExponentialLR", {"gamma": math.nan}, ValueError, "gamma must be >= 0, got nan"),
     "gamma text": ("ExponentialLR", {"gamma": "0.9"}, TypeError, "gamma must be a number"),
     "falling": ("MultiStepLR", {"milestones": [3, 2]}, ValueError, r"rising, got \[3, 2\]"),
-    "milestone": ("MultiStepLR", {"milestones": [1.5]}, TypeError, "milestone must be a whole"),
+    "milestone": ("MultiStepLR", {"milestones": [1.5]}, TypeError, r"\[0\] must be a whole"),
     "T_max": ("CosineAnnealingLR", {"T_max": 0}, ValueError, "T_max must be above 0, got 0"),
     "eta_min": ("CosineAnnealingLR", {"T_max": 5, "eta_min": -1}, ValueError, "eta_min must be >="),
     "start": ("LinearLR", {"start_factor": 0}, ValueError, "start_factor must be above 0, got 0"),

@@ -83,6 +83,7 @@ ACCURACY_REFUSED = {
     "binary labels of 3": ([0.1, 0.2], [0, 2], ValueError, "needs targets 0 or 1, got 2"),
     "labels for labels": ([2, 1], [2, 1], ValueError, r"np.mean\(prediction == target\)"),
     "soft targets": ([0.1, 0.9], [0.1, 0.9], ValueError, "needs targets 0 or 1, got 0.1"),
+    "a regression": ([0.1, 2.9], [0.5, 3.0], ValueError, '0.5; .* no class, use "r2_score", "m'),
     "logits": ([-1.5, 3.0], [0, 1], ValueError, "from -1.5 to 3 .* use threshold=0.0, or apply a"),
 }  # fmt: skip
 

@@ -99,6 +99,28 @@ def test_numpy_scalars_and_private_arrays_are_no_buffers():
     assert buffer_names(module) == ["a", "d.0", "e"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        np.array(["cat", "dog"]), np.array([b"cat"]), np.array(["cat", None], object),
+        np.array(["2024-01-01"], "datetime64[D]"), np.zeros(2, [("a", float)]),
+    ],
+    ids=lambda names: names.dtype.kind,
+)  # fmt: skip
+def test_names_beside_a_model_are_no_state(names, tmp_path):
+    """Nothing that is no number could be saved, or cast as it is loaded."""
+    model = nn.Linear(2, 3)
+    model.classes, model.table = names, {"names": names}
+    assert list(model.state_dict()) == ["weight", "bias"]
+    model.load_state_dict(model.state_dict())
+    nn.save(tmp_path / "model.npz", model)
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    trainer = nn.Trainer(model, nn.optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    callbacks = [nn.EarlyStopping(), nn.ModelCheckpoint(tmp_path / "run.npz")]
+    trainer.fit(x, x @ np.ones((2, 3)), validation_split=0.2, callbacks=callbacks, progress=False)
+    assert model.classes is names and model.table["names"] is names
+
+
 def test_a_module_needs_no_init_of_its_base():
     class Bare(nn.Module):
         def __init__(self):
@@ -212,6 +234,11 @@ def spoiled(**changes):
 
 
 MISFITS = {
+    "a checkpoint of PyTorch": (
+        {"epoch": 3, "model_state_dict": Net().state_dict()},
+        TypeError,
+        r"give that: load_state_dict\(state\['model_state_dict'\]\)",
+    ),
     "missing": (spoiled(shift=None), ValueError, r"missing: shift$"),
     "unexpected": (spoiled(extra=np.zeros(1)), ValueError, r"unexpected: extra$"),
     "shape": (
@@ -403,6 +430,37 @@ def test_copies_are_independent(duplicate):
     twin[0].weight.data = twin[0].weight.data * 2
     np.testing.assert_array_equal(model(x).data, y.data)
     assert twin(x).scope == model(x).scope == "Sequential.2"
+
+
+PICKLED = {  # where a pickle of before says that these are
+    "nn.layers": "BatchNorm1d Dropout Flatten Identity LayerNorm Linear MLP",
+    "nn.activations": "ELU GELU Hardtanh LeakyReLU LogSigmoid LogSoftmax ReLU SELU SiLU Sigmoid "
+    "Softmax Softplus Tanh",
+    "nn.losses": "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss "
+    "SmoothL1Loss",
+    "nn.functional.activations": "elu gelu hardtanh leaky_relu selu silu softplus tanh",
+    "nn.functional.layers": "batch_norm cosine_similarity dropout layer_norm linear normalize "
+    "one_hot",
+    "nn.functional.losses": "binary_cross_entropy binary_cross_entropy_with_logits huber_loss "
+    "kl_div l1_loss mse_loss smooth_l1_loss",
+    "nn.functional.class_losses": "cross_entropy nll_loss",
+}
+
+
+@pytest.mark.parametrize("home", PICKLED)
+def test_pickles_of_before_find_their_classes_and_functions(home):
+    for name in PICKLED[home].split():
+        found = pickle.loads(f"c{home}\n{name}\n.".encode())
+        assert found is getattr(nn.functional if "functional" in home else nn, name)
+
+
+def test_a_pickle_of_before_of_a_function_in_a_model_loads_where_nothing_is_imported_yet():
+    pickled = b"(cnn.layers\n_Function\ncnn.functional.layers\nlinear\nt."
+    code = f"import pickle; print(pickle.loads({pickled!r}))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.count("nn.layers.mlp._Function") == run.stdout.count("function linear") == 1
 
 
 # ---- Sequential -------------------------------------------------------------------------------

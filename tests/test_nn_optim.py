@@ -258,7 +258,7 @@ SPECIAL = {
     "negative momentum": (lambda: SGD([P], momentum=-1), r"momentum must be >= 0"),
     "beta of 1": (lambda: Adam([P], betas=(0.9, 1.0)), r"betas\[1\] must be .*below 1, got 1\.0"),
     "negative beta": (lambda: Adam([P], betas=(-0.1, 0.9)), r"betas\[0\]"),
-    "RMSprop's alpha": (lambda: RMSprop([P], alpha=1.5), r"alpha must be at most 1, got 1\.5"),
+    "RMSprop's alpha": (lambda: RMSprop([P], alpha=1.5), r"alpha must be <= 1, got 1\.5"),
     "negative alpha": (lambda: RMSprop([P], alpha=-0.1), r"alpha must be >= 0"),
     "negative lr_decay": (lambda: Adagrad([P], lr_decay=-1), r"lr_decay must be >= 0"),
     "negative start": (

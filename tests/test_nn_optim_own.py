@@ -143,6 +143,52 @@ def test_ours_are_given_no_copies():
     assert np.shares_memory(seen[0], before)
 
 
+# ---- a step of one's own -------------------------------------------------------------------------
+
+
+def test_a_step_as_pytorchs_optimisers_write_it():
+    """With all parameters in its own hands, and a state that begins as an empty dict."""
+
+    class Heavy(Optimizer):
+        def step(self):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    state = self.state[p]
+                    if len(state) == 0:
+                        state["buffer"] = np.zeros_like(p.data)
+                    state["buffer"] = 0.9 * state["buffer"] + p.grad
+                    p.data -= group["lr"] * state["buffer"]
+
+    starts = [np.ones((2, 3)), np.ones(4)]
+    mine, theirs, later = ([Tensor(a, requires_grad=True) for a in starts] for _ in range(3))
+    heavy, sgd = Heavy(mine, LR), nn.optim.SGD(theirs, **LR, momentum=0.9)
+    for step in range(6):
+        if step == 3:  # goes on with another, from its state
+            state = heavy.state_dict()
+            for p, q in zip(later, mine):
+                p.data = q.data
+            mine, heavy = later, Heavy(later, LR)
+            heavy.load_state_dict(state)
+        for p, q in zip(mine, theirs):
+            p.grad = q.grad = (step + 1) * np.cos(q.data)
+        heavy.step()
+        sgd.step()
+    assert all(map(np.allclose, [p.data for p in mine], [q.data for q in theirs]))
+    assert all((a == 1).all() for a in starts)
+
+
+def test_to_look_at_a_state_begins_none():
+    p = Tensor([1.0], requires_grad=True)
+    optimizer = nn.optim.Adam([p], lr=0.1)
+    assert optimizer.state[p] == {}
+    p.grad = [2.0]
+    optimizer.step()
+    assert optimizer.state[p]["step"] == 1 and p.item() == pytest.approx(0.9)
+    optimizer.load_state_dict({"state": {}, **{k: v for k, v in optimizer.state_dict().items()
+                                               if k != "state"}})  # fmt: skip
+    assert optimizer.state[p] == {}
+
+
 # ---- elementwise, said falsely -------------------------------------------------------------------
 
 
@@ -184,9 +230,14 @@ def remembers(value, gradient, state, settings):
     return value - settings["lr"] * gradient / state["scale"]
 
 
+def warms_up(value, gradient, state, settings):
+    state["step"] = state.get("step", 0) + 1
+    return (normalized if state["step"] > 5 else sign)(value, gradient, state, settings)
+
+
 MIXING = [
     normalized, clipped, centred, trusting, by_rows, of_matrices, only_matrices, largest_only,
-    remembers,
+    remembers, warms_up,
 ]  # fmt: skip
 
 
@@ -232,6 +283,7 @@ def noisy_by_the_library(value, gradient, state, settings):
 )  # fmt: skip
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 def test_an_update_that_is_elementwise_is_taken(update, dtype):
+    nn.manual_seed(0)  # else chance may leave all of a parameter as it was
     params = [Tensor(np.ones(shape, dtype), requires_grad=True) for shape in [(2, 3), (4,)]]
     optimizer = make(update, elementwise=True)(params, LR)
     for p in params:

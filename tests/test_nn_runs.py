@@ -1,5 +1,6 @@
 """State of runs: found, saved, restored, switched; and others that use the model meanwhile."""
 
+import collections
 import copy
 import functools
 import itertools
@@ -387,6 +388,406 @@ def test_what_is_built_in_the_first_call_is_built_once():
     assert began == [1] and len(model.layers) == 2 and list(model.named) == ["out"]
 
 
+# ---- plain values that a run keeps, wherever -----------------------------------------------------
+
+
+def scaled(prediction, target, factor):
+    return nn.functional.cross_entropy(prediction, target) * (1 + 0.1 * factor)
+
+
+class Keeps(nn.Module):
+    """A loss that is scaled by what it has noted of its own calls in training."""
+
+    def __init__(self, kept, note, factor):
+        self.kept, self._note, self._factor = kept, note, factor
+
+    def forward(self, prediction, target):
+        if self.training:
+            self._note(self, float(np.mean(prediction.data)))
+        return scaled(prediction, target, self._factor(self.kept))
+
+
+class KeepsToo:
+    """The same, and no Module."""
+
+    def __init__(self, kept, note, factor):
+        self.kept, self.note, self.factor = kept, note, factor
+
+    def __call__(self, prediction, target):
+        if autograd.is_grad_enabled():
+            self.note(self, float(np.mean(prediction.data)))
+        return scaled(prediction, target, self.factor(self.kept))
+
+
+def rebinds(new):
+    def note(holder, value):
+        holder.kept = new(holder.kept, value)
+
+    return note
+
+
+def counted(holder, value):
+    holder.kept["n"] += 1
+    holder.kept["seen"].append(value)
+
+
+def averaged(holder, value):
+    holder.kept["n"] += 1
+    holder.kept["mean"] = holder.kept["mean"] + value
+
+
+KEPT = {  # at first, what is noted, and a number of it
+    "a list": (list, lambda h, v: h.kept.append(v), lambda k: sum(k[-3:])),
+    "a list of arrays": (list, lambda h, v: h.kept.append(np.full(2, v)), lambda k: np.sum(k)),
+    "a dict": (lambda: {"n": 0, "seen": []}, counted, lambda k: k["n"] + sum(k["seen"])),
+    "a dict with an array": (
+        lambda: {"n": 0, "mean": np.zeros(2)}, averaged, lambda k: np.sum(k["mean"]) + k["n"],
+    ),
+    "a deque": (
+        lambda: collections.deque(maxlen=3), lambda h, v: h.kept.append(v),
+        lambda k: sum(k) + len(k),
+    ),
+    "a set": (set, lambda h, v: h.kept.add(round(v, 1)), len),
+    "a counter": (collections.Counter, lambda h, v: h.kept.update(["a"]), lambda k: k["a"]),
+    "a dict by NumPy's numbers": (
+        dict, lambda h, v: h.kept.update({np.int64(len(h.kept)): np.float32(v)}),
+        lambda k: sum(k.values()),
+    ),
+    "lists by name": (
+        lambda: collections.defaultdict(list), lambda h, v: h.kept["a"].append(v),
+        lambda k: sum(k["a"]),
+    ),
+    "a tuple": (lambda: (0.0, 0.0), rebinds(lambda k, v: (*k[1:], v)), sum),
+    "nothing yet": (lambda: None, rebinds(lambda k, v: [*(k or []), v]), lambda k: sum(k or [])),
+    "an array of no axes": (lambda: np.array(0), rebinds(lambda k, v: k + 1), float),
+    "NumPy's float": (
+        lambda: np.float64(0), rebinds(lambda k, v: np.float64(0.9 * k + v)), lambda k: k,
+    ),
+    "an array that grows": (
+        lambda: np.zeros(0), rebinds(lambda k, v: np.append(k, v)), lambda k: k.sum(),
+    ),
+    "an array of another dtype": (
+        lambda: np.zeros(1), rebinds(lambda k, v: np.full(1, v, np.float32)), lambda k: k[0],
+    ),
+}  # fmt: skip
+
+
+def closure(seed):
+    calls, seen = 0, []
+
+    def loss(prediction, target):
+        nonlocal calls
+        if autograd.is_grad_enabled():
+            calls += 1
+            seen.append(prediction.data.mean())
+        return scaled(prediction, target, calls + sum(seen))
+
+    return loss
+
+
+def with_attribute_of_its_own(seed):
+    def loss(prediction, target):
+        loss.calls += autograd.is_grad_enabled()
+        return scaled(prediction, target, loss.calls)
+
+    loss.calls = 0
+    return loss
+
+
+def with_a_default(seed):
+    def loss(prediction, target, seen=[]):  # noqa: B006
+        if autograd.is_grad_enabled():
+            seen.append(1.0)
+        return scaled(prediction, target, len(seen))
+
+    return loss
+
+
+calls, noted, noise = 0, [], np.random.default_rng(0)
+
+
+def with_globals(seed):
+    global calls, noise
+    calls, noise = 0, np.random.default_rng(seed)
+    noted.clear()
+
+    def loss(prediction, target):
+        global calls
+        if autograd.is_grad_enabled():
+            calls += 1
+            noted.append(sum([noise.normal() for _ in range(2)]))
+        return scaled(prediction, target, calls + sum(noted))
+
+    return loss
+
+
+FUNCTIONS = [closure, with_attribute_of_its_own, with_a_default, with_globals]
+
+
+class Langevin(nn.optim.Optimizer):
+    """Adds noise, of a generator of its own, that its count of steps makes smaller."""
+
+    def __init__(self, params, rng):
+        super().__init__(params, {"lr": 0.05})
+        self.rng, self.steps = rng, 0
+
+    def step(self, closure=None):
+        self.steps += 1
+        return super().step(closure)
+
+    def update(self, value, gradient, state, settings):
+        noise = self.rng.normal(size=value.shape).astype(value.dtype)
+        return value - settings["lr"] * (gradient + 0.1 * noise / self.steps)
+
+
+class Falling:
+    """A schedule of one's own, without a state that it tells."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.steps = optimizer, 0
+
+    def step(self):
+        self.steps += 1
+        self.optimizer.lr = 0.1 / self.steps
+
+
+def drawn(optimizer, seed):
+    rng = np.random.default_rng(seed)
+    return nn.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.5 + rng.random())
+
+
+def small(seed, loss=None, optimizer=None, scheduler=None, layers=(), **options):
+    """A trainer, and what it is to fit."""
+    nn.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(2, 4), *layers, nn.Tanh(), nn.Linear(4, 2))
+    made = (optimizer or nn.optim.Adam)(model.parameters())
+    schedule = scheduler(made) if scheduler else None
+    t = nn.Trainer(model, made, loss or nn.CrossEntropyLoss(), scheduler=schedule, **options)
+    return t, {"batch_size": 9, "epochs": 4, "progress": False, "validation_data": (X, Y)}
+
+
+def check_goes_on(make, path, batches=(1, 4, 6, 12)):
+    """What `make` gives, with its callbacks, is the same run after it has died at any time."""
+
+    def run(seed, *callbacks, **more):
+        t, options, *own = make(seed)
+        t.fit(X, Y, callbacks=[*own, *callbacks], **options, **more)
+        return t.model.state_dict(), t.history.history, t.optimizer.state_dict(), get_state()
+
+    expected = run(0)
+    for batch in batches:
+        with pytest.raises(RuntimeError, match="power"):
+            run(0, Dies(batch, path))
+        np.testing.assert_equal(run(50, resume_from=path), expected)
+
+
+@pytest.mark.parametrize("holder", [Keeps, KeepsToo], ids=["a Module", "no Module"])
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_a_loss_keeps_goes_on(kind, holder, tmp_path):
+    first, note, factor = KEPT[kind]
+    check_goes_on(lambda seed: small(seed, holder(first(), note, factor)), tmp_path / "run.npz")
+
+
+@pytest.mark.parametrize("make", FUNCTIONS, ids=lambda make: make.__name__)
+def test_what_functions_keep_goes_on(make, tmp_path):
+    check_goes_on(lambda seed: small(seed, make(seed)), tmp_path / "run.npz")
+
+
+def test_a_list_that_two_hold_is_one_afterwards(tmp_path):
+    class Notes(nn.Module):
+        def __init__(self, seen):
+            self.seen = seen
+
+        def forward(self, x):
+            if self.training:
+                self.seen.append(1.0)
+            return x
+
+    def make(seed):
+        seen = []
+        reads = lambda p, t: scaled(p, t, len(seen))  # noqa: E731
+        return small(seed, reads, layers=[Notes(seen)])
+
+    check_goes_on(make, tmp_path / "run.npz")
+
+
+OTHER_PARTS = {
+    "optimiser": lambda seed: small(
+        seed, optimizer=lambda ps: Langevin(ps, np.random.default_rng(seed))
+    ),
+    "schedule": lambda seed: small(seed, scheduler=Falling),
+    "schedule that draws": lambda seed: small(seed, scheduler=lambda o: drawn(o, seed)),
+    "schedule by batch": lambda seed: small(
+        seed, interval="batch", scheduler=lambda o: nn.optim.lr_scheduler.ExponentialLR(o, 0.9)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", OTHER_PARTS.values(), ids=OTHER_PARTS)
+def test_optimisers_and_schedules_of_ones_own_go_on(make, tmp_path):
+    check_goes_on(make, tmp_path / "run.npz")
+
+
+def test_a_hook_that_draws_goes_on(tmp_path):
+    def make(seed):
+        t, options = small(seed)
+        rng = np.random.default_rng(seed)
+        t.model[0].register_forward_hook(
+            lambda layer, inputs, y: y + 0.1 * rng.normal() if layer.training else y
+        )
+        return t, options
+
+    check_goes_on(make, tmp_path / "run.npz")
+
+
+def once(epoch, act):
+    """A callback that does something as one epoch begins, and never again."""
+
+    class Once(nn.Callback):
+        def on_epoch_begin(self, trainer):
+            if trainer.epoch == epoch:
+                act(trainer)
+
+    return Once()
+
+
+def frozen(seed):
+    t, options = small(seed, layers=[nn.BatchNorm1d(4, affine=False)])
+    t.model[:2].requires_grad_(False)
+    return t, options, once(2, lambda trainer: trainer.model.requires_grad_(True))
+
+
+DONE_ONCE = {
+    "unfreeze": frozen,
+    "freeze": lambda seed: (
+        *small(seed, layers=[nn.BatchNorm1d(4)]),
+        once(1, lambda t: t.model[:2].requires_grad_(False)),
+    ),
+    "one parameter": lambda seed: (
+        *small(seed), once(1, lambda t: t.model[0].weight.requires_grad_(False))
+    ),
+    "evaluate": lambda seed: (
+        *small(seed, layers=[nn.BatchNorm1d(4)]), once(1, lambda t: t.model[1].eval())
+    ),
+    "rate": lambda seed: (*small(seed), once(1, lambda t: setattr(t.optimizer, "lr", 0.1))),
+    "weight": lambda seed: (
+        *small(seed), once(1, lambda t: setattr(t.loss, "weight", np.array([1.0, 3.0])))
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", DONE_ONCE.values(), ids=DONE_ONCE)
+def test_what_a_callback_has_done_once_stays_done(make, tmp_path):
+    check_goes_on(make, tmp_path / "run.npz", (4, 5, 6, 9, 13))
+
+
+def test_what_callbacks_do_to_begin_is_not_done_twice(tmp_path):
+    """Neither for the run, nor for the epoch that was under way."""
+
+    class Decays(nn.Callback):
+        def on_train_begin(self, trainer):
+            trainer.optimizer.lr = 0.1
+            nn.init.ones_(trainer.model[0].bias)
+            trainer.loss.label_smoothing = 0.2
+
+        def on_epoch_begin(self, trainer):
+            trainer.optimizer.lr *= 0.7
+            trainer.loss.label_smoothing *= 0.9
+            self.weight = trainer.model[0].weight
+            self.weight.data = self.weight.data * np.float32(0.99)
+
+        def on_epoch_end(self, trainer, logs):
+            logs["norm"] = float((self.weight.data**2).sum())  # there, as it has begun
+
+    def make(seed):
+        return *small(seed), Decays()
+
+    check_goes_on(make, tmp_path / "run.npz", range(1, 17))
+
+
+def test_what_is_set_after_loading_stays(tmp_path):
+    path = tmp_path / "run.npz"
+    t, options = small(0)
+    acts = [once(1, lambda t: t.model.requires_grad_(False)[2].requires_grad_(True))]
+    acts += [once(1, lambda t: setattr(t.loss, "label_smoothing", 0.3))]
+    t.fit(X, Y, callbacks=[*acts, nn.ModelCheckpoint(path)], **options)
+    again, _ = small(1)
+    nn.load_checkpoint(path, trainer=again)
+    assert not again.model[0].weight.requires_grad and again.loss.label_smoothing == 0.3
+    again.model.requires_grad_(True)
+    again.loss.label_smoothing, again.optimizer.lr = 0.1, 0.05
+    before = again.model[0].weight.data
+    again.fit(X, Y, **{**options, "epochs": 1})
+    assert again.model[0].weight.requires_grad and again.loss.label_smoothing == 0.1
+    assert again.optimizer.lr == 0.05 and not np.array_equal(again.model[0].weight.data, before)
+
+
+def test_what_has_not_changed_is_as_the_new_script_says(tmp_path):
+    def make(smoothing):
+        loss = nn.CrossEntropyLoss(label_smoothing=smoothing)
+        t, options = small(0, Keeps([], KEPT["a list"][1], lambda k: 0.0))
+        t.loss.base = loss
+        t.model[0].requires_grad_(smoothing == 0)
+        return t, options
+
+    path = tmp_path / "run.npz"
+    t, options = make(0.0)
+    t.fit(X, Y, callbacks=[nn.ModelCheckpoint(path)], **{**options, "epochs": 1})
+    again, _ = make(0.25)
+    nn.load_checkpoint(path, trainer=again)
+    assert again.loss.kept == t.loss.kept and len(t.loss.kept) == 4
+    assert again.loss.base.label_smoothing == 0.25 and not again.model[0].weight.requires_grad
+
+
+def test_a_state_that_is_refused_changes_nothing_of_it(tmp_path):
+    def make(seed, width=4):
+        t, options = small(seed, Keeps([], KEPT["a list"][1], sum))
+        t.model[2] = nn.Linear(4, width)
+        t.optimizer = nn.optim.SGD(t.model.parameters())
+        return t, options
+
+    t, options = make(0)
+    t.fit(X, Y, **options)
+    other, _ = make(1, width=3)
+    other.loss.kept.append(5.0)
+    held = other.loss.kept
+    with pytest.raises(ValueError, match="wrong shape"):
+        other.load_state_dict(t.state_dict())
+    assert other.loss.kept is held and held == [5.0]
+
+
+@pytest.mark.parametrize("holder", [Keeps, KeepsToo], ids=["a Module", "no Module"])
+@pytest.mark.parametrize("kind", KEPT)
+def test_the_rows_that_are_tried_leave_nothing(kind, holder):
+    first, note, factor = KEPT[kind]
+    always = lambda kept: note(loss, 1.0) or factor(kept)  # noqa: E731
+    loss, began = holder(first(), note, always), []
+    t, options = small(0, loss)
+    plain = lambda kept: list(kept) if isinstance(kept, collections.deque) else kept  # noqa: E731
+    look = type(
+        "Look", (), {"on_train_begin": lambda *_: began.append(copy.deepcopy(plain(loss.kept)))}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of state that a forward makes
+        t.fit(X, Y, callbacks=[look()], **options)
+    np.testing.assert_equal(began, [plain(first())])
+
+
+@pytest.mark.parametrize("make", FUNCTIONS, ids=lambda make: make.__name__)
+def test_a_functions_first_call_is_that_of_the_first_batch(make, monkeypatch):
+    monkeypatch.setattr(autograd, "is_grad_enabled", lambda: True)  # so every call is noted
+    (explicit, _), loss, values = small(0), make(0), []
+    for x, y in nn.DataLoader(X, Y, batch_size=9):
+        explicit.optimizer.zero_grad()
+        value = loss(explicit.model(x), y)
+        values.append(value.item())
+        value.backward()
+        explicit.optimizer.step()
+    t, _ = small(0, make(0))
+    history = t.fit(X, Y, batch_size=9, shuffle=False, progress=False)
+    assert history["loss"] == [pytest.approx(np.mean(values), rel=1e-12)]
+
+
 # ---- what cannot be saved ----------------------------------------------------------------------
 
 
@@ -509,6 +910,42 @@ def test_a_loss_inside_a_function_evaluates_too(hidden):
     assert loss.steps == 0 and loss.training
     t.fit(X, Y, batch_size=36, progress=False)
     assert loss.steps == 1
+
+
+class Seen(nn.Module):
+    """Passes on what it gets, and notes its mode."""
+
+    def __init__(self):
+        self.modes = []
+
+    def forward(self, x):
+        self.modes.append(self.training)
+        return x
+
+
+part = Seen()  # another one, under the name of an attribute
+
+
+@pytest.mark.parametrize("also", [False, True], ids=["attribute", "both"])
+def test_an_attribute_is_not_taken_for_the_global_of_its_name(also):
+    class Holds:
+        def __init__(self):
+            self.part = Seen()
+
+        def __call__(self, prediction, target):
+            return nn.functional.cross_entropy(self.part(prediction), target)
+
+    class HoldsBoth(Holds):
+        def __call__(self, prediction, target):
+            return super().__call__(part(prediction), target)
+
+    loss = HoldsBoth() if also else Holds()
+    t = trainer(loss=loss)
+    t.evaluate(X, Y)
+    assert loss.part.modes == [False] and part.modes == [False] * also
+    places = [place for place in t.state_dict()["parts"] if place.startswith("loss")]
+    assert len(places) == 1 + also
+    part.modes.clear()
 
 
 def test_clipping_and_early_stopping_take_the_loss_in():
@@ -751,6 +1188,67 @@ def test_a_loader_with_a_transform_is_not_judged(name, judge):
     loader = training_loader(transform=lambda x: x * 2)
     with pytest.raises(ValueError, match=f"{name}: this DataLoader has a transform.*loader.x and"):
         judge(trainer(), loader)
+
+
+def test_a_loader_with_a_way_of_its_own_is_judged_in_order_too():
+    class Doubled(nn.DataLoader):
+        def __iter__(self):
+            yield from ((2 * x, y) for x, y in super().__iter__())
+
+    t = trainer(metrics=["accuracy"])
+    loader = Doubled(X, Y, batch_size=7, shuffle=True, drop_last=True)
+    next(iter(loader))
+    before = loader.state_dict()
+    np.testing.assert_array_equal(t.predict(loader), t.predict(2 * X, batch_size=7))
+    assert t.evaluate(loader) == t.evaluate(2 * X, Y, batch_size=7)
+    np.testing.assert_equal(loader.state_dict(), before)
+    with pytest.raises(ValueError, match="predict: this DataLoader has a transform"):
+        t.predict(Doubled(X, Y, transform=lambda x: x * 2))
+
+
+def test_training_loaders_of_pytorch_are_judged_in_order_or_refused():
+    torch = pytest.importorskip("torch")
+    from torch.utils.data import (
+        BatchSampler,
+        DataLoader,
+        IterableDataset,
+        RandomSampler,
+        SubsetRandomSampler,
+        TensorDataset,
+        WeightedRandomSampler,
+    )
+
+    rows = TensorDataset(torch.tensor(X), torch.tensor(Y))
+
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return iter(rows)
+
+    joined = lambda samples: tuple(np.stack(part) for part in zip(*samples))  # noqa: E731
+    t = trainer(metrics=["accuracy"])
+    for loader in (
+        DataLoader(rows, 7, shuffle=True),
+        DataLoader(rows, 7, drop_last=True),
+        DataLoader(rows, 7, shuffle=True, drop_last=True, collate_fn=joined),
+        DataLoader(rows, batch_sampler=BatchSampler(RandomSampler(rows), 7, True)),
+        DataLoader(Stream(), 7, drop_last=True),
+    ):
+        np.testing.assert_allclose(t.predict(loader), t.predict(X), rtol=1e-5, atol=1e-7)
+        assert t.evaluate(loader) == pytest.approx(t.evaluate(X, Y))
+        still = trainer(lr=0.0)
+        history = still.fit(loader, validation_data=loader, progress=False)
+        assert history["val_loss"][0] == pytest.approx(still.evaluate(X, Y)["loss"])
+    again = DataLoader(rows, 7, sampler=RandomSampler(rows, replacement=True))
+    weighted = DataLoader(rows, 7, sampler=WeightedRandomSampler(np.ones(36), 36))
+    for loader, kind in ((again, "RandomSampler"), (weighted, "WeightedRandomSampler")):
+        for judge in (t.predict, t.evaluate, lambda v: t.fit(X, Y, validation_data=v)):
+            with pytest.raises(ValueError, match=f"this DataLoader draws its rows by a {kind}, wh"):
+                judge(loader)
+    some = range(5, 36, 3)  # a part that is held out: its loss is that of all its rows
+    part = DataLoader(rows, 4, sampler=SubsetRandomSampler(some), drop_last=True)
+    assert t.evaluate(part) == pytest.approx(t.evaluate(X[some], Y[some]))
+    with pytest.raises(ValueError, match="predict: .* by a SubsetRandomSampler"):
+        t.predict(part)
 
 
 # ---- threads ------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autograd
 from autograd import (
     AutogradError,
     Tensor,
@@ -20,6 +21,7 @@ from autograd import (
     explain,
     grad,
     gradcheck,
+    gradgradcheck,
     nondifferentiable,
     primitive,
     rules,
@@ -95,14 +97,14 @@ def test_a_wrapper_of_a_primitive_is_another_function() -> None:
 
 def test_rules_of_power_are_those_of_its_operator() -> None:
     power = rules.operations[np.power]
-    before = power.rules, power.formula
+    before, said = power.rules, power.traits
     try:
         defvjp(np.power, lambda g, y, a, b: g * 777, lambda g, y, a, b: g * 0)
         x = leaf(1.0, 2.0)
         for y in (x**2, np.power(x, 2)):
             assert grad(y, x, [1.0, 1.0])[0].tolist() == [777.0, 777.0]
     finally:
-        defvjp(np.power, *before[0], formula=before[1])
+        defvjp(np.power, *before, formula=said.formula, sign=said.sign, pattern=said.pattern)
     assert gradcheck(lambda x: x**3.5, leaf(1.0, 2.0))
 
 
@@ -342,3 +344,117 @@ def test_a_graph_goes_on_after_its_function_has_gone() -> None:
     assert "∂f(x)/∂x = 2" in str(explain(y.sum(), x))
     y.backward([1.0, 1.0])
     assert x.grad.tolist() == [2.0, 2.0]
+
+
+# ---- what a forward keeps for its rules ---------------------------------------------------------
+
+
+def _gated(x: Any) -> Any:
+    t = np.tanh(x)
+    return x * t, t
+
+
+def _gated_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
+    t = np.tanh(x) if saved is None else saved
+    return g * (t + x * (1 - t * t))
+
+
+gated = primitive(_gated, _gated_rule, saves=True)
+
+
+def _largest(x: Any, size: int) -> Any:
+    """The largest of each run of elements."""
+    runs = x.reshape(-1, size)
+    places = np.argmax(runs, axis=1)
+    return np.max(runs, axis=1), places
+
+
+def _largest_rule(g: Any, y: Any, x: Any, size: int, saved: Any) -> Any:
+    places = np.argmax(np.reshape(x, (-1, size)), axis=1) if saved is None else saved
+    return (g[:, None] * (np.arange(size) == places[:, None])).reshape(-1)
+
+
+largest = primitive(_largest, _largest_rule, saves=True)
+
+
+def _scaled(x: Any, a: Any, b: Any) -> Any:
+    return x * a * b, a * b
+
+
+scaled = primitive(
+    _scaled,
+    lambda g, y, x, a, b, saved: g * (a * b if saved is None else saved),
+    lambda g, y, x, a, b, saved: g * x * b,
+    lambda g, y, x, a, b, *, saved: g * x * a,
+    saves=True,
+)
+
+
+@pytest.mark.parametrize("x", [0.7, [0.3, -2.0, 5.0], [[1.0], [-1.0]]], ids=str)
+def test_what_a_forward_keeps_serves_every_order(x: Any) -> None:
+    tensor = Tensor(x, requires_grad=True)
+    assert gradcheck(gated, (tensor,)) and gradgradcheck(gated, (tensor,))
+    np.testing.assert_allclose(gated(tensor).data, np.multiply(x, np.tanh(x)))
+    assert type(gated(np.asarray(x))) is type(np.multiply(np.asarray(x), 1.0))
+
+
+def test_what_a_forward_keeps_with_settings_and_with_several_arguments() -> None:
+    x = leaf(3.0, 1.0, 2.0, 4.0, 9.0, 8.0)
+    np.testing.assert_array_equal(largest(x, 3).data, [3, 9])
+    np.testing.assert_array_equal(largest(x, size=2).data, [3, 4, 9])
+    largest(x, 3).backward([1.0, 2.0])
+    np.testing.assert_array_equal(x.grad, [1, 0, 0, 0, 2, 0])
+    assert gradgradcheck(lambda x: largest(x, size=2) ** 3, (x,))
+    assert gradgradcheck(scaled, (leaf(1.0, 2.0), leaf(3.0, 4.0), leaf(-1.0, 0.5)))
+    assert gradgradcheck(lambda b: scaled(np.ones(2), 2.0, b), (leaf(-1.0, 0.5),))
+    with pytest.raises(TypeError, match="saved="):
+        largest(x, 3, saved=None)
+    with pytest.raises(TypeError, match="largest"):
+        largest(x, 3, None)
+
+
+class Kept_:
+    """An object whose end can be seen."""
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_what_was_kept_goes_with_the_graph(requires_grad: bool) -> None:
+    ends: list[Any] = []
+
+    def forward(x: Any) -> Any:
+        kept = Kept_()
+        ends.append(weakref.ref(kept))
+        return 2 * x, kept
+
+    double = primitive(forward, lambda g, y, x, saved: 2 * g, saves=True)
+    y = double(Tensor([1.0], requires_grad=requires_grad))
+    assert (ends[0]() is not None) == requires_grad
+    if requires_grad:
+        y.backward(retain_graph=False)
+        assert ends[0]() is None
+
+
+def test_profile_anomaly_drawing_and_integers_see_the_result_alone() -> None:
+    x = leaf(1.0, -2.0)
+    with autograd.profile() as found:
+        gated(x).sum().backward()
+    assert "gated" in str(found)
+    with pytest.raises(AutogradError, match="gated"), autograd.detect_anomaly():
+        gated(leaf(np.nan))
+    y = gated(x)
+    assert "saved" not in autograd.draw(y).to_svg() + autograd.draw(y).to_text()
+    told = str(explain(gated(x).sum(), x))  # computes it again, with x moved a little
+    assert "saved" not in told and "gated" in told
+    rounded = primitive(lambda x: (np.rint(x).astype(int), x), _gated_rule, saves=True)
+    assert not rounded(x).requires_grad and rounded(x).dtype.kind == "i"
+
+
+def test_a_forward_or_a_rule_that_does_not_keep_to_it_is_told() -> None:
+    with pytest.raises(TypeError, match=r"cube: with saves=True each rule is handed"):
+        primitive(cube, lambda g, y, x: g, saves=True)
+    with pytest.raises(TypeError, match=r"cube: with saves=True each rule"):
+        primitive(cube, lambda g, y, x, saved: g, lambda g, y, x: g, saves=True)
+    wrong = primitive(cube, lambda g, y, x, saved: g, saves=True)
+    for argument in (leaf(1.0), np.ones(1)):
+        with pytest.raises(TypeError, match=r"cube: with saves=True the forward returns"):
+            wrong(argument)

@@ -218,7 +218,7 @@ def test_an_equation_of_motion_with_its_jacobian() -> None:
 
 
 def test_the_lines_of_the_readme() -> None:
-    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parent.parent / "autograd/README.md").read_text(encoding="utf-8")
     (code,) = [c for c in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "scipy" in c]
     names = {
         "np": np, "value_and_grad": value_and_grad, "hessian": hessian, "jacobian": jacobian,

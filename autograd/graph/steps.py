@@ -97,6 +97,8 @@ def step_of(node: Any) -> Step:
         if not found and _tells(maker._op, names[position], argument):
             settings[names[position]] = _setting(argument)
     for key, argument in (maker._kwargs or {}).items():
+        if operation.saves and key == "saved":
+            continue
         if isinstance(argument, np.ndarray) and argument.ndim:
             operands.append(Operand(None, argument, len(maker._args), key))
         elif _tells(maker._op, key, argument):

@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd.ops.arguments import array_of, axes_of, axis_of, values_of
 from autograd.ops.indexing import scatter
-from autograd.recording import nondifferentiable, primitive
+from autograd.primitives import nondifferentiable, primitive
 from autograd.rules import composes, defvjp
 from autograd.tensor import _plain_index
 

@@ -26,7 +26,7 @@ from autograd.ops.arguments import (
 )
 from autograd.ops.linalg import cross_product
 from autograd.ops.reductions import deviation, mean_of, median, variance, weighted_mean
-from autograd.recording import nondifferentiable, primitive
+from autograd.primitives import nondifferentiable, primitive
 from autograd.rules import composes, operations
 from autograd.tensor import Tensor, _plain_index
 

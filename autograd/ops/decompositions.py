@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd.ops.arguments import values_of
-from autograd.recording import primitive
+from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, operations
 from autograd.tensor import Tensor
 

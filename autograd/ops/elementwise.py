@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.recording import primitive
+from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, methods, operations
 from autograd.tensor import Tensor, power
 
@@ -508,7 +508,9 @@ defvjp(
 )  # fmt: skip
 
 
-def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None):
+def _nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
     if not copy:
         raise TypeError("copy=False would change a Tensor in place; leave it out")
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd.engine import Deferred
-from autograd.recording import primitive
+from autograd.primitives import primitive
 from autograd.rules import defvjp
 
 __all__: list[str] = []

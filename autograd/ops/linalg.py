@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.recording import plain_array, primitive
+from autograd.primitives import primitive
+from autograd.recording import plain_array
 from autograd.rules import composes, defvjp, operations
 from autograd.tensor import Tensor
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd.ops.arguments import array_of, matrices_of, values_of
 from autograd.ops.decompositions import close, transposed
-from autograd.recording import nondifferentiable, primitive
+from autograd.primitives import nondifferentiable, primitive
 from autograd.rules import composes, operations
 from autograd.tensor import Tensor
 

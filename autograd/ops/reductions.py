@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd.ops.arguments import axes_of, count_of, normalize_axis_tuple, values_of
 from autograd.ops.elementwise import floating
-from autograd.recording import primitive
+from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, operations
 from autograd.tensor import Tensor
 
@@ -395,15 +395,6 @@ def _converted(x: Any, dtype: Any) -> Any:
     return (x if isinstance(x, Tensor) else np.asarray(x)).astype(dtype)
 
 
-class Kept:
-    """What the forward of log_softmax leaves for its rule, which would else compute it again."""
-
-    __slots__ = ("exponentials", "sums")
-
-    exponentials: Any
-    sums: Any
-
-
 def log_softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
     """log(softmax(x)) along an axis: x - logsumexp(x), finite where x is.
 
@@ -413,19 +404,20 @@ def log_softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
     >>> log_softmax(Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.])
     """
-    return fused_log_softmax(x if dtype is None else _converted(x, dtype), axis, Kept())
+    return fused_log_softmax(x if dtype is None else _converted(x, dtype), axis)
 
 
-def _log_softmax(x: Any, axis: Any, _kept: Kept) -> Any:
+def _log_softmax(x: Any, axis: Any) -> Any:
     x = floating(x)
     if x.dtype.char == "e":
-        return _log_softmax(x.astype(np.float32), axis, _kept).astype(np.float16)
+        y, kept = _log_softmax(x.astype(np.float32), axis)
+        return y.astype(np.float16), kept
     y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
-    _kept.exponentials = np.exp(y)
-    _kept.sums = np.add.reduce(_kept.exponentials, axis=axis, keepdims=True)
+    e = np.exp(y)
+    sums = np.add.reduce(e, axis=axis, keepdims=True)
     with np.errstate(divide="ignore"):  # an empty axis: log(0), for no element
-        y -= np.log(_kept.sums)
-    return y
+        y -= np.log(sums)
+    return y, (e, sums)
 
 
 def _shares(x: Any, y: Any, axis: Any) -> Any:
@@ -498,16 +490,18 @@ def _softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1, *, dtype: Any = None) 
     return softmax_slope(g, y, axis)
 
 
-def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any, _kept: Kept) -> Any:
+def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any, saved: Any) -> Any:
     # Not exp(y), which has lost digits at a large y.
-    if isinstance(x, Tensor):
+    if saved is None:
         return log_softmax_slope(g, softmax(x, axis), axis)
-    e, sums = _kept.exponentials, _kept.sums
+    e, sums = saved
     large = sums < 2  # the largest e is 1
     return _less_share(g, e, (e > 0.5 * sums) if large.any() else large, axis, sums)
 
 
 logsumexp = primitive(logsumexp, _logsumexp_rule, formula="g softmax(x)")
 softmax = primitive(softmax, _softmax_rule, formula="y (g - sum(g y))")
-fused_log_softmax = primitive(_log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)")
+fused_log_softmax = primitive(
+    _log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)", saves=True
+)
 composes(log_softmax)(log_softmax)

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd.ops.arguments import array_of, axes_of, axis_of, matrices_of, values_of
 from autograd.ops.reductions import logsumexp
-from autograd.recording import primitive
+from autograd.primitives import primitive
 from autograd.rules import composes
 from autograd.tensor import _ACCUMULATIONS, _REDUCTIONS, Tensor
 

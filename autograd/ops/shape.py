@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd.ops.indexing import scatter
-from autograd.recording import primitive
+from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, operations
 
 __all__: list[str] = []

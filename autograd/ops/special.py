@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd.ops.elementwise import BLOCK, floating
-from autograd.recording import primitive
+from autograd.primitives import primitive
 from autograd.rules import defvjp
 from autograd.tensor import Tensor  # noqa: F401  (the examples use Tensor)
 

@@ -13,7 +13,8 @@ import numpy as np
 from autograd.ops.arguments import array_of, axes_of, check_floats, mask_of, values_of
 from autograd.ops.compositions import _root
 from autograd.ops.indexing import scatter
-from autograd.recording import primitive, with_options
+from autograd.primitives import primitive
+from autograd.recording import with_options
 from autograd.rules import Signature, composes
 from autograd.tensor import Tensor
 

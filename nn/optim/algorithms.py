@@ -1,19 +1,34 @@
 """The optimisers: what each does with a gradient. One class each; the base does the rest.
 
-May import: optimizer, joined.
+May import: checks, optimizer, joined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from nn.checks import flag, number
 from nn.optim.joined import REUSED
-from nn.optim.optimizer import Optimizer
+from nn.optim.optimizer import NOTES, Check, Optimizer, Setting, not_negative
 
 __all__ = ["Adagrad", "Adam", "AdamW", "RMSprop", "SGD"]
+
+
+def _betas(what: str, value: Any) -> None:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ValueError(f"{what} must be two numbers, got {value!r}")
+    for i, beta in enumerate(value):
+        number(f"{what}[{i}]", beta, least=0, below=1)
+
+
+# What all of them have.
+COMMON: dict[str, Check] = {
+    **Optimizer.checks, "weight_decay": not_negative, "maximize": flag
+}  # fmt: skip
 
 
 def downhill(value: Any, gradient: Any, maximize: bool, decay: float) -> Any:
@@ -40,6 +55,7 @@ class SGD(Optimizer):
     """
 
     elementwise = True
+    checks = {**COMMON, "momentum": not_negative, "dampening": number, "nesterov": flag}
 
     def __init__(
         self,
@@ -102,6 +118,11 @@ class Adam(Optimizer):
     """
 
     elementwise = True
+    checks = {
+        **COMMON, "betas": _betas, "eps": not_negative, "amsgrad": flag,
+        "decoupled_weight_decay": flag,
+    }  # fmt: skip
+    newer = ("decoupled_weight_decay",)
 
     def __init__(
         self,
@@ -222,6 +243,10 @@ class RMSprop(Optimizer):
     """
 
     elementwise = True
+    checks = {
+        **COMMON, "alpha": partial(number, least=0, most=1), "eps": not_negative,
+        "momentum": not_negative, "centered": flag,
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -239,11 +264,6 @@ class RMSprop(Optimizer):
             "lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay,
             "momentum": momentum, "centered": centered, "maximize": maximize,
         })  # fmt: skip
-
-    def check(self, settings: Mapping[str, Any]) -> None:
-        super().check(settings)
-        if settings["alpha"] > 1:
-            raise ValueError(f"RMSprop: alpha must be at most 1, got {settings['alpha']}")
 
     def initial(self, value: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         return {"step": 0, "square_avg": np.zeros_like(value)}
@@ -284,6 +304,10 @@ class Adagrad(Optimizer):
     """
 
     elementwise = True
+    checks = {
+        **COMMON, "lr_decay": not_negative, "initial_accumulator_value": not_negative,
+        "eps": not_negative,
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -313,3 +337,9 @@ class Adagrad(Optimizer):
         total = state["sum"] + g * g
         state.update(step=state["step"] + 1, sum=total)
         return value - rate * (g / (np.sqrt(total) + settings["eps"]))
+
+
+# A setting of one of them is refused by those that would not read it.
+for _name in sorted({name for kind in (SGD, Adam, RMSprop, Adagrad) for name in kind.checks}):
+    if _name not in NOTES:
+        setattr(Optimizer, _name, Setting(_name))

@@ -167,7 +167,8 @@ def mixing(optimizer: Any, settings: dict[str, Any]) -> str | None:
     rng = np.random.default_rng(0)  # nobody else's
     shapes = [(2, 3), (4,)]
     start = [rng.normal(size=shape) for shape in shapes]
-    steps = [[rng.normal(size=s) * size for s in shapes] for size in (1.0, 100.0, 0.01, 1.0)]
+    sizes = (1.0, 100.0, 0.01, 1.0) * 3  # some begin to mix after a few steps
+    steps = [[rng.normal(size=s) * size for s in shapes] for size in sizes]
     if "lr" in settings:
         settings = {**settings, "lr": 0.01}  # a schedule may begin at 0
     state = get_state()

@@ -11,7 +11,7 @@
 A rate that was changed from outside, by hand or by another scheduler of the same optimiser, is not
 overwritten but goes on in proportion, as PyTorch's chained schedulers do (LambdaLR overwrites it).
 
-May import: habits, optimizer.
+May import: checks, habits, optimizer.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from nn.checks import complain, number, one_of, plain, whole
 from nn.habits import SCHEDULES, finder
-from nn.optim.optimizer import Optimizer, plain, without_rounding
+from nn.optim.optimizer import Check, Optimizer, not_negative, without_rounding
 
 __all__ = [
     "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
@@ -41,7 +43,8 @@ def _no_rate(scheduler: LRScheduler, value: Any) -> None:
 class LRScheduler:
     """Base of the schedulers: sets the "lr" of every group of an optimiser, once an epoch.
 
-    A subclass writes `rate`, and calls this __init__ last; its public attributes are its settings.
+    A subclass writes `rate`, and calls this __init__ last; its public attributes are its settings,
+    and `checks` says what they must be, {name: function of (what, value)} as those of `nn.checks`.
 
     Args: optimizer; last_epoch, the epoch before the first one, for a run that goes on without
         `load_state_dict`: the groups then need an "initial_lr".
@@ -58,6 +61,7 @@ class LRScheduler:
     0.05
     """
 
+    checks: ClassVar[Mapping[str, Check]] = {}
     interval = "epoch"  # after what `Trainer` steps it; "batch" in one that counts batches
     lr = learning_rate = property(None, _no_rate)
     floor = 0.0  # what a rate changed from outside keeps its proportional distance from
@@ -66,7 +70,7 @@ class LRScheduler:
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self._attach(optimizer)
         self.check()
-        _whole(self, "last_epoch", last_epoch, least=-1)
+        whole(f"{type(self).__name__}: last_epoch", last_epoch, least=-1)
         for index, group in enumerate(optimizer.param_groups):
             if last_epoch >= 0 and "initial_lr" not in group:
                 raise ValueError(
@@ -83,7 +87,10 @@ class LRScheduler:
         raise NotImplementedError(f"{type(self).__name__} has no method `rate`; write one")
 
     def check(self) -> None:
-        """Raise ValueError for settings that make no sense, TypeError for those of a wrong kind."""
+        """Raise ValueError for settings that make no sense, TypeError for those of a wrong kind;
+        subclasses add what `checks` cannot say."""
+        for name, check in self.checks.items():
+            check(f"{type(self).__name__}: {name}", getattr(self, name))
 
     def step(self) -> None:
         """Set the rates of the next epoch; to be called once after every epoch."""
@@ -123,11 +130,7 @@ class LRScheduler:
                 f"{type(state_dict).__name__}"
             )
         complaints = self._complaints(state_dict)
-        if complaints:
-            raise ValueError(
-                f"load_state_dict: the state does not fit {kind}; nothing was changed:"
-                + "".join(f"\n    {complaint}" for complaint in complaints)
-            )
+        complain(f"load_state_dict: the state does not fit {kind}; nothing was changed", complaints)
         vars(self).update({key: plain(value) for key, value in state_dict.items()})
         groups = self.optimizer.param_groups
         if groups is self._groups:  # or else they hold what was loaded, since this was made
@@ -157,7 +160,7 @@ class LRScheduler:
         vars(trial).update({**vars(self), **state})
         try:
             trial.check()
-            _whole(self, "last_epoch", state["last_epoch"], least=0)
+            whole(f"{type(self).__name__}: last_epoch", state["last_epoch"], least=0)
         except (TypeError, ValueError) as error:
             complaints.append(str(error))
         return complaints
@@ -223,18 +226,25 @@ class StepLR(LRScheduler):
     Raises ValueError for a step_size below 1 and a negative gamma. Source: PyTorch's StepLR.
     """
 
+    checks = {"step_size": partial(whole, least=1), "gamma": not_negative}
+
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
-    def check(self) -> None:
-        _whole(self, "step_size", self.step_size, least=1)
-        _number(self, "gamma", self.gamma)
-
     def rate(self, epoch: int, initial_lr: float) -> float:
         return initial_lr * self.gamma ** (epoch // self.step_size)
+
+
+def _rising(what: str, value: Any) -> None:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{what} must be a list, got {value!r}")
+    for i, epoch in enumerate(value):
+        whole(f"{what}[{i}]", epoch, least=0)
+    if list(value) != sorted(value):
+        raise ValueError(f"{what} must be rising, got {value}")
 
 
 class MultiStepLR(LRScheduler):
@@ -250,6 +260,8 @@ class MultiStepLR(LRScheduler):
     [1.0, 1.0, 0.1, 0.1, 0.01]
     """
 
+    checks = {"milestones": _rising, "gamma": not_negative}
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -261,15 +273,6 @@ class MultiStepLR(LRScheduler):
         self.milestones, self.gamma = listed, gamma
         super().__init__(optimizer, last_epoch)
 
-    def check(self) -> None:
-        if not isinstance(self.milestones, (list, tuple)):
-            raise TypeError(f"MultiStepLR: milestones must be a list, got {self.milestones!r}")
-        for milestone in self.milestones:
-            _whole(self, "a milestone", milestone, least=0)
-        if list(self.milestones) != sorted(self.milestones):
-            raise ValueError(f"MultiStepLR: milestones must be rising, got {self.milestones}")
-        _number(self, "gamma", self.gamma)
-
     def rate(self, epoch: int, initial_lr: float) -> float:
         return initial_lr * self.gamma ** bisect_right(self.milestones, epoch)
 
@@ -280,12 +283,11 @@ class ExponentialLR(LRScheduler):
     Raises ValueError for a negative gamma. Source: PyTorch's ExponentialLR.
     """
 
+    checks = {"gamma": not_negative}
+
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
-
-    def check(self) -> None:
-        _number(self, "gamma", self.gamma)
 
     def rate(self, epoch: int, initial_lr: float) -> float:
         return initial_lr * self.gamma**epoch
@@ -305,6 +307,8 @@ class CosineAnnealingLR(LRScheduler):
     [1.0, 0.5, 0.0, 0.5, 1.0]
     """
 
+    checks = {"T_max": partial(number, above=0, finite=False), "eta_min": not_negative}
+
     def __init__(
         self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
@@ -314,10 +318,6 @@ class CosineAnnealingLR(LRScheduler):
     @property
     def floor(self) -> float:  # type: ignore[override]
         return self.eta_min
-
-    def check(self) -> None:
-        _positive(self, "T_max", self.T_max)
-        _number(self, "eta_min", self.eta_min)
 
     def rate(self, epoch: int, initial_lr: float) -> float:
         wave = (1 + math.cos(math.pi * epoch / self.T_max)) / 2
@@ -338,6 +338,12 @@ class LinearLR(LRScheduler):
     [0.5, 0.625, 0.75, 0.875, 1.0, 1.0]
     """
 
+    checks = {
+        "start_factor": partial(number, above=0, most=1),
+        "end_factor": partial(number, least=0, most=1),
+        "total_iters": partial(number, above=0, finite=False),
+    }
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -349,14 +355,6 @@ class LinearLR(LRScheduler):
         self.start_factor, self.end_factor = start_factor, end_factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
-
-    def check(self) -> None:
-        _positive(self, "start_factor", self.start_factor)
-        _number(self, "end_factor", self.end_factor)
-        _positive(self, "total_iters", self.total_iters)
-        for name in ("start_factor", "end_factor"):
-            if getattr(self, name) > 1:
-                raise ValueError(f"LinearLR: {name} must be <= 1, got {getattr(self, name)}")
 
     def rate(self, epoch: int, initial_lr: float) -> float:
         share = min(epoch, self.total_iters) / self.total_iters
@@ -409,7 +407,7 @@ class LambdaLR(LRScheduler):
 
     def _next(self, index: int, epoch: int, lr: float, initial_lr: float) -> float:
         factor = self._functions()[index](epoch)
-        return initial_lr * _number(self, "the factor", factor, least=-math.inf)
+        return initial_lr * number("LambdaLR: the factor", factor, finite=False)
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -429,6 +427,16 @@ class ReduceLROnPlateau(LRScheduler):
     >>> scheduler.get_last_lr()
     [0.5]
     """
+
+    checks = {
+        "mode": partial(one_of, words=("min", "max")),
+        "threshold_mode": partial(one_of, words=("rel", "abs")),
+        "factor": partial(number, least=0, below=1), "threshold": not_negative,
+        "eps": not_negative, "best": partial(number, finite=False),
+        **dict.fromkeys(
+            ("patience", "cooldown", "num_bad_epochs", "cooldown_counter"), partial(whole, least=0)
+        ),
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -453,19 +461,7 @@ class ReduceLROnPlateau(LRScheduler):
         self._last_lr = _rates_of(optimizer)
 
     def check(self) -> None:
-        for name, known in (("mode", ("min", "max")), ("threshold_mode", ("rel", "abs"))):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"ReduceLROnPlateau: {name} must be {known[0]!r} or {known[1]!r}, got "
-                    f"{getattr(self, name)!r}"
-                )
-        for name in ("factor", "threshold", "eps"):
-            _number(self, name, getattr(self, name))
-        if self.factor >= 1:
-            raise ValueError(f"ReduceLROnPlateau: factor must be below 1, got {self.factor}")
-        _number(self, "best", self.best, least=-math.inf)
-        for name in ("patience", "cooldown", "num_bad_epochs", "cooldown_counter"):
-            _whole(self, name, getattr(self, name), least=0)
+        super().check()
         groups = len(self.optimizer.param_groups)
         least = self._min_lrs()
         if len(least) != groups:
@@ -474,7 +470,7 @@ class ReduceLROnPlateau(LRScheduler):
                 "groups; give one for each, or one number for all"
             )
         for value in least:
-            _number(self, "min_lr", value)
+            not_negative("ReduceLROnPlateau: min_lr", value)
 
     def _min_lrs(self) -> list[float]:
         if isinstance(self.min_lr, (list, tuple)):
@@ -520,34 +516,6 @@ class ReduceLROnPlateau(LRScheduler):
             new = max(old * self.factor, least)
             if old - new > self.eps:
                 group["lr"] = new
-
-
-# ---- checks -----------------------------------------------------------------------------------
-
-
-def _whole(scheduler: LRScheduler, name: str, value: Any, least: int) -> int:
-    kind = type(scheduler).__name__
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{kind}: {name} must be a whole number, got {value!r}")
-    if value < least:
-        raise ValueError(f"{kind}: {name} must be >= {least}, got {value}")
-    return value
-
-
-def _number(scheduler: LRScheduler, name: str, value: Any, least: float = 0.0) -> float:
-    kind, number = type(scheduler).__name__, plain(value)
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        raise TypeError(f"{kind}: {name} must be a number, got {value!r}")
-    if not number >= least:
-        raise ValueError(f"{kind}: {name} must be >= {least:g}, got {number}")
-    if number == math.inf and least == 0:
-        raise ValueError(f"{kind}: {name} must be a finite number, got {number}")
-    return number
-
-
-def _positive(scheduler: LRScheduler, name: str, value: Any) -> None:
-    if not _number(scheduler, name, value, least=-math.inf) > 0:
-        raise ValueError(f"{type(scheduler).__name__}: {name} must be above 0, got {value}")
 
 
 def _rates(values: Any, count: int) -> bool:

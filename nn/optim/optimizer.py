@@ -3,7 +3,7 @@
 Steps follow PyTorch's order of operations. A step gives each parameter a new array rather than
 writing into the old one, so a graph recorded before the step keeps the values it used.
 
-May import: autograd, names, joined.
+May import: autograd, checks, names, joined.
 """
 
 from __future__ import annotations
@@ -11,32 +11,31 @@ from __future__ import annotations
 import copy
 import math
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from operator import is_
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd import Tensor, enable_grad
+from nn.checks import complain, number, plain
 from nn.names import unknown
 from nn.optim.joined import UNSHARED, Joined, kind, mixing
 
-__all__ = ["Optimizer", "plain", "without_rounding"]
+__all__ = ["Check", "NOTES", "Optimizer", "Setting", "not_negative", "without_rounding"]
 
-NUMBERS = (
-    "lr", "momentum", "dampening", "weight_decay", "eps", "alpha", "lr_decay",
-    "initial_accumulator_value", "initial_lr",
-)  # fmt: skip
-FLAGS = ("nesterov", "maximize", "amsgrad", "centered", "decoupled_weight_decay")
 NOTES = ("initial_lr",)  # what schedulers note in a group, beside the optimiser's settings
 # Settings of PyTorch's that choose how it computes and not what: passed over in its states.
 PYTORCHS = ("foreach", "capturable", "differentiable", "fused", "param_names")
-NEWER = ("decoupled_weight_decay",)  # not in the states of PyTorch's older versions
 NO_SETTINGS = ("params", "param_names")  # of a group
 OTHER_NAMES = {
     "learning_rate": "lr", "epsilon": "eps", "rho": "alpha", "decay": "weight_decay",
     "beta_1": "betas", "beta_2": "betas", "beta1": "betas", "beta2": "betas",
 }  # fmt: skip
+Check = Callable[[str, Any], Any]
+not_negative: Check = partial(number, least=0)
 
 
 class Setting:
@@ -91,7 +90,8 @@ class Optimizer:
     """Base of the optimisers: groups of parameters with their settings, and the state of each.
 
     A subclass writes `update`, the step for one array, and `initial`, the state before the first
-    step if it keeps one, and calls this __init__ with its settings.
+    step if it keeps one, and calls this __init__ with its settings. What these must be it says in
+    `checks`, {name: function of (what, value)} as those of `nn.checks`.
 
     Args: params, Tensors, or (name, Tensor) as of `named_parameters()`, or dicts {"params": those,
         setting: value} for groups with settings of their own; defaults, the settings for all the
@@ -112,10 +112,16 @@ class Optimizer:
     Tensor([0.99, 1.99], requires_grad=True)
     """
 
+    checks: ClassVar[Mapping[str, Check]] = {"lr": not_negative, "initial_lr": not_negative}
+    newer: ClassVar[tuple[str, ...]] = ()  # settings that older states of PyTorch do not have
+
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
+        for name in defaults:
+            if not any(name in vars(kind) for kind in type(self).__mro__):
+                setattr(type(self), name, Setting(name))
         self.param_groups: list[dict[str, Any]] = []
-        self._state: dict[Tensor, dict[str, Any]] = {}
+        self._state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self._joined: list[Joined] = []  # what is stepped together, and the state of it
         self._members: list[list[int]] = []  # all parameters when it was found out, by their id,
         self._idle: list[Tensor] = []  # and those of them without a gradient
@@ -136,7 +142,10 @@ class Optimizer:
 
     @property
     def state(self) -> dict[Tensor, dict[str, Any]]:
-        """What is kept of each parameter between steps: {parameter: {name: array or number}}."""
+        """What is kept of each parameter between steps: {parameter: {name: array or number}}.
+
+        Of one that has made no step yet it is an empty dict, as PyTorch's.
+        """
         for joined in self._joined:
             if joined.stepped and joined.state:
                 self._state.update(zip(joined.parameters, joined.states()))
@@ -184,22 +193,10 @@ class Optimizer:
         subclasses add their own."""
         kind = type(self).__name__
         for name, setting in settings.items():
-            if name in NUMBERS:
-                value = _number(f"{kind}: {name}", setting)
-                if name != "dampening" and not value >= 0:
-                    raise ValueError(f"{kind}: {name} must be >= 0, got {value}")
-                if not math.isfinite(value):
-                    raise ValueError(f"{kind}: {name} must be a finite number, got {value}")
+            if (check := self.checks.get(name)) is not None:
+                check(f"{kind}: {name}", setting)
             elif isinstance(setting, (float, np.floating)) and math.isnan(setting):
                 raise ValueError(f"{kind}: {name} must be a number, got nan")
-            if name in FLAGS and str(plain(setting)) not in ("False", "True", "0", "1"):
-                raise TypeError(f"{kind}: {name} must be True or False, got {setting!r}")
-        betas = settings.get("betas", (0.0, 0.0))
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise ValueError(f"{kind}: betas must be two numbers, got {betas!r}")
-        for i, beta in enumerate(betas):
-            if not 0 <= _number(f"{kind}: betas[{i}]", beta) < 1:
-                raise ValueError(f"{kind}: betas[{i}] must be at least 0 and below 1, got {beta}")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; one whose `.grad` is None is left alone.
@@ -301,17 +298,17 @@ class Optimizer:
         state = self.state
         kinds: dict[Any, list[Any]] = {}
         idle = []
-        for number, group in enumerate(self.param_groups):
+        for position, group in enumerate(self.param_groups):
             for place, parameter in enumerate(group["params"]):
                 if parameter.grad is None:
                     idle.append(parameter)
                     continue
-                kept = state.get(parameter)
-                if kept is None:
-                    kept = self.initial(parameter.numpy(), settings[number])
+                kept = state.get(parameter) or self.initial(parameter.numpy(), settings[position])
                 alike = (kind(parameter, kept) if self._flat else None) or place
-                kinds.setdefault((number, alike), []).append((parameter, kept))
-        self._joined = [Joined(number, found, self._flat) for (number, _), found in kinds.items()]
+                kinds.setdefault((position, alike), []).append((parameter, kept))
+        self._joined = [
+            Joined(position, found, self._flat) for (position, _), found in kinds.items()
+        ]
         self._members = [list(map(id, group["params"])) for group in self.param_groups]
         self._idle = idle
 
@@ -368,9 +365,9 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take settings and state that `state_dict`, or PyTorch's, has given.
 
-        Arrays are copied, and cast to the dtypes of the parameters; a parameter without a saved
-        state starts anew. PyTorch's Tensors are to be made arrays before; its settings of how to
-        compute (foreach, fused and the like) are passed over.
+        Arrays, and PyTorch's Tensors, are copied, and cast to the dtypes of the parameters; a
+        parameter without a saved state starts anew. PyTorch's settings of how to compute (foreach,
+        fused and the like) are passed over.
 
         Raises ValueError that lists everything that does not fit, TypeError for what is no such
         dict; then nothing has changed.
@@ -389,12 +386,9 @@ class Optimizer:
         states = {}
         if sizes == mine:
             states = self._states_from(saved_groups, saved_states, complaints)
-        if complaints:
-            raise ValueError(
-                f"load_state_dict: the state does not fit {type(self).__name__}; nothing was "
-                "changed:" + "".join(f"\n    {complaint}" for complaint in complaints)
-            )
-        self.param_groups, self._state = groups, states
+        name = type(self).__name__
+        complain(f"load_state_dict: the state does not fit {name}; nothing was changed", complaints)
+        self.param_groups, self._state = groups, defaultdict(dict, states)
         self._joined = []
 
     def _settings_from(
@@ -402,7 +396,7 @@ class Optimizer:
     ) -> dict[str, Any]:
         """The settings of one saved group; what is wrong with them is added to the complaints."""
         given = {k: v for k, v in saved.items() if k != "params" and k not in PYTORCHS}
-        for name in NEWER:
+        for name in self.newer:
             if name in self.defaults:
                 given.setdefault(name, self.defaults[name])
         missing = [name for name in self.defaults if name not in given]
@@ -474,7 +468,8 @@ class Optimizer:
         if not params:
             raise ValueError(
                 f"{name} got an empty parameter list; pass model.parameters() of a model that has "
-                "some (an iterator serves only once: make it anew, or keep a list)"
+                "some (an iterator serves only once: make it anew, or keep a list; and what has a "
+                "name that starts with _ is no part of a model)"
             )
         names = list(group.get("param_names", names))
         for key in group:
@@ -530,7 +525,7 @@ class Optimizer:
         return f"{type(self).__name__}({''.join(lines)}\n)"
 
 
-for _name in sorted({*NUMBERS, *FLAGS, "betas", *OTHER_NAMES} - {*NOTES}):
+for _name in ("lr", *OTHER_NAMES):
     setattr(Optimizer, _name, Setting(_name))
 
 
@@ -569,6 +564,8 @@ def _parts(state_dict: Any) -> tuple[Any, Any]:
 
 def _entry(title: str, value: Any, like: Any, complaints: list[str]) -> Any:
     """A copy of one entry of a saved state, in the shape and dtype of `like`, or as it is."""
+    if hasattr(value, "__array__") and not isinstance(value, Tensor):  # one of PyTorch, too
+        value = np.asarray(value)
     if isinstance(value, (np.ndarray, np.generic, Tensor)) and not isinstance(like, int):
         array = np.asarray(_values(value))
         if array.shape != like.shape:
@@ -597,13 +594,6 @@ def _copied(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-def _number(title: str, setting: Any) -> float:
-    value = plain(setting)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{title} must be a number, got {setting!r}")
-    return value
-
-
 _PLAIN = frozenset([float, int, bool])  # what needs no second look
 
 
@@ -623,16 +613,6 @@ def _is_constant(setting: Any) -> bool:
     if setting.__class__ is tuple:
         return all(_is_constant(member) for member in setting)
     return setting.__class__ in _PLAIN or isinstance(setting, np.number)
-
-
-def plain(setting: Any) -> Any:
-    """A NumPy number as Python's, which leaves float32 parameters float32."""
-    if setting.__class__ in _PLAIN:
-        return setting
-    if isinstance(setting, (tuple, list)):
-        return type(setting)([plain(member) for member in setting])
-    single = isinstance(setting, (np.generic, np.ndarray, Tensor)) and setting.size == 1
-    return setting.item() if single else setting
 
 
 def without_rounding(lr: Any) -> Any:

@@ -25,7 +25,7 @@ from nn.training.callbacks import Callback
 __all__ = [
     "check_finite", "check_kind", "check_loss", "check_parameters", "check_places", "check_scalar",
     "check_scheduler", "checked_callbacks", "interval_of", "is_ours", "listens_to_batches",
-    "named_metrics", "number", "some_rows", "split",
+    "named_metrics", "number", "some_rows", "split", "tell_of_hidden",
 ]  # fmt: skip
 
 _TAKEN = ("loss", "lr", "epoch")  # names of other figures
@@ -46,9 +46,12 @@ def check_kind(name: str, value: Any, kind: type, example: str) -> None:
 
 def check_loss(loss: Any) -> None:
     if isinstance(loss, type) or not callable(loss):
+        several = isinstance(loss, (dict, list, tuple))  # as Keras has them
         raise TypeError(
             "Trainer: loss must be a function of (prediction, target), such as nn.MSELoss(); "
             f"got {_told(loss)}"
+            + "; of several outputs write one function, which adds their losses"
+            * several
         )
     if getattr(loss, "reduction", "mean") == "none":
         raise ValueError('Trainer: the loss must be one number: use reduction="mean", not "none"')
@@ -176,6 +179,17 @@ def check_parameters(
             "it made before a layer was added? Make a new one of all: "
             f"{type(optimizer).__name__}(model.parameters(), ...). If they are to stay so, freeze "
             "them: requires_grad_(False), of that part of the model"
+        )
+
+
+def tell_of_hidden(model: Module, names: list[str]) -> None:
+    """Warn of attributes with these names, whose parameters the model uses and does not have."""
+    if names:
+        public = ", ".join(f"self.{name.lstrip('_')}" for name in names)
+        warn(
+            f"fit: {type(model).__name__} computes with parameters in {', '.join(names)}, but a "
+            "name that starts with _ is passed over: they are not trained, saved or loaded. Call "
+            f"it {public}; or, if they are to stay as they are, freeze them: requires_grad_(False)"
         )
 
 

@@ -35,10 +35,11 @@ class Callback:
     """
 
     def on_train_begin(self, trainer: Any) -> None:
-        """Before the first epoch of a `fit`."""
+        """Before the first epoch of a `fit`. One that goes on (`resume_from`) began before: what is
+        drawn or set here then is put back, of the run and of callbacks that tell their state."""
 
     def on_epoch_begin(self, trainer: Any) -> None:
-        """Before each epoch."""
+        """Before each epoch; and, as `on_train_begin`, where a run goes on in the middle of one."""
 
     def on_batch_end(self, trainer: Any) -> None:
         """After each step of the optimiser."""

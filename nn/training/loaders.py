@@ -158,9 +158,11 @@ class Batches:
         return len(self.source)
 
     def _arrays(self, batch: Any) -> Any:
-        """(x, y) or x, of arrays: a list or a tuple of two is (x, y)."""
+        """(x, y) or x, of arrays: a list or a tuple of two is (x, y), of one is x."""
         if not isinstance(batch, (tuple, list)):
             return self._rows(plain(batch))
+        if len(batch) == 1:  # PyTorch's TensorDataset(x)
+            return self._rows(plain(batch[0]))
         if len(batch) != 2:
             raise ValueError(
                 f"{self.name}: a batch must be (x, y), or x alone, and this one has {len(batch)} "

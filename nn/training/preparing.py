@@ -5,6 +5,7 @@ May import: autograd, data, parts, training.arguments, training.loaders.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -113,6 +114,7 @@ def judging(
 ) -> Loader:  # fmt: skip
     """What gives the data to be judged or predicted, in blocks."""
     once = not name.startswith("fit")
+    x = _of_torch_in_order(name, x)
     loader = loaded(name, x, y, batch_size, dtype=dtype, once=once)
     if loader is not x and isinstance(loader, Part):
         loader.adaptive = batch_size is None
@@ -127,15 +129,45 @@ def judging(
 def _in_order(name: str, loader: DataLoader) -> DataLoader:
     """A loader of the same rows for those who judge: all of them, in the data's order. It leaves
     the place and the generator of the other alone, which may be in the middle of an epoch."""
-    if type(loader).__iter__ is not DataLoader.__iter__:  # a user's own way through the data
-        return loader
     if loader.transform is not None:
         raise ValueError(
             f"{name}: this DataLoader has a transform, which is for training; to judge the rows as "
             "they are, give loader.x and loader.y. If the transform belongs to all data, apply it "
             "to them before: transform(x)"
         )
+    if type(loader).__iter__ is not DataLoader.__iter__:  # a user's own way through the data
+        loader = copy.copy(loader)
+        loader.shuffle = loader.drop_last = loader._restored = False
+        return loader
     return Part(loader.x, loader.y, loader.batch_size)
+
+
+def _of_torch_in_order(name: str, source: Any) -> Any:
+    """The same for a DataLoader of PyTorch's; all else as it is."""
+    kinds = type(source).__mro__
+    kind = next((k for k in kinds if k.__module__ == "torch.utils.data.dataloader"), None)
+    if kind is None:
+        return source
+    plan = source.batch_sampler  # None where the data set gives batches itself
+    sampler = getattr(plan, "sampler", source.sampler)
+    drawn, options = type(sampler).__name__, {"sampler": sampler}
+    repeats = drawn == "WeightedRandomSampler" or getattr(sampler, "replacement", False)
+    if drawn in ("SequentialSampler", "_InfiniteConstantSampler"):
+        if not getattr(plan, "drop_last", False):
+            return source
+        options = {}
+    elif drawn == "RandomSampler" and not repeats and len(sampler) == len(source.dataset):
+        options = {}
+    elif repeats or name == "predict":  # a part of the rows, in any order, has a loss
+        raise ValueError(
+            f"{name}: this DataLoader draws its rows by a {drawn}, which is for training; to judge "
+            "all rows in their order, make one without: DataLoader(dataset, batch_size=...)"
+        )
+    return kind(
+        source.dataset, getattr(plan, "batch_size", source.batch_size), **options,
+        num_workers=source.num_workers, collate_fn=source.collate_fn,
+        worker_init_fn=source.worker_init_fn,
+    )  # fmt: skip
 
 
 def training(
@@ -175,7 +207,10 @@ def training(
     return train.chosen(rest, batch_size, shuffle) if isinstance(train, Part) else train, validation
 
 
-_PAIRS = "the loader or data set must give (x, y), and it gives x alone, or something else"
+_PAIRS = (
+    "the loader or data set must give (x, y), of several inputs ((x1, x2), y), and it gives x "
+    "alone, or something else"
+)
 
 
 def _validation(given: Any, dtype: Any) -> Loader:
@@ -190,8 +225,7 @@ def _validation(given: Any, dtype: Any) -> Loader:
         raise TypeError(
             f"fit: validation_data must be (x, y) or a DataLoader, got {type(given).__name__}"
         )
-    what = "fit: validation_data" if isinstance(x, DataLoader) else "fit"
-    loader = judging(what, x, y, dtype=dtype, sample_weight=weight)
+    loader = judging("fit: validation_data", x, y, dtype=dtype, sample_weight=weight)
     if not has_targets(loader):
         raise ValueError("fit: validation_data needs targets: (x, y)")
     _check_finite(" of the validation data", loader)

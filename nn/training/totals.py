@@ -127,7 +127,7 @@ class Weighted:
 
     def __init__(self, loss: Any) -> None:
         self.loss, self._each = loss, _unreduced(loss)
-        self._copied = self._each.__class__ is loss.__class__ and not _is_ours(loss)
+        self._copied = not (_takes_reduction(loss) or _is_ours(loss))
 
     def __call__(self, prediction: Any, target: Any, weight: Any) -> tuple[Tensor, float | None]:
         """The loss, and what it was divided by."""
@@ -173,7 +173,7 @@ def _is_ours(loss: Any) -> bool:
         return _is_ours(loss.func)
     kinds = (kind for kind in type(loss).__mro__ if "divisor" in vars(kind))
     home = loss if hasattr(loss, "__code__") else next(kinds, type(loss))
-    return home.__module__.startswith(("nn.losses", "nn.functional."))
+    return home.__module__.startswith("nn.losses")
 
 
 def _unreduced(loss: Any) -> Any:

@@ -23,7 +23,7 @@ from nn.modes import OwnModes
 from nn.module import Module
 from nn.optim import Optimizer
 from nn.optim.lr_scheduler import ReduceLROnPlateau
-from nn.parts import called, leaves, mapped
+from nn.parts import as_several, called, leaves, mapped
 from nn.random import borrowed, get_state, set_state
 from nn.training.arguments import (
     check_kind,
@@ -38,13 +38,15 @@ from nn.training.arguments import (
     listens_to_batches,
     named_metrics,
     number,
+    tell_of_hidden,
 )
 from nn.training.callbacks import ModelCheckpoint
 from nn.training.held import (
     AsItWas,
     Counts,
+    beginning,
     changed,
-    counts,
+    hidden_parameters,
     is_users,
     judges,
     modules,
@@ -143,7 +145,8 @@ class Trainer:
         self._running = Running()
         self._divides = divides(loss)
         self._weighted: Weighted | None = None  # the loss, if rows have weights
-        self._rate = self._first_rate = 0.0  # of the newest step, and before the first
+        self._rate: Any = 0.0  # of the newest step,
+        self._first_rate: Any = None  # and before the first, while a fit is under way
         self._loader: Loader | None = None
         self._incoming: Loader | None = None  # the loader that a run being loaded goes on with
         self._callbacks: list[Any] = []
@@ -151,6 +154,7 @@ class Trainer:
         self._began: Counts | None = None  # attributes as they were before the first fit
         self._shared: dict[str, Any] = {}  # the generators of everybody, likewise
         self._modes = OwnModes(())  # those of the fit under way,
+        self._modes_before: dict[str, Any] = {}  # by name, as they were before the first fit,
         self._usual: dict[int, Any] = {}  # as they are to train in,
         self._resting: list[Module] = []  # and what evaluates there because it is frozen
         self._stop = False
@@ -204,34 +208,41 @@ class Trainer:
             _float_of(parameters.values()), sample_weight, class_weight,
         )  # fmt: skip
         self._check_parameters(parameters)
+        held = modules(*self._roots().values())
         weighed = sample_weight is not None or class_weight is not None
         self._divides = divides(self.loss, targets_of(train, whole=True))
         self._weighted = Weighted(self.loss) if weighed else None
         if resume_from is not None or any(isinstance(c, ModelCheckpoint) for c in callbacks):
             self._check_savable(train)
-        self._rehearse(train, trained=True)
+        self._rehearse(train, held, trained=True)
         if validation is not None:
-            self._rehearse(validation)
+            self._rehearse(validation, held)
         self._note_beginning(train)
         self._take_place(train, resume_from)
         self._loader, self._callbacks, self._reporter = train, callbacks, show
         self._stop = self.history.interrupted = False
-        self._rate = self._first_rate = self.optimizer.param_groups[0]["lr"]
+        rates = [self.optimizer.param_groups[0]["lr"]] * 2
+        self._rate, self._first_rate = (self._resumed or {}).get("rates") or rates
         try:
-            self._begin(self._resumed)
-            self._resumed = None
+            resumed, self._resumed = self._resumed, None
+            self._begin("on_train_begin", resumed)
+            if resumed is not None and "parts" not in resumed:
+                self._tell_of_older()
             last = self._first + int(epochs)
             if self.epoch >= last:
                 self.say(f"nothing left to train: {self.epoch} of {last} epochs are done")
             # NumPy's warnings of overflow are left to the test of the loss, which says where.
             quiet = np.errstate(over="ignore", invalid="ignore")
-            own = OwnModes(modules(*self._roots().values()))
+            own = OwnModes(modules(*self._roots().values()) if callbacks else held)
             with own as self._modes, enable_grad(), quiet, Interrupts() as interrupts:
+                modes = (resumed or {}).get("modes", {})
+                for name, module in self.model.named_modules() if modes else ():
+                    module.training = modes.get(name, module.training)
                 self._settle(parameters.values())
-                self._run(last, validation, interrupts)
+                self._run(last, validation, interrupts, resumed)
         finally:
             show.close()
-            self._reporter = Silent()
+            self._reporter, self._first_rate = Silent(), None
             self._usual, self._resting = {}, []
         return self.history
 
@@ -243,24 +254,27 @@ class Trainer:
         """Print a line beside the progress of `fit`; nothing where it shows none."""
         self._reporter.say(text)
 
-    def _begin(self, resumed: Mapping[str, Any] | None) -> None:
-        """Callbacks begin. In a run that goes on they, and all generators, then stand where they
-        were, whatever was drawn to begin."""
+    def _begin(self, method: str, resumed: Mapping[str, Any] | None) -> None:
+        """Callbacks begin. In a run that goes on everything then stands where it was, whatever they
+        have drawn or set to begin: that they had done before."""
         if resumed is None:
-            self._call("on_train_begin")
+            self._call(method)
             return
         drawn = get_state()
-        self._call("on_train_begin")
-        _restore_callbacks(self._callbacks, resumed["callbacks"])
+        self._call(method)
         take_counts(resumed.get("counts", {}), self._counted())
+        if resumed["model"] is not None:
+            for part, state in self._saved_parts(resumed):
+                part.load_state_dict(state)
+        _restore_callbacks(self._callbacks, resumed["callbacks"])
         take_sources(resumed.get("generators", {}), self._sources())
         set_state(drawn)
-        if "parts" not in resumed:
-            self._tell_of_older()
 
-    def _run(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
+    def _run(
+        self, last: int, validation: Loader | None, interrupts: Interrupts, resumed: Any
+    ) -> None:
         try:
-            self._epochs(last, validation, interrupts)
+            self._epochs(last, validation, interrupts, resumed)
         except BaseException as error:
             self._end(error)
             raise
@@ -281,11 +295,14 @@ class Trainer:
         if hasattr(error, "add_note"):  # from Python 3.11 on
             error.add_note(f"on_train_end failed as well: {failed!r}")
 
-    def _epochs(self, last: int, validation: Loader | None, interrupts: Interrupts) -> None:
+    def _epochs(
+        self, last: int, validation: Loader | None, interrupts: Interrupts, resumed: Any
+    ) -> None:
         torn = False
         try:
             while self.epoch < last and not (interrupts.asked or self._stop):
-                self._call("on_epoch_begin")
+                self._begin("on_epoch_begin", resumed if self._running.batches else None)
+                resumed = None
                 if self._stop:
                     break
                 if any(is_users(type(callback)) for callback in self._callbacks):
@@ -400,7 +417,9 @@ class Trainer:
             return
         if self._resumed["loader"] is not None:  # load_checkpoint(path, trainer=...) came before
             train.load_state_dict(self._resumed["loader"])
-        self._resumed = {**self._resumed, "callbacks": []}  # those of this fit begin anew
+        # Callbacks of this fit begin anew, and what was set since the run was loaded stays so.
+        counts = {p: v for p, v in self._resumed.get("counts", {}).items() if p[:6] == "loader"}
+        self._resumed = {**self._resumed, "callbacks": [], "counts": counts, "model": None}
 
     def _interrupted(self) -> None:
         self.history.interrupted = True
@@ -453,11 +472,24 @@ class Trainer:
             module.training = False
         self._usual = dict(own.table)
 
+    def _changed_modes(self) -> dict[str, Any]:
+        """Those of a fit under way that are no longer as before the first: a callback set them."""
+        now = self._modes.table if self.model.training else self._usual
+        rest = set(map(id, self._resting))  # (that is found out anew)
+        modes = {
+            name: id(module) in rest or now[id(module)][1]
+            for name, module in self.model.named_modules() if self._usual and id(module) in now
+        }  # fmt: skip
+        return {name: m for name, m in modes.items() if m != self._modes_before.get(name, m)}
+
     @contextmanager
-    def _judging(self, others: Mapping[str, Any] | None = None) -> Iterator[None]:
-        """The model, and the Modules that others hold, evaluate for a while, in this thread."""
+    def _judging(
+        self, others: Mapping[str, Any] | None = None, held: list[Module] | None = None
+    ) -> Iterator[None]:
+        """The model, and the Modules that others hold, evaluate for a while, in this thread; held,
+        all of these, if they are known."""
         others = others or {}
-        with OwnModes(modules(self.model, *others.values())):
+        with OwnModes(modules(self.model, *others.values()) if held is None else held):
             for part in (self.model, *judges(others, self.model)):
                 part.eval()
             yield
@@ -527,23 +559,25 @@ class Trainer:
         """That of the parameters, in which floats are computed."""
         return _float_of(self.model.parameters())
 
-    def _rehearse(self, loader: Loader, trained: bool = False) -> None:
+    def _rehearse(self, loader: Loader, held: list[Module], trained: bool = False) -> None:
         """Send a few rows through everything, so that what does not fit changes nothing."""
         before = AsItWas(*self._counted(loader).values())
         try:
             with borrowed():
-                self._try(loader, trained)
+                self._try(loader, held, trained)
         finally:
             before.put_back()
 
-    def _try(self, loader: Loader, trained: bool) -> None:
+    def _try(self, loader: Loader, held: list[Module], trained: bool) -> None:
         rows = 0
         try:
             x, y, weight = sample(loader, REHEARSED)
             rows = len(leaves(y)[0])
-            with self._judging(self._beside()), no_grad():
+            with self._judging(self._beside(), held), no_grad():
                 prediction = self._predicted(x)
                 self._try_loss(mapped(Tensor, prediction), y, weight)
+                if trained:
+                    self._tell_of_hidden(x, held)
             if trained and ends_with_one_row(loader):
                 with no_grad():  # BatchNorm1d cannot train on it; a copy keeps its statistics
                     called(copy.deepcopy(self.model).train(), mapped(lambda array: array[:1], x))
@@ -559,6 +593,17 @@ class Trainer:
             except ValueError:  # it may want more rows than these, or more kinds of them
                 if getattr(loader, "_rows", 0) >= REHEARSED and is_ours(metric):
                     raise
+
+    def _tell_of_hidden(self, x: Any, held: list[Module]) -> None:
+        """Warn of layers that the model uses under names which are not gone through."""
+        hidden = list(hidden_parameters(held))
+        if not hidden:
+            return
+        known = set(map(id, self.model.parameters()))
+        with enable_grad():
+            outputs = leaves(as_several(called(self.model, x)))
+        used = _computed_from(outputs) - known
+        tell_of_hidden(self.model, sorted({name for name, p in hidden if id(p) in used}))
 
     def _try_loss(self, prediction: Any, y: Any, weight: Any) -> None:
         check_single(self.loss, self.metrics, prediction, y)
@@ -585,7 +630,8 @@ class Trainer:
     def _note_beginning(self, train: Loader | None = None) -> None:
         """How things are at first: what is otherwise later is part of the run."""
         if self._began is None:
-            self._began = counts(self._counted(train))
+            self._modes_before = {n: m.training for n, m in self.model.named_modules()}
+            self._began = beginning(self._counted(train))
             self._shared = states_of(shared_sources())
 
     # ---- what it holds ------------------------------------------------------------------------
@@ -597,7 +643,9 @@ class Trainer:
 
     def _roots(self) -> dict[str, Any]:
         """Where all that a run holds is looked for."""
-        return {"model": self.model, **self._beside()}
+        steps = {"optimizer": self.optimizer, "scheduler": self.scheduler}
+        functions = getattr(self.scheduler, "lr_lambdas", None)
+        return {"model": self.model, **self._beside(), **steps, "scheduler.lr_lambdas": functions}
 
     def _counted(self, loader: Loader | None = None) -> dict[str, Any]:
         """The same, and the parts of the loader."""
@@ -606,7 +654,10 @@ class Trainer:
 
     def _sources(self) -> dict[str, Any]:
         """All generators, those of callbacks too, and those that belong to everybody."""
-        callbacks = {f"callbacks.{k}": callback for k, callback in enumerate(self._callbacks)}
+        callbacks: dict[str, Any] = {}
+        for callback in self._callbacks:  # by kind, for another one may be among them
+            kind = f"callbacks.{type(callback).__name__}."
+            callbacks[f"{kind}{sum(n.startswith(kind) for n in callbacks)}"] = callback
         return sources(self._counted() | callbacks) | shared_sources()
 
     def _not_finite(self, value: float) -> str:
@@ -645,13 +696,15 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """The whole run: model, optimiser and scheduler; loss, metrics and callbacks that have a
-        state; all generators; history, and place in the data.
+        state; all generators; history, and place in the data; and what has changed since it began:
+        plain values, lists and arrays that layers, loss, metrics, optimiser and transform keep
+        under public names (functions too, beside them), and what is frozen or evaluates.
 
         For `save_checkpoint(path, trainer=trainer)`, which adds the library's generator; at any
         time, also inside of `on_batch_end`.
         """
         scheduler = getattr(self.scheduler, "state_dict", None)
-        roots, began = self._counted(), self._began or {}
+        roots, first = self._counted(), self._first_rate
         why = unsavable(roots)
         if why is not None:
             raise TypeError(f"this run could not go on from its checkpoint: {why}")
@@ -668,9 +721,11 @@ class Trainer:
             "history": {name: list(column) for name, column in self.history.history.items()},
             "loader": None if self._loader is None else self._loader.state_dict(),
             "running": self._running.state_dict(),
+            "rates": None if first is None else [float(self._rate), float(first)],
             "parts": {p: part.state_dict() for p, part in self._stateful().items()},
             "generators": states,
-            "counts": changed(counts(roots), began) if began else {},
+            "counts": {} if self._began is None else changed(roots, self._began),
+            "modes": self._changed_modes(),
             "callbacks": [
                 {"kind": type(c).__name__, "state": c.state_dict()}
                 for c in self._callbacks if hasattr(c, "state_dict")
@@ -687,27 +742,24 @@ class Trainer:
         if (state["scheduler"] is None) != (not hasattr(self.scheduler, "state_dict")):
             has = "no scheduler" if state["scheduler"] is None else "a scheduler"
             raise ValueError(f"load_state_dict: the saved run has {has}, unlike this Trainer")
-        parts: list[tuple[Any, Any]] = []
-        parts += [(self.model, state["model"]), (self.optimizer, state["optimizer"])]
-        if state["scheduler"] is not None:
-            parts.append((self.scheduler, state["scheduler"]))
-        parts += self._parts_from(state.get("parts"))
+        parts = self._saved_parts(state)
         if state["loader"] is not None and self._incoming is not None:
             parts.append((self._incoming, state["loader"]))
         held = self._sources_from(state.get("generators"))
         before = [(part, _snapshot(part)) for part, _ in parts]
-        stood = states_of(held)
+        stood, was = states_of(held), AsItWas(*self._roots().values(), whole=True)
         self._note_beginning()
         try:
+            take_counts(state.get("counts", {}), self._roots())  # as buffers may have other shapes
             for part, new in parts:
                 part.load_state_dict(new)
             take_sources(state.get("generators", {}), held)
         except Exception:
+            was.put_back()
             for part, old in before:
                 part.load_state_dict(old)
             take_sources(stood, held)
             raise
-        take_counts(state.get("counts", {}), self._roots())
         self.epoch, self._first = state["epoch"], state["first"]
         self.history = History()
         self.history.history = {name: list(column) for name, column in state["history"].items()}
@@ -728,13 +780,22 @@ class Trainer:
     def _stateful(self) -> dict[str, Any]:
         return stateful(self._beside(), self.model)
 
+    def _saved_parts(self, state: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+        """What is to take a state, but for the loader, and the state."""
+        parts: list[tuple[Any, Any]] = []
+        parts += [(self.model, state["model"]), (self.optimizer, state["optimizer"])]
+        if state["scheduler"] is not None:
+            parts.append((self.scheduler, state["scheduler"]))
+        return parts + self._parts_from(state.get("parts"))
+
     def _parts_from(self, saved: Mapping[str, Any] | None) -> list[tuple[Any, Any]]:
         """Loss and metrics, and the states that they are to take."""
         own = self._stateful()
         if saved is None:  # of a version that did not save them
             return []
-        mine = [place for place, part in own.items() if part.state_dict()]
-        check_places("a state", [place for place in saved if saved[place]], mine)
+        # (What has none may get one by what has changed since the beginning, or lose its own.)
+        mine = [place for place, part in own.items() if part.state_dict() or place in saved]
+        check_places("a state", [p for p in saved if saved[p] or p in own], mine)
         return [(part, saved[place]) for place, part in own.items() if place in saved]
 
     def _sources_from(self, saved: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -743,7 +804,7 @@ class Trainer:
         if saved is None:
             return {}
         own, shared = sources(self._roots()), shared_sources()
-        mine = [p for p in saved if p.partition(".")[0] in ("model", "loss", "metrics")]
+        mine = [p for p in saved if p.partition(".")[0] in _ROOTS]
         check_places("a generator", mine, list(own))
         return own | {place: shared[place] for place in shared if place in saved}
 
@@ -758,6 +819,7 @@ def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
     return {name: number(name, value) for name, value in figures.items()}
 
 
+_ROOTS = ("model", "loss", "metrics", "optimizer", "scheduler")
 # What the state of a Trainer has had at all times.
 _KEYS = {
     "model", "optimizer", "scheduler", "epoch", "first", "history", "loader", "running",
@@ -777,6 +839,17 @@ def _nothing(trainer: Any) -> None:
 
 def _float_of(parameters: Iterable[Tensor]) -> Any:
     return next((p.dtype for p in parameters if p.dtype.kind == "f"), None)
+
+
+def _computed_from(outputs: list[Any]) -> set[int]:
+    """The ids of all Tensors that these were recorded to be computed from."""
+    stack, seen = [output for output in outputs if isinstance(output, Tensor)], set()
+    while stack:
+        tensor = stack.pop()
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            stack.extend(tensor.made_of)
+    return seen
 
 
 def _figures_of_callbacks(logs: Mapping[str, Any]) -> dict[str, float]:

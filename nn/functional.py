@@ -1,16 +1,20 @@
-"""Layers, activations and losses as functions; each file holds one family of them.
+"""Layers, activations and losses as functions, under PyTorch's names.
+
+Each is written in the file of its family, in `nn/layers` or `nn/losses`.
 
     >>> from autograd import Tensor
     >>> from nn import functional
     >>> functional.relu(Tensor([-1.0, 2.0]))
     Tensor([0., 2.])
 
-May import: its own files, habits.
+May import: layers, losses, habits.
 """
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from nn.functional.activations import (
+from nn.habits import FUNCTIONS as _FUNCTIONS
+from nn.habits import finder as _finder
+from nn.layers.activations import (
     elu,
     gelu,
     hardtanh,
@@ -26,27 +30,12 @@ from nn.functional.activations import (
     softplus,
     tanh,
 )
-from nn.functional.class_losses import cross_entropy, nll_loss
-from nn.functional.layers import (
-    batch_norm,
-    cosine_similarity,
-    dropout,
-    layer_norm,
-    linear,
-    normalize,
-    one_hot,
-)
-from nn.functional.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    huber_loss,
-    kl_div,
-    l1_loss,
-    mse_loss,
-    smooth_l1_loss,
-)
-from nn.habits import FUNCTIONS as _FUNCTIONS
-from nn.habits import finder as _finder
+from nn.layers.dropout import dropout
+from nn.layers.linear import linear
+from nn.layers.normalization import batch_norm, cosine_similarity, layer_norm, normalize
+from nn.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
+from nn.losses.classes import cross_entropy, nll_loss, one_hot
+from nn.losses.distances import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
 
 __all__ = [
     "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_similarity",

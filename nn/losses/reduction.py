@@ -1,26 +1,23 @@
-"""What the functions of this package do with their arguments, and how losses are reduced.
+"""What all losses share: prediction and target as a pair, what each part counts, and the Module.
 
-Arrays and lists are taken wherever a Tensor is. Layers cast inputs that need no gradient to the
-dtype of their parameters, losses cast targets to the dtype of the prediction.
-
-May import: autograd.
+May import: autograd, arguments, module.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
 
 from autograd import Tensor
+from nn.arguments import as_floats, as_input, as_tensor
+from nn.module import Module
 
 __all__ = [
-    "Kept", "REDUCTIONS", "any_rows", "as_constant", "as_floats", "as_input", "as_number",
-    "as_tensor", "check_ignore_index", "check_reduction", "check_smoothing", "divided_by",
-    "elements", "paired", "reduced", "share_of", "values",
+    "REDUCTIONS", "any_rows", "as_constant", "check_reduction", "divided_by", "elements",
+    "later", "paired", "reduced", "share_of",
 ]  # fmt: skip
 
 _F = TypeVar("_F")
@@ -28,96 +25,16 @@ _F = TypeVar("_F")
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def as_input(x: Any, dtype: Any) -> Any:
-    """x as a Tensor or array, in this dtype if it needs no gradient."""
-    if x.__class__ is Tensor and x.requires_grad or x.__class__ is np.ndarray and x.dtype == dtype:
-        return x
-    if not isinstance(x, Tensor):
-        x = Tensor(x)
-    return x if x.requires_grad or x.dtype == dtype else x.astype(dtype)
-
-
-def values(x: Any) -> Any:
-    """The plain array of what needs no gradient: of a Tensor, an array or a list."""
-    return x.data if isinstance(x, Tensor) else np.asarray(x)
-
-
-def as_tensor(name: str, what: str, value: Any) -> Tensor:
-    """A Tensor, or an error that says of which argument it speaks."""
-    try:
-        return value if isinstance(value, Tensor) else Tensor(value)
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name}: cannot take the {what}: {error}") from None
-
-
-def as_floats(x: Any) -> Any:
-    """x as a Tensor (of a Tensor) or an array (of anything else) of floats."""
-    if not isinstance(x, Tensor):
-        x = Tensor(x).data  # refuses what is no real number
-    return x if x.dtype.kind == "f" else x.astype(np.float64)
-
-
-def as_number(
-    name: str, option: str, value: Any, *, above: float = -math.inf, least: float = -math.inf,
-    finite: bool = True,
-) -> float:  # fmt: skip
-    """An option as a float, within its bounds: above one, at least the other, never nan."""
-    if not isinstance(value, Real):
-        raise TypeError(f"{name}: {option} must be a number, got {type(value).__name__}")
-    number = float(value)
-    beyond = number > above or above == -math.inf  # -inf is a number, too
-    if beyond and number >= least and (math.isfinite(number) or not finite):
-        return number
-    bounds = {f" above {above:g}": above > -math.inf, f" of at least {least:g}": least > -math.inf}
-    raise ValueError(
-        f"{name}: {option} must be a {'finite ' * finite}number"
-        + "".join(text for text, holds in bounds.items() if holds)
-        + f", got {value}"
-    )
-
-
-class Kept:
-    """What a forward leaves for its rule, which would else compute it again.
-
-    A rule that is handed Tensors, to be differentiated again, makes it anew from those.
-    """
-
-    __slots__ = ("value",)
-
-    value: Any
-
-
-# ---- losses -----------------------------------------------------------------------------------
-
-
 def check_reduction(name: str, reduction: str, reductions: tuple[str, ...] = REDUCTIONS) -> None:
     """Raise ValueError for an unknown reduction, TypeError for what is no name."""
     if not isinstance(reduction, str):
         got = type(reduction).__name__
-        raise TypeError(f"{name}: reduction must be a str, got {got}{_later(name)}")
+        raise TypeError(f"{name}: reduction must be a str, got {got}{later(name)}")
     if reduction not in reductions:
         raise ValueError(f"{name}: reduction must be one of {reductions}, got {reduction!r}")
 
 
-def check_smoothing(name: str, label_smoothing: float) -> None:
-    """Raise ValueError for a label smoothing beyond [0, 1]."""
-    if label_smoothing.__class__ is float and 0 <= label_smoothing <= 1:
-        return  # the usual case: as_number takes ten times as long
-    if not 0 <= as_number(name, "label_smoothing", label_smoothing) <= 1:
-        raise ValueError(f"{name}: label_smoothing must be in [0, 1], got {label_smoothing}")
-
-
-def check_ignore_index(name: str, ignore_index: int) -> None:
-    """Raise TypeError for a label to pass over that is no integer."""
-    if ignore_index.__class__ is not int and not isinstance(ignore_index, Integral):
-        raise TypeError(
-            f"{name}: ignore_index must be an integer, got {type(ignore_index).__name__}"
-            + _later(name)
-        )
-
-
-def _later(name: str) -> str:
+def later(name: str) -> str:
     """What to say where a Module, made of options, may have been given the data."""
     return f"; the data come in a second call: {name}()(prediction, target)" * (name[-4:] == "Loss")
 
@@ -129,7 +46,7 @@ def as_constant(name: str, option: str, value: Any, dtype: Any = None) -> Any:
     tensor = as_tensor(name, option, value)
     if tensor.requires_grad:
         raise TypeError(
-            f"{name}: {option} is a constant, without a gradient; use its .detach(){_later(name)}"
+            f"{name}: {option} is a constant, without a gradient; use its .detach(){later(name)}"
         )
     return np.array(tensor.numpy(), dtype or (tensor.dtype if tensor.dtype.kind == "f" else float))
 
@@ -201,3 +118,35 @@ def reduced(losses: Any, share: float, total: bool) -> Any:
         return np.add.reduce(losses, axis=None) * share
     # Half a precision overflows at 65,504: it sums in a whole one, as np.mean does.
     return (np.add.reduce(losses, axis=None, dtype=np.float32) * share).astype(np.float16)
+
+
+class _Loss(Module):
+    """What all losses share: a function, and its options, which are attributes."""
+
+    _function: Callable[..., Any]
+    reduction: str
+
+    def __init__(self, **options: Any) -> None:
+        check_reduction(type(self).__name__, options["reduction"])
+        self._options = tuple(options)
+        vars(self).update(options)
+
+    def forward(self, prediction: Any, target: Any) -> Tensor:
+        options = {name: getattr(self, name) for name in self._options}
+        return self._function(prediction, target, **options)
+
+    def divisor(self, prediction: Any, target: Any, sample_weight: Any = None) -> float | None:
+        """What the value was divided by, so that values of batches add up; None for a sum.
+
+        sample_weight, a weight for each row, counts a row of weight 2 twice.
+        """
+        if sample_weight is None and self.reduction == "mean":
+            return prediction.size  # as below, but for the call: small steps feel it
+        return elements(prediction, target, reduction=self.reduction, sample_weight=sample_weight)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={_shown(getattr(self, name))}" for name in self._options)
+
+
+def _shown(value: Any) -> str:
+    return f"<shape {value.shape}>" if isinstance(value, np.ndarray) else repr(value)

@@ -1,15 +1,16 @@
-"""Activations as functions of inputs of any shape, and their rules.
+"""Activations, each as operation, function and Module, of inputs of any shape.
 
-A Tensor gives a Tensor, an array or a list gives an array, of the same shape and dtype; integers
-become float64 (relu alone keeps them, as np.maximum does).
+A function of a Tensor gives a Tensor, of an array or a list an array, of the same shape and dtype;
+integers become float64 (relu alone keeps them, as np.maximum does).
 
-May import: autograd, arguments.
+May import: autograd, arguments, module.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,119 @@ from autograd import (
     softmax,
 )
 from autograd import softplus as _softplus
-from nn.functional.arguments import Kept, as_floats, as_number, values
+from nn.arguments import as_floats, as_number, as_tensor, at_least_single, values
+from nn.module import Module
 
 __all__ = [
-    "elu", "gelu", "hardtanh", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "relu",
-    "selu", "sigmoid", "silu", "softmax", "softplus", "tanh",
+    "ELU", "GELU", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "SELU", "SiLU",
+    "Sigmoid", "Softmax", "Softplus", "Tanh", "elu", "gelu", "hardtanh", "leaky_relu",
+    "log_sigmoid", "log_softmax", "logsumexp", "relu", "selu", "sigmoid", "silu", "softmax",
+    "softplus", "tanh",
 ]  # fmt: skip
+
+
+# ---- functions as Modules ---------------------------------------------------------------------
+
+
+class _Activation(Module):
+    """What all activations share: options, which are the attributes that `_defaults` names."""
+
+    _function: Callable[..., Any]
+    _defaults: dict[str, Any] = {}
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._defaults)
+
+
+def activation(name: str, function: Callable[..., Any]) -> type[_Activation]:
+    """A Module class that applies a function to a Tensor, array or list.
+
+    What the function takes after x are the options of the Module, with the same defaults, but for
+    what it takes by name alone. A first call, on a single number with many axes, lets the function
+    check them.
+
+    >>> activation("Relu", relu)()([-1.0, 2.0])
+    Tensor([0., 2.])
+    >>> activation("Leaky", leaky_relu)(negative_slope=0.5)
+    Leaky(negative_slope=0.5)
+    """
+    defaults = _options(function)
+
+    def __init__(self: _Activation, *args: Any, **options: Any) -> None:
+        given = _bound(name, defaults, args, options)
+        try:
+            function(np.zeros((1,) * 32), **given)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{name}: {error}") from None
+        vars(self).update(given)
+
+    def forward(self: _Activation, x: Any) -> Tensor:
+        if x.__class__ is not Tensor or x.dtype.kind != "f":
+            x = as_floats(as_tensor(name, "input", x))
+        if not defaults:
+            return function(x)
+        return function(x, **{option: getattr(self, option) for option in defaults})
+
+    __init__.__wrapped__ = _shown(function)  # type: ignore[attr-defined]
+    doc = f"""The function `nn.functional.{function.__name__}` as a Module; no parameters.
+
+    Takes a Tensor, array or list of any shape, and gives a Tensor of the same; integers become
+    float64.
+
+    >>> {name}()([-1.0, 1.0]).shape
+    (2,)
+    """
+    members = {
+        "forward": forward, "__init__": __init__, "_function": staticmethod(function),
+        "_defaults": defaults, "__doc__": doc, "__module__": __name__,
+    }  # fmt: skip
+    return type(name, (_Activation,), members)
+
+
+def _plain(function: Callable[..., Any]) -> Any:
+    return getattr(function, "__wrapped__", function)  # of an operation, its forward
+
+
+def _shown(function: Callable[..., Any]) -> Any:
+    """What `help` shows the arguments of: the function without what it takes by name alone."""
+    plain = _plain(function)
+    code = plain.__code__.replace(co_kwonlyargcount=0)
+    shown = FunctionType(code, {}, plain.__name__, plain.__defaults__, plain.__closure__)
+    shown.__annotations__ = plain.__annotations__
+    return shown
+
+
+def _options(function: Callable[..., Any]) -> dict[str, Any]:
+    """The arguments of a function after its first, with their defaults."""
+    plain = _plain(function)
+    names = plain.__code__.co_varnames[1 : plain.__code__.co_argcount]
+    return dict(zip(names, plain.__defaults__ or ()))
+
+
+def _bound(
+    name: str, defaults: dict[str, Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> dict[str, Any]:
+    """All options of an activation: those given, in order or by name, and the defaults."""
+    given = dict(zip(defaults, args))
+    wrong = [option for option in options if option not in defaults or option in given]
+    if wrong or len(args) > len(defaults):
+        takes = ", ".join(f"{option}={value!r}" for option, value in defaults.items())
+        raise TypeError(
+            f"{name} takes {takes or 'no options'}, got "
+            + ", ".join([*map(repr, args), *(f"{k}={v!r}" for k, v in options.items())])
+        )
+    return {**defaults, **given, **options}
+
+
+LogSigmoid = activation("LogSigmoid", log_sigmoid)
+LogSoftmax = activation("LogSoftmax", log_softmax)
+ReLU = activation("ReLU", relu)
+Sigmoid = activation("Sigmoid", sigmoid)
+Softmax = activation("Softmax", softmax)
+
+
+# ---- piecewise linear, and tanh ---------------------------------------------------------------
 
 
 def _at_most(x: Any, bound: float) -> Any:
@@ -45,9 +153,6 @@ def _slopes(x: Any, below: float) -> Any:
     return (x > 0) * x.dtype.type(1 - below) + x.dtype.type(below)
 
 
-# ---- piecewise linear, and tanh ---------------------------------------------------------------
-
-
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent of each element: `np.tanh`.
 
@@ -55,6 +160,9 @@ def tanh(x: Any) -> Any:
     Tensor([0.])
     """
     return np.tanh(as_floats(x))
+
+
+Tanh = activation("Tanh", tanh)
 
 
 def _leaky_relu(x: Any, negative_slope: float) -> Any:
@@ -80,6 +188,9 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     negative_slope = as_number("leaky_relu", "negative_slope", negative_slope)
     x = as_floats(x)
     return _fused_leaky_relu(x, negative_slope) if negative_slope else relu(x)
+
+
+LeakyReLU = activation("LeakyReLU", leaky_relu)
 
 
 def _hardtanh(x: Any, min_val: float, max_val: float) -> Any:
@@ -117,6 +228,9 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     return _fused_hardtanh(as_floats(x), min_val, max_val)
 
 
+Hardtanh = activation("Hardtanh", hardtanh)
+
+
 # ---- exponential below 0 ----------------------------------------------------------------------
 
 
@@ -136,6 +250,8 @@ _fused_elu_slope = primitive(
     _elu_slope, lambda g, y, x, alpha: g * (y * (x < 0)),
     formula="g y where x < 0", elementwise=True,
 )  # fmt: skip
+
+
 _fused_elu = primitive(
     _elu,
     lambda g, y, x, alpha: g * _fused_elu_slope(x, alpha),
@@ -156,6 +272,9 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return _fused_elu(as_floats(x), as_number("elu", "alpha", alpha))
 
 
+ELU = activation("ELU", elu)
+
+
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
@@ -168,6 +287,9 @@ def selu(x: Any) -> Any:
     Tensor([-1.75809934,  1.05070099])
     """
     return elu(x, _SELU_ALPHA) * _SELU_SCALE
+
+
+SELU = activation("SELU", selu)
 
 
 def softplus(x: Any, beta: float = 1.0, threshold: float = math.inf) -> Any:
@@ -188,9 +310,7 @@ def softplus(x: Any, beta: float = 1.0, threshold: float = math.inf) -> Any:
     return np.where(values(x) * beta > threshold, x, y)
 
 
-def _in_single(x: Any) -> Any:
-    """Half a precision as a whole one."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
+Softplus = activation("Softplus", softplus)
 
 
 # ---- x times a share of it --------------------------------------------------------------------
@@ -224,29 +344,45 @@ def _times_sigmoid(
 ) -> Callable[..., Any]:
     """The operation y = x s, s = sigmoid(z), of z = inner(x) and its derivative, None for 1."""
 
-    def forward(x: Any, _kept: Kept) -> Any:
-        z = inner(_in_single(x))
+    def forward(x: Any) -> Any:
+        z = inner(at_least_single(x))
         near = _below_end(z)
         e = np.exp(near)
-        _kept.value = e, near is z
         y = e + 1
         y = np.divide(e, y, out=y) if y.ndim else e / y
         y *= x
-        return y.astype(x.dtype, copy=False)
+        return y.astype(x.dtype, copy=False), (e, near is z)
 
-    def rule(g: Any, y: Any, x: Any, _kept: Kept) -> Any:
-        if isinstance(x, Tensor):
+    def rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
+        if saved is None:
             z = inner(x)
             density = sigmoid(z) * sigmoid(-z)
             near = np.clip(x, -800, 800)  # far out 0 times an infinite x would be nan
             return g * (sigmoid(z) + (density if slope is None else density * slope(x)) * near)
-        e, all_near = _kept.value
+        e, all_near = saved
         near = y if all_near else np.minimum(y, 88)  # where z is not far out, neither is y
         # s + y z' (1-s), with s = e/(e+1) and 1-s = 1/(e+1), so that nothing cancels
         return g * _over_one_more(e + (near if slope is None else near * slope(x)), e)
 
     forward.__name__ = name
-    return primitive(forward, rule, formula=formula, elementwise=True)
+    return primitive(forward, rule, formula=formula, elementwise=True, saves=True)
+
+
+_fused_silu = _times_sigmoid("silu", lambda x: x, None, "g (s + x s (1-s)), s = sigmoid(x)")
+
+
+def silu(x: Any) -> Any:
+    """x sigmoid(x) of each element, also called swish.
+
+    Source: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units", 2018; PyTorch's silu.
+
+    >>> silu(Tensor([0.0, 1000.0]))
+    Tensor([   0., 1000.])
+    """
+    return _fused_silu(as_floats(x))
+
+
+SiLU = activation("SiLU", silu)
 
 
 _STEEPNESS, _CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715
@@ -263,43 +399,32 @@ def _nearly_normal_slope(x: Any) -> Any:
     return (1 + near * near * (3 * _CUBIC)) * _STEEPNESS
 
 
-def _gelu(x: Any, _kept: Kept) -> Any:
-    _kept.value = normal_cdf(_in_single(x))
-    return (x * _kept.value).astype(x.dtype, copy=False)
+def _gelu(x: Any) -> Any:
+    cdf = normal_cdf(at_least_single(x))
+    return (x * cdf).astype(x.dtype, copy=False), cdf
 
 
-def _gelu_rule(g: Any, y: Any, x: Any, _kept: Kept) -> Any:
-    x = _in_single(x)
-    if isinstance(x, Tensor):  # far out 0 times an infinite x would be nan
+def _gelu_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
+    x = at_least_single(x)
+    if saved is None:  # far out 0 times an infinite x would be nan
         return g * (normal_cdf(x) + np.clip(x, -40, 40) * normal_density(x))
     density = normal_density(x)
     share = x * density
     if not math.isfinite(np.vdot(share, share)):
         share = np.where(density == 0, 0, share)
-    return g * (_kept.value + share)
+    return g * (saved + share)
 
 
-_fused_silu = _times_sigmoid("silu", lambda x: x, None, "g (s + x s (1-s)), s = sigmoid(x)")
 _GELU = {
     "none": primitive(
-        _gelu, _gelu_rule, formula="g (P + x p), P' = p = exp(-x²/2)/√(2π)", elementwise=True
+        _gelu, _gelu_rule, formula="g (P + x p), P' = p = exp(-x²/2)/√(2π)", elementwise=True,
+        saves=True,
     ),
     "tanh": _times_sigmoid(
         "gelu_tanh", _nearly_normal, _nearly_normal_slope,
         "g (s + x s (1-s) z'), s = sigmoid(z)",
     ),
 }  # fmt: skip
-
-
-def silu(x: Any) -> Any:
-    """x sigmoid(x) of each element, also called swish.
-
-    Source: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units", 2018; PyTorch's silu.
-
-    >>> silu(Tensor([0.0, 1000.0]))
-    Tensor([   0., 1000.])
-    """
-    return _fused_silu(as_floats(x), Kept())
 
 
 def gelu(x: Any, approximate: str = "none") -> Any:
@@ -314,4 +439,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     """
     if approximate not in list(_GELU):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    return _GELU[approximate](as_floats(x), Kept())
+    return _GELU[approximate](as_floats(x))
+
+
+GELU = activation("GELU", gelu)

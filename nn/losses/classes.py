@@ -1,8 +1,8 @@
-"""Losses of predicted classes, and their rules.
+"""Losses of predicted classes, as operation, function and Module; labels as rows with a one.
 
 What logits or log probabilities cost, given the labels or the probabilities of the classes.
 
-May import: autograd, arguments, mistakes.
+May import: autograd, arguments, reduction, mistakes.
 """
 
 from __future__ import annotations
@@ -10,60 +10,96 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from numbers import Integral
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from autograd import Tensor, log_softmax, primitive, softmax
-from nn.functional.arguments import (
+from nn.arguments import as_floats, as_input, as_number, as_tensor, at_first, values
+from nn.losses.mistakes import PLAIN, check_log_probabilities, check_logits
+from nn.losses.reduction import (
+    _Loss,
     any_rows,
     as_constant,
-    as_floats,
-    as_input,
-    as_tensor,
-    check_ignore_index,
     check_reduction,
-    check_smoothing,
     divided_by,
+    later,
     reduced,
     share_of,
-    values,
 )
-from nn.functional.mistakes import PLAIN, check_log_probabilities, check_logits
 
-__all__ = ["cross_entropy", "label_weights", "nll_loss"]
+__all__ = ["CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss", "one_hot"]
 
 # Rows of logits or log probabilities (n, C) against labels (n,) or probabilities (n, C). `_share`
 # is what each row counts, beside `counts` of labels, a column (n, 1) or None; if `_total`, the
 # shares are added up.
 
+
+def _one_hot(labels: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    rows = np.zeros(shape, dtype)
+    rows[np.arange(len(labels)), labels] = 1
+    return rows
+
+
+def _label_weights(
+    prediction: Any, target: Any, weight: Any = None, *, ignore_index: int = -100,
+    reduction: str = "mean", label_smoothing: float = 0.0, sample_weight: Any = None,
+) -> float | None:  # fmt: skip
+    """What a mean over labels divides by: how many count, or their weights; probabilities' rows."""
+    if reduction == "sum":
+        return None
+    labels = values(target)
+    if labels.shape == prediction.shape:
+        axis = 1 if labels.ndim > 1 else 0
+        counts = np.ones(_without(labels.shape, axis))
+    elif weight is None and sample_weight is None:
+        return labels.size - np.count_nonzero(labels == ignore_index)
+    else:
+        counts = labels != ignore_index
+        if weight is not None:
+            weight = np.asarray(weight, prediction.dtype)
+            known = labels if counts.all() else np.where(counts, labels, 0)
+            counts = weight[known] * counts
+    if sample_weight is None:
+        return float(counts.sum(dtype=np.float64))
+    return float(sample_weight @ counts.reshape(len(counts), -1).sum(axis=1, dtype=np.float64))
+
+
+class _OfLabels(_Loss):
+    """What losses of labels share."""
+
+    weight: Any
+    ignore_index: int
+
+    def divisor(self, prediction: Any, target: Any, sample_weight: Any = None) -> float | None:
+        """The number of labels that count, or the sum of their weights; None for a sum."""
+        return _label_weights(
+            prediction, target, self.weight, ignore_index=self.ignore_index,
+            reduction=self.reduction, sample_weight=sample_weight,
+        )  # fmt: skip
+
+
+# ---- of logits --------------------------------------------------------------------------------
+
 FEW = 32  # classes; up to here they are laid along the first axis: see `_cross_entropy`
 
 
-class _How:
-    """How a cross-entropy is computed: whether the shares are added up, and where each row's label
-    is in the logits, as they are laid end to end; and the slope, which is left for the rule."""
+def _places(labels: Any, rows: int, classes: int) -> Any:
+    """Where each row's label is in the logits, as `_cross_entropy` lays them end to end.
 
-    __slots__ = ("place", "slope", "total")
-
-    place: Any
-    slope: Any
-    total: bool
-
-
-def _how(labels: Any, rows: int, classes: int, total: bool) -> _How:
-    """Raises ValueError for a label that is out of range, also below 0: to ask and to compute in
-    one call takes half the time."""
-    how = _How()  # (a method __init__ would be one more call)
-    how.total = total
+    Raises ValueError for a label that is out of range, also below 0: to ask and to compute in one
+    call takes half the time.
+    """
     if classes <= FEW:
-        how.place = np.ravel_multi_index((labels, np.arange(rows, dtype=np.intp)), (classes, rows))
-    else:
-        how.place = np.ravel_multi_index((np.arange(rows, dtype=np.intp), labels), (rows, classes))
-    return how
+        return np.ravel_multi_index((labels, np.arange(rows, dtype=np.intp)), (classes, rows))
+    return np.ravel_multi_index((np.arange(rows, dtype=np.intp), labels), (rows, classes))
 
 
-def _cross_entropy(logits: Any, labels: Any, counts: Any, _share: float, _how: _How) -> Any:
+def _cross_entropy(
+    logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _places: Any
+) -> Any:
     # Few classes are laid along the first axis, for NumPy is slow at many short rows: two thirds of
     # the time at 100 rows of 2, half of it at 1,000 rows of 10.
     few = logits.shape[1] <= FEW
@@ -73,14 +109,13 @@ def _cross_entropy(logits: Any, labels: Any, counts: Any, _share: float, _how: _
     else:
         slope = logits.copy()
         slope -= np.maximum.reduce(slope, axis=1, keepdims=True)
-    place = _how.place
     flat = slope.reshape(-1)  # a view; an index into it takes half the time of [rows, labels]
-    at_label = flat.take(place)
+    at_label = flat.take(_places)
     np.exp(slope, out=slope)
-    sums = flat.take(place)
-    flat[place] = 0
+    sums = flat.take(_places)
+    flat[_places] = 0
     rest = np.add.reduce(slope, 0 if few else 1)  # what the other classes add up to
-    flat[place] = -rest  # softmax(logits) - one_hot(labels) would cancel: -rest / sums
+    flat[_places] = -rest  # softmax(logits) - one_hot(labels) would cancel: -rest / sums
     sums += rest
     slope /= sums if few else sums[:, None]
     losses = np.log(sums, out=sums)
@@ -90,20 +125,20 @@ def _cross_entropy(logits: Any, labels: Any, counts: Any, _share: float, _how: _
     if counts is not None:
         losses *= counts[:, 0]
         slope *= counts
-    _how.slope = slope
-    if _how.total and losses.dtype.char in "fd":
-        return np.add.reduce(losses) * _share  # as `reduced` does, but for the call
-    return reduced(losses, _share, _how.total)
+    if _total and losses.dtype.char in "fd":
+        return np.add.reduce(losses) * _share, slope  # as `reduced` does, but for the call
+    return reduced(losses, _share, _total), slope
 
 
 def _cross_entropy_rule(
-    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _share: float, _how: _How
-) -> Any:
-    slope = _how.slope
-    if isinstance(logits, Tensor):  # to be differentiated again
+    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _share: float, _total: bool,
+    _places: Any, saved: Any,
+) -> Any:  # fmt: skip
+    slope = saved
+    if slope is None:  # to be differentiated again
         slope = _less_target(softmax(logits), _one_hot(labels, logits.shape, logits.dtype))
         slope = slope if counts is None else slope * counts
-    return slope * (g * _share if _how.total else g[:, None])
+    return slope * (g * _share if _total else g[:, None])
 
 
 def _less_target(shares: Any, target: Any) -> Any:
@@ -134,62 +169,21 @@ def _probabilities_by_target(
     return log_softmax(logits) * (g * -_share if _total else -g[:, None])
 
 
-def _nll_loss(log_probabilities: Any, labels: Any, counts: Any, _share: float, _total: bool) -> Any:
-    losses = 0 - log_probabilities[np.arange(len(labels)), labels]  # a minus alone makes -0 of 0
-    return reduced(losses if counts is None else losses * counts[:, 0], _share, _total)
-
-
-def _nll_rule(
-    g: Any, y: Any, log_probabilities: Any, labels: Any, counts: Any, _share: float, _total: bool
-) -> Any:
-    slope = -_one_hot(labels, log_probabilities.shape, log_probabilities.dtype)
-    slope = slope if counts is None else slope * counts
-    return slope * (g * _share if _total else g[:, None])
-
-
 _fused_cross_entropy = primitive(
-    _cross_entropy, _cross_entropy_rule, formula=("g (softmax(logits) - one_hot) share",)
-)
+    _cross_entropy, _cross_entropy_rule, formula=("g (softmax(logits) - one_hot) share",),
+    saves=True,
+)  # fmt: skip
+
+
 _fused_probabilities = primitive(
     _cross_entropy_of_probabilities,
     _probabilities_by_logits,
     _probabilities_by_target,
     formula=("g (softmax(logits) sum(target) - target) share", "-g log_softmax(logits) share"),
 )
-_fused_nll = primitive(_nll_loss, _nll_rule, formula=("-g one_hot share",))
 
 
-def _one_hot(labels: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    one_hot = np.zeros(shape, dtype)
-    one_hot[np.arange(len(labels)), labels] = 1
-    return one_hot
-
-
-def label_weights(
-    prediction: Any, target: Any, weight: Any = None, *, ignore_index: int = -100,
-    reduction: str = "mean", label_smoothing: float = 0.0, sample_weight: Any = None,
-) -> float | None:  # fmt: skip
-    """What a mean over labels divides by: how many count, or their weights; probabilities' rows."""
-    if reduction == "sum":
-        return None
-    labels = values(target)
-    if labels.shape == prediction.shape:
-        axis = 1 if labels.ndim > 1 else 0
-        counts = np.ones(_without(labels.shape, axis))
-    elif weight is None and sample_weight is None:
-        return labels.size - np.count_nonzero(labels == ignore_index)
-    else:
-        counts = labels != ignore_index
-        if weight is not None:
-            weight = np.asarray(weight, prediction.dtype)
-            known = labels if counts.all() else np.where(counts, labels, 0)
-            counts = weight[known] * counts
-    if sample_weight is None:
-        return float(counts.sum(dtype=np.float64))
-    return float(sample_weight @ counts.reshape(len(counts), -1).sum(axis=1, dtype=np.float64))
-
-
-@divided_by(label_weights)
+@divided_by(_label_weights)
 def cross_entropy(
     logits: Any,
     target: Any,
@@ -228,7 +222,7 @@ def cross_entropy(
         rows = shape[0] if shape else 0
         if len(shape) == 2 and target.shape == (rows,) and rows and reduction in _TOTALS:
             try:
-                how = _how(target, rows, shape[1], True)
+                places = _places(target, rows, shape[1])
             except (TypeError, ValueError):  # out of range, passed over, wider than indices
                 pass
             else:
@@ -236,7 +230,7 @@ def cross_entropy(
                 if made not in PLAIN and (made or not logits.requires_grad) or shape[1] == 1:
                     check_logits("cross_entropy", logits, 1)
                 share = share_of(reduction, rows)
-                return _fused_cross_entropy(logits, target, None, share, how)
+                return _fused_cross_entropy(logits, target, None, share, True, places)
     name, weights = "cross_entropy", weight
     check_smoothing(name, label_smoothing)
     logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
@@ -260,10 +254,10 @@ def _of_labels(
     total: bool,
 ) -> Any:  # fmt: skip
     if not label_smoothing:
-        how = _how(labels, rows.shape[0], rows.shape[1], total)
-        return _fused_cross_entropy(rows, labels, counts, share, how)
-    one_hot = _one_hot(labels, rows.shape, rows.dtype)
-    return _fused_probabilities(rows, _smoothed(one_hot, weight, label_smoothing), share, total)
+        places = _places(labels, rows.shape[0], rows.shape[1])
+        return _fused_cross_entropy(rows, labels, counts, share, total, places)
+    target = _smoothed(_one_hot(labels, rows.shape, rows.dtype), weight, label_smoothing)
+    return _fused_probabilities(rows, target, share, total)
 
 
 def _against_probabilities(
@@ -283,7 +277,64 @@ def _against_probabilities(
     return losses if total else losses.reshape(outer)
 
 
-@divided_by(label_weights)
+class CrossEntropyLoss(_OfLabels):
+    """-log of the probability that softmax(logits) gives to the target.
+
+    It takes logits, so put no Softmax before it (it warns of one), and integer labels (n,), or
+    probabilities. Options and errors are those of `nn.functional.cross_entropy`.
+
+    >>> CrossEntropyLoss()(Tensor([[0.0, 0.0], [0.0, 0.0]]), [0, 1])
+    Tensor(0.69314718)
+    """
+
+    _function = staticmethod(cross_entropy)
+    divisor = _OfLabels.divisor
+    label_smoothing: float
+
+    def __init__(
+        self,
+        weight: Any = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        check_ignore_index("CrossEntropyLoss", ignore_index)
+        check_smoothing("CrossEntropyLoss", label_smoothing)
+        super().__init__(
+            weight=as_constant("CrossEntropyLoss", "weight", weight),
+            ignore_index=ignore_index,
+            reduction=reduction,
+            label_smoothing=label_smoothing,
+        )
+
+    def forward(self, prediction: Any, target: Any) -> Tensor:
+        # As that of all losses, without a dict on the way: small steps feel it.
+        return cross_entropy(
+            prediction, target, self.weight, ignore_index=self.ignore_index,
+            reduction=self.reduction, label_smoothing=self.label_smoothing,
+        )  # fmt: skip
+
+
+# ---- of log probabilities ---------------------------------------------------------------------
+
+
+def _nll_loss(log_probabilities: Any, labels: Any, counts: Any, _share: float, _total: bool) -> Any:
+    losses = 0 - log_probabilities[np.arange(len(labels)), labels]  # a minus alone makes -0 of 0
+    return reduced(losses if counts is None else losses * counts[:, 0], _share, _total)
+
+
+def _nll_rule(
+    g: Any, y: Any, log_probabilities: Any, labels: Any, counts: Any, _share: float, _total: bool
+) -> Any:
+    slope = -_one_hot(labels, log_probabilities.shape, log_probabilities.dtype)
+    slope = slope if counts is None else slope * counts
+    return slope * (g * _share if _total else g[:, None])
+
+
+_fused_nll = primitive(_nll_loss, _nll_rule, formula=("-g one_hot share",))
+
+
+@divided_by(_label_weights)
 def nll_loss(
     log_probabilities: Any,
     labels: Any,
@@ -305,6 +356,45 @@ def nll_loss(
     labels = _target(name, labels)
     check_log_probabilities(name, x, axis)
     return _against_labels(name, _fused_nll, x, axis, labels, weight, ignore_index, reduction)
+
+
+class NLLLoss(_OfLabels):
+    """-log of the probability of the label, from log probabilities; see `nn.functional.nll_loss`.
+
+    Put a LogSoftmax before it, or use CrossEntropyLoss without one.
+
+    >>> NLLLoss()(np.log([[0.5, 0.5], [0.5, 0.5]]), [0, 1])
+    Tensor(0.69314718)
+    """
+
+    _function = staticmethod(nll_loss)
+
+    def __init__(
+        self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+    ) -> None:
+        check_ignore_index("NLLLoss", ignore_index)
+        weight = as_constant("NLLLoss", "weight", weight)
+        super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction)
+
+
+# ---- arguments --------------------------------------------------------------------------------
+
+
+def check_smoothing(name: str, label_smoothing: float) -> None:
+    """Raise ValueError for a label smoothing beyond [0, 1]."""
+    if label_smoothing.__class__ is float and 0 <= label_smoothing <= 1:
+        return  # the usual case: as_number takes ten times as long
+    if not 0 <= as_number(name, "label_smoothing", label_smoothing) <= 1:
+        raise ValueError(f"{name}: label_smoothing must be in [0, 1], got {label_smoothing}")
+
+
+def check_ignore_index(name: str, ignore_index: int) -> None:
+    """Raise TypeError for a label to pass over that is no integer."""
+    if ignore_index.__class__ is not int and not isinstance(ignore_index, Integral):
+        raise TypeError(
+            f"{name}: ignore_index must be an integer, got {type(ignore_index).__name__}"
+            + later(name)
+        )
 
 
 def _checked(
@@ -367,9 +457,13 @@ def _check_labels(name: str, labels: Any, shape: tuple[int, ...], axis: int) -> 
             + "; the prediction comes first, then the labels" * (labels.ndim > len(shape))
         )
     if labels.dtype.kind not in "iu" and labels.size:
-        raise TypeError(
-            f"{name}: labels must be integers, got {labels.dtype}; use labels.astype(np.int64)"
-        )
+        raise _no_integers(name, labels)
+
+
+def _no_integers(name: str, labels: Any) -> TypeError:
+    return TypeError(
+        f"{name}: labels must be integers, got {labels.dtype}; use labels.astype(np.int64)"
+    )
 
 
 _INT64 = np.dtype(np.int64)
@@ -390,8 +484,7 @@ def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:
     wrong = keep & ((labels < 0) | (labels >= classes))
     if not wrong.any():
         return keep.reshape(-1)
-    place = tuple(int(i) for i in np.argwhere(wrong)[0])
-    at = f" at position {place[0] if len(place) == 1 else place}" if place else ""
+    place, at = at_first(wrong)
     raise ValueError(
         f"{name}: label {labels[place]}{at} is out of range: with {classes} classes labels go from "
         f"0 to {classes - 1} (and ignore_index, {ignore_index}, is passed over)"
@@ -434,3 +527,38 @@ def _as_rows(x: Any, axis: int) -> Any:
     if x.ndim > 2:
         x = np.moveaxis(x, axis, -1)
     return x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+# ---- labels as rows ---------------------------------------------------------------------------
+
+
+def one_hot(labels: Any, num_classes: int = -1) -> np.ndarray:
+    """For each label a row of zeros with a one at its place.
+
+    Args: labels, integers from 0 on, of any shape; num_classes, -1 for the largest label + 1.
+    Returns int64 of shape (*labels.shape, num_classes). Raises ValueError for a label out of
+    range (a negative one is never wrapped around), TypeError for labels that are no integers.
+    Source: PyTorch's one_hot.
+
+    >>> one_hot([0, 2])
+    array([[1, 0, 0],
+           [0, 0, 1]])
+    """
+    labels, num_classes = np.asarray(values(labels)), index(num_classes)
+    if labels.dtype.kind not in "iu" and labels.size:
+        raise _no_integers("one_hot", labels)
+    if num_classes < -1 or num_classes == -1 and not labels.size:
+        raise ValueError(
+            "one_hot: num_classes must be given where there are no labels, and -1 (the largest "
+            f"label + 1) or more; got {num_classes} and labels of shape {labels.shape}"
+        )
+    classes = int(labels.max()) + 1 if num_classes == -1 else num_classes
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        place, at = at_first(wrong)
+        raise ValueError(
+            f"one_hot: label {labels[place]}{at} is out of range: "
+            + ("labels go from 0 on" if num_classes == -1
+               else f"labels must be at least 0 and below num_classes, {num_classes}")
+        )  # fmt: skip
+    return (labels[..., None] == np.arange(classes)).astype(np.int64)

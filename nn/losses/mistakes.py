@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.functional.arguments import values
+from nn.arguments import values
 from nn.habits import warn
 
 __all__ = [
@@ -87,8 +87,13 @@ def _bound_by(x: Any, tensor: Tensor) -> str:
     """The activation that bounded these values ("" for none that is known here)."""
     kind = "sigmoid" if _is_sigmoid_by_hand(tensor) else tensor.made_by or ""
     low, high = _BOUNDED.get(kind, (0.0, 0.0))
-    # The bounds are asked of the values: somebody's own operation may have the same name.
-    return kind if kind in _BOUNDED and x.size and low <= x.min() and x.max() <= high else ""
+    if kind not in _BOUNDED or not x.size:
+        return ""
+    # The bounds are asked of the values: somebody's own operation may have the same name, and a
+    # hardtanh other bounds, which nothing has reached that is small.
+    least, most = x.min(), x.max()
+    reached = kind != "hardtanh" or least == low or most == high
+    return kind if low <= least and most <= high and reached else ""
 
 
 def check_logits(name: str, logits: Tensor, axis: int) -> None:
@@ -159,7 +164,8 @@ def check_prediction(name: str, prediction: Tensor) -> None:
             "kl_div: the prediction holds probabilities, of a softmax, but kl_div takes their "
             "logarithms; use log_softmax instead of softmax"
         )
-    if p.ndim == 2 and not _adds_up(p, 1) and _adds_up(p, 0):
+    several = p.ndim == 2 and p.shape[1] > 1  # of one column it is meant, as where rows are ranked
+    if several and not _adds_up(p, 1) and _adds_up(p, 0):
         warn(_along_batch(name, "softmax"))
 
 

@@ -1,107 +1,33 @@
-"""What layers compute, and the rules of it.
+"""Batch and layer normalisation, as operation, functions and Modules; vectors of length 1.
 
-May import: autograd, arguments, random.
+May import: autograd, arguments, module.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from numbers import Real
 from operator import index
 from typing import Any
 
 import numpy as np
 
 from autograd import Tensor, primitive
-from nn.functional.arguments import as_floats, as_number, values
-from nn.random import generator
+from nn.arguments import (
+    as_floats,
+    as_input,
+    as_number,
+    as_operand,
+    as_sizes,
+    at_least_single,
+    values,
+)
+from nn.module import Module
 
 __all__ = [
-    "as_shape", "batch_norm", "batch_normalized", "check_probability", "cosine_similarity",
-    "dropout", "fused_linear", "layer_norm", "linear", "normalize", "one_hot",
+    "BatchNorm1d", "LayerNorm", "batch_norm", "cosine_similarity", "layer_norm", "normalize",
 ]  # fmt: skip
 
-
-def _operand(x: Any) -> Any:
-    """A Tensor or an array as it is, anything else as an array; what is no number is refused."""
-    return x if isinstance(x, Tensor) or x.__class__ is np.ndarray else Tensor(x).data
-
-
-# ---- linear -----------------------------------------------------------------------------------
-# Of two plain matrices the product is taken by their method, which is the shortest way to BLAS; the
-# rules ask for them themselves, for a function to do so would take half as long as the product.
-
-_array = np.ndarray
-
-
-def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    if x.ndim == weight.ndim == 2 and x.shape[1] == weight.shape[1]:
-        y = x.dot(weight.T)
-    elif weight.ndim == 2 and x.ndim and x.shape[-1] == weight.shape[1]:
-        y = np.matmul(x, weight.T)
-    else:  # asked here of the plain arrays, whose shapes cost a third of the time of the Tensors'
-        raise ValueError(
-            f"linear: x of shape {x.shape} and weight of shape {weight.shape} do not fit: the last "
-            "axis of x must be as long as that of weight, which is (out, in)"
-        )
-    if bias is None:
-        return y
-    if bias.shape != y.shape[-1:]:
-        raise ValueError(
-            f"linear: bias has shape {bias.shape}, but weight {weight.shape} has "
-            f"{weight.shape[0]} outputs; bias must have shape {weight.shape[:1]}"
-        )
-    if y.dtype is not bias.dtype:
-        return y + bias
-    y += bias  # y is nobody else's
-    return y
-
-
-def _linear_by_x(g: Any, y: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-    if g.__class__ is weight.__class__ is _array and g.ndim == 2:
-        return g.dot(weight)
-    return np.matmul(g, weight)
-
-
-def _linear_by_weight(g: Any, y: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-    """gᵀ x: over all leading axes the sum of the outer products."""
-    if x.ndim != 2:
-        rows = math.prod(x.shape[:-1])
-        g, x = g.reshape((rows, weight.shape[0])), x.reshape((rows, weight.shape[1]))
-    if g.__class__ is x.__class__ is _array:
-        return g.T.dot(x)
-    return np.matmul(g.T, x)
-
-
-fused_linear = primitive(
-    _linear,
-    _linear_by_x,
-    _linear_by_weight,
-    lambda g, y, x, weight, bias=None: g,
-    formula=("g weight", "gᵀ x", "g"),
-    elementwise=False,
-)
-
-
-def linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    """x Wᵀ + b over the last axis.
-
-    Shapes: x (..., in), weight (out, in), bias (out,), the result (..., out).
-
-    >>> linear(Tensor([1.0, 2.0]), Tensor([[1.0, 1.0], [0.0, 10.0]]), Tensor([0.0, 1.0]))
-    Tensor([ 3., 21.])
-    """
-    if x.__class__ is not Tensor:
-        x = _operand(x)
-    if weight.__class__ is not Tensor:
-        weight = _operand(weight)
-    if bias is not None and bias.__class__ is not Tensor:
-        bias = _operand(bias)
-    return fused_linear(x, weight, bias)
-
-
-# ---- normalisation ----------------------------------------------------------------------------
 # Batch and layer normalisation are one operation, over other axes: normal = (x - mean) / std, and
 # y = normal weight + bias. Fused, with the gradient in closed form, it takes half the time of its
 # parts or less.
@@ -202,10 +128,24 @@ def _normalized(
 def _fitting(name: str, shape: tuple[int, ...], **arrays: Any) -> Iterator[Any]:
     """The arrays, or None, of which each must have this shape."""
     for what, array in arrays.items():
-        array = None if array is None else _operand(array)
+        array = None if array is None else as_operand(array)
         if array is not None and array.shape != shape:
             raise ValueError(f"{name}: {what} must have the shape {shape}, got {array.shape}")
         yield array
+
+
+def _constant(value: float, shape: Any, name: str, dtype: Any) -> Tensor:
+    return Tensor(np.full(shape, value, dtype), requires_grad=True, name=name)
+
+
+def _cast(x: Any, *likes: Any) -> Tensor:
+    """x as a Tensor, in the dtype of the first of these that there is."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    dtype = next((like.dtype for like in likes if like is not None), None)
+    return x if dtype is None else as_input(x, dtype)
+
+
+# ---- layer by layer of samples ----------------------------------------------------------------
 
 
 def layer_norm(
@@ -225,7 +165,7 @@ def layer_norm(
     Tensor([[-1.,  1.],
             [-1.,  1.]])
     """
-    shape = as_shape(normalized_shape)
+    shape = _as_shape(normalized_shape)
     x = as_floats(x)
     if x.shape[-len(shape) :] != shape:
         raise ValueError(
@@ -236,7 +176,7 @@ def layer_norm(
     return _normalized(x, tuple(range(-len(shape), 0)), weight, bias, eps, _Kept())
 
 
-def as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+def _as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
     """The shape that an int or a sequence of them stands for; at least one axis."""
     try:
         found = tuple(map(index, shape if isinstance(shape, Sequence) else (shape,)))
@@ -245,6 +185,53 @@ def as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
     if not found or min(found) < 1:
         raise ValueError(f"layer_norm: normalized_shape needs lengths >= 1, got {shape!r}")
     return found
+
+
+class LayerNorm(Module):
+    """Bring each sample to mean 0 and variance 1 over its last axes; then times weight, plus bias.
+
+    Args: normalized_shape, the lengths of these axes, an int for one; eps, added to the variance;
+        elementwise_affine, False for no weight and bias; bias, False for none; dtype.
+    Shapes: x (..., *normalized_shape), and the same the result. The same in training and
+    evaluation. Formula, errors and source as of `nn.functional.layer_norm`.
+
+    >>> LayerNorm(2)([[1.0, 3.0]]).data.round(3)
+    array([[-1.,  1.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        *,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.normalized_shape = _as_shape(normalized_shape)
+        self.eps = as_number("LayerNorm", "eps", eps, least=0)
+        self.elementwise_affine = elementwise_affine
+        affine, shape = elementwise_affine, self.normalized_shape
+        self.weight = _constant(1, shape, "weight", dtype) if affine else None
+        self.bias = _constant(0, shape, "bias", dtype) if affine and bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        x = _cast(x, self.weight)
+        shape = self.normalized_shape
+        if x.shape[-len(shape) :] != shape:
+            raise ValueError(
+                f"{self}: expected an input whose last axes are {shape}, got shape {x.shape}"
+            )
+        return layer_norm(x, shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+        )
+
+
+# ---- channel by channel of a batch ------------------------------------------------------------
 
 
 def batch_norm(
@@ -271,7 +258,7 @@ def batch_norm(
             [ 1.]])
     """
     if training:
-        return batch_normalized(x, weight, bias, eps)[0]
+        return _batch_normalized(x, weight, bias, eps)[0]
     if running_mean is None or running_var is None:
         raise ValueError("batch_norm: without training it needs running_mean and running_var")
     x = _with_channels(x)
@@ -288,12 +275,12 @@ def batch_norm(
     return y.astype(dtype) if dtype == np.float16 else y
 
 
-def batch_normalized(
+def _batch_normalized(
     x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> tuple[Any, Any, Any]:
     """batch_norm in training, and the mean and the biased variance (C,) that it found, as arrays.
 
-    >>> batch_normalized(Tensor([[1.0], [3.0]]), eps=0.0)[1:]
+    >>> _batch_normalized(Tensor([[1.0], [3.0]]), eps=0.0)[1:]
     (array([2.]), array([1.]))
     """
     x = _with_channels(x)
@@ -327,7 +314,100 @@ def _along_channels(array: Any, x: Any) -> Any:
     return array.reshape((-1,) + (1,) * (x.ndim - 2))
 
 
-# ---- lengths of vectors ------------------------------------------------------------------------
+_put = object.__setattr__  # without the questions that a Module asks of what is set
+
+
+class BatchNorm1d(Module):
+    """Bring each channel to mean 0 and variance 1 over the batch; then times weight, plus bias.
+
+    While training, of the batch, whose mean and unbiased variance go into the running statistics:
+    new = (1 - momentum) old + momentum batch (momentum None: the plain average of all batches).
+    After `eval()`, of the running statistics, which then stay as they are.
+    Args: num_features C; eps, added to the variance; affine, False for no weight and bias;
+        track_running_stats, False to normalise by the batch always; bias, False for none; dtype.
+    Shapes: x (n, C) or (n, C, L), and the same the result. Errors and source as of
+    `nn.functional.batch_norm`.
+
+    >>> layer = BatchNorm1d(2)
+    >>> layer([[1.0, 10.0], [3.0, 30.0]]).data.round(3), layer.running_mean
+    (array([[-1., -1.],
+            [ 1.,  1.]], dtype=float32), array([0.2, 2. ], dtype=float32))
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        *,
+        bias: bool = True,
+        dtype: Any = np.float32,
+    ) -> None:
+        name = "BatchNorm1d"
+        (num_features,) = as_sizes(name, num_features)
+        self.num_features = num_features
+        self.eps = as_number(name, "eps", eps, least=0)
+        self.momentum = None if momentum is None else _fraction(name, "momentum", momentum)
+        self.affine, self.track_running_stats = affine, track_running_stats
+        self.weight = _constant(1, num_features, "weight", dtype) if affine else None
+        self.bias = _constant(0, num_features, "bias", dtype) if affine and bias else None
+        tracked = track_running_stats
+        self.running_mean: Any = np.zeros(num_features, dtype) if tracked else None
+        self.running_var: Any = np.ones(num_features, dtype) if tracked else None
+        self.num_batches_tracked: Any = np.zeros((), np.int64) if tracked else None
+
+    def forward(self, x: Any) -> Tensor:
+        x = _cast(x, self.weight, self.running_mean)
+        if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
+            raise ValueError(self._wrong_shape(x.shape))
+        affine = (self.weight, self.bias)
+        if not self.training and self.running_mean is not None:
+            mean, variance = self.running_mean, self.running_var
+            return batch_norm(x, mean, variance, *affine, eps=self.eps)
+        y, mean, variance = _batch_normalized(x, *affine, eps=self.eps)
+        if self.running_mean is not None:
+            _put(self, "num_batches_tracked", np.asarray(self.num_batches_tracked + 1))
+            if x.size:  # of no rows there is no mean, but they are counted, as PyTorch does
+                self._track(mean, variance, x.size // self.num_features)
+        return y
+
+    def _track(self, mean: np.ndarray, variance: np.ndarray, count: int) -> None:
+        """New arrays for the running statistics: graphs recorded before keep the old ones."""
+        new = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+        variance = variance * (count / (count - 1))
+        dtype = self.running_mean.dtype
+        mean = ((1 - new) * self.running_mean + new * mean).astype(dtype, copy=False)
+        variance = ((1 - new) * self.running_var + new * variance).astype(dtype, copy=False)
+        _put(self, "running_mean", mean)
+        _put(self, "running_var", variance)
+
+    def _wrong_shape(self, shape: tuple[int, ...]) -> str:
+        flat = len(shape) > 2 and math.prod(shape[1:]) == self.num_features
+        return (
+            f"{self}: expected an input of shape (n, {self.num_features}) or "
+            f"(n, {self.num_features}, L), got {shape}"
+            + "; flatten it: x.reshape(len(x), -1)"
+            * flat
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+
+def _fraction(name: str, option: str, value: Any) -> float:
+    """An option from 0 to 1, as a float."""
+    if as_number(name, option, value) <= 1 and value >= 0:
+        return float(value)
+    raise ValueError(f"{name}: {option} must be in [0, 1], got {value}")
+
+
+# ---- lengths of vectors -----------------------------------------------------------------------
 
 
 def normalize(x: Any, p: float = 2.0, axis: int | Sequence[int] = 1, eps: float = 1e-12) -> Any:
@@ -345,7 +425,7 @@ def normalize(x: Any, p: float = 2.0, axis: int | Sequence[int] = 1, eps: float 
     p = as_number("normalize", "p", p, finite=False)
     eps = as_number("normalize", "eps", eps, least=0)
     given = as_floats(x)
-    x = _at_least_single(given if given.ndim else given.reshape(1))
+    x = at_least_single(given if given.ndim else given.reshape(1))
     y = x / _length(x, p, _axes("normalize", axis, x), eps)
     return _as_given(y.reshape(given.shape), given.dtype)
 
@@ -372,7 +452,7 @@ def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any
             f"{name}: x1 of shape {x1.shape} and x2 of shape {x2.shape} do not fit: each axis must "
             "be as long in both, or 1"
         ) from None
-    x1, x2 = (np.broadcast_to(_at_least_single(x), shape) for x in (x1, x2))
+    x1, x2 = (np.broadcast_to(at_least_single(x), shape) for x in (x1, x2))
     axes = _axes(name, index(axis), x1)
     cosines = (x1 / _length(x1, 2.0, axes, eps)) * (x2 / _length(x2, 2.0, axes, eps))
     return _as_given(np.sum(cosines, axis=axes), dtype)
@@ -404,81 +484,5 @@ def _axes(name: str, axis: Any, x: Any) -> tuple[int, ...]:
     return axes
 
 
-def _at_least_single(x: Any) -> Any:
-    """Half a precision as a whole one: squares of its numbers leave its range."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
-
-
 def _as_given(y: Any, dtype: Any) -> Any:
     return y.astype(dtype) if y.dtype != dtype else y
-
-
-# ---- dropout, labels --------------------------------------------------------------------------
-
-
-def check_probability(name: str, p: float) -> float:
-    """p as a float; raises ValueError beyond [0, 1], TypeError for what is no number."""
-    if not isinstance(p, Real):
-        raise TypeError(f"{name}: p must be a number, got {type(p).__name__}")
-    if not 0 <= p <= 1:
-        raise ValueError(f"{name}: p, the probability of a zero, must be in [0, 1], got {p}")
-    return float(p)
-
-
-def dropout(
-    x: Any, p: float = 0.5, training: bool = True, *, rng: np.random.Generator | None = None
-) -> Any:
-    """Set each element to 0 with probability p, and divide the others by 1 - p (inverted dropout).
-
-    So the mean stays, and without training x comes back itself; also for p = 0. For p = 1 all is 0.
-    Args: x of any shape; rng, where the choice comes from: one seed chooses the same elements in
-        every dtype. Raises ValueError for p beyond [0, 1]. Source: Srivastava et al., Dropout,
-        2014; PyTorch's dropout.
-
-    >>> y = dropout(Tensor(np.ones(1000)), 0.25, rng=np.random.default_rng(0))
-    >>> np.unique(y.data)
-    array([0.        , 1.33333333])
-    """
-    p = check_probability("dropout", p)
-    if not training or p == 0:
-        return x
-    x = as_floats(x)
-    if p == 1:
-        return np.where(False, x, 0)  # a product would give nan for an infinity
-    mask = generator(rng).random(x.shape, dtype=np.float32) >= p
-    return x * np.multiply(mask, 1 / (1 - p), dtype=x.dtype)
-
-
-def one_hot(labels: Any, num_classes: int = -1) -> np.ndarray:
-    """For each label a row of zeros with a one at its place.
-
-    Args: labels, integers from 0 on, of any shape; num_classes, -1 for the largest label + 1.
-    Returns int64 of shape (*labels.shape, num_classes). Raises ValueError for a label out of
-    range (a negative one is never wrapped around), TypeError for labels that are no integers.
-    Source: PyTorch's one_hot.
-
-    >>> one_hot([0, 2])
-    array([[1, 0, 0],
-           [0, 0, 1]])
-    """
-    labels, num_classes = np.asarray(values(labels)), index(num_classes)
-    if labels.dtype.kind not in "iu" and labels.size:
-        raise TypeError(
-            f"one_hot: labels must be integers, got {labels.dtype}; use labels.astype(np.int64)"
-        )
-    if num_classes < -1 or num_classes == -1 and not labels.size:
-        raise ValueError(
-            "one_hot: num_classes must be given where there are no labels, and -1 (the largest "
-            f"label + 1) or more; got {num_classes} and labels of shape {labels.shape}"
-        )
-    classes = int(labels.max()) + 1 if num_classes == -1 else num_classes
-    wrong = np.argwhere((labels < 0) | (labels >= classes))
-    if len(wrong):
-        place = tuple(int(i) for i in wrong[0])
-        at = f" at position {place[0] if len(place) == 1 else place}" if place else ""
-        raise ValueError(
-            f"one_hot: label {labels[place]}{at} is out of range: "
-            + ("labels go from 0 on" if num_classes == -1
-               else f"labels must be at least 0 and below num_classes, {num_classes}")
-        )  # fmt: skip
-    return (labels[..., None] == np.arange(classes)).astype(np.int64)

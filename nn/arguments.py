@@ -1,0 +1,104 @@
+"""What layers and losses take: arrays and lists wherever a Tensor is taken, and options.
+
+Layers cast inputs that need no gradient to the dtype of their parameters, losses cast targets to
+the dtype of the prediction.
+
+May import: autograd.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from autograd import Tensor
+
+__all__ = [
+    "as_floats", "as_input", "as_number", "as_operand", "as_sizes", "as_tensor", "at_first",
+    "at_least_single", "values",
+]  # fmt: skip
+
+
+def as_input(x: Any, dtype: Any) -> Any:
+    """x as a Tensor or array, in this dtype if it needs no gradient."""
+    if x.__class__ is Tensor and x.requires_grad or x.__class__ is np.ndarray and x.dtype == dtype:
+        return x
+    if not isinstance(x, Tensor):
+        x = Tensor(x)
+    return x if x.requires_grad or x.dtype == dtype else x.astype(dtype)
+
+
+def values(x: Any) -> Any:
+    """The plain array of what needs no gradient: of a Tensor, an array or a list."""
+    return x.data if isinstance(x, Tensor) else np.asarray(x)
+
+
+def as_tensor(name: str, what: str, value: Any) -> Tensor:
+    """A Tensor, or an error that says of which argument it speaks."""
+    try:
+        return value if isinstance(value, Tensor) else Tensor(value)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: cannot take the {what}: {error}") from None
+
+
+def as_floats(x: Any) -> Any:
+    """x as a Tensor (of a Tensor) or an array (of anything else) of floats."""
+    if not isinstance(x, Tensor):
+        x = Tensor(x).data  # refuses what is no real number
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def as_operand(x: Any) -> Any:
+    """A Tensor or an array as it is, anything else as an array; what is no number is refused."""
+    return x if isinstance(x, Tensor) or x.__class__ is np.ndarray else Tensor(x).data
+
+
+def at_least_single(x: Any) -> Any:
+    """Half a precision as a whole one: squares of its numbers leave its range."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def as_number(
+    name: str, option: str, value: Any, *, above: float = -math.inf, least: float = -math.inf,
+    finite: bool = True,
+) -> float:  # fmt: skip
+    """An option as a float, within its bounds: above one, at least the other, never nan."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name}: {option} must be a number, got {type(value).__name__}")
+    number = float(value)
+    beyond = number > above or above == -math.inf  # -inf is a number, too
+    if beyond and number >= least and (math.isfinite(number) or not finite):
+        return number
+    bounds = {f" above {above:g}": above > -math.inf, f" of at least {least:g}": least > -math.inf}
+    raise ValueError(
+        f"{name}: {option} must be a {'finite ' * finite}number"
+        + "".join(text for text, holds in bounds.items() if holds)
+        + f", got {value}"
+    )
+
+
+def as_sizes(name: str, *sizes: Any) -> tuple[int, ...]:
+    """The numbers of features, all ints of at least 1."""
+    try:
+        found = tuple(map(index, sizes))
+    except TypeError:
+        raise TypeError(f"{name}: sizes must be ints, got {', '.join(map(repr, sizes))}") from None
+    if min(found) < 1:
+        which = "both sizes" if len(found) == 2 else "sizes"
+        raise ValueError(f"{name}: {which} must be >= 1, got {', '.join(map(str, found))}")
+    return found
+
+
+def at_first(wrong: Any) -> tuple[tuple[int, ...], str]:
+    """The place of the first True in an array, and how it is told: " at position 3".
+
+    >>> at_first(np.array([False, True]))
+    ((1,), ' at position 1')
+    """
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return place, f" at position {place[0] if len(place) == 1 else place}" if place else ""

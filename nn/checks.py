@@ -1,0 +1,97 @@
+"""What arguments must be: whole numbers, numbers, flags, one of some words: checked here alone.
+
+`what` names the argument in messages, as "Adam: lr". A value of the wrong kind raises TypeError,
+one out of range ValueError. NumPy's numbers, and Tensors of one element, are numbers; a truth value
+is none.
+
+May import: autograd.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from operator import ge, gt, le, lt
+from typing import Any
+
+import numpy as np
+
+from autograd import Tensor
+
+__all__ = ["complain", "flag", "number", "one_of", "plain", "whole"]
+
+_PLAIN = frozenset([float, int, bool])  # what needs no second look
+
+
+def plain(value: Any) -> Any:
+    """A NumPy number as Python's, which leaves float32 arrays float32; also inside of lists."""
+    if value.__class__ in _PLAIN:
+        return value
+    if isinstance(value, (tuple, list)):
+        return type(value)([plain(member) for member in value])
+    single = isinstance(value, (np.generic, np.ndarray, Tensor)) and value.size == 1
+    return value.item() if single else value
+
+
+def number(
+    what: str, value: Any, *, least: float | None = None, above: float | None = None,
+    most: float | None = None, below: float | None = None, finite: bool = True,
+) -> float:  # fmt: skip
+    """A number within these bounds, not nan; finite, False for one that may be infinite.
+
+    >>> number("momentum", np.float32(0.5), least=0, below=1)
+    0.5
+    """
+    found = plain(value)
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        raise TypeError(f"{what} must be a number, got {value!r}")
+    for limit, word, holds in (
+        (least, ">=", ge), (above, "above", gt), (most, "<=", le), (below, "below", lt),
+    ):  # fmt: skip
+        if limit is not None and not holds(found, limit):
+            raise ValueError(f"{what} must be {word} {limit:g}, got {found}")
+    if math.isnan(found):
+        raise ValueError(f"{what} must be a number, got nan")
+    if finite and math.isinf(found):
+        raise ValueError(f"{what} must be a finite number, got {found}")
+    return found
+
+
+def whole(what: str, value: Any, *, least: int | None = None) -> int:
+    """A whole number: of Python, of NumPy, or what says that it is one by `__index__`.
+
+    >>> whole("patience", np.int64(3), least=1)
+    3
+    """
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{what} must be a whole number, got {value!r}")
+    try:
+        found = value.__index__()
+    except TypeError:  # of an array of several, or of floats
+        raise TypeError(f"{what} must be a whole number, got {value!r}") from None
+    if least is not None and found < least:
+        raise ValueError(f"{what} must be >= {least}, got {found}")
+    return int(found)
+
+
+def flag(what: str, value: Any) -> bool:
+    """True or False; 1 and 0 are taken for them, as files have them."""
+    found = plain(value)
+    if found.__class__ not in _PLAIN or found not in (0, 1):
+        raise TypeError(f"{what} must be True or False, got {value!r}")
+    return bool(found)
+
+
+def one_of(what: str, value: Any, words: Iterable[str]) -> str:
+    """One of these words."""
+    words = list(words)
+    if not isinstance(value, str) or value not in words:
+        known = ", ".join(map(repr, words[:-1])) + f" or {words[-1]!r}"
+        raise ValueError(f"{what} must be {known}, got {value!r}")
+    return value
+
+
+def complain(head: str, complaints: list[str]) -> None:
+    """Raise ValueError that lists everything that is wrong, a line each; nothing for nothing."""
+    if complaints:
+        raise ValueError(f"{head}:" + "".join(f"\n    {complaint}" for complaint in complaints))

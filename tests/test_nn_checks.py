@@ -1,0 +1,146 @@
+"""What arguments must be: one behaviour wherever a number, a whole number or a flag is due."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd import Tensor
+from nn import optim
+from nn.checks import complain, flag, number, one_of, whole
+
+NUMBERS = [
+    2,
+    2.0,
+    np.float32(2),
+    np.float64(2),
+    np.int64(2),
+    np.array(2.0),
+    np.array([2]),
+    Tensor(2.0),
+]
+WHOLE = [2, np.int64(2), np.int8(2), np.uint16(2), np.array(2)]
+NO_NUMBERS = [True, np.True_, "2", None, [2], np.array([1, 2]), 2j, Tensor([1.0, 2.0])]
+
+
+@pytest.mark.parametrize("value", NUMBERS, ids=repr)
+def test_numbers_of_every_kind_are_numbers(value: Any) -> None:
+    found = number("a", value, least=2, most=2)
+    assert found == 2 and type(found) in (int, float)
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
+def test_what_is_no_number_is_refused(value: Any) -> None:
+    for check in (number, whole, partial(number, finite=False)):
+        with pytest.raises(TypeError, match="^a must be a (whole )?number, got "):
+            check("a", value)
+
+
+@pytest.mark.parametrize("value", WHOLE, ids=repr)
+def test_whole_numbers_of_every_kind(value: Any) -> None:
+    assert whole("a", value, least=2) == 2 and type(whole("a", value)) is int
+
+
+@pytest.mark.parametrize("value", [2.0, np.float64(2), 1.5, np.array([2]), math.nan], ids=repr)
+def test_what_is_no_whole_number_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="a must be a whole number, got"):
+        whole("a", value)
+
+
+BOUNDS: dict[str, Any] = {
+    "a must be >= 0, got -1": ({"least": 0}, -1),
+    "a must be >= 0, got nan": ({"least": 0}, math.nan),
+    "a must be above 0, got 0": ({"above": 0, "most": 1}, 0),
+    "a must be <= 1, got 1.5": ({"above": 0, "most": 1}, 1.5),
+    "a must be below 1, got 1.0": ({"least": 0, "below": 1}, 1.0),
+    "a must be a number, got nan": ({}, math.nan),
+    "a must be a finite number, got inf": ({"least": 0}, math.inf),
+    "a must be a finite number, got -inf": ({}, -math.inf),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", BOUNDS)
+def test_the_bound_that_does_not_hold_is_named(message: str) -> None:
+    bounds, value = BOUNDS[message]
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        number("a", value, **bounds)
+
+
+def test_infinity_is_taken_where_it_means_something() -> None:
+    assert number("a", math.inf, least=0, finite=False) == math.inf
+    with pytest.raises(ValueError, match="a must be >= 3, got 2"):
+        whole("a", 2, least=3)
+
+
+def test_flags_words_and_lists_of_complaints() -> None:
+    assert [flag("a", v) for v in (True, False, 1, 0, np.True_, np.array(False))] == [
+        True,
+        False,
+    ] * 3
+    for value in (2, "True", None, 0.5, [True]):
+        with pytest.raises(TypeError, match="a must be True or False, got"):
+            flag("a", value)
+    assert one_of("a", "min", ("min", "max")) == "min"
+    for value in ("mean", None, ["min"]):
+        with pytest.raises(ValueError, match="a must be 'min' or 'max', got"):
+            one_of("a", value, ("min", "max"))
+    complain("nothing is wrong", [])
+    with pytest.raises(ValueError, match=r"^two things:\n    one\n    other$"):
+        complain("two things", ["one", "other"])
+
+
+# ---- optimisers of one's own say what their settings must be ------------------------------------
+
+
+class Own(optim.Optimizer):
+    def __init__(self, params: Any, **settings: Any) -> None:
+        super().__init__(params, {"lr": 0.1, "alpha": 0.5, "rho": 0.5, **settings})
+
+    def update(self, value: Any, gradient: Any, state: Any, settings: Any) -> Any:
+        return value - settings["lr"] * settings["rho"] * gradient
+
+
+class Checked(Own):
+    checks = {**Own.checks, "rho": partial(number, above=0), "alpha": flag}
+
+
+def leaf() -> Tensor:
+    return Tensor([1.0], requires_grad=True)
+
+
+def test_the_base_asks_for_nothing_that_only_its_children_know() -> None:
+    optimizer = Own([leaf()], alpha=-0.5, rho="x", betas=7, nesterov="perhaps")
+    assert optimizer.alpha == -0.5 and optimizer.rho == "x"
+    for settings in ({"lr": -1}, {"lr": "x"}, {"rho": math.nan}):
+        with pytest.raises((TypeError, ValueError), match="Own: (lr|rho) must be"):
+            Own([leaf()], **settings)
+
+
+def test_what_a_class_says_of_its_settings_is_asked_wherever_they_are_set() -> None:
+    for rho in ("x", 0, math.nan):
+        with pytest.raises((TypeError, ValueError), match="Checked: rho must be"):
+            Checked([leaf()], alpha=True, rho=rho)
+    optimizer = Checked([leaf()], alpha=True)
+    with pytest.raises(ValueError, match="Checked: rho must be above 0, got -1"):
+        optimizer.rho = -1
+    with pytest.raises(ValueError, match="Checked: rho must be above 0, got -1"):
+        optimizer.add_param_group({"params": [leaf()], "rho": -1})
+    state = optimizer.state_dict()
+    state["param_groups"][0]["rho"] = -1
+    with pytest.raises(ValueError, match="rho must be above 0, got -1"):
+        optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["rho"] == 0.5
+
+
+def test_every_setting_is_an_attribute_of_all_groups() -> None:
+    first, second = leaf(), leaf()
+    optimizer = Own([{"params": [first]}, {"params": [second]}])
+    optimizer.rho = 2.0
+    first.grad = second.grad = [1.0]
+    optimizer.step()
+    assert [p.item() for p in (first, second)] == [0.8, 0.8]
+    assert not hasattr(optim.SGD([leaf()]), "betas") and not hasattr(optim.Adam([leaf()]), "rho")
