@@ -58,9 +58,9 @@ from autograd.transforms import (  # noqa: E402
 )  # fmt: skip
 
 if _typing.TYPE_CHECKING:
-    from autograd.drawing.explain import explain
-    from autograd.drawing.explanation import Explanation
     from autograd.drawing.graph import Graph, draw, record
+    from autograd.explaining.explain import explain
+    from autograd.explaining.explanation import Explanation
 
 __all__ = [
     "AutogradError", "Explanation", "GradcheckError", "Graph", "GraphFreedError", "InPlaceError",
@@ -75,8 +75,8 @@ __all__ = [
 # compute do not wait for it.
 _DRAWING = {
     **dict.fromkeys(("Graph", "draw", "record"), "autograd.drawing.graph"),
-    "Explanation": "autograd.drawing.explanation",
-    "explain": "autograd.drawing.explain",
+    "Explanation": "autograd.explaining.explanation",
+    "explain": "autograd.explaining.explain",
 }
 
 

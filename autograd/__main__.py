@@ -5,7 +5,7 @@ May import: command.
 
 import sys
 
-from autograd.command import main
+from autograd.command.console import main
 
 __all__: list[str] = []
 

@@ -8,9 +8,9 @@ import numpy as np
 
 import nn
 from autograd import Tensor
-from autograd.drawing.data import GraphData
-from autograd.drawing.folding import fold
-from autograd.drawing.recorder import record_data
+from autograd.graph.data import GraphData
+from autograd.graph.folding import fold
+from autograd.graph.recorder import record_data
 
 __all__ = ["DRAWINGS", "HOSTILE", "made"]
 

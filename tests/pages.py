@@ -16,8 +16,8 @@ import pytest
 
 import nn
 from autograd import Tensor
-from autograd.drawing.data import GraphData
-from autograd.drawing.recorder import record_data
+from autograd.graph.data import GraphData
+from autograd.graph.recorder import record_data
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), "")

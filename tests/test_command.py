@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from autograd import Tensor
-from autograd.command import main
-from autograd.expression import CONSTANTS, FUNCTIONS, ExpressionError, evaluate
+from autograd.command.console import main
+from autograd.command.expression import CONSTANTS, FUNCTIONS, ExpressionError, evaluate
 
 ROOT = Path(__file__).parent.parent
 
@@ -342,7 +342,7 @@ def test_a_rule_that_fails_is_an_error_in_one_line(monkeypatch, capsys):
     def fails(*arguments: object, **settings: object) -> None:
         raise ZeroDivisionError("integer modulo by zero\n(in a rule)")
 
-    monkeypatch.setattr("autograd.command.grad", fails)
+    monkeypatch.setattr("autograd.command.console.grad", fails)
     assert main(["x*x", "x=3"]) == 2
     assert capsys.readouterr().err == "error: ZeroDivisionError: integer modulo by zero\n"
 

@@ -9,9 +9,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from autograd import draw
-from autograd.drawing.look import KINDS
 from autograd.drawing.writers.dot import dot, quoted
 from autograd.drawing.writers.labels import clean, lines
+from autograd.drawing.writers.look import KINDS
 from tests.drawings import DRAWINGS, made, neuron
 from tests.test_drawing_mermaid import NAMES, hostile
 

@@ -13,8 +13,8 @@ import pytest
 import autograd
 import nn
 from autograd import AutogradError, Explanation, GraphFreedError, Tensor, explain, grad, primitive
-from autograd.drawing import differences
-from autograd.drawing.explain import STEPS, USES
+from autograd.explaining import differences
+from autograd.explaining.explain import STEPS, USES
 from tests.calls import CALLS, Call, leaves, total
 
 each_call = pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])

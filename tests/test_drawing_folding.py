@@ -10,7 +10,7 @@ import pytest
 
 import nn
 from autograd import Graph, Tensor, draw, record
-from autograd.drawing.contracting import ordered
+from autograd.graph.calls import ordered
 
 
 class Block(nn.Module):

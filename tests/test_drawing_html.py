@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from autograd import Tensor
-from autograd.drawing.data import GraphData, Node
-from autograd.drawing.folding import fold
-from autograd.drawing.recorder import record_data
 from autograd.drawing.writers import html as writer
 from autograd.drawing.writers.html import html
+from autograd.graph.data import GraphData, Node
+from autograd.graph.folding import fold
+from autograd.graph.recorder import record_data
 from tests.pages import HOSTILE, Tags, content, leaf, markup, network, shared
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd.drawing.cards import card
-from autograd.drawing.data import Edge, GraphData, Group, Node
 from autograd.drawing.layout import dot, place
 from autograd.drawing.layout.geometry import Box, Placement, Point, pieces, sampled
-from autograd.drawing.traits import traits_of
+from autograd.drawing.writers.cards import card
+from autograd.graph.data import Edge, GraphData, Group, Node
+from autograd.graph.traits import traits_of
 from tests.drawings import DRAWINGS, made
 
 LABELS = {0: (40.0, 13.0), 2: (30.0, 13.0)}

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from autograd import Graph, Tensor, draw
-from autograd.drawing import look
-from autograd.drawing.look import FLOW, KINDS, cleaned, scale, shortened, text_width
+from autograd.drawing.writers import look
 from autograd.drawing.writers.dot import dot
 from autograd.drawing.writers.legend import wrapped
+from autograd.drawing.writers.look import FLOW, KINDS, scale, shortened, text_width
 from autograd.drawing.writers.mermaid import mermaid
 from autograd.drawing.writers.svg import svg
+from autograd.words.names import cleaned
 from tests.drawings import DRAWINGS, made
 
 # ---- texts and scales ---------------------------------------------------------------------------

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from autograd.drawing.data import Edge, GraphData, Group, Node
-from autograd.drawing.look import KINDS
 from autograd.drawing.writers.labels import clean, lines
+from autograd.drawing.writers.look import KINDS
 from autograd.drawing.writers.mermaid import mermaid
+from autograd.graph.data import Edge, GraphData, Group, Node
 from tests.drawings import DRAWINGS, made
 from tests.pages import BROWSER, drive
 

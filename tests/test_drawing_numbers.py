@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from autograd.drawing.data import Node
-from autograd.drawing.numbers import alarms, rounding, settled, short, statistics, strip, summary
+from autograd.graph.data import Node
+from autograd.words.numbers import alarms, rounding, settled, short, statistics, strip, summary
 
 SHORT = {
     "whole": (2.0, "2"),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from autograd import Graph, Tensor, draw, explain, record
-from autograd.drawing.numbers import short, statistics, strip, summary
+from autograd.words.numbers import short, statistics, strip, summary
 from tests.pages import content
 
 HUGE, TINY = np.finfo(np.float64).max, 5e-324

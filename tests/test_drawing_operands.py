@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from autograd import Tensor
-from autograd.drawing.cards import card
-from autograd.drawing.data import GraphData
 from autograd.drawing.layout import place
-from autograd.drawing.recorder import record_data
-from autograd.drawing.traits import traits_of
+from autograd.drawing.writers.cards import card
 from autograd.drawing.writers.dot import dot
+from autograd.graph.data import GraphData
+from autograd.graph.recorder import record_data
+from autograd.graph.traits import traits_of
 from tests.drawings import DRAWINGS, leaf, made, random
 from tests.test_drawing_layout import each_direction, needs_dot
 

@@ -9,9 +9,9 @@ import pytest
 
 import nn
 from autograd import Tensor, grad, no_grad, primitive, record, scope
-from autograd.drawing import recorder
-from autograd.drawing.data import GraphData, Node
-from autograd.drawing.recorder import record_data
+from autograd.graph import recorder
+from autograd.graph.data import GraphData, Node
+from autograd.graph.recorder import record_data
 from tests.cases import CASES, Case
 
 

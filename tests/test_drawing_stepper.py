@@ -10,11 +10,11 @@ import pytest
 
 import nn
 from autograd import Tensor
-from autograd.drawing.data import GraphData
-from autograd.drawing.folding import fold
-from autograd.drawing.recorder import record_data
-from autograd.drawing.steps import steps
 from autograd.drawing.writers.html import html
+from autograd.graph.data import GraphData
+from autograd.graph.folding import fold
+from autograd.graph.recorder import record_data
+from autograd.words.telling import steps
 from tests.pages import (
     HOSTILE,
     Tags,

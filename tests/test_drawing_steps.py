@@ -9,24 +9,24 @@ import pytest
 
 import nn
 from autograd import Tensor, draw, relu
-from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.recorder import record_data
-from autograd.drawing.steps import Step, settings_text, steps
+from autograd.graph.data import Edge, GraphData, Node
+from autograd.graph.recorder import record_data
+from autograd.words.telling import Scene, settings_text, steps
 
 
 def leaf(value: Any) -> Tensor:
     return Tensor(value, requires_grad=True)
 
 
-def told(output: Any, **names: Any) -> list[Step]:
+def told(output: Any, **names: Any) -> list[Scene]:
     return steps(record_data(output, names))
 
 
-def backward(found: list[Step]) -> list[Step]:
+def backward(found: list[Scene]) -> list[Scene]:
     return [step for step in found if step.phase == "backward"]
 
 
-def shared() -> list[Step]:
+def shared() -> list[Scene]:
     """y = a·b with b = a², so a has three uses."""
     a = leaf(3.0)
     b = a * a

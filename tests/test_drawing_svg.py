@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from autograd import Tensor
-from autograd.drawing.data import Edge, GraphData, Group, Node
-from autograd.drawing.look import KINDS, cleaned, text_width
-from autograd.drawing.recorder import record_data
+from autograd.drawing.writers.look import KINDS, text_width
 from autograd.drawing.writers.svg import svg
+from autograd.graph.data import Edge, GraphData, Group, Node
+from autograd.graph.recorder import record_data
+from autograd.words.names import cleaned
 from tests.drawings import DRAWINGS, HOSTILE, made
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -12,11 +12,11 @@ import pytest
 import autograd
 import nn
 from autograd import Tensor, primitive, record
-from autograd.drawing import formulas, notation
-from autograd.drawing.data import Edge, Node
-from autograd.drawing.numbers import short
-from autograd.drawing.symbols import latex, latex_name, rule, sign
+from autograd.graph.data import Edge, Node
 from autograd.ops.elementwise import sinc_derivative
+from autograd.words import formulas, notation
+from autograd.words.numbers import short
+from autograd.words.symbols import latex, latex_name, rule, sign
 from tests.calls import CALLS, OPERATIONS, Call, leaves, total
 
 each_call = pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from autograd import Tensor, draw
-from autograd.drawing.data import Edge, GraphData, Node
 from autograd.drawing.writers.text import columns, text
+from autograd.graph.data import Edge, GraphData, Node
 from tests.drawings import DRAWINGS, HOSTILE, made
 
 

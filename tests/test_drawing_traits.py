@@ -12,11 +12,11 @@ import pytest
 import nn  # noqa: F401  (registers its operations)
 from autograd import Tensor, defvjp, draw, explain, grad, primitive, record, rules
 from autograd.drawing.layout.ranks import turns
-from autograd.drawing.notation import encloses, terms_of, title
-from autograd.drawing.numbers import alarms
-from autograd.drawing.steps import steps, words
-from autograd.drawing.symbols import latex, rule, sign, sign_of
-from autograd.drawing.traits import traits_of
+from autograd.graph.traits import traits_of
+from autograd.words.notation import encloses, terms_of, title
+from autograd.words.numbers import alarms
+from autograd.words.symbols import latex, rule, sign, sign_of
+from autograd.words.telling import steps, words
 
 NAMES = sorted({operation.name for _, operation in rules.known()} | {"linear", "mse_loss"})
 each_name = pytest.mark.parametrize("name", NAMES)
@@ -229,7 +229,7 @@ def test_products_with_vectors(compute: Any, expected: list[str]) -> None:
 
 
 def test_a_node_written_by_hand_has_its_name_alone() -> None:
-    from autograd.drawing.data import Node
+    from autograd.graph.data import Node
 
     for name, expected in (("add", "+"), ("relu", "relu"), ("mine", "mine"), ("matmul", "@")):
         assert sign_of(Node("n1", "operation", name)) == expected

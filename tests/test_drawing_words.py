@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from autograd import Tensor, draw, explain, grad
-from autograd.command import main
-from autograd.drawing.cards import HEAT, Card, card
-from autograd.drawing.data import GraphData
+from autograd.command.console import main
 from autograd.drawing.graph import Graph
-from autograd.drawing.numbers import short
-from autograd.drawing.recorder import record_data
-from autograd.drawing.steps import rules, steps
+from autograd.drawing.writers.cards import HEAT, Card, card
 from autograd.drawing.writers.html import html
+from autograd.graph.data import GraphData
+from autograd.graph.recorder import record_data
+from autograd.words.numbers import short
+from autograd.words.telling import rules, steps
 from tests.pages import drive, needs_browser
 
 

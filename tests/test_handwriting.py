@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from autograd import Tensor
-from autograd.command import main
-from autograd.expression import FUNCTIONS, ExpressionError, evaluate, read
-from autograd.handwriting import ALIASES, INVERSES
+from autograd.command.console import main
+from autograd.command.expression import FUNCTIONS, ExpressionError, evaluate, read
+from autograd.command.handwriting import ALIASES, INVERSES
 
 VALUES = {"x": 0.7, "y": 1.3, "w": 2.0, "t": 0.4, "a": 1.1, "b": 0.6}
 

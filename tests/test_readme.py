@@ -14,7 +14,7 @@ import shutil
 import pytest
 
 import nn
-from autograd import command
+from autograd.command import console as command
 from autograd.rules import operations
 
 ROOT = pathlib.Path(__file__).parent.parent

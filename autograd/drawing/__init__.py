@@ -1,4 +1,4 @@
-"""Drawing and explaining graphs: recorded, folded, placed, written.
+"""Drawing graphs: `layout` places the nodes, `writers` write them; Graph is what people hold.
 
 May import: nothing of this project.
 """

@@ -1,6 +1,7 @@
 """Graph, what `record` and `draw` return: the data of a drawing, which writes itself.
 
-May import: drawing: data, look, recorder, folding, writers.
+May import: graph, words, writers.dot, writers.files, writers.html, writers.look, writers.mermaid,
+writers.notebook, writers.svg, writers.text.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from autograd.drawing.data import Edge, GraphData, Group, Node
-from autograd.drawing.folding import fitting, fold
-from autograd.drawing.look import theme_of
-from autograd.drawing.recorder import record_data
 from autograd.drawing.writers.dot import dot
 from autograd.drawing.writers.files import save
 from autograd.drawing.writers.html import html
+from autograd.drawing.writers.look import theme_of
 from autograd.drawing.writers.mermaid import mermaid
 from autograd.drawing.writers.notebook import Frame, image
 from autograd.drawing.writers.svg import svg
 from autograd.drawing.writers.text import text
+from autograd.graph.data import Edge, GraphData, Group, Node
+from autograd.graph.folding import fitting, fold
+from autograd.graph.recorder import record_data
+from autograd.words.telling import outputs
 
 __all__ = ["Graph", "draw", "record"]
 
@@ -137,7 +139,7 @@ class Graph:
         return save(themed, path)
 
     def __repr__(self) -> str:
-        ends = _outputs(self.data)
+        ends = outputs(self.data)
         shapes = ", ".join(str(node.shape) for node in ends[:3]) + ", ..." * (len(ends) > 3)
         return (
             f"Graph({_counted(len(self.nodes), 'node')}, {_counted(len(self.edges), 'edge')}; "
@@ -155,12 +157,6 @@ class Graph:
             "text/x-mermaid": self.to_mermaid(),
             "text/plain": self.to_text(),
         }
-
-
-def _outputs(data: GraphData) -> list[Node]:
-    """What was asked for: the outputs, or what is used by nothing."""
-    used = {edge.source for edge in data.edges}
-    return [node for node in data.nodes if node.kind == "output" or node.id not in used]
 
 
 def _counted(count: int, noun: str) -> str:

@@ -3,16 +3,16 @@
 `place` takes our own layout, which gives the same places on every machine, or Graphviz's `dot`
 where that is asked for; both answer with the same `Placement`, and one writer draws both.
 
-May import: drawing.data, layout.*.
+May import: graph, dot, geometry, layered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from autograd.drawing.data import GraphData
 from autograd.drawing.layout import dot, layered
 from autograd.drawing.layout.geometry import Placement
+from autograd.graph.data import GraphData
 
 __all__: list[str] = ["LAYOUTS", "place"]
 

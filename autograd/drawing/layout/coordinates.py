@@ -4,7 +4,7 @@ First sweeps to and fro pull every vertex towards the middle of its neighbours. 
 vertices that touch each other or lie on one line are moved together, as long as that makes the sum
 of the bends smaller; what is left over is straight lines with bends between them.
 
-May import: layout.ranks.
+May import: ranks.
 """
 
 from __future__ import annotations

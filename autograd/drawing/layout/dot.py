@@ -3,7 +3,7 @@
 Whatever goes wrong here, the package or the program missing, an error, a run that takes too long,
 has one of two exceptions, after which our own layout takes over.
 
-May import: drawing.data, layout.geometry, layout.ranks.
+May import: graph, geometry, ranks.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autograd.drawing.data import GraphData
 from autograd.drawing.layout.geometry import Box, Placement, Point, fitted, straight
 from autograd.drawing.layout.ranks import arguments, beside
+from autograd.graph.data import GraphData
 
 __all__: list[str] = []
 

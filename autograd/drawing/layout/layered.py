@@ -4,7 +4,7 @@ The method is Sugiyama's: ranks, crossings reduced, coordinates, long edges thro
 computed as if the drawing ran from left to right, "along" it and "across" it, and turned at the
 end.
 
-May import: drawing.data, layout.geometry, layout.ranks, layout.ordering, layout.coordinates.
+May import: graph, coordinates, geometry, ordering, ranks.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from autograd.drawing.data import GraphData
 from autograd.drawing.layout.coordinates import Link, Spacing, coordinates
 from autograd.drawing.layout.geometry import ARROW, Box, Placement, Point, fitted, straight
-from autograd.drawing.layout.ordering import ordered
+from autograd.drawing.layout.ordering import uncrossed
 from autograd.drawing.layout.ranks import Layered, layered
+from autograd.graph.data import GraphData
 
 __all__: list[str] = []
 
@@ -53,7 +53,7 @@ class _Layout:
         helpers = len(self.graph.rank) - len(both)
         self.along = [h if self.turned else w for w, h in both] + [0.0] * helpers
         self.across = [w if self.turned else h for w, h in both] + [2.0] * helpers
-        self.layers, places = ordered(self.graph, self.across)
+        self.layers, places = uncrossed(self.graph, self.across)
         self.index = {v: k for layer in self.layers for k, v in enumerate(layer)}
         self.ports = self._ports()
         self.room: dict[int, float] = {}  # before a vertex, for the labels of edges to it

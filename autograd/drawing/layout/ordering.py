@@ -5,7 +5,7 @@ neighbours change places where that undoes crossings. Groups stay together: a ve
 the places of the groups around it first, and a group has one place for all of its columns, so what
 is above it in one column is not below it in the next.
 
-May import: layout.ranks.
+May import: ranks.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _middle(values: list[float]) -> float:
     return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
 
 
-def ordered(graph: Layered, extents: Sequence[float]) -> tuple[list[list[int]], list[float]]:
+def uncrossed(graph: Layered, extents: Sequence[float]) -> tuple[list[list[int]], list[float]]:
     """(the columns, each in the order with the fewest crossings found, the places of all).
 
     Sweeps only find the nearest good order: small graphs are sorted from several beginnings.

@@ -2,7 +2,7 @@
 
 A result stands right of everything it is made of; a leaf right before its first use.
 
-May import: drawing.data.
+May import: graph.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autograd.drawing.data import GraphData
-from autograd.drawing.traits import traits_of
+from autograd.graph.data import GraphData
+from autograd.graph.traits import traits_of
 
 __all__: list[str] = []
 

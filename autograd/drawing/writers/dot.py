@@ -6,16 +6,14 @@ escaped. Two are written in Graphviz's HTML: the legend, for a string has one co
 order of the arguments counts the node, with a port for each on the side where they arrive. Without
 ports Graphviz may draw a - b as b - a.
 
-May import: drawing.data, look, layout.ranks, writers.labels, writers.marks.
+May import: graph, labels, layout.ranks, look, marks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autograd.drawing.data import GraphData, Node
 from autograd.drawing.layout.ranks import arguments
-from autograd.drawing.look import FRAME, INK, KINDS, PAPER, QUIET
 from autograd.drawing.writers.labels import (
     clean,
     contribution,
@@ -24,7 +22,9 @@ from autograd.drawing.writers.labels import (
     nested,
     shared,
 )
+from autograd.drawing.writers.look import FRAME, INK, KINDS, PAPER, QUIET
 from autograd.drawing.writers.marks import escaped
+from autograd.graph.data import GraphData, Node
 
 __all__: list[str] = []
 
@@ -35,7 +35,7 @@ _FONT = 'fontname="Helvetica,Arial,sans-serif"'
 def dot(data: GraphData) -> str:
     """The graph in the DOT language; `dot -Tsvg` draws it.
 
-    >>> from autograd.drawing.data import Edge, GraphData, Node
+    >>> from autograd.graph.data import Edge, GraphData, Node
     >>> x = Node("n0", "input", name="x", value=3.0, gradient=2.0, state="computed")
     >>> y = Node("n1", "output", "sin", value=0.1411, gradient=1.0, state="computed")
     >>> print(dot(GraphData((x, y), (Edge("n0", "n1"),))))             # doctest: +ELLIPSIS
@@ -82,23 +82,23 @@ def _attributes(node: Node, data: GraphData, ports: int) -> str:
     """Label, shape and colours; a double border for what was asked for."""
     dark, words = data.theme == "dark", lines(node, data)
     fill, line = KINDS.get(node.kind, KINDS["operation"]).colours(dark)
-    told = [
+    attributes = [
         f"label={_ported(words, ports, data) if ports else quoted(*words)}",
         f'fillcolor="{fill}"', f'color="{line}"', f'fontcolor="{INK[dark]}"',
     ]  # fmt: skip
     if node.kind in _ROUND:
-        told.append('shape=ellipse margin="0.02,0.02"')
+        attributes.append('shape=ellipse margin="0.02,0.02"')
     if node.kind == "constant":
-        told.append('style="filled"')
+        attributes.append('style="filled"')
     if node.kind in ("output", "module"):
-        told.append("peripheries=2")
-    return " ".join(told)
+        attributes.append("peripheries=2")
+    return " ".join(attributes)
 
 
-def _ported(told: Sequence[str], count: int, data: GraphData) -> str:
+def _ported(texts: Sequence[str], count: int, data: GraphData) -> str:
     """The lines of a node, with a port for each argument before them, in their order."""
     cells = (f'<td port="a{k}" width="8" height="8"></td>' for k in range(count))
-    text = "<br/>".join(map(escaped, told))
+    text = "<br/>".join(map(escaped, texts))
     ports = (" " if data.direction == "TB" else "</tr><tr>").join(cells)  # a row, or a column
     below = "</tr><tr>" if data.direction == "TB" else ""
     table = '<table border="0" cellspacing="0" cellpadding="0"><tr>{}</tr></table>'.format
@@ -136,13 +136,13 @@ def _legend(data: GraphData) -> str:
     return f'<table border="0" cellspacing="6" cellpadding="4">{"".join(rows)}</table>'
 
 
-def quoted(*told: str) -> str:
+def quoted(*texts: str) -> str:
     r"""Lines as one string of DOT, in which they mean nothing but themselves.
 
     >>> print(quoted('a "b" <c>', "N & back\\slash"))
     "a \"b\" <c>\nN &amp; back\\slash"
     """
     escaped = (
-        line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in told
+        line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in texts
     )
     return '"' + "\\n".join(escaped) + '"'

@@ -116,8 +116,8 @@ def _graphviz(source: str, kind: str) -> bytes:
     except graphviz.ExecutableNotFound as error:
         raise ImportError(_INSTALL.format(kind, "its program dot is not on the PATH")) from error
     except graphviz.CalledProcessError as error:
-        told = (error.stderr or b"").decode(errors="replace").strip()
-        raise AutogradError(f"save: Graphviz could not draw this graph: {told}") from error
+        reason = (error.stderr or b"").decode(errors="replace").strip()
+        raise AutogradError(f"save: Graphviz could not draw this graph: {reason}") from error
 
 
 def _undated(document: bytes) -> bytes:

@@ -4,8 +4,7 @@ The page is the picture as SVG, at every depth of folding, the steps as JSON, an
 `stepper_*.js` that shows them. No text of the user's becomes markup: the JSON is escaped, the
 script writes text only, and the page's own policy allows no script but that one and no network.
 
-May import: drawing.data, drawing.folding, drawing.look, drawing.numbers, drawing.steps,
-drawing.symbols, drawing.writers.svg.
+May import: graph, words, look, svg.
 """
 
 from __future__ import annotations
@@ -19,13 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.folding import fold
-from autograd.drawing.look import DARK_PAGE, cleaned
-from autograd.drawing.numbers import alarms, settled, short, statistics, summary
-from autograd.drawing.steps import (
+from autograd.drawing.writers.look import DARK_PAGE
+from autograd.drawing.writers.svg import svg
+from autograd.graph.data import Edge, GraphData, Node
+from autograd.graph.folding import fold
+from autograd.words.names import cleaned
+from autograd.words.numbers import alarms, settled, short, statistics, summary
+from autograd.words.symbols import sign_of
+from autograd.words.telling import (
     Addition,
-    Step,
+    Scene,
     amount,
     is_summary,
     label,
@@ -36,8 +38,6 @@ from autograd.drawing.steps import (
     steps,
     words,
 )
-from autograd.drawing.symbols import sign_of
-from autograd.drawing.writers.svg import svg
 
 __all__: list[str] = []
 
@@ -59,7 +59,7 @@ def html(
     nodes, as in `svg`; `framed` leaves out what a frame has no room for. The page works from a
     file, with no network and no other file.
 
-    >>> from autograd.drawing.data import Node
+    >>> from autograd.graph.data import Node
     >>> page = html(GraphData((Node("n0", "input", name="x", value=1.0),), ()))
     >>> page.startswith("<!doctype html>"), "http://" in page.replace("http://www.w3.org/", "")
     (True, False)
@@ -206,10 +206,10 @@ def _view(view: GraphData, whole: GraphData, most: int) -> dict[str, Any]:
 
 def _content(whole: GraphData, views: list[GraphData]) -> dict[str, Any]:
     most = min(MOST_ENTRIES, max(4, ENTRIES_OF_ALL // max(1, len(whole.nodes))))
-    told = rules(whole)
+    formulas = rules(whole)
     return {
         "output": output_name(whole),
-        "nodes": [_node(node, most, told.get(node.id, "")) for node in whole.nodes],
+        "nodes": [_node(node, most, formulas.get(node.id, "")) for node in whole.nodes],
         "edges": [_edge(edge) for edge in whole.edges],
         "steps": [_step(step) for step in steps(whole)],
         "views": [_view(view, whole, most) for view in views],
@@ -265,7 +265,7 @@ def _shown(gradient: Any, noise: float) -> Any:
     return None if gradient is None else settled(gradient, noise)
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: Scene) -> dict[str, Any]:
     return {
         "phase": step.phase,
         "nodes": list(step.nodes),

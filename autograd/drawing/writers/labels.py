@@ -1,33 +1,30 @@
 """What the writers of text share: titles, the lines of a node's box, groups inside groups.
 
-May import: drawing.data, look, notation, numbers, symbols.
+May import: graph, words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autograd.drawing.data import Edge, GraphData, Group, Node
-from autograd.drawing.look import without_middle
-from autograd.drawing.notation import index_text
-from autograd.drawing.numbers import alarms, settled, short, statistics, summary
-from autograd.drawing.symbols import sign_of
+from autograd.graph.data import Edge, GraphData, Group, Node
+from autograd.words.names import cleaned
+from autograd.words.notation import index_text
+from autograd.words.numbers import alarms, settled, short, statistics, summary
+from autograd.words.symbols import sign_of
 
 __all__: list[str] = []
 
 LETTERS = 40  # no name takes more
 
 
-def clean(told: object, letters: int = LETTERS) -> str:
+def clean(text: object, letters: int = LETTERS) -> str:
     """A name in one line of printable characters, shortened in its middle.
 
     >>> clean("two\\nlines"), clean("x" * 10_000, 9)
     ('two\\\\nlines', 'xxxx…xxxx')
     """
-    name = str(told).strip()
-    if len(name) > letters:
-        name = without_middle(name, letters - 1)
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    return cleaned(text, letters, escaped=True)
 
 
 def title(node: Node, letters: int = LETTERS) -> str:
@@ -51,12 +48,12 @@ def is_number(node: Node) -> bool:
 
 def _settings(node: Node) -> str:
     """The arguments of an operation that are short enough to be told: "(axis=1)"."""
-    told = [
+    listed = [
         f"{key}={value}" if key != "index" else f"i={index_text(value)}"
         for key, value in node.settings.items()
         if key == "index" or type(value) in (bool, int, float, tuple) and len(str(value)) <= 12
     ]
-    return f"({', '.join(told)})" if told else ""
+    return f"({', '.join(listed)})" if listed else ""
 
 
 def parameters(node: Node) -> str:
@@ -72,9 +69,9 @@ def number(value: object, data: GraphData, digits: int = 4) -> str:
 
     `digits` below 4 asks for as few characters as can be.
     """
-    told = short(value, digits, letters=60 if data.values is True else 28 if digits > 2 else 20)
-    if not told.startswith("("):
-        return told
+    text = short(value, digits, letters=60 if data.values is True else 28 if digits > 2 else 20)
+    if not text.startswith("("):
+        return text
     known = statistics(value)
     if digits >= 4 or known.nan or known.inf or known.min == known.max:
         return summary(value, digits)
@@ -99,8 +96,8 @@ def gradient(node: Node, data: GraphData, digits: int = 4) -> str:
     if not data.grads:
         return ""
     if node.state == "computed" and node.gradient is not None:
-        told = settled(node.gradient, node.noise)
-        return "" if data.values is False else number(told, data, digits)
+        known = settled(node.gradient, node.noise)
+        return "" if data.values is False else number(known, data, digits)
     quiet = node.kind == "module" or (data.values is False and node.state == "constant")
     return "" if quiet else node.state
 
@@ -114,9 +111,9 @@ def contribution(use: Edge, data: GraphData, digits: int = 4) -> str:
 
 def shape(node: Node, usual: str = "float64") -> str:
     """Shape and dtype, as far as they say more than "a number of the usual dtype"."""
-    told = str(node.shape) if node.shape else ""
+    text = str(node.shape) if node.shape else ""
     quiet = node.dtype == usual or (node.kind == "constant" and not node.shape)
-    return told if quiet else f"{told} {node.dtype}".lstrip()
+    return text if quiet else f"{text} {node.dtype}".lstrip()
 
 
 def lines(node: Node, data: GraphData) -> list[str]:
@@ -124,10 +121,10 @@ def lines(node: Node, data: GraphData) -> list[str]:
     name, worth, back = title(node), value(node, data, 3), gradient(node, data, 3)
     if worth not in ("", name) and not node.shape and ": " not in name and len(name) < 16:
         name, worth = f"{name} = {worth}", ""
-    told = [name, parameters(node), shape(node) if node.shape else ""]
-    told += [worth] * (worth != name) + [back] * (node.state != "computed" and name != back)
-    told += [f"gradient {back}"] * (back != "" and node.state == "computed")
-    return [line for line in told if line] + [f"⚠ {alarm}" for alarm in alarms(node)]
+    found = [name, parameters(node), shape(node) if node.shape else ""]
+    found += [worth] * (worth != name) + [back] * (node.state != "computed" and name != back)
+    found += [f"gradient {back}"] * (back != "" and node.state == "computed")
+    return [line for line in found if line] + [f"⚠ {alarm}" for alarm in alarms(node)]
 
 
 def shared(data: GraphData) -> set[str]:

@@ -1,6 +1,6 @@
 """The legend under an SVG drawing: what occurs in it, and the notes for the reader.
 
-May import: drawing.data, drawing.look, drawing.cards, drawing.numbers, writers.marks.
+May import: graph, words, cards, look, marks.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from autograd.drawing import look
-from autograd.drawing.cards import CELL, HEAT
-from autograd.drawing.data import GraphData
-from autograd.drawing.numbers import short
+from autograd.drawing.writers import look
+from autograd.drawing.writers.cards import CELL, HEAT
 from autograd.drawing.writers.marks import FLOWS, ODD, USE, ZERO, Stroke, outline, strip, text_mark
+from autograd.graph.data import GraphData
+from autograd.words.names import cleaned
+from autograd.words.numbers import short
 
 __all__: list[str] = []
 
@@ -64,7 +65,7 @@ def legend(
 def wrapped(text: str, room: float) -> list[str]:
     """The text in lines that fit; a word that does not loses its middle."""
     lines: list[str] = []
-    for word in look.cleaned(text).split():
+    for word in cleaned(text).split():
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and look.text_width(longer, SIZE) <= room:
             lines[-1] = longer

@@ -3,7 +3,7 @@
 Every mark has its light colours as plain attributes and a class, by which the style sheet gives it
 its dark ones.
 
-May import: drawing.data, drawing.look, drawing.cards, drawing.numbers, layout.geometry.
+May import: graph, words, cards, layout.geometry, look.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd.drawing import look
-from autograd.drawing.cards import HEAT, SIDE, TITLE, Line
-from autograd.drawing.data import Edge
 from autograd.drawing.layout.geometry import Box, Point, pieces
-from autograd.drawing.numbers import settled
+from autograd.drawing.writers import look
+from autograd.drawing.writers.cards import HEAT, SIDE, TITLE, Line
+from autograd.graph.data import Edge
+from autograd.words.names import cleaned
+from autograd.words.numbers import settled
 
 __all__: list[str] = []
 
@@ -28,7 +29,7 @@ CORNERS = {"input": 14, "parameter": 2, "constant": 6, "operation": 6, "output":
 
 def escaped(text: str) -> str:
     """A text as XML, in content and in quotes; in one line, without control characters."""
-    text = look.cleaned(text)
+    text = cleaned(text)
     for letter, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         text = text.replace(letter, entity)
     return text

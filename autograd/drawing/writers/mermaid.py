@@ -3,7 +3,7 @@
 Labels are written so that no name can break the chart: what Mermaid, or the Markdown in it, would
 take for a sign of its own is written as a code, `#34;` for a quotation mark.
 
-May import: drawing.data, look, writers.labels.
+May import: graph, labels, look.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from autograd.drawing.data import GraphData, Node
-from autograd.drawing.look import FRAME, FRAME_FILL, INK, KINDS
 from autograd.drawing.writers.labels import clean, contribution, ids, lines, nested, shared
+from autograd.drawing.writers.look import FRAME, FRAME_FILL, INK, KINDS
+from autograd.graph.data import GraphData, Node
 
 __all__: list[str] = []
 
@@ -37,7 +37,7 @@ _SHAPES = {
 def mermaid(data: GraphData) -> str:
     """The graph as a Mermaid flowchart: groups as subgraphs, a class for each kind of node.
 
-    >>> from autograd.drawing.data import Edge, GraphData, Node
+    >>> from autograd.graph.data import Edge, GraphData, Node
     >>> a = Node("n0", "input", name="a", value=3.0, gradient=6.0, state="computed")
     >>> y = Node("n1", "output", "multiply", value=9.0, gradient=1.0, state="computed")
     >>> uses = [Edge("n0", "n1", k, contribution=3.0) for k in range(2)]
@@ -95,15 +95,15 @@ def _class(node: Node) -> str:
     return node.kind if node.kind in KINDS else "operation"
 
 
-def coded(told: str) -> str:
+def coded(text: str) -> str:
     """A label's text inside quotation marks, where it means nothing but itself.
 
     >>> coded('a "quoted" <b>, 100% - ok'), coded("1. first"), coded("-1.5")
     ('a #34;quoted#34; #60;b#62;, 100% #45; ok', '1#46; first', '-1.5')
     """
-    told = " ".join(told.split()) or " "
-    told = _CODED.sub(lambda sign: f"#{ord(sign[0])};", _READ_LATER.sub("\u200b", told))
-    return _LIST.sub(lambda sign: f"{sign[1]}#{ord(sign[2])};", told)
+    text = " ".join(text.split()) or " "
+    text = _CODED.sub(lambda sign: f"#{ord(sign[0])};", _READ_LATER.sub("\u200b", text))
+    return _LIST.sub(lambda sign: f"{sign[1]}#{ord(sign[2])};", text)
 
 
 def _comment(note: str) -> str:
@@ -119,5 +119,5 @@ def _warnings(data: GraphData, chart: str) -> list[str]:
     if len(chart) > _MOST_LETTERS:
         found.append(f"maxTextSize: {len(chart) + 1000} (the default is {_MOST_LETTERS})")
     settings = ", ".join(found)
-    told = f"Too large for Mermaid as it comes: call mermaid.initialize with {settings}; or fold."
-    return [told] if found else []
+    note = f"Too large for Mermaid as it comes: call mermaid.initialize with {settings}; or fold."
+    return [note] if found else []

@@ -3,7 +3,7 @@
 JupyterLab and its kin drop SVG and frames from a notebook that nobody has trusted yet, but show an
 image in HTML, whose script they know cannot run.
 
-May import: writers.marks.
+May import: marks.
 """
 
 from __future__ import annotations

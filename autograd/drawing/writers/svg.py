@@ -3,8 +3,7 @@
 Every node is a group with the id "node-n3" and `data-node="n3"`, every edge has `data-edge`, its
 index, so that other writers can light them up.
 
-May import: drawing.data, drawing.look, drawing.cards, drawing.numbers, drawing.steps,
-drawing.symbols, drawing.layout, writers.legend, writers.marks.
+May import: graph, words, cards, layout, layout.geometry, legend, look, marks.
 """
 
 from __future__ import annotations
@@ -14,14 +13,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autograd.drawing import look
-from autograd.drawing.cards import TEXT, Card, card, line_height
-from autograd.drawing.data import Edge, GraphData, Group, Node
 from autograd.drawing.layout import place
 from autograd.drawing.layout.geometry import Box
-from autograd.drawing.numbers import alarms, settled, short
-from autograd.drawing.steps import settings_text
-from autograd.drawing.symbols import sign_of
+from autograd.drawing.writers import look
+from autograd.drawing.writers.cards import TEXT, Card, card, line_height
 from autograd.drawing.writers.legend import legend
 from autograd.drawing.writers.marks import (
     HEAD,
@@ -34,6 +29,11 @@ from autograd.drawing.writers.marks import (
     stroke,
     text_mark,
 )
+from autograd.graph.data import Edge, GraphData, Group, Node
+from autograd.words.names import cleaned
+from autograd.words.numbers import alarms, settled, short
+from autograd.words.symbols import sign_of
+from autograd.words.telling import settings_text
 
 __all__: list[str] = []
 
@@ -190,8 +190,8 @@ class _Picture:
             parts.append(f"value {short(node.value)}")
         if self.data.grads:
             known = node.gradient is not None
-            told = short(settled(node.gradient, node.noise)) if known else node.state
-            parts.append(f"gradient {told}")
+            amount = short(settled(node.gradient, node.noise)) if known else node.state
+            parts.append(f"gradient {amount}")
         if node.scope:
             parts.append(f"in {_clipped('.'.join(node.scope))}")
         return "; ".join([*parts, *warnings])
@@ -222,7 +222,7 @@ def _description(data: GraphData) -> str:
     counts: dict[str, int] = {}
     for node in data.nodes:
         counts[node.kind] = counts.get(node.kind, 0) + 1
-    kinds = ", ".join(f"{count} {look.cleaned(kind)}" for kind, count in counts.items())
+    kinds = ", ".join(f"{count} {cleaned(kind)}" for kind, count in counts.items())
     text = f"{len(data.nodes)} nodes ({kinds}) and {len(data.edges)} edges."
     return " ".join([text, *map(_clipped, data.notes)])
 
@@ -234,7 +234,7 @@ def _called(node: Node) -> str:
 
 def _clipped(text: str) -> str:
     """In one line; of a very long text the beginning and the end."""
-    text = look.cleaned(text)
+    text = cleaned(text)
     half = LETTERS // 2
     return text if len(text) <= LETTERS else f"{text[:half]}…{text[-half:]}"
 

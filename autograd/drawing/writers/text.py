@@ -3,7 +3,7 @@
 A value that is used more than once is written out where it is met first, and referred to by its
 id afterwards; what comes back along each of its uses stands beside the use.
 
-May import: drawing.data, numbers, writers.labels.
+May import: graph, words, labels.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.numbers import alarms
 from autograd.drawing.writers.labels import (
     clean,
     contribution,
@@ -22,6 +20,8 @@ from autograd.drawing.writers.labels import (
     title,
     value,
 )  # fmt: skip
+from autograd.graph.data import Edge, GraphData, Node
+from autograd.words.numbers import alarms
 
 __all__: list[str] = []
 
@@ -37,7 +37,7 @@ def text(data: GraphData, width: int = 100) -> str:
 
     Raises ValueError for a width below 40.
 
-    >>> from autograd.drawing.data import Edge, GraphData, Node
+    >>> from autograd.graph.data import Edge, GraphData, Node
     >>> a = Node("n0", "input", name="a", value=3.0, gradient=6.0, state="computed")
     >>> y = Node("n1", "output", "multiply", value=9.0, gradient=1.0, state="computed")
     >>> uses = [Edge("n0", "n1", k, contribution=3.0) for k in range(2)]
@@ -151,20 +151,20 @@ def _cells(row: _Row, data: GraphData, usual: str, digits: int) -> list[str]:
     adds = contribution(row.use, data, digits) if row.use is not None and row.shared else ""
     if row.mark:
         return ["", "", adds, "", ""]
-    told = ", ".join(filter(None, (shape(node, usual), parameters(node))))
+    about = ", ".join(filter(None, (shape(node, usual), parameters(node))))
     return [
-        value(node, data, digits), gradient(node, data, digits), adds, told,
+        value(node, data, digits), gradient(node, data, digits), adds, about,
         clean(".".join(node.scope)),
     ]  # fmt: skip
 
 
 def _label(row: _Row, letters: int, step: int) -> str:
     """The tree's column: "├─ ↑ tanh (n3)"."""
-    told = title(row.node, letters)
+    name = title(row.node, letters)
     if row.named or row.alarms:
-        told = f"{told} ({row.node.id})"
+        name = f"{name} ({row.node.id})"
     branch = row.branch if step == 3 else row.branch[::3] + " " * bool(row.branch)
-    return branch + (f"{row.mark} {told}" if row.mark else told) + " ⚠" * bool(row.alarms)
+    return branch + (f"{row.mark} {name}" if row.mark else name) + " ⚠" * bool(row.alarms)
 
 
 def _warnings(rows: list[_Row], width: int) -> list[str]:
@@ -186,14 +186,14 @@ def _joined(row: list[str], widths: list[int]) -> str:
 # ---- lines --------------------------------------------------------------------------------------
 
 
-def columns(told: str) -> int:
+def columns(line: str) -> int:
     """How many columns of a terminal a text takes: Chinese letters two, accents none."""
-    if told.isascii():
-        return len(told)
+    if line.isascii():
+        return len(line)
     import unicodedata  # here, for few texts need it
 
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in told)
-    return len(told) + wide - sum(unicodedata.combining(c) > 0 for c in told)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in line)
+    return len(line) + wide - sum(unicodedata.combining(c) > 0 for c in line)
 
 
 def _cut(line: str, width: int) -> str:

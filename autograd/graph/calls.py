@@ -4,22 +4,20 @@ A group is good for a box if no path leaves it and comes back. All that a module
 where that holds; else, as for a layer that is used twice, each run of its operations is a group of
 its own: "0", "0 (2nd call)".
 
-May import: data, contracting.
+May import: data.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 
-from autograd.drawing.contracting import is_leaf, ordered
-from autograd.drawing.data import Edge, Group, Node
+from autograd.graph.data import Edge, Group, Node, Path
 
 __all__: list[str] = []
 
 WORK = 5_000_000  # steps that may be taken to find out which runs of a module fit into one group
-
-Path = tuple[str, ...]
 
 
 def grouped(
@@ -63,7 +61,7 @@ def _placed(node: Node, path: Path) -> Node:
 
 def _leaves_follow(nodes: Sequence[Node], edges: Sequence[Edge], paths: dict[str, Path]) -> None:
     """A leaf lies in the call that uses it first."""
-    leaves = {node.id for node in nodes if is_leaf(node) and node.scope}
+    leaves = {node.id for node in nodes if node.is_leaf and node.scope}
     for edge in edges:
         if edge.source in leaves:
             leaves.remove(edge.source)
@@ -104,7 +102,7 @@ def _calls(
     """The ids of the operations of each call of each module at one depth."""
     runs: list[tuple[Path | None, list[str]]] = []
     for node in nodes:
-        if is_leaf(node):
+        if node.is_leaf:
             continue
         whole = paths[node.id]
         path = whole[: depth + 1] if len(whole) > depth else None
@@ -140,6 +138,26 @@ def _merged(paths: list[Path | None], links: set[tuple[int, int]]) -> list[int]:
         if ordered(sorted(set(attempt)), between) is not None:
             joined = attempt
     return joined
+
+
+def ordered(units: Iterable[int], links: set[tuple[int, int]]) -> list[int] | None:
+    """The units with each after those that lead to it, small numbers first; None for a circle."""
+    waiting = dict.fromkeys(units, 0)
+    following: dict[int, list[int]] = {}
+    for source, target in links:
+        waiting[target] += 1
+        following.setdefault(source, []).append(target)
+    ready = [unit for unit, count in waiting.items() if not count]
+    heapify(ready)
+    order = []
+    while ready:
+        unit = heappop(ready)
+        order.append(unit)
+        for target in following.get(unit, ()):
+            waiting[target] -= 1
+            if not waiting[target]:
+                heappush(ready, target)
+    return order if len(order) == len(waiting) else None
 
 
 def _ordinal(number: int) -> str:

@@ -4,7 +4,7 @@
 its way it writes pieces, each with the place it comes from, which together are a plain expression.
 What can be meant in two ways is refused, with both. Nothing is computed here but n!.
 
-May import: errors of Python alone; nothing of this package.
+May import: nothing of this project.
 """
 
 from __future__ import annotations
@@ -156,24 +156,26 @@ def check_commas(source: str, functions: Collection[str]) -> None:
         if len(numbers) > 1 and all(re.fullmatch(r"[-+]?[0-9]+(,[0-9]+)?", n) for n in numbers):
             if "," in (tight := " ".join(numbers)):
                 points, commas = tight.replace(",", ".").split(), tight.replace(",", " ").split()
-                told = f"can be [{', '.join(points)}] or [{', '.join(commas)}]: write one of them"
-                raise ExpressionError(f"{found[0]} {told}", source, *found.span())
+                message = (
+                    f"can be [{', '.join(points)}] or [{', '.join(commas)}]: write one of them"
+                )
+                raise ExpressionError(f"{found[0]} {message}", source, *found.span())
 
 
 def _comma(source: str, start: int) -> ExpressionError:
     number = (re.match(r"[0-9.]+(,[0-9.]+)*([eE][+-]?[0-9]+)?", source[start:]) or [""])[0]
     listed = "[" + number.replace(",", ", ") + "]"
-    told = f"{number} can be the list {listed}, or a number: write that with a point alone"
+    message = f"{number} can be the list {listed}, or a number: write that with a point alone"
     if re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?", number):  # parted by thousands
         whole = f"the number {number.replace(',', '')}"
         whole += f", the number {number.replace(',', '.')}" * (
             len(number) < 8 and "." not in number
         )
-        told = f"{number} can be {whole} or the list {listed}: write one of them"
+        message = f"{number} can be {whole} or the list {listed}: write one of them"
     elif number.count(",") == 1 and "." not in number:
         point = number.replace(",", ".")
-        told = f"{number} can be the number {point} or the list {listed}: write one of them"
-    return ExpressionError(told, source, start, start + len(number))
+        message = f"{number} can be the number {point} or the list {listed}: write one of them"
+    return ExpressionError(message, source, start, start + len(number))
 
 
 def _tokens(source: str, words: Words) -> list[_Token]:
@@ -226,9 +228,9 @@ def _next(source: str, line: str, at: int, found: list[_Token], words: Words) ->
 
 
 def _no_sign(c: str) -> str:
-    for signs, told in _NO_SIGNS.items():
+    for signs, message in _NO_SIGNS.items():
         if c in signs:
-            return told
+            return message
     return f"{c if c.isprintable() else f'the character U+{ord(c):04X}'} is not read here; {_SEE}"
 
 
@@ -276,16 +278,16 @@ def _kind(name: str, words: Words) -> str:
 def _check_word(name: str, source: str, at: int, end: int) -> None:
     """Refuse words by name: those of Python, those that have a cure."""
     if keyword.iskeyword(name):
-        told = f"{name} is not read here: choose with where(x > 0, a, b)"
-        raise NotRead(told, source, at, end)
+        message = f"{name} is not read here: choose with where(x > 0, a, b)"
+        raise NotRead(message, source, at, end)
     if "ᵀ" in source[at:end] or name == "T" and source[:at].rstrip()[-1:] == "^":
         raise ExpressionError("no transposes are read: write transpose(x) @ y", source, at, end)
     if name in ("inf", "infinity") or name in _NO_NAMES and re.match(r"\s*[(\w]", source[end:]):
         raise ExpressionError(f"{name}: {_NO_NAMES[name]}", source, at, end)
     if base := re.fullmatch(r"log_?([0-9]+|(?<=_)[a-zA-Z])(\w*)", name):
-        told = f"write log({base[2] or 'x'})/log({base[1]}), the logarithm to base {base[1]}"
-        told += f", or log({base[1]}*{base[2]})" * bool(base[2])
-        raise ExpressionError(f"{name}: {told}", source, at, end)
+        message = f"write log({base[2] or 'x'})/log({base[1]}), the logarithm to base {base[1]}"
+        message += f", or log({base[1]}*{base[2]})" * bool(base[2])
+        raise ExpressionError(f"{name}: {message}", source, at, end)
 
 
 def _several(name: str, source: str, at: int, end: int, words: Words) -> list[_Token]:
@@ -336,8 +338,8 @@ def rewritten(source: str, words: Words) -> list[Piece]:
     except RecursionError:
         raise ExpressionError("nested too deeply", source) from None
     if others and (error is None or len(others) > 1):
-        told = "which bars belong together cannot be seen: write abs(x)"
-        raise first.error(told, first.closed[0][0])
+        message = "which bars belong together cannot be seen: write abs(x)"
+        raise first.error(message, first.closed[0][0])
     if error is not None and not others:
         raise error
     return (others or [first])[0].out
@@ -408,17 +410,17 @@ class _Reader:
         """Whether there is space before the next token."""
         return self.at > 0 and self.tokens[self.at - 1].end < self.next.start
 
-    def error(self, told: str, first: _Token, last: _Token | None = None) -> ExpressionError:
-        return ExpressionError(told, self.source, first.start, (last or first).end)
+    def error(self, message: str, first: _Token, last: _Token | None = None) -> ExpressionError:
+        return ExpressionError(message, self.source, first.start, (last or first).end)
 
-    def wrong(self, told: str, token: _Token) -> NotRead:
-        return NotRead(f"wrong syntax: {told}", self.source, token.start, token.end)
+    def wrong(self, message: str, token: _Token) -> NotRead:
+        return NotRead(f"wrong syntax: {message}", self.source, token.start, token.end)
 
     def two_ways(self, first: int, one: str, other: str) -> ExpressionError:
         """What stands from a token on to here can be read in two ways."""
         start, end = self.tokens[first].start, self.tokens[self.at - 1].end
-        told = f"{self.source[start:end]} can be {one} or {other}: write one of them"
-        return ExpressionError(told, self.source, start, end)
+        message = f"{self.source[start:end]} can be {one} or {other}: write one of them"
+        return ExpressionError(message, self.source, start, end)
 
     def constant(self, name: str) -> bool:
         return name in self.words.constants and name not in self.words.variables
@@ -465,12 +467,12 @@ class _Reader:
                 self.at = next(k for k, token in enumerate(self.tokens) if token.kind == "=") + 1
 
     def left_over(self, token: _Token) -> NotRead:
-        told = f"{self.source[token.start : token.end]} is not expected here"
+        message = f"{self.source[token.start : token.end]} is not expected here"
         if token.kind == "=":
-            told = "give values after the expression; of an equation write the right side alone"
+            message = "give values after the expression; of an equation write the right side alone"
         elif token.kind in (")", "]"):
-            told = f"'{token.text}' was never opened"
-        return self.wrong(told, token)
+            message = f"'{token.text}' was never opened"
+        return self.wrong(message, token)
 
     def items(self, close: str) -> None:
         """Expressions with commas between; the closing bracket stays."""
@@ -526,10 +528,10 @@ class _Reader:
             raise self.error("the numbers of a list are parted by commas; a product has a *", token)
         known = last.kind != "name" or self.words.named(last.text)
         if known and token.kind in ("number", "fraction"):
-            told = "a number stands before what it multiplies: write 2*x, or x**2"
+            message = "a number stands before what it multiplies: write 2*x, or x**2"
             if last.kind == "number":
-                told = "two numbers side by side: write one, or a product, 2*3"
-            raise self.wrong(told, token)
+                message = "two numbers side by side: write one, or a product, 2*3"
+            raise self.wrong(message, token)
         self.between("*", doubtful=True)
         if token.kind != "[":
             self.power()
@@ -539,8 +541,8 @@ class _Reader:
             begin = len(self.out)
             self.power()
             if not self.rounded(begin):
-                told = "the product of a list can be meant in several ways: write *, dot or @"
-                raise self.error(told, token)
+                message = "the product of a list can be meant in several ways: write *, dot or @"
+                raise self.error(message, token)
 
     def rounded(self, begin: int) -> bool:
         """Make round brackets of square ones, if there is one thing between them."""
@@ -611,8 +613,8 @@ class _Reader:
         if token.kind == "raised" and self.tokens[self.at + 1].kind == "√":
             return self.error("write ∛x or cbrt(x) for a cube root, x^(1/n) for others", token)
         if self.at and self.tokens[self.at - 1].text == "%":
-            told = "% is the remainder: write 0.5 for 50%"
-            return self.wrong(told, self.tokens[self.at - 1])
+            message = "% is the remainder: write 0.5 for 50%"
+            return self.wrong(message, self.tokens[self.at - 1])
         where = f"before {typed}" if token.kind != "end" else "at the end"
         return self.wrong(f"a number or a variable is missing {where}", token)
 

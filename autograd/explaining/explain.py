@@ -2,7 +2,7 @@
 
 It reads the recorded graph and changes nothing in it: no `.grad`, no hooks.
 
-May import: engine, errors, rules, flow, naming, uses and the rooms of words.
+May import: engine, errors, graph, rules, tensor, words, differences, explanation.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.data import Edge
-from autograd.drawing.data import Node as DrawnNode
-from autograd.drawing.differences import check
-from autograd.drawing.explanation import Explanation, Use
-from autograd.drawing.flow import Flow, sweep
-from autograd.drawing.naming import Names, Scopes, memory
-from autograd.drawing.notation import cleaned, terms_of, title, told_of, written_with
-from autograd.drawing.numbers import short
-from autograd.drawing.replay import leading
-from autograd.drawing.symbols import latex, rule
-from autograd.drawing.uses import Step, is_hidden, step_of
-from autograd.engine import Node, locked, topological_order
+from autograd.engine import leading_to, locked, topological_order
 from autograd.errors import AutogradError
+from autograd.explaining.differences import check
+from autograd.explaining.explanation import Explanation, Use
+from autograd.graph.data import Edge, Node
+from autograd.graph.flow import Flow, Returned, seed
+from autograd.graph.naming import Names, Scopes, memory
+from autograd.graph.steps import Operand, Step, is_hidden, step_of
 from autograd.rules import operations
+from autograd.tensor import Tensor
+from autograd.words.names import brief
+from autograd.words.notation import terms_of, title, told_of, written_with
+from autograd.words.numbers import short
+from autograd.words.symbols import latex, rule
 
 __all__ = ["explain"]
 
@@ -75,13 +75,13 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
     called = _Called(output, tensor, names)
     _check_kinds(output, tensor)
     steps = _steps(output, tensor, called)
-    seed = _seed(output, gradient)
+    start = seed(output, gradient, "explain")
     with np.errstate(all="ignore"):  # 0/0 at a kink is no news
-        found, count, total = _back(steps, output, tensor, seed)
-        compared = check(steps, output, tensor, seed, total)
+        found, count, total = _back(steps, output, tensor, start)
+        compared = check(steps, output, tensor, start, total)
     called.look_at(steps)
     uses = tuple(called.use(one) for one in found)
-    seen = [one.step.uses[one.number].value for one in found]
+    seen = [one.step.operands[one.number].value for one in found]
     notes = _notes(output, tensor, gradient, steps, seen, called)
     if compared.agrees is not None:
         notes += _kept_conditions(output)
@@ -94,7 +94,7 @@ def explain(output: Any, tensor: Any, *, names: Any = None, gradient: Any = None
 
 def _check_kinds(output: Any, tensor: Any) -> None:
     for what, value in (("the output", output), ("the tensor", tensor)):
-        if not isinstance(value, Node) or is_hidden(value):
+        if not isinstance(value, Tensor) or is_hidden(value):
             raise TypeError(
                 f"explain(output, tensor): {what} must be a Tensor, got {type(value).__name__}"
             )
@@ -107,7 +107,9 @@ def _steps(output: Any, tensor: Any, called: _Called) -> list[Step]:
             f"explain: {called.output} requires no gradient, so no operation was recorded behind "
             "it; make its inputs Tensor(..., requires_grad=True), outside of no_grad()"
         )
-    nodes = leading(topological_order([output]), tensor)
+    order = topological_order([output])
+    between = leading_to([tensor], order) - {tensor}
+    nodes = [node for node in order if node in between and not is_hidden(node)]
     if output is not tensor and output not in nodes[-1:]:
         if not tensor._requires_grad:
             cure = "it requires no gradient; make it Tensor(..., requires_grad=True) beforehand"
@@ -122,46 +124,25 @@ def _steps(output: Any, tensor: Any, called: _Called) -> list[Step]:
     return [step_of(node) for node in nodes]
 
 
-def _seed(output: Any, gradient: Any) -> Any:
-    value = output._value
-    if gradient is None:
-        return np.ones_like(value)
-    given = np.asarray(getattr(gradient, "data", gradient), value.dtype)
-    if given.shape != value.shape:
-        raise ValueError(
-            f"explain: the gradient has shape {given.shape}, the output {value.shape}; they must "
-            "be the same"
-        )
-    return given
-
-
-def _back(steps: list[Step], output: Any, tensor: Any, seed: Any) -> tuple[list[_Found], int, Any]:
+def _back(steps: list[Step], output: Any, tensor: Any, start: Any) -> tuple[list[_Found], int, Any]:
     """The first uses of the tensor with what they hand back, how many there are, the total."""
-    pending = {output: seed}
-    wanted = {tensor} | {step.node for step in steps}
+    returned = Returned({output: start}, {tensor} | {step.node for step in steps})
     found: deque[_Found] = deque(maxlen=USES)  # met from the last to the first
     count = 0
-    for step in reversed(steps):
-        g = pending.pop(step.node, None)
-        if g is None:
-            continue
-        here = any(use.source is tensor for use in step.uses)
-        flows = sweep([step], {step.node: g}, local=here)
-        if flows.errors:
-            raise AutogradError(f"explain: {flows.errors[0]}")
-        for number, use in reversed(list(enumerate(step.uses))):
-            flow = flows.flows.get((step.node, number))
-            if flow is None or use.source not in wanted:
-                continue
-            before = pending.get(use.source)
-            pending[use.source] = (
-                flow.contribution if before is None else before + flow.contribution
-            )
-            if use.source is tensor:
+    for step, g, flows in returned.back(steps, lambda step: bool(_own(step, tensor))):
+        for number in reversed(_own(step, tensor)):
+            if (flow := flows[number]) is not None:
                 found.append(_Found(step, number, g, flow))
                 count += 1
-    total = np.asarray(pending.get(tensor, np.zeros_like(tensor._value)))
+    if returned.errors:
+        raise AutogradError(f"explain: {returned.errors[0]}")
+    total = np.asarray(returned.of.get(tensor, np.zeros_like(tensor._value)))
     return [*found][::-1], count, total
+
+
+def _own(step: Step, tensor: Any) -> list[int]:
+    """Which uses of a step are those of the tensor."""
+    return [number for number, operand in enumerate(step.operands) if operand.source is tensor]
 
 
 class _Called:
@@ -170,8 +151,8 @@ class _Called:
     def __init__(self, output: Any, tensor: Any, names: Names) -> None:
         self._names, self._scopes = names, Scopes()
         self._output, self._tensor = output, tensor
-        self.output = cleaned(self._name(output) or "L")
-        self.tensor = cleaned(self._name(tensor) or "x")
+        self.output = brief(self._name(output) or "L")
+        self.tensor = brief(self._name(tensor) or "x")
         if tensor is output:
             self.tensor = self.output
         elif self.tensor == self.output:
@@ -181,27 +162,25 @@ class _Called:
     def look_at(self, steps: list[Step]) -> None:
         """Leave the names that values have to these values."""
         names = {self._name(step.node) for step in steps[:NAMED]}
-        for use in (use for step in steps[:NAMED] for use in step.uses):
-            constant = use.source is None
-            names.add(self._names.of(use.value) if constant else self._name(use.source))
+        for operand in (operand for step in steps[:NAMED] for operand in step.operands):
+            names.add(self._name(operand.what))
         self.taken = "g" in names or self.tensor == "g"
         if self.output == "L" and self._name(self._output) is None and "L" in names:
             self.output = "the output"
 
     def _name(self, node: Any) -> str | None:
-        name = getattr(node, "_name", None) if isinstance(node, Node) else None
+        name = getattr(node, "_name", None) if isinstance(node, Tensor) else None
         return name if name is not None else self._names.of(node)
 
-    def _in(self, step: Step, use: Any) -> str | None:
+    def _in(self, step: Step, operand: Operand) -> str | None:
         """The name of a value that a step uses."""
-        if use.source is self._tensor:
+        if operand.source is self._tensor:
             return self._of_tensor(step)
-        name = self._names.of(use.value) if use.source is None else self._name(use.source)
-        value = use.value if use.source is None else use.source
-        mine = self._scopes.parameter(step.maker._scope, value)
+        name = self._name(operand.what)
+        mine = self._scopes.parameter(step.maker._scope, operand.what)
         if mine is not None and (name is None or mine[0].endswith(f".{name}")):
             return mine[0]
-        return self._made_of(use.source) if name is None else name
+        return self._made_of(operand.source) if name is None else name
 
     def _made_of(self, node: Any, levels: int = LEVELS) -> str | None:
         """A result without a name, written with its arguments, if that is short: "relu(w·x)".
@@ -212,16 +191,16 @@ class _Called:
             return None
         step = step_of(node)
         known = []
-        for use in step.uses:
-            of = use.value if use.source is None else use.source
+        for operand in step.operands:
+            of = operand.what
             own = None if of is self._tensor else self._name(of)
             if own is None and of is not self._tensor:
-                number = use.source is None and np.ndim(use.value) == 0
-                own = short(use.value) if number else self._made_of(use.source, levels - 1)
+                number = operand.source is None and np.ndim(operand.value) == 0
+                own = short(operand.value) if number else self._made_of(operand.source, levels - 1)
             if own is None:
                 return None
-            known.append(cleaned(own))
-        drawn = DrawnNode(
+            known.append(brief(own))
+        drawn = Node(
             "", "operation", step.maker._op.name, settings=step.settings, private=step.private,
             traits=step.maker._op.traits,
         )  # fmt: skip
@@ -235,7 +214,7 @@ class _Called:
             self._scopes.parameter(step.maker._scope, self._tensor),
         )
         if mine is not None and (own is None or mine[0].endswith(f".{own}")):
-            self.tensor = cleaned(mine[0])
+            self.tensor = brief(mine[0])
         return self.tensor
 
     def use(self, found: _Found) -> Use:
@@ -243,33 +222,34 @@ class _Called:
         step, flow = found.step, found.flow
         ids: dict[Any, str] = {}
         inputs = []
-        for use in step.uses:
-            key = id(use.value if use.source is None else use.source)
+        for operand in step.operands:
+            key = id(operand.what)
             inputs.append(
-                DrawnNode(
+                Node(
                     ids.setdefault(key, f"n{len(ids)}"),
-                    "constant" if use.source is None else "input",
-                    name=self._in(step, use), shape=np.shape(use.value), value=use.value,
+                    "constant" if operand.source is None else "input",
+                    name=self._in(step, operand), shape=np.shape(operand.value),
+                    value=operand.value,
                 )
             )  # fmt: skip
         mine = self.output if step.node is self._output else self._name(step.node)
         node, operation = step.node, step.maker._op
-        drawn = DrawnNode(
+        drawn = Node(
             "y", "operation", operation.name, None, np.shape(node._value), value=node._value,
             gradient=found.upstream, settings=step.settings, private=step.private,
             formula=operation.formula,
             traits=operation.traits,
         )  # fmt: skip
-        used = step.uses[found.number]
+        used = step.operands[found.number]
         source = inputs[found.number].id
-        edge, told = told_of(Edge(source, "y", used.position, used.slot, *flow), inputs)
-        said = rule(drawn, edge, told, self.output, self.taken)
-        terms = terms_of(drawn, edge, told, self.taken)
+        edge, shown = told_of(Edge(source, "y", used.position, used.slot, *flow), inputs)
+        said = rule(drawn, edge, shown, self.output, self.taken)
+        terms = terms_of(drawn, edge, shown, self.taken)
         expression = terms.expression
         return Use(
-            operation.name, cleaned(mine) if mine else expression, expression,
+            operation.name, brief(mine) if mine else expression, expression,
             ".".join(self._scopes.path(step.maker._scope)), said.symbols, said.numbers,
-            latex(drawn, edge, told, self.output, self.taken),
+            latex(drawn, edge, shown, self.output, self.taken),
             locked(np.asarray(found.upstream)), flow.local, locked(flow.contribution), flow.summed,
             terms.upstream,
         )  # fmt: skip
@@ -292,7 +272,7 @@ def _notes(
             "explanation, know those that it had then"
         )
     own = memory(tensor._value)
-    cut = (use.value for step in steps for use in step.uses if use.source is None)
+    cut = (operand.value for step in steps for operand in step.operands if operand.source is None)
     if any(value is tensor._value or (own and memory(value) == own) for value in cut):
         notes.append(
             f"{called.tensor} is used as a constant, too (detached): those uses hand no gradient "

@@ -3,7 +3,7 @@
 Here the words of the command line are read, and results printed; what an expression may say stands
 in `expression`.
 
-May import: autograd, expression, handwriting, drawing.
+May import: the public names of autograd, drawing, words, expression, handwriting.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd import AutogradError, Tensor, draw, explain, grad
-from autograd.drawing.numbers import short
+from autograd.command.expression import FUNCTIONS, MOST_VALUE_LETTERS, Read, evaluate, read
+from autograd.command.handwriting import ALIASES, INVERSES, ExpressionError
 from autograd.drawing.writers.files import checked
 from autograd.drawing.writers.labels import clean
 from autograd.drawing.writers.text import columns, text
-from autograd.expression import FUNCTIONS, MOST_VALUE_LETTERS, Read, evaluate, read
-from autograd.handwriting import ALIASES, INVERSES, ExpressionError
+from autograd.words.numbers import short
 
 __all__: list[str] = []
 
@@ -200,11 +200,11 @@ def _variables(words: list[str]) -> tuple[dict[str, Tensor], list[str]]:
         typed, sign, value = word.partition("=")
         name, start = _name(typed), len(word) - len(value)
         if value.rstrip()[-1:] in (",", ";"):  # of x=2, a list would be made in silence
-            told = "values are parted by spaces alone, as in x=2 y=3"
-            raise ExpressionError(told, word, start + len(value.rstrip()) - 1)
+            message = "values are parted by spaces alone, as in x=2 y=3"
+            raise ExpressionError(message, word, start + len(value.rstrip()) - 1)
         if not sign:
-            told = "a variable is given as name=value, as in x=1.5"
-            raise ExpressionError(f"{told}; an expression with spaces stands in quotes", word, 0)
+            message = "a variable is given as name=value, as in x=1.5"
+            raise ExpressionError(f"{message}; an expression with spaces stands in quotes", word, 0)
         if not name:
             raise ExpressionError("this is no name for a variable", word, 0, start - 1)
         if name in FUNCTIONS:
@@ -217,11 +217,11 @@ def _variables(words: list[str]) -> tuple[dict[str, Tensor], list[str]]:
         except ExpressionError as error:
             place = error.start + start + len(value) - len(value.lstrip())
             end = place + error.end - error.start
-            told = f"the value of {name}: {error}"
+            message = f"the value of {name}: {error}"
             near = word[max(start, place - 50) : place + 1]
             if re.search(r"[,;\s]\s*[^\W\d]\w*\s*=$", near):  # x=2,y=3
-                told = "variables are words of their own, parted by spaces: x=2 y=3"
-            raise ExpressionError(told, word, place, end) from None
+                message = "variables are words of their own, parted by spaces: x=2 y=3"
+            raise ExpressionError(message, word, place, end) from None
         found[name] = Tensor(data, requires_grad=True, name=name)
         notes += [f"read as: {name} = {number.text}"] * number.rewritten + _meanings(number)
     return found, notes
@@ -239,10 +239,10 @@ def _differentiable(output: Any, found: Read, variables: dict[str, Tensor]) -> T
     if isinstance(output, Tensor) and output.requires_grad:
         return output
     if isinstance(output, Tensor) or not variables:
-        told = f"there is no variable to differentiate by; the value is {short(output)}"
+        message = f"there is no variable to differentiate by; the value is {short(output)}"
     else:
-        told = "a comparison has no derivative; choose by it: where(x > 0, a, b)"
-    raise ExpressionError(told, found.source, 0, len(found.source))
+        message = "a comparison has no derivative; choose by it: where(x > 0, a, b)"
+    raise ExpressionError(message, found.source, 0, len(found.source))
 
 
 # ---- printing -----------------------------------------------------------------------------------
@@ -277,11 +277,11 @@ def _gradient(name: str, gradient: Tensor | None) -> str:
     if gradient is None:
         return f"∂/∂{name} : none, for {name} is in comparisons only, which have no derivative\n"
     if gradient.ndim:
-        told = np.array2string(gradient.data + 0.0, precision=6, separator=", ")  # -0 is 0
+        text = np.array2string(gradient.data + 0.0, precision=6, separator=", ")  # -0 is 0
     else:
-        told = f"{gradient.item() + 0.0:.6g}"
+        text = f"{gradient.item() + 0.0:.6g}"
     head = f"∂/∂{name} = "
-    return head + told.replace("\n", "\n" + " " * columns(head)) + "\n"
+    return head + text.replace("\n", "\n" + " " * columns(head)) + "\n"
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -314,10 +314,10 @@ def _failed(message: str) -> int:
     return 2
 
 
-def _written(told: str) -> int:
+def _written(text: str) -> int:
     """Print to stdout; where the reader has gone (`| head`) end quietly."""
     try:
-        _print(told, sys.stdout)
+        _print(text, sys.stdout)
         sys.stdout.flush()
     except BrokenPipeError:
         # What is left in the buffer would be written at exit, and fail again.
@@ -325,15 +325,15 @@ def _written(told: str) -> int:
     return 0
 
 
-def _print(told: str, stream: Any) -> None:
+def _print(text: str, stream: Any) -> None:
     """Write a text; where the console lacks a letter, in letters that every console has."""
     encoding = stream.encoding or "utf-8"
     try:
-        told.encode(encoding)
+        text.encode(encoding)
     except UnicodeEncodeError:
-        told = "".join(_plain(line) for line in told.splitlines(keepends=True))
-        told = told.encode(encoding, "replace").decode(encoding)
-    stream.write(told)
+        text = "".join(_plain(line) for line in text.splitlines(keepends=True))
+        text = text.encode(encoding, "replace").decode(encoding)
+    stream.write(text)
 
 
 def _plain(line: str) -> str:

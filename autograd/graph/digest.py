@@ -3,7 +3,7 @@
 Operations that follow each other in the order of their birth make one box. Such runs can never
 stand in a circle, however they use each other's results, and to find them takes one walk.
 
-May import: naming, symbols, uses, rules.
+May import: rules, data, naming, steps.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from autograd.drawing.naming import Path, Scopes
-from autograd.drawing.symbols import sign
-from autograd.drawing.uses import is_hidden, maker_of
+from autograd.graph.data import Path
+from autograd.graph.naming import Scopes
+from autograd.graph.steps import is_hidden, maker_of
 from autograd.rules import Traits
 
 __all__: list[str] = []
@@ -25,7 +25,7 @@ LEAVES = 10  # inputs of the older part that are drawn
 SHOWN = 4  # operations that are counted by name
 
 
-class Box:
+class Run:
     """A run of operations, and how many numbers are trained in it."""
 
     def __init__(self, path: Path, nodes: list[Any]) -> None:
@@ -33,7 +33,7 @@ class Box:
         self.name = path[-1] if path else earlier(len(nodes))
         made = [maker_of(node)._op for node in nodes]
         self.counts = most(Counter(operation.name for operation in made))
-        self.signs = signs((operation.name, operation.traits) for operation in set(made))
+        self.traits = by_name((operation.name, operation.traits) for operation in set(made))
         self.parameters = 0
 
 
@@ -45,11 +45,11 @@ class Digest:
     """
 
     def __init__(self, older: list[Any], newer: list[Any], scopes: Scopes) -> None:
-        self.boxes: list[Box] = []
+        self.boxes: list[Run] = []
         self.box_of: dict[Any, int] = {}
         for path, nodes in _runs(older, scopes):
             self.box_of.update(dict.fromkeys(nodes, len(self.boxes)))
-            self.boxes.append(Box(path, nodes))
+            self.boxes.append(Run(path, nodes))
         self.between: Counter[tuple[int, int]] = Counter()
         self.leaves: set[Any] = set()
         self.inputs: dict[Any, Counter[int]] = {}
@@ -111,14 +111,12 @@ def most(counter: Counter[str]) -> dict[str, int]:
     return shown
 
 
-def signs(made: Iterable[tuple[str, Any]]) -> dict[str, str]:
-    """The sign of each operation by its name; where several of one name differ, the name."""
-    found: dict[str, set[str]] = {}
+def by_name(made: Iterable[tuple[str, Traits]]) -> dict[str, set[Traits]]:
+    """What the operations of each name say of themselves."""
+    found: dict[str, set[Traits]] = {}
     for name, traits in made:
-        found.setdefault(name, set()).add(sign(name, traits))
-    return {
-        name: one.pop() if len(one) == 1 else sign(name, Traits()) for name, one in found.items()
-    }
+        found.setdefault(name, set()).add(traits)
+    return found
 
 
 def earlier(count: int) -> str:

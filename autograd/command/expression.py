@@ -21,7 +21,14 @@ import numpy as np
 
 import autograd
 from autograd import Tensor
-from autograd.handwriting import ExpressionError, NotRead, Piece, Words, check_commas, rewritten
+from autograd.command.handwriting import (
+    ExpressionError,
+    NotRead,
+    Piece,
+    Words,
+    check_commas,
+    rewritten,
+)
 
 __all__: list[str] = []
 
@@ -337,8 +344,8 @@ def _check_call(node: ast.Call, source: Read) -> None:
         raise _error(f"unknown function {node.func.id}; {hint}", node.func, source)
     for keyword in node.keywords:
         if keyword.arg not in SETTINGS:
-            told = f"unknown setting {keyword.arg}=" if keyword.arg else "** is not allowed"
-            raise _error(f"{told}; known: {', '.join(SETTINGS)}", keyword, source)
+            message = f"unknown setting {keyword.arg}=" if keyword.arg else "** is not allowed"
+            raise _error(f"{message}; known: {', '.join(SETTINGS)}", keyword, source)
     _check_count(node.func.id, node, source)
 
 
@@ -393,8 +400,8 @@ def _computed(node: Any, done: dict[ast.AST, Any], source: Read) -> Any:
     if isinstance(value, complex):
         raise _error("the result is no real number", node, source)
     if np.size(value) > MOST_NUMBERS:
-        told = f"{np.size(value):,} numbers, and at most {MOST_NUMBERS:,} are taken here"
-        raise _error(f"too large: {told}", node, source)
+        message = f"{np.size(value):,} numbers, and at most {MOST_NUMBERS:,} are taken here"
+        raise _error(f"too large: {message}", node, source)
     return value
 
 
@@ -414,17 +421,19 @@ def _check_arrays(node: Any, parts: list[Any], source: Read) -> None:
         place = source.part(node.col_offset, node.col_offset + 1)
     if not any(piece.doubtful for piece in source.touched(*place)):
         return
-    told = ""
+    message = ""
     if isinstance(node, ast.Call):
-        told = "|x| of an array can be abs(x), number by number, or norm(x), its length"
+        message = "|x| of an array can be abs(x), number by number, or norm(x), its length"
     elif isinstance(node.op, ast.Mult) and all(sizes):
-        told = "a product of arrays can be x*y, number by number, or x @ y"
+        message = "a product of arrays can be x*y, number by number, or x @ y"
     elif isinstance(node.op, ast.Pow) and sizes[0] > 1:
-        told = "a power of a matrix can be x**2, number by number, or x @ x"
+        message = "a power of a matrix can be x**2, number by number, or x @ x"
         if not np.ndim(parts[1]) and float(parts[1]) < 0:
-            told = "x^-1 can be 1/x, number by number, or the inverse, which is not computed here"
-    if told:
-        raise _error(f"{told}: write one of them", node, source)
+            message = (
+                "x^-1 can be 1/x, number by number, or the inverse, which is not computed here"
+            )
+    if message:
+        raise _error(f"{message}: write one of them", node, source)
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -439,15 +448,15 @@ def _joined(parts: list[Any]) -> Any:
 def _setting(keyword: ast.keyword, source: Read) -> Any:
     """The value of a keyword: a literal, as in axis=(0, 1), keepdims=True, axis=None."""
     group = isinstance(keyword.value, ast.Tuple)
-    told = []
+    numbers = []
     for item in keyword.value.elts if isinstance(keyword.value, ast.Tuple) else [keyword.value]:
         minus = isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.USub)
         item = item.operand if isinstance(item, ast.UnaryOp) and minus else item
         value = item.value if isinstance(item, ast.Constant) else item
         if not (value is None or isinstance(value, int)) or (value and abs(value) > 1_000):
             raise _error(f"{keyword.arg}= takes an integer, True or None", keyword, source)
-        told.append(-value if minus and value is not None else value)
-    return tuple(told) if group else told[0]
+        numbers.append(-value if minus and value is not None else value)
+    return tuple(numbers) if group else numbers[0]
 
 
 def _told(error: BaseException, node: Any) -> str:

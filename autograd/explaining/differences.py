@@ -3,7 +3,7 @@
 The graph is computed again with one entry of the tensor a little larger and a little smaller; where
 that does not give what the rules do, `reasons` says why.
 
-May import: drawing.notation, drawing.numbers, drawing.reasons, drawing.replay, drawing.uses.
+May import: graph, words, reasons.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.notation import title
-from autograd.drawing.numbers import short
-from autograd.drawing.reasons import Ends, Reasons
-from autograd.drawing.replay import Irreproducible, Replay, cost
-from autograd.drawing.uses import Step
+from autograd.explaining.reasons import Ends, Reasons
+from autograd.graph.replay import Irreproducible, Replay, cost
+from autograd.graph.steps import Step
+from autograd.words.notation import title
+from autograd.words.numbers import short
 
 __all__: list[str] = []
 

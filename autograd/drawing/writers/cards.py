@@ -3,7 +3,7 @@
 A card tells the sign of the operation, the name, shape and dtype, the value and its gradient; an
 array beyond a few numbers as statistics over a strip of colours.
 
-May import: drawing.data, drawing.look, drawing.numbers, drawing.steps, drawing.symbols.
+May import: graph, words, look.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.data import GraphData, Node
-from autograd.drawing.look import cleaned, shortened, text_width
-from autograd.drawing.numbers import alarms, settled, short, statistics, strip, summary
-from autograd.drawing.steps import settings_text
-from autograd.drawing.symbols import sign, sign_of
+from autograd.drawing.writers.look import shortened, text_width
+from autograd.graph.data import GraphData, Node
+from autograd.words.names import cleaned
+from autograd.words.numbers import alarms, settled, short, statistics, strip, summary
+from autograd.words.symbols import sign_of, sign_of_all
+from autograd.words.telling import settings_text
 
 __all__: list[str] = []
 
@@ -114,8 +115,10 @@ def _inside(node: Node) -> list[Line]:
     if node.members:
         lines.append(f"{len(node.members):,} node{'s' * (len(node.members) != 1)}")
     counts = [(name, count) for name, count in node.settings.items() if isinstance(count, int)]
-    signs = node.private.get("signs", {})
-    lines += [f"{signs.get(name) or sign(name)} {count:,} times" for name, count in counts[:MOST]]
+    said = node.private.get("traits", {})
+    lines += [
+        f"{sign_of_all(name, said.get(name))} {count:,} times" for name, count in counts[:MOST]
+    ]
     return [Line(line, style="quiet") for line in lines]
 
 

@@ -3,7 +3,7 @@
 Kinks, jumps, edges of what a function is defined for, and rules that do not fit their forwards all
 show in the values of the operations themselves, a step to the left and a step to the right.
 
-May import: drawing.flow, drawing.notation, drawing.numbers, drawing.replay, drawing.uses.
+May import: graph, words.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.flow import Gradients, sweep
-from autograd.drawing.notation import title
-from autograd.drawing.numbers import short
-from autograd.drawing.replay import Replay
-from autograd.drawing.uses import Step
+from autograd.graph.flow import Flow, Returned
+from autograd.graph.replay import Replay
+from autograd.graph.steps import Step
+from autograd.words.notation import title
+from autograd.words.numbers import short
 
 __all__: list[str] = []
 
@@ -63,20 +63,11 @@ class Reasons:
         self.replay, self.output, self.seed = replay, output, seed
         self.tolerance, self.eps = tolerance, eps
 
-    def backwards(self) -> Iterator[tuple[Step, Any, Gradients]]:
+    def backwards(self) -> Iterator[tuple[Step, Any, list[Flow | None]]]:
         """Every operation from the last to the first, what comes to it and what it hands back."""
-        pending = {self.output: self.seed.astype(self.output._value.dtype)}
-        for step in reversed(self.replay.steps):
-            g = pending.pop(step.node, None)
-            if g is None:
-                continue
-            found = sweep([step], {step.node: g}, local=False)
-            yield step, g, found
-            for number, use in enumerate(step.uses):
-                if use.source in self.replay.moving and (step.node, number) in found.flows:
-                    flow = found.flows[step.node, number].contribution
-                    before = pending.get(use.source)
-                    pending[use.source] = flow if before is None else before + flow
+        start = self.seed.astype(self.output._value.dtype)
+        returned = Returned({self.output: start}, self.replay.moving)
+        return returned.back(self.replay.steps, lambda step: False)
 
     def sides(self, ends: Ends) -> str:
         return f"left and right differences differ: {short(ends.left)} and {short(ends.right)}"
@@ -125,7 +116,7 @@ class Reasons:
         """The first operation of which something holds that holds of none of its arguments."""
         known = {step.node: strange(step.node) for step in self.replay.steps}
         for step in self.replay.steps:
-            if known[step.node] and not any(known.get(use.source) for use in step.uses):
+            if known[step.node] and not any(known.get(operand.source) for operand in step.operands):
                 return title(step.maker._op.name)
         return "the function"
 
@@ -163,7 +154,7 @@ class Reasons:
     def first(self, strange: Any, runs: list[dict[Any, Any]]) -> str:
         """The first operation with a strange value that no argument of it had before."""
         for step in self.replay.steps:
-            sources = [use.source for use in step.uses if use.source in runs[0]]
+            sources = [operand.source for operand in step.operands if operand.source in runs[0]]
             for run in runs:
                 if strange(run[step.node]) and not any(strange(run[s]) for s in sources):
                     return title(step.maker._op.name)
@@ -193,12 +184,11 @@ class Reasons:
         """The operation that hands back another gradient than its own values call for."""
         slopes = {node: (ends.more[node] - ends.less[node]) / (2 * ends.h) for node in ends.still}
         worst, name = 10 * self.tolerance, None
-        for step, g, found in self.backwards():
+        for step, g, flows in self.backwards():
             wanted, given = float(np.sum(g * slopes[step.node])), 0.0
-            for number, use in enumerate(step.uses):
-                if use.source in slopes and (step.node, number) in found.flows:
-                    flow = found.flows[step.node, number].contribution
-                    given += float(np.sum(flow * slopes[use.source]))
+            for operand, flow in zip(step.operands, flows):
+                if flow is not None and operand.source in slopes:
+                    given += float(np.sum(flow.contribution * slopes[operand.source]))
             scale = max(abs(wanted), abs(given))
             if scale and abs(wanted - given) / scale > worst:
                 worst, name = abs(wanted - given) / scale, title(step.maker._op.name)

@@ -4,7 +4,7 @@ Nothing is computed but running sums: what the steps show was recorded. The forw
 step for each operation, in the order of the drawing, and the backward pass one for each operation
 that hands a gradient on, in the opposite order, with every `+=` into its inputs.
 
-May import: drawing.data, drawing.notation, drawing.numbers, drawing.symbols, drawing.traits.
+May import: graph, names, notation, numbers, symbols.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.data import Edge, GraphData, Node
-from autograd.drawing.notation import cleaned, encloses, filled, index_text, told_of
-from autograd.drawing.numbers import settled, short, summary
-from autograd.drawing.symbols import rule
-from autograd.drawing.traits import traits_of
+from autograd.graph.data import LEAVES, Edge, GraphData, Node
+from autograd.graph.traits import traits_of
+from autograd.words.names import brief
+from autograd.words.notation import encloses, filled, index_text, told_of
+from autograd.words.numbers import settled, short, summary
+from autograd.words.symbols import rule
 
 __all__: list[str] = []
 
 _LISTED = 6  # gradients, at the end of the backward pass
-LEAVES = ("input", "parameter", "constant")
 _SIGNS = (("{}·{}", "{} × {}"), ("{}/{}", "{} ÷ {}"), ("{}^{}", "{} ^ {}"))  # airier with numbers
 
 
@@ -39,7 +39,7 @@ class Addition(NamedTuple):
     numbers: str  # "1 × 3 = 3"
 
 
-class Step(NamedTuple):
+class Scene(NamedTuple):
     """One step: what is lit, what happens there, and why it is its turn."""
 
     phase: str  # "forward" or "backward"
@@ -51,12 +51,12 @@ class Step(NamedTuple):
     additions: tuple[Addition, ...] = ()
 
 
-def steps(data: GraphData) -> list[Step]:
+def steps(data: GraphData) -> list[Scene]:
     """The steps of the forward pass, then those of the backward pass, of a recorded graph.
 
     Without a recorded gradient, one step says why there is no backward pass.
 
-    >>> from autograd.drawing.data import Node
+    >>> from autograd.graph.data import Node
     >>> a = Node("n0", "input", name="a", value=3.0, gradient=6.0, state="computed")
     >>> y = Node("n1", "output", "multiply", value=9.0, gradient=1.0, state="computed")
     >>> uses = (Edge("n0", "n1", 0, "x1", 3.0), Edge("n0", "n1", 1, "x2", 3.0))
@@ -79,7 +79,7 @@ def label(node: Node) -> str:
     ('w', 'n7')
     """
     if node.name and not is_summary(node):
-        return cleaned(node.name)
+        return brief(node.name)
     return short(node.value) if _is_number(node) else node.id
 
 
@@ -136,7 +136,7 @@ def output_name(data: GraphData) -> str:
     named = {node.name for node in data.nodes}
     asked = outputs(data)
     if len(asked) == 1 and asked[0].name and not _is_given(asked[0].gradient):
-        return cleaned(asked[0].name)
+        return brief(asked[0].name)
     return "output" if "L" in named else "L"
 
 
@@ -162,16 +162,16 @@ def incoming(data: GraphData) -> dict[str, list[int]]:
 # ---- forward ----------------------------------------------------------------------------------
 
 
-def _forward(data: GraphData) -> list[Step]:
+def _forward(data: GraphData) -> list[Scene]:
     nodes = {node.id: node for node in data.nodes}
     edges = incoming(data)
     given = tuple(node.id for node in data.nodes if not edges[node.id])
-    told = [Step("forward", given, "The inputs are given", reason=_given(data, given))]
+    scenes = [Scene("forward", given, "The inputs are given", reason=_given(data, given))]
     for node in data.nodes:
         if edges[node.id]:
             inputs = [nodes[data.edges[place].source] for place in edges[node.id]]
-            told.append(_computed(node, inputs))
-    return told
+            scenes.append(_computed(node, inputs))
+    return scenes
 
 
 def _given(data: GraphData, given: tuple[str, ...]) -> str:
@@ -184,28 +184,28 @@ def _given(data: GraphData, given: tuple[str, ...]) -> str:
     return f"The forward pass starts from {listed}." if parts else "They are where all begins."
 
 
-def _computed(node: Node, inputs: list[Node]) -> Step:
+def _computed(node: Node, inputs: list[Node]) -> Scene:
     title = _heading(node)
     if node.kind == "module":
         names = ", ".join(dict.fromkeys(label(one) for one in inputs))
         inside = f"Folded: {len(node.members)} nodes inside, {node.parameters} parameters."
         if is_summary(node):
             inside = "Summed up: too many to be told one by one."
-        return Step("forward", (node.id,), title, f"{node.operation or label(node)}({names})",
+        return Scene("forward", (node.id,), title, f"{node.operation or label(node)}({names})",
                     amount(node.value), inside)  # fmt: skip
     symbols = _written(node, [label(one) for one in inputs])
     known = ["?" if one.value is None else short(one.value) for one in inputs]
     numbers = f"{_written(node, known)} = {amount(node.value)}"
-    return Step("forward", (node.id,), title, symbols, numbers,
+    return Scene("forward", (node.id,), title, symbols, numbers,
                 "Its inputs are known, so its turn has come.")  # fmt: skip
 
 
 def _written(node: Node, parts: list[str]) -> str:
     """The operation with these texts for its arguments: "a + b", "relu(a)", "sum(a, axis=1)"."""
-    pattern = cleaned(traits_of(node).pattern or "")
+    pattern = brief(traits_of(node).pattern or "")
     if not parts or pattern.count("{}") != len(parts) or node.settings:
         listed = [*parts, settings_text(node.settings)] if node.settings else parts
-        return f"{cleaned(node.operation or 'f')}({', '.join(listed)})"
+        return f"{brief(node.operation or 'f')}({', '.join(listed)})"
     for dense, airy in _SIGNS:
         pattern = airy if pattern == dense else pattern
     if encloses(pattern):
@@ -238,35 +238,38 @@ WHY_NOT = {
 }
 
 
-def _backward(data: GraphData) -> list[Step]:
+def _backward(data: GraphData) -> list[Scene]:
     if not data.grads:
         return []
     seeds = [node for node in outputs(data) if node.gradient is not None]
     if not seeds and all(edge.contribution is None for edge in data.edges):
         last = outputs(data)[-1]
         why = WHY_NOT.get(last.state, WHY_NOT["not computed"])
-        return [Step("backward", (last.id,), "No backward pass", reason=why)]
+        return [Scene("backward", (last.id,), "No backward pass", reason=why)]
     nodes = {node.id: node for node in data.nodes}
     edges, uses = incoming(data), _uses(data)
     called = _Called(output_name(data), is_taken(data))
     output = called.output
-    told = [_seed(data, seeds, output)]
-    given = {one.node: one.after for one in told[0].additions}
+    scenes = [_seed(data, seeds, output)]
+    given = {one.node: one.after for one in scenes[0].additions}
     sums: dict[str, Any] = dict(given)
     for node in reversed(data.nodes):
         places = [place for place in edges[node.id] if data.edges[place].contribution is not None]
         if places:
             inputs = [nodes[data.edges[place].source] for place in edges[node.id]]
             why = _why_now(uses[node.id], node.id in given)
-            told.append(_handed_on(node, inputs, places, data.edges, sums, why, called))
-    return [*told, _done([n for n in data.nodes if n.id in sums and not edges[n.id]], sums, output)]
+            scenes.append(_handed_on(node, inputs, places, data.edges, sums, why, called))
+    return [
+        *scenes,
+        _done([n for n in data.nodes if n.id in sums and not edges[n.id]], sums, output),
+    ]
 
 
-def _done(leaves: list[Node], sums: dict[str, Any], output: str) -> Step:
+def _done(leaves: list[Node], sums: dict[str, Any], output: str) -> Scene:
     found = [f"∂{output}/∂{label(node)} = {amount(sums[node.id])}" for node in leaves]
     listed = ", ".join([*found[:_LISTED], *["…"] * (len(found) > _LISTED)])
     names = tuple(node.id for node in leaves)
-    return Step("backward", names, "Done", "", listed, "Every gradient is complete.")
+    return Scene("backward", names, "Done", "", listed, "Every gradient is complete.")
 
 
 def _uses(data: GraphData) -> dict[str, int]:
@@ -277,7 +280,7 @@ def _uses(data: GraphData) -> dict[str, int]:
     return count
 
 
-def _seed(data: GraphData, seeds: list[Node], output: str) -> Step:
+def _seed(data: GraphData, seeds: list[Node], output: str) -> Scene:
     """The first step: the gradient of each output with respect to itself."""
     handed: dict[str, Any] = {}
     for edge in data.edges:
@@ -294,7 +297,7 @@ def _seed(data: GraphData, seeds: list[Node], output: str) -> Step:
     elif len(seeds) > 1 or any(np.size(node.gradient) != 1 for node in seeds):
         what = "outputs" if len(seeds) > 1 else "output"
         reason = f"What is differentiated is the sum of the {what}: 1 for every element."
-    return Step("backward", tuple(given), "Seed", reason=reason, additions=additions)
+    return Scene("backward", tuple(given), "Seed", reason=reason, additions=additions)
 
 
 def _given_gradient(node: Node, handed: Any) -> Any:
@@ -310,7 +313,7 @@ def _given_gradient(node: Node, handed: Any) -> Any:
 def _handed_on(
     node: Node, inputs: list[Node], places: list[int], edges: tuple[Edge, ...],
     sums: dict[str, Any], why: str, called: _Called,
-) -> Step:  # fmt: skip
+) -> Scene:  # fmt: skip
     """One operation's step: it adds to the gradient of each input. Updates the running sums."""
     additions = []
     noise = {one.id: one.noise for one in inputs}
@@ -320,7 +323,7 @@ def _handed_on(
         sums[edge.source] = after = settled(_sum(before, added), noise[edge.source])
         symbols, numbers = _rule(node, edge, inputs, called)
         additions.append(Addition(place, edge.source, before, added, after, symbols, numbers))
-    return Step("backward", (node.id,), f"Back through {_heading(node)}",
+    return Scene("backward", (node.id,), f"Back through {_heading(node)}",
                 reason=why, additions=tuple(additions))  # fmt: skip
 
 
@@ -328,8 +331,8 @@ def _rule(node: Node, edge: Edge, inputs: list[Node], called: _Called) -> tuple[
     if node.kind == "module":
         flows = f"{edge.members} uses" if edge.members > 1 else "one use"
         return f"through {label(node)}, by {flows} inside", amount(edge.contribution)
-    edge, told = told_of(edge, inputs)
-    named = [n if _is_number(n) else n._replace(name=label(n)) for n in told]
+    edge, shown = told_of(edge, inputs)
+    named = [n if _is_number(n) else n._replace(name=label(n)) for n in shown]
     symbols, numbers = rule(node, edge, named, taken=called.taken)
     if symbols.startswith("∂L/"):  # the rule does not know the output's name
         symbols = f"∂{called.output}/{symbols[3:]}"
@@ -339,7 +342,7 @@ def _rule(node: Node, edge: Edge, inputs: list[Node], called: _Called) -> tuple[
 def rules(data: GraphData) -> dict[str, str]:
     """The rules of every operation, as its step tells them: of the node's id.
 
-    >>> from autograd.drawing.data import Node
+    >>> from autograd.graph.data import Node
     >>> g = Node("n1", "output", "sin", name="g", formula="g cos x")
     >>> rules(GraphData((Node("n0", "input", name="x"), g), (Edge("n0", "n1"),)))
     {'n1': '∂sin(x)/∂x = cos x'}
@@ -351,11 +354,11 @@ def rules(data: GraphData) -> dict[str, str]:
         if node.kind != "module" and node.formula:
             uses = [data.edges[place] for place in edges[node.id]]
             inputs = [nodes[edge.source] for edge in uses]
-            told = [
+            texts = [
                 _rule(node, edge, inputs, called)[0]
                 for edge, source in zip(uses, inputs) if source.kind != "constant"
             ]  # fmt: skip
-            found[node.id] = "; ".join(dict.fromkeys(told))
+            found[node.id] = "; ".join(dict.fromkeys(texts))
     return found
 
 

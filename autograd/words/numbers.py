@@ -3,7 +3,7 @@
 Nothing is drawn here; every writer takes its texts of numbers from here, so that a value reads
 the same in all of them. Arrays are whatever a node holds: arrays, NumPy scalars, Python numbers.
 
-May import: drawing.data, drawing.traits.
+May import: graph.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.data import Node
-from autograd.drawing.traits import traits_of
+from autograd.graph.data import Node
+from autograd.graph.flow import rounding
+from autograd.graph.traits import traits_of
 
 __all__: list[str] = []
 
@@ -74,24 +75,6 @@ class Statistics(NamedTuple):
     nan: int
     inf: int
     count: int  # type: ignore[assignment]  # (hides the tuple's method, which nobody needs)
-
-
-def rounding(array: Any, count: int | None = None) -> float:
-    """How far from 0 the sum of these numbers may be by rounding alone, where it should be 0.
-
-    Each of n numbers is off by a few units in its last place, and such errors add up like √n:
-    8 √n eps max|x|, eps that of the dtype; of whole numbers it is 0. Of a mean it is the nth part.
-    `count` is how many of the numbers one sum takes in, where these are several sums.
-
-    >>> rounding([0.1, 0.2, -0.3]) > abs(0.1 + 0.2 - 0.3) > 0
-    True
-    """
-    values = np.asarray(array)
-    if values.dtype.kind != "f" or not values.size:
-        return 0.0
-    largest, eps = float(np.absolute(values).max()), float(np.finfo(values.dtype).eps)
-    noise = 8 * math.sqrt(values.size if count is None else count) * eps * largest
-    return noise if math.isfinite(noise) else 0.0
 
 
 def settled(array: Any, noise: float) -> Any:

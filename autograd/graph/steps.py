@@ -3,7 +3,7 @@
 The engine's hidden nodes (the members of a list argument, several results) are looked through: an
 edge goes from each member to the operation, and each of several results is an operation by itself.
 
-May import: engine.
+May import: engine, tensor.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.engine import Node, by_birth, locked
+from autograd.engine import by_birth, locked
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
 
-class Use(NamedTuple):
+class Operand(NamedTuple):
     """A value in the place of an argument."""
 
     source: Any  # the engine's node; None for a constant
@@ -27,13 +28,18 @@ class Use(NamedTuple):
     slot: str  # its name in the rules
     member: int | None = None  # in a list argument
 
+    @property
+    def what(self) -> Any:
+        """The Tensor that stands here; of a constant its value."""
+        return self.value if self.source is None else self.source
+
 
 class Step(NamedTuple):
     """One result, and the uses of other values that made it."""
 
     node: Any  # the engine's node of the result
     maker: Any  # the node that holds operation and arguments: the hidden one of several results
-    uses: tuple[Use, ...]
+    operands: tuple[Operand, ...]
     settings: dict[str, Any]
     private: dict[str, Any]  # settings whose names begin with `_`: nothing for a reader
 
@@ -81,46 +87,48 @@ def step_of(node: Any) -> Step:
         settings["result"] = node._args[1]
     if maker._inputs is None:
         return Step(node, maker, (), settings, {})
-    uses = []
+    operands = []
     operation, names = maker._op, slots(maker)
     for position, argument in enumerate(maker._args):
         parent = maker._inputs[position] if position < len(maker._inputs) else None
         ruled = position < len(operation.rules) and operation.rules[position] is not None
-        found = list(_uses(parent, argument, position, names[position], ruled))
-        uses += found
+        found = list(_operands(parent, argument, position, names[position], ruled))
+        operands += found
         if not found and _tells(maker._op, names[position], argument):
             settings[names[position]] = _setting(argument)
     for key, argument in (maker._kwargs or {}).items():
         if operation.saves and key == "saved":
             continue
         if isinstance(argument, np.ndarray) and argument.ndim:
-            uses.append(Use(None, argument, len(maker._args), key))
+            operands.append(Operand(None, argument, len(maker._args), key))
         elif _tells(maker._op, key, argument):
             settings[key] = _setting(argument)
     private = {name: settings.pop(name) for name in list(settings) if name.startswith("_")}
-    return Step(node, maker, tuple(uses), settings, private)
+    return Step(node, maker, tuple(operands), settings, private)
 
 
-def _uses(parent: Any, argument: Any, position: int, slot: str, ruled: bool) -> Iterator[Use]:
+def _operands(
+    parent: Any, argument: Any, position: int, slot: str, ruled: bool
+) -> Iterator[Operand]:
     """The values in one argument: a Tensor, an array, a number to compute with, a list of them."""
     if parent is not None and is_hidden(parent):
         for i, (source, value) in enumerate(zip(parent._inputs or (), parent._value)):
-            yield Use(source, value, position, f"{slot}[{i}]", i)
+            yield Operand(source, value, position, f"{slot}[{i}]", i)
     elif parent is not None:
-        yield Use(parent, argument, position, slot)
+        yield Operand(parent, argument, position, slot)
     elif isinstance(argument, np.ndarray) and (ruled or (argument.ndim and slot[0] != "_")):
-        yield Use(None, argument, position, slot)
+        yield Operand(None, argument, position, slot)
     elif ruled and isinstance(argument, (np.generic, bool, int, float)):
-        yield Use(None, argument, position, slot)
+        yield Operand(None, argument, position, slot)
     elif ruled and isinstance(argument, (list, tuple)):
         for i, value in enumerate(argument):
             if isinstance(value, np.ndarray):
-                yield Use(None, value, position, f"{slot}[{i}]", i)
+                yield Operand(None, value, position, f"{slot}[{i}]", i)
 
 
 # What a setting may be; other objects are the operations' own affair.
 _PLAIN = (bool, int, float, str, slice, tuple, list, type(Ellipsis), type, np.generic, np.ndarray,
-          np.dtype, np.ufunc, Node)  # fmt: skip
+          np.dtype, np.ufunc, Tensor)  # fmt: skip
 
 
 def _tells(operation: Any, name: str, argument: Any) -> bool:
@@ -147,7 +155,7 @@ def _setting(argument: Any) -> Any:
     """An argument without a gradient as a plain value, which stays what it is."""
     if argument.__class__ in (tuple, list):
         return tuple(_setting(member) for member in argument)
-    if isinstance(argument, Node):
+    if isinstance(argument, Tensor):
         return locked(argument._value)
     if isinstance(argument, np.ndarray):
         return locked(argument)

@@ -3,7 +3,7 @@
 The modules of a scope are found by what they can do, not by their class: the name of a scope may
 carry a weak reference `module`, and whoever answers `named_parameters()` is a module.
 
-May import: engine.
+May import: tensor, data.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd.engine import Node
+from autograd.graph.data import Path
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
 COPIES = 1 << 20  # elements; larger arrays are not compared
-
-Path = tuple[str, ...]
 
 
 # ---- the user's names -------------------------------------------------------------------------
@@ -53,7 +52,7 @@ class Names:
             )
 
     def _entry(self, name: str, value: Any) -> None:
-        if isinstance(value, Node):
+        if isinstance(value, Tensor):
             self._add(self._known, value, name)
             self._add(self._known, value._value, name)
         elif isinstance(value, (np.ndarray, np.generic)):

@@ -1,21 +1,23 @@
 """The sign of each operation, and its rule for one argument: in symbols and in numbers.
 
-May import: drawing.data, drawing.formulas, drawing.numbers, drawing.notation, drawing.traits.
+May import: graph, rules, formulas, names, notation, numbers.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing import formulas
-from autograd.drawing.data import Edge, Node
-from autograd.drawing.notation import Terms, cleaned, in_fraction, outermost, terms_of
-from autograd.drawing.numbers import short, summary
-from autograd.drawing.traits import named, traits_of
+from autograd.graph.data import Edge, Node
+from autograd.graph.traits import named, traits_of
+from autograd.rules import Traits
+from autograd.words import formulas
+from autograd.words.names import brief
+from autograd.words.notation import Terms, in_fraction, outermost, terms_of
+from autograd.words.numbers import short, summary
 
 __all__: list[str] = []
 
@@ -36,7 +38,7 @@ def sign(operation: str | None, traits: Any = None) -> str:
     name = operation or ""
     said = (named(name) if traits is None else traits).sign
     shown = said or ("" if name == "<lambda>" else name.strip("_").replace("_", " "))
-    return cleaned(shown).strip() or "f"
+    return brief(shown) or "f"
 
 
 def sign_of(node: Node) -> str:
@@ -46,6 +48,12 @@ def sign_of(node: Node) -> str:
     ('+', 'add')
     """
     return sign(node.operation, traits_of(node))
+
+
+def sign_of_all(operation: str, said: Collection[Traits] | None) -> str:
+    """The sign of several operations of one name; where they differ, the name."""
+    found = {sign(operation, traits) for traits in said or (None,)}
+    return found.pop() if len(found) == 1 else sign(operation, Traits())
 
 
 def rule(

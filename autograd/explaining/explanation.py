@@ -1,6 +1,6 @@
 """What `explain` returns: plain data about one gradient, which writes itself for people.
 
-May import: drawing.differences, drawing.notation, drawing.numbers, drawing.symbols.
+May import: words, differences.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.differences import Check, Entry
-from autograd.drawing.notation import in_fraction, title
-from autograd.drawing.numbers import short, statistics
-from autograd.drawing.symbols import latex_name
+from autograd.explaining.differences import Check, Entry
+from autograd.words.notation import in_fraction, title
+from autograd.words.numbers import short, statistics
+from autograd.words.symbols import latex_name
 
 __all__ = ["Explanation"]
 
@@ -77,25 +77,25 @@ class Explanation(NamedTuple):
 # ---- for terminals ----------------------------------------------------------------------------
 
 
-def _lines(told: Explanation) -> Iterator[str]:
-    yield f"{_fraction(told.output, told.tensor)} = {_value(told.total)}"
-    where = f"where {told.output} = {_value(told.result)}"
-    yield f"    at {told.tensor} = {_value(told.value)}, {where}"
-    yield from (f"    {line}" for line in _largest(told))
+def _lines(why: Explanation) -> Iterator[str]:
+    yield f"{_fraction(why.output, why.tensor)} = {_value(why.total)}"
+    where = f"where {why.output} = {_value(why.result)}"
+    yield f"    at {why.tensor} = {_value(why.value)}, {where}"
+    yield from (f"    {line}" for line in _largest(why))
     yield ""
-    yield _opening(told)
-    for number, use in enumerate(told.uses[:SHOWN], 1):
+    yield _opening(why)
+    for number, use in enumerate(why.uses[:SHOWN], 1):
         yield ""
         yield f"{number:3}. {_heading(use)}"
-        yield f"     upstream   {_upstream(told, use)}"
+        yield f"     upstream   {_upstream(why, use)}"
         yield f"     rule       {use.rule}"
         yield f"     numbers    {use.numbers}"
-    if (total := _sum(told)) != "":
+    if (total := _sum(why)) != "":
         yield ""
         yield f"     sum        {total}"
     yield ""
-    yield from _checked(told)
-    for note in told.notes:
+    yield from _checked(why)
+    for note in why.notes:
         yield from textwrap.wrap(f"Note: {note}.", 96)
 
 
@@ -119,9 +119,9 @@ def _value(value: Any) -> str:
     return ", ".join([f"an array {text}", f"norm {norm}", entries, *odd])
 
 
-def _largest(told: Explanation) -> list[str]:
+def _largest(why: Explanation) -> list[str]:
     """The largest entries of a gradient that is too large to be written out."""
-    total = np.asarray(told.total)
+    total = np.asarray(why.total)
     if not total.size or short(total)[0] != "(":
         return []
     flat = np.nan_to_num(np.absolute(total.ravel()), nan=np.inf)
@@ -136,14 +136,14 @@ def _place(place: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, place))}]"
 
 
-def _opening(told: Explanation) -> str:
-    count = len(told.uses) + told.more
+def _opening(why: Explanation) -> str:
+    count = len(why.uses) + why.more
     if not count:
-        return f"{told.tensor} is the output itself: its gradient by itself is the one given."
+        return f"{why.tensor} is the output itself: its gradient by itself is the one given."
     if count == 1:
-        return f"{told.tensor} is used once, and its gradient is what comes back from there:"
+        return f"{why.tensor} is used once, and its gradient is what comes back from there:"
     times = "twice" if count == 2 else f"{count:,} times"
-    return f"{told.tensor} is used {times}. Every use hands a gradient back, and they add up:"
+    return f"{why.tensor} is used {times}. Every use hands a gradient back, and they add up:"
 
 
 def _heading(use: Use) -> str:
@@ -155,41 +155,41 @@ def _made(use: Use) -> str:
     return use.expression if use.result == use.expression else f"{use.result} = {use.expression}"
 
 
-def _upstream(told: Explanation, use: Use) -> str:
-    over = _fraction(told.output, in_fraction(use.result))
+def _upstream(why: Explanation, use: Use) -> str:
+    over = _fraction(why.output, in_fraction(use.result))
     head = "" if use.letter == "upstream" else f"{use.letter} = "  # the line is called so already
     return f"{head}{over} = {_value(use.upstream)}"
 
 
-def _sum(told: Explanation) -> str:
-    """ "3 + 3 = 6", with what is not told in full summed up."""
-    if len(told.uses) + told.more < 2:
+def _sum(why: Explanation) -> str:
+    """ "3 + 3 = 6", with what is not why in full summed up."""
+    if len(why.uses) + why.more < 2:
         return ""
-    shown = told.uses[:SHOWN]
-    rest = len(told.uses) - len(shown) + told.more
+    shown = why.uses[:SHOWN]
+    rest = len(why.uses) - len(shown) + why.more
     terms = [short(use.contribution) for use in shown]
     if any(text[0] == "(" for text in terms):
         terms = [f"({number})" for number in range(1, len(shown) + 1)]
     terms += [f"{rest:,} more"] if rest else []
-    return f"{' + '.join(terms)} = {_value(told.total)}".replace("+ -", "- ")
+    return f"{' + '.join(terms)} = {_value(why.total)}".replace("+ -", "- ")
 
 
-def _checked(told: Explanation) -> Iterator[str]:
-    yield from textwrap.wrap(_verdict(told), 100)
-    for remark in _remarks(told.check):
+def _checked(why: Explanation) -> Iterator[str]:
+    yield from textwrap.wrap(_verdict(why), 100)
+    for remark in _remarks(why.check):
         wrapped = textwrap.wrap(remark, 92, subsequent_indent="  ")
         yield from (f"    {line}" for line in wrapped)
 
 
-def _verdict(told: Explanation) -> str:
+def _verdict(why: Explanation) -> str:
     """Whether rules and differences agree, in a sentence."""
-    check = told.check
+    check = why.check
     if check.agrees is None:
         return f"Not checked by finite differences: {check.reason or check.remarks[0]}."
     if len(check.entries) == check.size == 1:
         entry = check.entries[0]
         return (
-            f"Check by finite differences, h = {short(entry.step, 2)}: {_quotient(told, entry)} = "
+            f"Check by finite differences, h = {short(entry.step, 2)}: {_quotient(why, entry)} = "
             f"{short(entry.differences, 6)}. {'They agree.' if entry.agrees else 'They differ!'}"
         )
     compared = [entry.agrees for entry in check.entries if entry.agrees is not None]
@@ -198,10 +198,10 @@ def _verdict(told: Explanation) -> str:
     return f"Check by finite differences of {which} {check.size:,} entries: {verdict}"
 
 
-def _quotient(told: Explanation, entry: Entry) -> str:
+def _quotient(why: Explanation, entry: Entry) -> str:
     """ "(L(x+h) - L(x-h)) / 2h", or where L has one side only the difference of that side."""
-    of = told.output if told.output != told.tensor else ""
-    ends = [f"{of}({told.tensor}{sign})" for sign in ("+h", "", "-h")]
+    of = why.output if why.output != why.tensor else ""
+    ends = [f"{of}({why.tensor}{sign})" for sign in ("+h", "", "-h")]
     if np.isfinite(entry.right) == np.isfinite(entry.left):
         return f"({ends[0]} - {ends[2]}) / 2h"
     pair = ends[:2] if np.isfinite(entry.right) else ends[1:]
@@ -212,40 +212,40 @@ def _remarks(check: Check) -> Iterator[str]:
     """What there is to say about entries: those that differ first."""
     if check.agrees is None:
         return
-    told = sorted((e for e in check.entries if e.remark), key=lambda e: e.agrees is not False)
-    for entry in told[:ROWS]:
+    remarked = sorted((e for e in check.entries if e.remark), key=lambda e: e.agrees is not False)
+    for entry in remarked[:ROWS]:
         at = f"{_place(entry.place)}: " if check.size > 1 else ""
         yield at + entry.remark + "."
-    if len(told) > ROWS:
-        yield f"... and {len(told) - ROWS} more entries"
+    if len(remarked) > ROWS:
+        yield f"... and {len(remarked) - ROWS} more entries"
 
 
 # ---- for notebooks ----------------------------------------------------------------------------
 
 
-def _markdown(told: Explanation) -> Iterator[str]:
-    output, tensor = latex_name(told.output), latex_name(told.tensor)
-    yield rf"**Gradient** $\frac{{\partial {output}}}{{\partial {tensor}}}$ = {_code(told.total)}"
+def _markdown(why: Explanation) -> Iterator[str]:
+    output, tensor = latex_name(why.output), latex_name(why.tensor)
+    yield rf"**Gradient** $\frac{{\partial {output}}}{{\partial {tensor}}}$ = {_code(why.total)}"
     yield ""
-    yield f"at ${tensor}$ = {_code(told.value)}, where ${output}$ = {_code(told.result)}"
-    yield from (f"; {_words(line)}" for line in _largest(told))
+    yield f"at ${tensor}$ = {_code(why.value)}, where ${output}$ = {_code(why.result)}"
+    yield from (f"; {_words(line)}" for line in _largest(why))
     yield ""
-    yield _opening(told).replace(told.tensor, f"${tensor}$", 1)
+    yield _opening(why).replace(why.tensor, f"${tensor}$", 1)
     yield ""
-    for number, use in enumerate(told.uses[:SHOWN], 1):
+    for number, use in enumerate(why.uses[:SHOWN], 1):
         operation = title(use.operation).replace("_", " ")
         yield f"{number}. **{_words(operation)}**: {_coded(_made(use))}"
         yield ""
         yield f"    $${use.latex}$$"
         yield ""
-        yield f"    with {_coded(_upstream(told, use))}: {_coded(use.numbers)}"
+        yield f"    with {_coded(_upstream(why, use))}: {_coded(use.numbers)}"
         yield ""
-    if (total := _sum(told)) != "":
+    if (total := _sum(why)) != "":
         yield f"Sum: {_coded(total)}"
         yield ""
-    yield _words(_verdict(told))
-    yield from (f"\n- {_words(remark)}" for remark in _remarks(told.check))
-    yield from (f"\n*Note:* {_words(note)}." for note in told.notes)
+    yield _words(_verdict(why))
+    yield from (f"\n- {_words(remark)}" for remark in _remarks(why.check))
+    yield from (f"\n*Note:* {_words(note)}." for note in why.notes)
 
 
 def _code(value: Any) -> str:

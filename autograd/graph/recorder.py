@@ -1,10 +1,10 @@
 """From an output to plain data: every value behind it, every use, and all gradients.
 
 `record_data` walks the recorded graph and changes nothing in it. What a drawing needs beyond that
-is in the rooms below: who uses what (`uses`), what flows back (`flow`), who is called what
+is in the rooms below: who uses what (`steps`), what flows back (`flow`), who is called what
 (`naming`), and, for graphs too large to be written down in full, `digest`.
 
-May import: engine, data, uses, flow, naming, digest, calls.
+May import: engine, tensor, calls, data, digest, flow, naming, steps.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd.drawing.calls import grouped
-from autograd.drawing.data import Edge, GraphData
-from autograd.drawing.data import Node as DrawnNode
-from autograd.drawing.digest import Box, Digest
-from autograd.drawing.flow import Flow, Gradients, sweep
-from autograd.drawing.naming import Names, Path, Scopes, memory
-from autograd.drawing.uses import Step, Use, is_hidden, reachable, step_of
-from autograd.engine import Node, locked
+from autograd.engine import locked
+from autograd.graph.calls import grouped
+from autograd.graph.data import Edge, GraphData, Node, Path
+from autograd.graph.digest import Digest, Run
+from autograd.graph.flow import Flow, Returned, seed
+from autograd.graph.naming import Names, Scopes, memory
+from autograd.graph.steps import Operand, Step, is_hidden, reachable, step_of
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
@@ -58,7 +58,7 @@ def record_data(
         rest, order = Digest(order[:-TAIL], order[-TAIL:], scopes), order[-TAIL:]
     steps = [step_of(node) for node in order]
     recording = _Recording(outputs, steps, Names(names, caller), scopes, rest)
-    recording.sweep(grads, _seeds(outputs, gradient, caller), gradient is not None)
+    recording.go_back(grads, _seeds(outputs, gradient, caller), gradient is not None)
     return recording.data(grads)
 
 
@@ -66,7 +66,7 @@ def checked_outputs(output: Any, caller: str) -> list[Any]:
     """The outputs as a list of different Tensors."""
     outputs = list(output) if isinstance(output, (list, tuple)) else [output]
     for one in outputs:
-        if not isinstance(one, Node):
+        if not isinstance(one, Tensor):
             cure = "; call .sum() and the like on Tensors, not on arrays" * isinstance(
                 one, (np.ndarray, np.generic, float, int)
             )
@@ -83,26 +83,8 @@ def _seeds(outputs: list[Any], gradient: Any, caller: str) -> dict[Any, Any]:
     """The gradient to start from, of each output that has one: ones, or what is given."""
     if gradient is not None and len(outputs) > 1:
         raise ValueError(f"{caller}: gradient= is for one output, got {len(outputs)} outputs")
-    seeds = {}
-    for output in outputs:
-        value = output._value
-        if gradient is not None:
-            seeds[output] = _given(gradient, value, caller)
-        elif output._requires_grad:
-            seeds[output] = np.ones_like(value)
-    return {output: seed for output, seed in seeds.items() if output._requires_grad}
-
-
-def _given(gradient: Any, value: Any, caller: str) -> Any:
-    given = np.asarray(gradient._value if isinstance(gradient, Node) else gradient)
-    if given.dtype.kind not in "fiub":
-        raise TypeError(f"{caller}: the gradient must be real numbers, got dtype {given.dtype}")
-    if given.shape != value.shape:
-        raise ValueError(
-            f"{caller}: the gradient has shape {given.shape}, the output {value.shape}; they must "
-            "be the same"
-        )
-    return given.astype(value.dtype)
+    seeds = {output: seed(output, gradient, caller) for output in outputs}
+    return {output: start for output, start in seeds.items() if output._requires_grad}
 
 
 class _Recording:
@@ -114,8 +96,8 @@ class _Recording:
     ) -> None:  # fmt: skip
         self.outputs, self.steps, self.names = dict.fromkeys(outputs), steps, names
         self.scopes, self.rest = scopes, rest
-        self.found: Gradients | None = None
-        self.nodes: list[DrawnNode] = []
+        self.found: Returned | None = None
+        self.nodes: list[Node] = []
         self.edges: list[Edge] = []
         self.ids: dict[Any, str] = {}
         self.notes: list[str] = []
@@ -124,22 +106,23 @@ class _Recording:
 
     # ---- gradients ----------------------------------------------------------------------------
 
-    def sweep(self, grads: bool, seeds: dict[Any, Any], given: bool) -> None:
+    def go_back(self, grads: bool, seeds: dict[Any, Any], given: bool) -> None:
         if not grads or not seeds:
             return
-        uses = [use for step in self.steps for use in step.uses if use.source is not None]
-        needed = sum(use.source._value.nbytes for use in uses if not is_hidden(use.source))
+        sources = [one.source for step in self.steps for one in step.operands]
+        sources = [source for source in sources if source is not None]
+        needed = sum(source._value.nbytes for source in sources if not is_hidden(source))
         if needed > BYTES:
             self.notes.append(
                 f"gradients are not computed: to keep them all would take {needed / 1e9:.1f} GB"
             )
             return
-        self.found = sweep(self.steps, seeds, local=len(self.steps) <= LOCALS)
+        self.found = Returned(seeds).kept(self.steps, local=len(self.steps) <= LOCALS)
         if self.rest is not None:  # what older operations use gets more than is seen here
             self.found.unknown |= self.rest.leaves
-        self._notes(uses, given)
+        self._notes(sources, given)
 
-    def _notes(self, uses: list[Use], given: bool) -> None:
+    def _notes(self, sources: list[Any], given: bool) -> None:
         found, outputs = self.found, list(self.outputs)
         assert found is not None
         self.notes += found.errors
@@ -160,7 +143,7 @@ class _Recording:
                 "a part of the graph was freed by backward(retain_graph=False): what was behind it "
                 "cannot be drawn, and gradients to which it would have added are not known"
             )
-        nodes = [step.node for step in self.steps] + [use.source for use in uses]
+        nodes = [step.node for step in self.steps] + sources
         if any(node._hooks is not None and node._hooks.functions for node in nodes):
             self.notes.append("hooks were not run: the gradients are those without them")
 
@@ -171,9 +154,9 @@ class _Recording:
         if self.rest is not None:
             self._add_rest(self.rest)
         for step in self.steps:
-            for use in step.uses:
-                if (key := self._key(step, use)) not in self.ids:
-                    self._leaf(key, step, use)
+            for operand in step.operands:
+                if (key := self._key(step, operand)) not in self.ids:
+                    self._leaf(key, step, operand)
             self._result(step)
             self._edges(step)
         for output in self.outputs:
@@ -193,19 +176,19 @@ class _Recording:
         nodes, groups = grouped(self.nodes, self.edges, self.scopes.classes)
         return GraphData(nodes, tuple(self.edges), groups, grads=grads, notes=tuple(self.notes))
 
-    def _key(self, step: Step, use: Use) -> Any:
+    def _key(self, step: Step, operand: Operand) -> Any:
         """What makes two uses uses of the same value: the Tensor, or the array; two equal Python
         numbers are two constants."""
-        if use.source is not None:
-            return use.source
-        if isinstance(use.value, (np.ndarray, np.generic)):
-            return id(use.value)
-        return step.node, use.position, use.member
+        if operand.source is not None:
+            return operand.source
+        if isinstance(operand.value, (np.ndarray, np.generic)):
+            return id(operand.value)
+        return step.node, operand.position, operand.member
 
     def _cut(self) -> list[str]:
         """What was given, or has a name, and stands elsewhere without its gradient; of a result
         without a name it is a function's own affair."""
-        known = {_place(node._value): node for node in self.ids if isinstance(node, Node)}
+        known = {_place(node._value): node for node in self.ids if isinstance(node, Tensor)}
         found = [known[_place(value)] for value in self.constants if _place(value) in known]
         return [
             self._name(node) or f"input ({self.ids[node]})"
@@ -216,10 +199,10 @@ class _Recording:
         self.ids[key] = f"n{len(self.nodes)}"
         return self.ids[key]
 
-    def _leaf(self, key: Any, step: Step, use: Use) -> None:
-        source = use.source
+    def _leaf(self, key: Any, step: Step, operand: Operand) -> None:
+        source = operand.source
         if source is None:
-            self._constant(key, step, use)
+            self._constant(key, step, operand)
             return
         mine = self.scopes.parameter(step.maker._scope, source)
         kind, name = "input", self._name(source)
@@ -230,28 +213,28 @@ class _Recording:
             kind, name, scope = "parameter", mine[0] if short else own, mine[1]
         else:
             self.strangers.append(self._path(step))
-        self._node(key, kind, use.value, source, name=name, scope=scope)
+        self._node(key, kind, operand.value, source, name=name, scope=scope)
 
-    def _constant(self, key: Any, step: Step, use: Use) -> None:
+    def _constant(self, key: Any, step: Step, operand: Operand) -> None:
         """A value without a gradient. It lies inside of a module if it is the module's own, a plain
         number, or stands beside something computed; the data that come to the weights from
         outside do not."""
-        self.constants.append(use.value)
-        mine = self.scopes.parameter(step.maker._scope, use.value)
+        self.constants.append(operand.value)
+        mine = self.scopes.parameter(step.maker._scope, operand.value)
         scope = self._path(step)
-        name = self.names.of(use.value) or self.names.of_copy(use.value)
+        name = self.names.of(operand.value) or self.names.of_copy(operand.value)
         if mine is not None:
             name, scope = name or mine[0], mine[1]
-        elif np.ndim(use.value) and (name is not None or not self._computed(step)):
+        elif np.ndim(operand.value) and (name is not None or not self._computed(step)):
             scope = ()
-        self._node(key, "constant", use.value, None, name=name, scope=scope)
+        self._node(key, "constant", operand.value, None, name=name, scope=scope)
 
     def _computed(self, step: Step) -> bool:
         """Whether another argument of the step is something else than a parameter."""
         return any(
-            use.source is not None
-            and self.scopes.parameter(step.maker._scope, use.source) is None
-            for use in step.uses
+            operand.source is not None
+            and self.scopes.parameter(step.maker._scope, operand.source) is None
+            for operand in step.operands
         )  # fmt: skip
 
     def _result(self, step: Step) -> None:
@@ -296,7 +279,7 @@ class _Recording:
                 noise = self.found.noise.get(source, 0.0)
                 state = state if freed else self.found.state(source)
         self.nodes.append(
-            DrawnNode(
+            Node(
                 self._next(key), kind, shape=value.shape, dtype=str(value.dtype), value=value,
                 gradient=None if gradient is None else plain(gradient), state=state, noise=noise,
                 **more,
@@ -304,12 +287,13 @@ class _Recording:
         )  # fmt: skip
 
     def _edges(self, step: Step) -> None:
-        for number, use in enumerate(step.uses):
+        for number, operand in enumerate(step.operands):
             flow = self.found.flows.get((step.node, number)) if self.found else None
             flow = Flow(None) if flow is None else flow
             self.edges.append(
                 Edge(
-                    self.ids[self._key(step, use)], self.ids[step.node], use.position, use.slot,
+                    self.ids[self._key(step, operand)], self.ids[step.node], operand.position,
+                    operand.slot,
                     None if flow.contribution is None else plain(flow.contribution),
                     None if flow.local is None else plain(flow.local),
                     flow.summed, flow.noise,
@@ -336,13 +320,13 @@ class _Recording:
             self.edges.append(Edge(boxes[source], boxes[target], members=count))
         self.ids.update((node, boxes[box]) for node, box in rest.box_of.items())
 
-    def _box(self, box: Box) -> str:
+    def _box(self, box: Run) -> str:
         name, value = f"n{len(self.nodes)}", box.last._value
         self.nodes.append(
-            DrawnNode(
+            Node(
                 name, "module", self.scopes.classes.get(box.path), box.name, value.shape,
                 str(value.dtype), scope=box.path[:-1], settings=box.counts,
-                private={"signs": box.signs}, parameters=box.parameters,
+                private={"traits": box.traits}, parameters=box.parameters,
             )
         )  # fmt: skip
         return name

@@ -3,7 +3,7 @@
 Formulas, and the ways of writing an operation with its arguments, are those that it was registered
 with; one that says nothing is written as a call, "exp(x)".
 
-May import: drawing.data, drawing.formulas, drawing.look, drawing.numbers, drawing.traits.
+May import: graph, formulas, names, numbers.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing import formulas
-from autograd.drawing.data import Edge, Node
-from autograd.drawing.look import without_middle
-from autograd.drawing.numbers import short
-from autograd.drawing.traits import traits_of
+from autograd.graph.data import Edge, Node
+from autograd.graph.traits import traits_of
+from autograd.words import formulas
+from autograd.words.names import brief
+from autograd.words.numbers import short
 
 __all__: list[str] = []
 
-_LONGEST = 24  # letters of a name; longer ones lose their middle
 _MEMBERS = 8  # of a list argument that are told; of a longer list
 _FIRST = 5  # the first ones
 
@@ -43,17 +42,6 @@ class Terms(NamedTuple):
 # ---- names ------------------------------------------------------------------------------------
 
 
-def cleaned(name: str) -> str:
-    """A name on one line, and not too long: of long ones the middle is left out.
-
-    >>> cleaned("a" * 20 + "b" * 20), cleaned("two\\nlines")
-    ('aaaaaaaaaaaa…bbbbbbbbbbb', 'two lines')
-    """
-    if len(name) > _LONGEST:
-        name = without_middle(name, _LONGEST - 1)
-    return "".join(c if c.isprintable() else " " for c in name)
-
-
 def terms_of(node: Node, edge: Edge, inputs: Sequence[Node], taken: bool = False) -> Terms:
     """What a rule is written with; `taken`, whether something else in the graph is called g."""
     slots, place = _slots(node, edge, inputs)
@@ -66,7 +54,7 @@ def terms_of(node: Node, edge: Edge, inputs: Sequence[Node], taken: bool = False
             values.setdefault(letter, values[slots[0]])
     expression = written_with(node, called)
     part = _part(node, edge, place, slots)
-    names["y"] = expression if node.name is None else cleaned(node.name)
+    names["y"] = expression if node.name is None else brief(node.name)
     values["y"] = node.value
     for letter in _own_letters(part, slots) & {*called, names["y"]}:
         names[letter] = f"{letter}₀"  # "s = sigmoid(x)" is not the learner's s
@@ -89,7 +77,7 @@ def title(operation: str | None) -> str:
     >>> title("relu"), title("<lambda>")
     ('relu', 'f')
     """
-    return "f" if operation in (None, "", "<lambda>") else cleaned(str(operation))
+    return "f" if operation in (None, "", "<lambda>") else brief(str(operation))
 
 
 def in_fraction(expression: str) -> str:
@@ -122,9 +110,9 @@ def _slots(node: Node, edge: Edge, inputs: Sequence[Node]) -> tuple[list[str], i
 def _called(slots: Sequence[str], inputs: Sequence[Node]) -> list[str]:
     """The learner's names; for constants without a name their number, for others the rule's."""
     called = []
-    taken = {cleaned(n.name) for n in inputs if n.name}
+    taken = {brief(n.name) for n in inputs if n.name}
     for slot, n in zip(slots, inputs):
-        name = cleaned(n.name) if n.name else slot.rstrip("_")
+        name = brief(n.name) if n.name else slot.rstrip("_")
         while not n.name and name in taken:  # the learner's own x1 is another
             name += "′"
         if not n.name and n.kind == "constant" and n.value is not None and n.shape == ():
@@ -154,18 +142,18 @@ def told_of(edge: Edge, inputs: Sequence[Node]) -> tuple[Edge, Sequence[Node]]:
     own = min(int(member.rstrip("]")), len(inputs) - 1)
     places = sorted({*range(_FIRST), own})
     ids = [n.id for n in inputs]
-    told = []
+    shown = []
     for place in places:
         n = inputs[place]
         if n.name and ids.count(n.id) > 1:
-            n = n._replace(name=cleaned(n.name) + _lowered(ids[: place + 1].count(n.id)))
-        told.append(n)
-    return edge._replace(slot=f"{base}[{places.index(own)}]"), told
+            n = n._replace(name=brief(n.name) + _lowered(ids[: place + 1].count(n.id)))
+        shown.append(n)
+    return edge._replace(slot=f"{base}[{places.index(own)}]"), shown
 
 
 def written_with(node: Node, called: Sequence[str]) -> str:
     """The operation written with its arguments: "w·x", "exp(x)"."""
-    pattern = cleaned(traits_of(node).pattern or "")
+    pattern = brief(traits_of(node).pattern or "")
     if "{index}" in pattern:
         index = index_text(node.settings["index"]) if "index" in node.settings else "…"
         pattern, called = pattern.replace("{index}", index), called[:1]
@@ -197,7 +185,7 @@ def index_text(index: Any) -> str:
         return ", ".join(index_text(one) for one in index)
     if isinstance(index, slice):
         ends = ["" if end is None else str(end) for end in (index.start, index.stop, index.step)]
-        return cleaned(":".join(ends if ends[2] else ends[:2]))
+        return brief(":".join(ends if ends[2] else ends[:2]))
     if index is Ellipsis:
         return "..."
     return str(index) if index is None or isinstance(index, (int, np.integer)) else "…"

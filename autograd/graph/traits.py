@@ -3,14 +3,14 @@
 A name says nothing: anybody may call an operation "clip" or "add". A recorded node has the traits
 of its operation; only of one that was written by hand the name is all there is.
 
-May import: drawing.data, rules.
+May import: rules, data.
 """
 
 from __future__ import annotations
 
 from copy import copy
 
-from autograd.drawing.data import Node
+from autograd.graph.data import Node
 from autograd.rules import Operation, Traits, known
 
 __all__: list[str] = []

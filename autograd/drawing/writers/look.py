@@ -4,7 +4,7 @@ The colours are Okabe and Ito's, which colour-blind people can tell apart; every
 its own, too. The colours are written as plain attributes, for programs that know no style sheets:
 light ones, which a style sheet changes where the reader's system is dark, or those of a theme.
 
-May import: nothing of this project.
+May import: words.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from autograd.words.names import cleaned, without_middle
 
 __all__: list[str] = []
 
@@ -146,12 +148,6 @@ def _width_beyond(letter: str) -> int:
     return 620 if code < 0x500 else 800 if 0x2000 <= code < 0x2E80 else 1050
 
 
-def cleaned(text: str) -> str:
-    """In one line, without control characters and what XML does not allow."""
-    kept = (c if c.isprintable() else " " if c.isspace() else "" for c in text)
-    return " ".join("".join(kept).split())
-
-
 def shortened(text: str, room: float, size: float, bold: bool = False) -> str:
     """The text, in one line; where it is wider than `room` without its middle."""
     text = cleaned(text[:2000] + text[-2000:] if len(text) > 4000 else text)
@@ -165,16 +161,6 @@ def shortened(text: str, room: float, size: float, bold: bool = False) -> str:
         else:
             high = many - 1
     return without_middle(text, low)
-
-
-def without_middle(text: str, many: int) -> str:
-    """So many letters of a text, from both its ends.
-
-    >>> without_middle("a long name", 4)
-    'a…me'
-    """
-    first = (many + 1) // 2
-    return f"{text[:first].rstrip()}…{text[len(text) - (many - first) :].lstrip()}"
 
 
 # ---- the size of gradients ----------------------------------------------------------------------

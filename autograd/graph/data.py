@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 
 __all__: list[str] = []
 
+Path = tuple[str, ...]  # module names from the outside in
+
+LEAVES = ("input", "parameter", "constant")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -43,6 +46,11 @@ class Node(NamedTuple):
     members: tuple[str, ...] = ()  # of a folded module, the nodes inside
     parameters: int = 0  # of a folded module, how many numbers are trained in it
     traits: Any = None  # what the operation says of itself: see `traits`
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether nothing made this value."""
+        return self.kind in LEAVES
 
 
 class Edge(NamedTuple):

@@ -3,7 +3,7 @@
 The forwards run on copies of what was recorded, float32 and float16 in float64 where they allow it,
 so that small differences can be seen. Nothing of this reaches the graph itself.
 
-May import: engine, drawing.uses.
+May import: steps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.drawing.uses import Step, is_hidden
+from autograd.graph.steps import Step
 
 __all__: list[str] = []
 
@@ -49,7 +49,7 @@ class Replay:
     def __init__(self, steps: list[Step], tensor: Any) -> None:
         self.steps, self.tensor = steps, tensor
         self.moving = {tensor} | {step.node for step in steps}
-        seen = (u.value for step in steps for u in step.uses if u.source is tensor)
+        seen = (u.value for step in steps for u in step.operands if u.source is tensor)
         self.base = next(seen, tensor._value)  # the tensor may have been changed since it was used
         try:
             self.double = True
@@ -109,9 +109,10 @@ def cost(steps: Iterable[Step]) -> int:
     """About how much work it is to compute these again, in elements of arrays."""
     total = 0
     for step in steps:
-        size = step.node._value.size + sum(np.size(use.value) for use in step.uses)
+        size = step.node._value.size + sum(np.size(operand.value) for operand in step.operands)
         if step.maker._op.traits.elementwise is False:  # as a matrix product
-            size += step.node._value.size * max((np.shape(step.uses[0].value) or (1,))[-1], 1) // 8
+            first = np.shape(step.operands[0].value) or (1,)
+            size += step.node._value.size * max(first[-1], 1) // 8
         total += size + _CALL
     return total
 
@@ -127,9 +128,9 @@ def _calls(steps: list[Step], moving: set[Any], double: bool) -> list[_Call]:
                 [_widened(a, double) for a in maker._args],
                 {key: _widened(a, double) for key, a in (maker._kwargs or {}).items()},
                 [
-                    (use.position, use.member, use.source, _widened(use.value, double))
-                    for use in step.uses
-                    if use.source in moving
+                    (one.position, one.member, one.source, _widened(one.value, double))
+                    for one in step.operands
+                    if one.source in moving
                 ],
                 [],
             )
@@ -157,15 +158,3 @@ def _is_foreign(value: Any) -> bool:
     what its rule needs."""
     known = (np.ndarray, np.generic, np.dtype, bool, int, float, str, slice, type, list, tuple)
     return value is not None and value is not Ellipsis and not isinstance(value, known)
-
-
-def leading(order: list[Any], tensor: Any) -> list[Any]:
-    """The nodes of an order, oldest first, that depend on the tensor; without hidden ones."""
-    reached = {tensor}
-    found = []
-    for node in order:
-        if node is not tensor and not reached.isdisjoint(node._inputs):
-            reached.add(node)
-            if not is_hidden(node):
-                found.append(node)
-    return found
