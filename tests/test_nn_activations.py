@@ -406,7 +406,7 @@ def test_modules_can_be_copied(name, options, twin):
 
 WRONG = {
     "slope of text": (lambda: nn.LeakyReLU("a"), TypeError, "LeakyReLU: .*negative_slope must be a "
-                      "number, got str"),
+                      "number, got 'a'"),
     "slope of a Tensor": (
         lambda: nn.LeakyReLU(Tensor(0.1, requires_grad=True)), TypeError, "got Tensor",
     ),
