@@ -799,6 +799,7 @@ def patched_directory(path, offset, content):
 DIRECTORY = {
     "encrypted": (8, b"\x01\x00", "encrypted"),
     "strongly encrypted": (8, b"\x41\x00", "encrypted"),
+    "headers encrypted": (8, b"\x00\x20", "encrypted"),
     "another size": (24, struct.pack("<I", 10**9), "claims two sizes"),
     "both sizes": (20, struct.pack("<II", 10**9, 10**9), "a.npy"),
     "elsewhere": (42, struct.pack("<I", 10**6), "a.npy"),
