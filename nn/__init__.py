@@ -49,7 +49,7 @@ from nn.activations import (  # noqa: E402
     Tanh,
 )  # fmt: skip
 from nn.clipping import clip_grad_norm_, clip_grad_value_  # noqa: E402
-from nn.data import DataLoader, load_idx, standardize, train_test_split  # noqa: E402
+from nn.data import DataLoader, standardize, train_test_split  # noqa: E402
 from nn.layers import (  # noqa: E402
     MLP,
     BatchNorm1d,
@@ -75,7 +75,14 @@ from nn.random import manual_seed  # noqa: E402
 from nn.vectors import parameters_to_vector, vector_to_parameters  # noqa: E402
 
 if _typing.TYPE_CHECKING:
-    from nn.files import CheckpointError, load, load_checkpoint, save, save_checkpoint
+    from nn.files import (
+        CheckpointError,
+        load,
+        load_checkpoint,
+        load_idx,
+        save,
+        save_checkpoint,
+    )
     from nn.optim import explain_step
     from nn.training import Callback, EarlyStopping, History, ModelCheckpoint, Trainer
 
@@ -95,8 +102,8 @@ __all__ = [
 _LATER = {
     "Callback": "training", "EarlyStopping": "training", "History": "training",
     "ModelCheckpoint": "training", "Trainer": "training",
-    "CheckpointError": "files", "load": "files", "load_checkpoint": "files", "save": "files",
-    "save_checkpoint": "files",
+    "CheckpointError": "files", "load": "files", "load_checkpoint": "files",
+    "load_idx": "files", "save": "files", "save_checkpoint": "files",
     "explain_step": "optim",
 }  # fmt: skip
 _missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__)

@@ -59,14 +59,22 @@ FLOORS: list[set[str]] = [
     {"autograd.command"},
     {"autograd.__main__"},
     # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
-    {"nn.formats", "nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
+    {"nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
     {"nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
     {f"nn.functional.{family}" for family in (
         "activations", "arguments", "class_losses", "layers", "losses", "mistakes"
     )},
     {"nn.functional"},
     {"nn.init", "nn.module"},
-    {"nn.activations", "nn.files", "nn.losses"},
+    {"nn.activations", "nn.losses"},
+    # files: bytes, entries, the formats, what is in them
+    {"nn.files.idx", "nn.files.store"},
+    {"nn.files.entries"},
+    {"nn.files.npz", "nn.files.tensors", "nn.files.values"},
+    {"nn.files.formats"},
+    {"nn.files.state"},
+    {"nn.files.run"},
+    {"nn.files"},
     {"nn.layers"},
     {f"nn.optim.{part}" for part in (
         "algorithms", "explained", "joined", "lr_scheduler", "optimizer"
@@ -90,9 +98,11 @@ LAZY = {
     "autograd.drawing.symbols": {"unicodedata"},
     "autograd.drawing.writers.text": {"textwrap", "unicodedata"},
     "autograd.expression": {"difflib"},
-    "nn.formats": {"hashlib", "io", "json", "zipfile"},
+    "nn.files.idx": {"gzip"},
+    "nn.files.npz": {"io", "zipfile"},
+    "nn.files.store": {"hashlib", "json"},
+    "nn.files.tensors": {"json"},
     "nn.names": {"difflib"},
-    "nn.data": {"gzip"},
 }
 
 

@@ -318,6 +318,13 @@ def test_what_is_no_path_is_a_type_error(path):
             call()
 
 
+@pytest.mark.parametrize("error", [nn.CheckpointError, CheckpointNotFoundError])
+def test_errors_are_called_by_where_they_are_imported_from(error):
+    assert error.__module__ == "nn.files"
+    back = pickle.loads(pickle.dumps(error("why")))
+    assert type(back) is error and str(back) == "why"
+
+
 @both
 def test_a_missing_file_is_file_not_found_too(tmp_path, suffix):
     error = refuses(tmp_path / f"a{suffix}", "there is no such file")
