@@ -49,7 +49,7 @@ from nn.activations import (  # noqa: E402
     Tanh,
 )  # fmt: skip
 from nn.clipping import clip_grad_norm_, clip_grad_value_  # noqa: E402
-from nn.data import DataLoader, standardize, train_test_split  # noqa: E402
+from nn.data import DataLoader  # noqa: E402
 from nn.layers import (  # noqa: E402
     MLP,
     BatchNorm1d,
@@ -84,6 +84,8 @@ if _typing.TYPE_CHECKING:
         save_checkpoint,
     )
     from nn.optim import explain_step
+    from nn.scaling import standardize
+    from nn.splitting import train_test_split
     from nn.training import Callback, EarlyStopping, History, ModelCheckpoint, Trainer
 
 __all__ = [
@@ -104,7 +106,7 @@ _LATER = {
     "ModelCheckpoint": "training", "Trainer": "training",
     "CheckpointError": "files", "load": "files", "load_checkpoint": "files",
     "load_idx": "files", "save": "files", "save_checkpoint": "files",
-    "explain_step": "optim",
+    "explain_step": "optim", "standardize": "scaling", "train_test_split": "splitting",
 }  # fmt: skip
 _missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__)
 

@@ -60,7 +60,9 @@ FLOORS: list[set[str]] = [
     {"autograd.__main__"},
     # nn: tools, functions, the base of Modules, Modules of every kind and optimisers, training
     {"nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
-    {"nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
+    {"nn.rows"},
+    {"nn.clipping", "nn.data", "nn.metrics", "nn.scaling", "nn.summary", "nn.vectors"},
+    {"nn.splitting"},
     {f"nn.functional.{family}" for family in (
         "activations", "arguments", "class_losses", "layers", "losses", "mistakes"
     )},
