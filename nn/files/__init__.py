@@ -1,8 +1,10 @@
-"""Files: the state of a model, and the checkpoint of a whole run; and MNIST's, for reading.
+"""Files: the state of a model, the checkpoint of a whole run; and MNIST's, for reading.
 
 From the ground up: store writes bytes at once and seals them; entries is what a file may hold; npz
-and tensors (with narrow, for numbers that NumPy has not) are the two formats, and formats chooses;
-state is a model's arrays; values are plain values, of which run makes a checkpoint; idx is MNIST's.
+and tensors are the two formats, among which formats chooses; state is a model's arrays by name;
+values is plain values as JSON, of which run makes checkpoints; idx stands alone.
+
+May import: its own files.
 """
 
 from nn.files.formats import as_path
