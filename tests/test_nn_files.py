@@ -255,6 +255,14 @@ def test_equal_states_give_equal_bytes(tmp_path, suffix):
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
+@pytest.mark.skipif(sys.byteorder == "big", reason="the old files were written the other way round")
+@pytest.mark.parametrize("name", ["end.npz", "model.npz"])
+def test_the_bytes_are_those_of_old_files(tmp_path, name):
+    old = Path(__file__).parent / "old" / name
+    nn.save(tmp_path / name, nn.load(old))
+    assert (tmp_path / name).read_bytes() == old.read_bytes()
+
+
 @both
 def test_the_order_is_kept(tmp_path, suffix):
     state = {"z": np.ones(1), "a": np.ones(1, "i1"), "m": np.ones(1)}
