@@ -836,6 +836,22 @@ def test_overlapping_entries_are_refused(tmp_path):
     refuses(path, "entry 'b.npy'", "overlaps with another entry")
 
 
+def test_an_entry_whose_header_lies_in_the_one_before_is_refused(tmp_path):
+    """All else about both is right: their CRC-32 and their sizes."""
+    alone = zipped(tmp_path / "b.npz", member("b.npy", npy())).read_bytes()
+    header = alone[:35]
+    values = npy(np.frombuffer(header, np.uint8))
+    path = zipped(tmp_path / "x.npz", member("a.npy", values), member("b.npy", npy()))
+    data = bytearray(path.read_bytes())
+    second = data.rindex(header)
+    assert data[second - 35 : second] == header
+    del data[second : second + 35]
+    for place in (data.rindex(b"PK\x01\x02") + 42, len(data) - 6):
+        data[place : place + 4] = struct.pack("<I", struct.unpack_from("<I", data, place)[0] - 35)
+    path.write_bytes(data)
+    refuses(path, "verlap")  # newer versions of zipfile say so before us
+
+
 def bomb(path, size):
     """A small file of zeros, whose one array is large."""
     header = npy(shape=(size // 4,), data=b"")
