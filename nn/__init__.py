@@ -35,7 +35,7 @@ if not hasattr(_autograd, "Tensor"):
 from nn import functional, init, metrics, optim  # noqa: E402
 from nn import habits as _habits  # noqa: E402
 from nn.clipping import clip_grad_norm_, clip_grad_value_  # noqa: E402
-from nn.data import DataLoader, load_idx, standardize, train_test_split  # noqa: E402
+from nn.data import DataLoader  # noqa: E402
 from nn.layers import (  # noqa: E402
     ELU,
     GELU,
@@ -79,8 +79,17 @@ for _family in ("activations", "class_losses", "layers", "losses"):
     _sys.modules[f"nn.functional.{_family}"] = functional
 
 if _typing.TYPE_CHECKING:
-    from nn.files import CheckpointError, load, load_checkpoint, save, save_checkpoint
+    from nn.files import (
+        CheckpointError,
+        load,
+        load_checkpoint,
+        load_idx,
+        save,
+        save_checkpoint,
+    )
     from nn.optim import explain_step
+    from nn.scaling import standardize
+    from nn.splitting import train_test_split
     from nn.training import Callback, EarlyStopping, History, ModelCheckpoint, Trainer
 
 __all__ = [
@@ -99,9 +108,9 @@ __all__ = [
 _LATER = {
     "Callback": "training", "EarlyStopping": "training", "History": "training",
     "ModelCheckpoint": "training", "Trainer": "training",
-    "CheckpointError": "files", "load": "files", "load_checkpoint": "files", "save": "files",
-    "save_checkpoint": "files",
-    "explain_step": "optim",
+    "CheckpointError": "files", "load": "files", "load_checkpoint": "files",
+    "load_idx": "files", "save": "files", "save_checkpoint": "files",
+    "explain_step": "optim", "standardize": "scaling", "train_test_split": "splitting",
 }  # fmt: skip
 _missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__)
 

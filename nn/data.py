@@ -1,135 +1,23 @@
-"""Data: batches, a split into two parts, columns of one scale, and MNIST's file format.
+"""Data: batches of arrays, epoch after epoch, and the place among them.
 
-Everything here takes arrays, lists, Tensors (their values) and pandas objects, and gives fresh
-arrays: writing into what comes out never changes what went in. Several arrays that belong together
-are a tuple or a dict of arrays.
+What comes out is a copy: writing into it never changes what went in.
 
-May import: autograd, parts, random.
+May import: parts, random, rows.
 """
 
 from __future__ import annotations
 
-import math
 import operator
-import os
-import zlib
 from collections.abc import Callable, Iterator
-from numbers import Real
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from autograd import Tensor
-from nn.parts import as_numbers, is_several, leaves, mapped, named
+from nn.parts import leaves, mapped, named
 from nn.random import generator, get_state, set_state
+from nn.rows import check_flag, check_lengths, numbers_of, several_hint, several_of
 
-__all__ = ["DataLoader", "load_idx", "standardize", "taken", "train_test_split"]
-
-
-# ---- what data may be ---------------------------------------------------------------------------
-
-
-def _rows(what: str, data: Any) -> Any:
-    """The data as an array with an axis of rows; `what` names it in errors: "DataLoader: x"."""
-    if isinstance(data, Tensor):
-        if data.requires_grad:
-            raise TypeError(
-                f"{what} is a Tensor that requires a gradient, which its rows would lose; give "
-                "the values alone: .detach()"
-            )
-        data = data.data
-    if type(data).__name__ == "MaskedArray":
-        raise TypeError(f"{what} is a masked array, whose mask would be lost; use .filled(value)")
-    if _of_samples(data):
-        raise TypeError(
-            f"{what} holds samples that have parts, (x, y) each; give arrays: "
-            "x, y = map(np.stack, zip(*samples)), or all of it to Trainer.fit"
-        )
-    try:
-        array = np.asarray(data)
-    except ValueError:
-        pair = isinstance(data, tuple) and len(data) == 2
-        raise ValueError(
-            f"{what} holds lists of unequal lengths; every row must have as many values"
-            + "; give x and y as two arguments, not as one tuple" * pair
-            + _SEVERAL * _of_arrays(data)
-        ) from None
-    if not array.ndim:
-        got = "one number" if array.dtype.kind in "biuf" else type(data).__name__
-        raise TypeError(f"{what} must be an array or a list with one row a sample, got {got}")
-    return array
-
-
-_SEVERAL = "; several inputs are a tuple of arrays, (x1, x2), or a dict of them, not a list"
-
-
-def _of_samples(data: Any) -> bool:
-    """Whether this is a list, or a data set of PyTorch's kind, whose samples are tuples of arrays:
-    NumPy would make one array of both parts where they have the same shape."""
-    rows = hasattr(data, "__getitem__") and hasattr(data, "__len__")
-    if not rows or isinstance(data, (tuple, dict)) or hasattr(data, "__array__") or not len(data):
-        return False
-    first = data[0]
-    return isinstance(first, tuple) and is_several(first)
-
-
-def _of_arrays(data: Any) -> bool:
-    """Whether this is a list of arrays with rows, which looks like several inputs."""
-    return isinstance(data, list) and any(getattr(part, "ndim", 0) > 1 for part in data)
-
-
-def _several(what: str, data: Any, one: Callable[[str, Any], Any]) -> Any:
-    """One array, or a tuple or a dict of them, as `one` makes them."""
-    if not is_several(data):
-        return one(what, data)
-    kind, arrays = type(data).__name__, []
-    if not data:
-        raise TypeError(
-            f"{what} must be an array, or a tuple or a dict of arrays; got an empty dict"
-        )
-    for name, part in named(what, data):
-        if not getattr(part, "shape", ()) and not isinstance(part, list):
-            raise TypeError(
-                f"{what} must be an array, or a tuple or a dict of arrays, with a row for each "
-                f"sample; got {kind} that holds {part!r:.40}"
-            )
-        arrays.append(one(name, part))
-    if not all(isinstance(name, str) for name in (data if isinstance(data, dict) else ())):
-        raise TypeError(f"{what}: the names of several inputs must be texts, got {list(data)}")
-    return dict(zip(data, arrays)) if isinstance(data, dict) else tuple(arrays)
-
-
-def _numbers(what: str, data: Any) -> Any:
-    array = as_numbers(_rows(what, data))
-    if array.dtype.kind in "biuf" or not array.size:
-        return array
-    cure = "use .astype(float) where every value is a number, and encode or drop the rest"
-    if array.dtype.kind in "OUST" and array.ndim == 1:
-        cure = "number the classes: np.unique(names, return_inverse=True)[1]"
-    raise TypeError(f"{what} must hold numbers, got {array.dtype}: {_first(array)}; {cure}")
-
-
-def _first(array: Any) -> str:
-    """The first value that is no real number (or else the first), as an error shows it."""
-    value = repr(next((v for v in array.flat if not isinstance(v, Real)), array.flat[0]))
-    return value if len(value) <= 40 else value[:37] + "..."
-
-
-def _check_lengths(what: str, names: list[str], arrays: list[Any], cure: str = "") -> None:
-    if len({len(a) for a in arrays}) > 1:
-        lengths = ", ".join(f"{name} has {len(a)}" for name, a in zip(names, arrays))
-        raise ValueError(
-            f"{what}: each sample needs a row in every array, but {lengths} rows{cure}"
-        )
-
-
-def _check_flag(what: str, flag: Any) -> bool:
-    if not isinstance(flag, (bool, np.bool_)):
-        raise TypeError(f"{what} must be True or False, got {flag!r}")
-    return bool(flag)
-
-
-# ---- batches ------------------------------------------------------------------------------------
+__all__ = ["DataLoader", "taken"]
 
 
 class DataLoader:
@@ -161,16 +49,16 @@ class DataLoader:
         rng: np.random.Generator | None = None,
         transform: Callable[[Any], Any] | None = None,
     ) -> None:
-        self.x = _several("DataLoader: x", x, _numbers)
-        self.y = None if y is None else _several("DataLoader: y", y, _numbers)
+        self.x = several_of("DataLoader: x", x, numbers_of)
+        self.y = None if y is None else several_of("DataLoader: y", y, numbers_of)
         arrays = dict([*named("x", self.x), *(named("y", self.y) if self.y is not None else ())])
-        _check_lengths("DataLoader", list(arrays), list(arrays.values()), _SEVERAL * _of_arrays(x))
+        check_lengths("DataLoader", list(arrays), list(arrays.values()), several_hint(x))
         self._rows = self._count()
         if not self._rows:
             raise ValueError("DataLoader: the data is empty, it has no rows")
         self.batch_size = _checked_batch_size(batch_size, self._rows)
-        self.shuffle = _check_flag("DataLoader: shuffle", shuffle)
-        self.drop_last = _check_flag("DataLoader: drop_last", drop_last)
+        self.shuffle = check_flag("DataLoader: shuffle", shuffle)
+        self.drop_last = check_flag("DataLoader: drop_last", drop_last)
         self.rng = None if rng is None else generator(rng)
         if transform is not None and not callable(transform):
             raise TypeError(f"DataLoader: transform must be a function, got {transform!r}")
@@ -352,255 +240,3 @@ def _rng_misfits(rng: np.random.Generator | None, state: Any) -> Iterator[str]:
             set_state(saved, np.random.Generator(type(rng.bit_generator)()))
         except ValueError as error:
             yield f"the saved state does not fit rng: {error}"
-
-
-# ---- splitting ----------------------------------------------------------------------------------
-
-
-def train_test_split(
-    *arrays: Any,
-    test_size: float = 0.25,
-    stratify: Any = None,
-    shuffle: bool = True,
-    rng: np.random.Generator | None = None,
-) -> list[Any]:
-    """Two parts of each array, the same rows in all: [a_train, a_test, b_train, b_test, ...].
-
-    An array may also be a tuple or a dict of arrays, several inputs: all get the same rows.
-    Args: test_size, a part of the rows (0.25, rounded up) or their number (an int); stratify,
-        labels that both parts shall have in proportion (the rest goes to the largest remainders);
-        shuffle=False takes the last rows for the test; rng, or the library's generator.
-    Raises ValueError for unequal lengths, for an empty part, for a class of one row. Source:
-    scikit-learn's train_test_split.
-
-    >>> y = [0, 0, 0, 0, 0, 0, 1, 1]
-    >>> x_train, x_test, y_train, y_test = train_test_split(np.eye(8), y, stratify=y, test_size=0.5)
-    >>> x_train.shape, sorted(y_test.tolist())
-    ((4, 8), [0, 0, 0, 1])
-    """
-    if not arrays:
-        raise ValueError("train_test_split: give at least one array")
-    names = [f"array {k}" for k in range(len(arrays))]
-    parts = [_several(f"train_test_split: {n}", a, _rows) for n, a in zip(names, arrays)]
-    flat = dict(entry for n, part in zip(names, parts) for entry in named(n, part))
-    _check_lengths("train_test_split", list(flat), list(flat.values()))
-    rows = len(leaves(parts[0])[0])
-    count = _test_count(test_size, rows)
-    shuffle = _check_flag("train_test_split: shuffle", shuffle)
-    if stratify is not None:
-        if not shuffle:
-            raise ValueError("train_test_split: stratify needs shuffle=True: it chooses the rows")
-        train, test = _stratified(_classes(stratify, rows), count, generator(rng))
-    else:
-        order = generator(rng).permutation(rows) if shuffle else np.arange(rows)
-        train, test = order[: rows - count], order[rows - count :]
-    return [taken(a, chosen) for a in parts for chosen in (train, test)]
-
-
-def _test_count(test_size: Any, rows: int) -> int:
-    if isinstance(test_size, (bool, np.bool_)) or not isinstance(
-        test_size, (int, float, np.integer, np.floating)
-    ):
-        raise TypeError(
-            "train_test_split: test_size must be a part (0.25) or a number of rows, got "
-            f"{test_size!r}"
-        )
-    if isinstance(test_size, (int, np.integer)):
-        count = int(test_size)
-    elif 0 < test_size < 1:  # 0.07 of 100 rows is 7, although 0.07 * 100 is 7.000000000000001
-        count = max(1, math.ceil(round(float(test_size) * rows, 9)))
-    else:
-        count = 0
-    if not 1 <= count <= rows - 1:
-        raise ValueError(
-            f"train_test_split: test_size {test_size} of {rows} rows leaves a part empty; give a "
-            f"part between 0 and 1, or an int from 1 to {rows - 1}"
-            if rows > 1
-            else f"train_test_split: {rows} rows do not make two parts"
-        )
-    return count
-
-
-def _classes(stratify: Any, rows: int) -> Any:
-    """The labels as numbers 0, 1, ..., one for each row."""
-    labels = _rows("train_test_split: stratify", stratify)
-    _check_lengths("train_test_split", ["the data", "stratify"], [np.empty(rows), labels])
-    try:
-        names, numbers, counts = np.unique(
-            labels, return_inverse=True, return_counts=True, axis=0 if labels.ndim > 1 else None
-        )
-    except TypeError as error:
-        raise TypeError(f"train_test_split: stratify cannot be sorted: {error}") from None
-    if counts.min() < 2:
-        lonely = names[counts.argmin()].tolist()
-        raise ValueError(
-            f"train_test_split: class {lonely!r} of stratify has 1 row, which cannot be in both "
-            "parts; leave it out, join it with another, or do without stratify"
-        )
-    return numbers.reshape(-1)
-
-
-def _stratified(labels: Any, count: int, rng: np.random.Generator) -> tuple[Any, Any]:
-    sizes = np.bincount(labels.astype(np.intp, copy=False)).astype(np.int64)  # products are large
-    for part, number in (("test", count), ("train", len(labels) - count)):
-        if number < len(sizes):
-            raise ValueError(
-                f"train_test_split: a {part} part of {number} rows has no room for the "
-                f"{len(sizes)} classes of stratify"
-            )
-    wanted, remainder = np.divmod(sizes * count, len(labels))  # in integers: ties are exact
-    wanted[np.argsort(-remainder, kind="stable")[: count - wanted.sum()]] += 1
-    sizes, wanted = sizes.astype(np.intp, copy=False), wanted.astype(np.intp, copy=False)
-    order = rng.permutation(len(labels))
-    by_class = np.argsort(labels[order], kind="stable")  # places in `order`, class after class
-    within = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    in_test = np.empty(len(labels), bool)
-    in_test[by_class] = within < np.repeat(wanted, sizes)
-    return order[~in_test], order[in_test]
-
-
-# ---- scaling ------------------------------------------------------------------------------------
-
-
-def standardize(train: Any, *others: Any) -> Any:
-    """(x - mean) / std of each column, both taken from the train part alone, for all parts.
-
-    A constant column becomes 0 (in other parts its distance from that constant). Floats keep their
-    dtype, integers become float64; std divides by n. Returns one array for one, a tuple for more.
-    Raises ValueError for a nan or an infinity, naming its place, and for columns that do not match.
-    Source: scikit-learn's StandardScaler.
-
-    >>> standardize([[1.0, 5.0], [3.0, 5.0]], [[5.0, 6.0]])
-    (array([[-1.,  0.],
-           [ 1.,  0.]]), array([[3., 1.]]))
-    """
-    names = ["the train part", *(f"part {k}" for k in range(1, len(others) + 1))]
-    parts = [_numbers(f"standardize: {n}", part) for n, part in zip(names, (train, *others))]
-    if not parts[0].size:
-        raise ValueError(f"standardize: the train part is empty, its shape is {parts[0].shape}")
-    for name, part in zip(names, parts):
-        if part.shape[1:] != parts[0].shape[1:]:
-            raise ValueError(
-                f"standardize: {name} has rows of shape {part.shape[1:]}, the train part of "
-                f"{parts[0].shape[1:]}; the columns must be the same"
-            )
-        _check_finite(f"standardize: {name}", part)
-    statistics = _statistics(parts[0])
-    scaled = [_scaled(part, *statistics) for part in parts]
-    return tuple(scaled) if others else scaled[0]
-
-
-def _check_finite(what: str, array: Any) -> None:
-    finite = np.isfinite(array)
-    if not finite.all():
-        row, *column = (int(i) for i in np.argwhere(~finite)[0])
-        where = f"row {row}" + f", column {column[0] if len(column) == 1 else tuple(column)}" * (
-            len(column) > 0
-        )
-        raise ValueError(
-            f"{what} holds {array[(row, *column)]} in {where} (counted from 0); fill it in, or "
-            "leave the row or the column out"
-        )
-
-
-def _blocks(array: Any) -> Iterator[tuple[slice, Any]]:
-    """Some rows at a time in double precision: a copy of everything would take twice the memory."""
-    step = max(1, 2**20 // max(1, math.prod(array.shape[1:])))
-    for start in range(0, len(array), step):
-        rows = slice(start, start + step)
-        yield rows, array[rows].astype(np.float64)
-
-
-def _statistics(train: Any) -> tuple[Any, Any, Any, Any]:
-    """The lowest value and the span of each column; mean and std measured from there, in spans.
-
-    So nothing overflows, and nothing is lost of a small spread around a large mean.
-    """
-    low, high = train.min(axis=0).astype(np.float64), train.max(axis=0).astype(np.float64)
-    constant = low == high
-    with np.errstate(over="ignore"):
-        span = np.where(constant, 1.0, high - low)
-    if not np.isfinite(span).all():
-        raise ValueError("standardize: a column spans more than 1.8e308; give it a larger unit")
-    mean = sum(((rows - low) / span).sum(axis=0) for _, rows in _blocks(train)) / len(train)
-    squares = sum((((rows - low) / span - mean) ** 2).sum(axis=0) for _, rows in _blocks(train))
-    return low, span, mean, np.where(constant, 1.0, np.sqrt(squares / len(train)))
-
-
-def _scaled(part: Any, low: Any, span: Any, mean: Any, std: Any) -> Any:
-    scaled = np.empty(part.shape, part.dtype if part.dtype.kind == "f" else np.float64)
-    for rows, values in _blocks(part):
-        scaled[rows] = ((values - low) / span - mean) / std
-    return scaled
-
-
-# ---- IDX files ----------------------------------------------------------------------------------
-
-_IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
-_GZIP = b"\x1f\x8b"
-_MOST_PACKED = 1032  # deflate makes no more than 1,032 bytes out of one
-
-
-def load_idx(path: str | os.PathLike[str]) -> Any:
-    """The array in an IDX file, MNIST's format, plain or packed by gzip (seen by its content).
-
-    The file holds two zero bytes, a code of the type (8: uint8, 9: int8, 11: int16, 12: int32,
-    13: float32, 14: float64), the number of axes, the length of each as 4 bytes, and the values,
-    all of them with the highest byte first. Returns a writable array in the machine's byte order.
-    Raises ValueError naming the file and what is wrong with it. Source: Yann LeCun, The MNIST
-    database (1998).
-
-    >>> import pathlib, tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "labels-idx1-ubyte")
-    ...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4]))
-    ...     load_idx(path)
-    array([5, 0, 4], dtype=uint8)
-    """
-    name, size = os.fspath(path), os.path.getsize(path)
-    with open(path, "rb") as file:
-        packed = file.read(2) == _GZIP
-        file.seek(0)
-        if not packed:
-            return _read_idx(name, file, size)
-        import gzip  # here, for only packed files need it
-
-        try:
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                return _read_idx(name, unpacked, size * _MOST_PACKED)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(
-                f"load_idx: {name} is a damaged or truncated gzip file ({error}); fetch it again"
-            ) from error
-
-
-def _read_idx(name: str, file: Any, at_most: int) -> Any:
-    """The array of an open file that holds at most so many bytes."""
-    dtype, shape = _idx_header(name, file)
-    expected = math.prod(shape) * dtype.itemsize
-    says = f"load_idx: {name} says that it holds {dtype.newbyteorder('=')} values of shape {shape}"
-    if expected > at_most:  # before anything of that size is asked for
-        raise ValueError(
-            f"{says}, {expected} bytes, which the file is too small for; fetch it again"
-        )
-    data = file.read(expected + 1)
-    if len(data) != expected:
-        seen = "more" if len(data) > expected else f"only {len(data)}"
-        raise ValueError(f"{says}, {expected} bytes, but there are {seen}; fetch it again")
-    return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
-
-
-def _idx_header(name: str, file: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    start = file.read(4)
-    if len(start) < 4:
-        raise ValueError(f"load_idx: {name} holds {len(start)} bytes, too few for an IDX file")
-    zeros, code, ndim = start[:2], start[2], start[3]
-    if zeros != b"\0\0" or code not in _IDX_TYPES or ndim > 32:
-        raise ValueError(
-            f"load_idx: {name} is no IDX file: it begins with the bytes {start.hex(' ')}, not with "
-            f"00 00, a type ({', '.join(f'{c:02x}' for c in _IDX_TYPES)}) and a number of axes"
-        )
-    lengths = file.read(4 * ndim)
-    if len(lengths) < 4 * ndim:
-        raise ValueError(f"load_idx: {name} ends within the lengths of its {ndim} axes")
-    return np.dtype(_IDX_TYPES[code]), tuple(np.frombuffer(lengths, ">u4").tolist())

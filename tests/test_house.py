@@ -33,11 +33,22 @@ FLOORS: list[set[str]] = [
     {"autograd.drawing", "autograd.explaining"},
     {"autograd"},
     {"autograd.command", "autograd.__main__"},
-    # nn: tools, the base of Modules, layers, losses, their functions, optimisers, training
+    # nn: tools, data and files, the base of Modules, layers, losses, their functions, optimisers,
+    # training
     {"nn.checks"},
-    {"nn.formats", "nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
-    {"nn.arguments", "nn.clipping", "nn.data", "nn.metrics", "nn.summary", "nn.vectors"},
+    {"nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
+    {"nn.rows"},
+    {"nn.arguments", "nn.clipping", "nn.data", "nn.metrics", "nn.scaling", "nn.summary",
+     "nn.vectors"},
+    {"nn.splitting"},
     {"nn.init", "nn.module"},
+    # files: bytes, entries, the formats, what is in them
+    {"nn.files.idx", "nn.files.store"},
+    {"nn.files.entries"},
+    {"nn.files.npz", "nn.files.tensors", "nn.files.values"},
+    {"nn.files.formats"},
+    {"nn.files.state"},
+    {"nn.files.run"},
     {"nn.files"} | {f"nn.layers.{family}" for family in (
         "activations", "dropout", "linear", "mlp", "normalization"
     )},
@@ -67,9 +78,11 @@ LAZY = {
     "autograd.drawing.layout.dot": {"json"},
     "autograd.drawing.writers.text": {"textwrap", "unicodedata"},
     "autograd.words.symbols": {"unicodedata"},
-    "nn.formats": {"hashlib", "io", "json", "zipfile"},
+    "nn.files.idx": {"gzip"},
+    "nn.files.npz": {"io", "zipfile"},
+    "nn.files.store": {"hashlib", "json"},
+    "nn.files.tensors": {"json"},
     "nn.names": {"difflib"},
-    "nn.data": {"gzip"},
 }
 
 

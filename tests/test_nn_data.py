@@ -190,6 +190,8 @@ REFUSED = {
     "labelled": (lambda: DataLoader([(x, 1) for x in X]), TypeError, "x, y = map.np.stack, zip"),
     "a data set": (lambda: train_test_split(Pairs()), TypeError, "array 0 holds samples that have"),
     "ragged": (lambda: DataLoader([[1, 2], [3]]), ValueError, "x holds lists of unequal lengths"),
+    "ragged pair": (lambda: DataLoader(([[1], [2]], [0])), ValueError, "x and y as two arguments"),
+    "ragged three": (lambda: DataLoader(([[1]], [0], [1])), ValueError, "as many values$"),
     "ragged y": (lambda: DataLoader(X[:2], [[1], []]), ValueError, "y holds lists of unequal"),
     "a number": (lambda: DataLoader(3.0), TypeError, "one row a sample, got one number"),
     "None": (lambda: DataLoader(None), TypeError, "one row a sample, got NoneType"),

@@ -255,6 +255,14 @@ def test_equal_states_give_equal_bytes(tmp_path, suffix):
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
+@pytest.mark.skipif(sys.byteorder == "big", reason="the old files were written the other way round")
+@pytest.mark.parametrize("name", ["end.npz", "model.npz"])
+def test_the_bytes_are_those_of_old_files(tmp_path, name):
+    old = Path(__file__).parent / "old" / name
+    nn.save(tmp_path / name, nn.load(old))
+    assert (tmp_path / name).read_bytes() == old.read_bytes()
+
+
 @both
 def test_the_order_is_kept(tmp_path, suffix):
     state = {"z": np.ones(1), "a": np.ones(1, "i1"), "m": np.ones(1)}
@@ -316,6 +324,13 @@ def test_what_is_no_path_is_a_type_error(path):
     for call in (lambda: nn.save(path, {}), lambda: nn.load(path)):
         with pytest.raises(TypeError, match="must be a str or a Path"):
             call()
+
+
+@pytest.mark.parametrize("error", [nn.CheckpointError, CheckpointNotFoundError])
+def test_errors_are_called_by_where_they_are_imported_from(error):
+    assert error.__module__ == "nn.files"
+    back = pickle.loads(pickle.dumps(error("why")))
+    assert type(back) is error and str(back) == "why"
 
 
 @both
@@ -799,6 +814,7 @@ def patched_directory(path, offset, content):
 DIRECTORY = {
     "encrypted": (8, b"\x01\x00", "encrypted"),
     "strongly encrypted": (8, b"\x41\x00", "encrypted"),
+    "headers encrypted": (8, b"\x00\x20", "encrypted"),
     "another size": (24, struct.pack("<I", 10**9), "claims two sizes"),
     "both sizes": (20, struct.pack("<II", 10**9, 10**9), "a.npy"),
     "elsewhere": (42, struct.pack("<I", 10**6), "a.npy"),
@@ -818,6 +834,22 @@ def test_overlapping_entries_are_refused(tmp_path):
     data[second + 42 : second + 46] = struct.pack("<I", 0)
     path.write_bytes(data)
     refuses(path, "entry 'b.npy'", "overlaps with another entry")
+
+
+def test_an_entry_whose_header_lies_in_the_one_before_is_refused(tmp_path):
+    """All else about both is right: their CRC-32 and their sizes."""
+    alone = zipped(tmp_path / "b.npz", member("b.npy", npy())).read_bytes()
+    header = alone[:35]
+    values = npy(np.frombuffer(header, np.uint8))
+    path = zipped(tmp_path / "x.npz", member("a.npy", values), member("b.npy", npy()))
+    data = bytearray(path.read_bytes())
+    second = data.rindex(header)
+    assert data[second - 35 : second] == header
+    del data[second : second + 35]
+    for place in (data.rindex(b"PK\x01\x02") + 42, len(data) - 6):
+        data[place : place + 4] = struct.pack("<I", struct.unpack_from("<I", data, place)[0] - 35)
+    path.write_bytes(data)
+    refuses(path, "verlap")  # newer versions of zipfile say so before us
 
 
 def bomb(path, size):

@@ -1,6 +1,6 @@
 """What may happen between the epochs of a training run: early stopping, checkpoints, your own.
 
-May import: files, formats, metrics, training.held.
+May import: files, metrics, training.held.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from nn.checks import number, whole
-from nn.files import CheckpointError, save_checkpoint
-from nn.formats import as_path
+from nn.files import CheckpointError, as_path, save_checkpoint
 from nn.metrics import rises
 from nn.training.held import stateful
 

@@ -17,8 +17,7 @@ import numpy as np
 from autograd import Tensor, enable_grad, no_grad
 from nn import checks
 from nn.clipping import clip_grad_norm_
-from nn.files import CheckpointNotFoundError, check_parts, load_checkpoint
-from nn.formats import as_path
+from nn.files import CheckpointNotFoundError, as_path, check_parts, load_checkpoint
 from nn.modes import OwnModes
 from nn.module import Module
 from nn.optim import Optimizer
