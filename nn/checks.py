@@ -76,10 +76,11 @@ def whole(what: str, value: Any, *, least: int | None = None) -> int:
     return int(found)
 
 
-def flag(what: str, value: Any) -> bool:
-    """True or False; 1 and 0 are taken for them, as files have them."""
+def flag(what: str, value: Any, *, numbers: bool = False) -> bool:
+    """True or False; numbers, True to take 1 and 0 for them, as files have them."""
     found = plain(value)
-    if found.__class__ not in _PLAIN or found not in (0, 1):
+    counted = numbers and found.__class__ in _PLAIN and found in (0, 1)
+    if found.__class__ is not bool and not counted:
         raise TypeError(f"{what} must be True or False, got {value!r}")
     return bool(found)
 

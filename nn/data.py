@@ -7,15 +7,15 @@ May import: parts, random, rows.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from nn.checks import flag, whole
 from nn.parts import leaves, mapped, named
 from nn.random import generator, get_state, set_state
-from nn.rows import check_flag, check_lengths, numbers_of, several_hint, several_of
+from nn.rows import check_lengths, numbers_of, several_hint, several_of
 
 __all__ = ["DataLoader", "taken"]
 
@@ -57,8 +57,8 @@ class DataLoader:
         if not self._rows:
             raise ValueError("DataLoader: the data is empty, it has no rows")
         self.batch_size = _checked_batch_size(batch_size, self._rows)
-        self.shuffle = check_flag("DataLoader: shuffle", shuffle)
-        self.drop_last = check_flag("DataLoader: drop_last", drop_last)
+        self.shuffle = flag("DataLoader: shuffle", shuffle)
+        self.drop_last = flag("DataLoader: drop_last", drop_last)
         self.rng = None if rng is None else generator(rng)
         if transform is not None and not callable(transform):
             raise TypeError(f"DataLoader: transform must be a function, got {transform!r}")
@@ -206,11 +206,7 @@ def _transformed(transform: Callable[[Any], Any], x: Any) -> Any:
 def _checked_batch_size(batch_size: Any, rows: int) -> int:
     if batch_size is None:
         return min(32, rows)
-    if isinstance(batch_size, (bool, np.bool_)) or not hasattr(batch_size, "__index__"):
-        raise TypeError(f"batch_size must be an int or None, got {batch_size!r}")
-    size = operator.index(batch_size)
-    if size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {size}")
+    size = whole("batch_size", batch_size, least=1)
     if size > rows:
         raise ValueError(
             f"batch_size {size} is larger than the data, {rows} row{'s' * (rows > 1)}; use "

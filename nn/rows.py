@@ -17,7 +17,7 @@ import numpy as np
 from autograd import Tensor
 from nn.parts import as_numbers, is_several, named
 
-__all__ = ["check_flag", "check_lengths", "numbers_of", "rows_of", "several_hint", "several_of"]
+__all__ = ["check_lengths", "numbers_of", "rows_of", "several_hint", "several_of"]
 
 
 def rows_of(what: str, data: Any) -> Any:
@@ -111,9 +111,3 @@ def check_lengths(what: str, names: list[str], arrays: list[Any], cure: str = ""
         raise ValueError(
             f"{what}: each sample needs a row in every array, but {lengths} rows{cure}"
         )
-
-
-def check_flag(what: str, flag: Any) -> bool:
-    if not isinstance(flag, (bool, np.bool_)):
-        raise TypeError(f"{what} must be True or False, got {flag!r}")
-    return bool(flag)

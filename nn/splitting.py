@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from nn.checks import flag
 from nn.data import taken
 from nn.parts import leaves, named
 from nn.random import generator
-from nn.rows import check_flag, check_lengths, rows_of, several_of
+from nn.rows import check_lengths, rows_of, several_of
 
 __all__ = ["train_test_split"]
 
@@ -47,7 +48,7 @@ def train_test_split(
     check_lengths("train_test_split", list(flat), list(flat.values()))
     rows = len(leaves(parts[0])[0])
     count = _test_count(test_size, rows)
-    shuffle = check_flag("train_test_split: shuffle", shuffle)
+    shuffle = flag("train_test_split: shuffle", shuffle)
     if stratify is not None:
         if not shuffle:
             raise ValueError("train_test_split: stratify needs shuffle=True: it chooses the rows")

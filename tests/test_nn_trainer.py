@@ -463,7 +463,7 @@ REFUSED = {
     ),
     "evaluate without targets": (lambda t: t.evaluate(X), ValueError, r"evaluate\(x, y\)"),
     "evaluate no rows at a time": (
-        lambda t: t.evaluate(X, Y, batch_size=0), ValueError, "at least 1, got 0",
+        lambda t: t.evaluate(X, Y, batch_size=0), ValueError, "must be >= 1, got 0",
     ),
     "a loader and a batch size": (
         lambda t: t.predict(nn.DataLoader(X), batch_size=3), ValueError, "its batch size itself",

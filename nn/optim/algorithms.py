@@ -25,9 +25,10 @@ def _betas(what: str, value: Any) -> None:
         number(f"{what}[{i}]", beta, least=0, below=1)
 
 
+_flag: Check = partial(flag, numbers=True)
 # What all of them have.
 COMMON: dict[str, Check] = {
-    **Optimizer.checks, "weight_decay": not_negative, "maximize": flag
+    **Optimizer.checks, "weight_decay": not_negative, "maximize": _flag
 }  # fmt: skip
 
 
@@ -55,7 +56,7 @@ class SGD(Optimizer):
     """
 
     elementwise = True
-    checks = {**COMMON, "momentum": not_negative, "dampening": number, "nesterov": flag}
+    checks = {**COMMON, "momentum": not_negative, "dampening": number, "nesterov": _flag}
 
     def __init__(
         self,
@@ -119,8 +120,8 @@ class Adam(Optimizer):
 
     elementwise = True
     checks = {
-        **COMMON, "betas": _betas, "eps": not_negative, "amsgrad": flag,
-        "decoupled_weight_decay": flag,
+        **COMMON, "betas": _betas, "eps": not_negative, "amsgrad": _flag,
+        "decoupled_weight_decay": _flag,
     }  # fmt: skip
     newer = ("decoupled_weight_decay",)
 
@@ -245,7 +246,7 @@ class RMSprop(Optimizer):
     elementwise = True
     checks = {
         **COMMON, "alpha": partial(number, least=0, most=1), "eps": not_negative,
-        "momentum": not_negative, "centered": flag,
+        "momentum": not_negative, "centered": _flag,
     }  # fmt: skip
 
     def __init__(
