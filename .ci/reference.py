@@ -26,7 +26,6 @@ def prepare():
     for module in map(importlib.import_module, MODULES):
         for name in module.__all__:
             getattr(module, name)
-        module.__doc__ = module.__doc__.split("\n\nMay import: ")[0]  # of use to those within
     ours = [m for name, m in sys.modules.items() if name.split(".")[0] in ("autograd", "nn")]
     names = {name: value for module in ours for name, value in vars(module).items()}
     for kind in {value for value in names.values() if isinstance(value, type)}:

@@ -1,7 +1,4 @@
-"""The command: `python -m autograd EXPRESSION name=value ...`; `--help` tells the rest.
-
-May import: command.
-"""
+"""The command: `python -m autograd EXPRESSION name=value ...`; `--help` tells the rest."""
 
 import sys
 

@@ -6,8 +6,6 @@ forward, so there are no reference cycles, and a graph is freed at once when its
 Every result takes the next number at its birth (`_birth`), and an operation is always born after
 its inputs: what is reachable, sorted by birth, *is* topologically sorted. Nothing here recurses,
 so a chain of a million operations is as good as one of three.
-
-May import: errors, mode.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The errors of this library, and the words in which NumPy's own errors are told again.
-
-May import: nothing of this project.
-"""
+"""The errors of this library, and the words in which NumPy's own errors are told again."""
 
 from __future__ import annotations
 

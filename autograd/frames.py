@@ -1,7 +1,4 @@
-"""What the caller is doing, read from the interpreter's frames: where it stands, and how it asks.
-
-May import: nothing of this project.
-"""
+"""What the caller is doing, read from the interpreter's frames: where it stands, and how it asks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Checking derivatives against finite differences.
-
-May import: transforms and everything below it.
-"""
+"""Checking derivatives against finite differences."""
 
 from __future__ import annotations
 

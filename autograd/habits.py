@@ -2,8 +2,6 @@
 
 Each raises an AttributeError that tells ours; `hasattr` goes on saying no. (`__getattr__` would do
 the same, but would make every look at every attribute slower, and a Tensor is looked at often.)
-
-May import: nothing of this project.
 """
 
 from __future__ import annotations

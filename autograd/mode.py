@@ -1,8 +1,6 @@
 """What the running thread is doing: recording or not, in which scope, watched by whom.
 
 One small immutable Mode in one ContextVar, so every thread and every asyncio task has its own.
-
-May import: nothing of this project.
 """
 
 from __future__ import annotations

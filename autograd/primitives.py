@@ -1,7 +1,4 @@
-"""Operations of one's own: `primitive`, `nondifferentiable`, and their short ways into the graph.
-
-May import: rules, errors, mode, engine, recording.
-"""
+"""Operations of one's own: `primitive`, `nondifferentiable`, and their short ways into the graph."""
 
 from __future__ import annotations
 

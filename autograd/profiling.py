@@ -1,7 +1,4 @@
-"""Where the time and the memory go: a table by operation and by scope.
-
-May import: mode.
-"""
+"""Where the time and the memory go: a table by operation and by scope."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 `apply` records one operation; `call` is asked by NumPy's protocols, and finds what a function is to
 a Tensor: an operation, a composition of them, or one with plain results.
-
-May import: rules, errors, frames, mode, engine.
 """
 
 from __future__ import annotations

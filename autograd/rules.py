@@ -6,8 +6,6 @@ gradient with respect to one argument: a vector-Jacobian product. The first rule
 first argument, and so on. Rules speak plain NumPy: handed arrays they return arrays, handed
 Tensors they record a graph, and that is all there is to higher derivatives. An argument whose name
 begins with `_` is the operation's own affair, and no drawing shows it.
-
-May import: nothing of this project.
 """
 
 from __future__ import annotations

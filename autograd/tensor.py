@@ -3,8 +3,6 @@
 Here is the class: what a Tensor is, its operators and methods, and NumPy's protocols, which make
 `np.sin(tensor)` record. What an operation computes and how it is differentiated is written under
 ops/, and found through the registry.
-
-May import: rules, errors, frames, habits, mode, engine, recording.
 """
 
 from __future__ import annotations

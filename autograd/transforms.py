@@ -5,8 +5,6 @@ Tensors for a Tensor, plain NumPy numbers and arrays for what is plain, as SciPy
 them, and a tuple for a tuple (then f takes as many arguments). If x requires a gradient, what they
 return can be differentiated again, and so it can inside a function that is being differentiated.
 All of it is the one reverse sweep, run again on its own graph where need be.
-
-May import: tensor and everything below it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Layers cast inputs that need no gradient to the dtype of their parameters, losses cast targets to
 the dtype of the prediction.
-
-May import: autograd.
 """
 
 from __future__ import annotations

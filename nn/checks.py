@@ -3,8 +3,6 @@
 `what` names the argument in messages, as "Adam: lr". A value of the wrong kind raises TypeError,
 one out of range ValueError. NumPy's numbers, and Tensors of one element, are numbers; a truth value
 is none.
-
-May import: autograd.
 """
 
 from __future__ import annotations

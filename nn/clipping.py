@@ -1,7 +1,4 @@
-"""Limits on gradients, between `backward` and the optimiser's step.
-
-May import: autograd, checks.
-"""
+"""Limits on gradients, between `backward` and the optimiser's step."""
 
 from __future__ import annotations
 

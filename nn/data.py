@@ -1,8 +1,6 @@
 """Data: batches of arrays, epoch after epoch, and the place among them.
 
 What comes out is a copy: writing into it never changes what went in.
-
-May import: parts, random, rows.
 """
 
 from __future__ import annotations

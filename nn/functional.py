@@ -6,8 +6,6 @@ Each is written in the file of its family, in `nn/layers` or `nn/losses`.
     >>> from nn import functional
     >>> functional.relu(Tensor([-1.0, 2.0]))
     Tensor([0., 2.])
-
-May import: layers, losses, habits.
 """
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING

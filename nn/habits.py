@@ -2,8 +2,6 @@
 
 A name that is not here raises an AttributeError which tells ours, or what to use instead; `hasattr`
 goes on saying no. A mistake that might be meant gives a warning, at the line that made it.
-
-May import: names.
 """
 
 from __future__ import annotations

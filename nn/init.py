@@ -2,8 +2,6 @@
 
 A weight is (fan_out, fan_in): a layer makes fan_out numbers of fan_in numbers. What is called
 xavier here goes by Glorot elsewhere, and kaiming by He.
-
-May import: autograd, arguments, names, random.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ Every metric is a function of (prediction, target), in this order; scikit-learn'
 Arrays, lists and Tensors (also with a gradient) are taken. What no number can be made of raises:
 empty data, nan, labels that no class has, shapes that do not belong together. `ignore_index` is a
 label to pass over, such as that of padding.
-
-May import: autograd, names, parts.
 """
 
 from __future__ import annotations

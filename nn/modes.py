@@ -6,8 +6,6 @@ put back what they found would leave the wrong one for good. So it is set in a t
 (or asyncio task), that ends with its block, whatever ends that. It is global state, one ContextVar.
 Threads that a forward starts itself do not see it, as they do not see `no_grad`, unless they run in
 a copy of the context.
-
-May import: nothing of this project.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 A Module's state is found by walking its attributes, and lists, tuples and dicts among them, in the
 order in which they were set: a Tensor is a parameter, an ndarray of numbers a buffer, a Module a
 child. There is nothing to register. A name that starts with `_` is private and is passed over.
-
-May import: autograd, habits, modes, names, summary.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What to say of names that are not known: which known ones are nearest.
-
-May import: nothing of this project.
-"""
+"""What to say of names that are not known: which known ones are nearest."""
 
 from __future__ import annotations
 

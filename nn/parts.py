@@ -1,7 +1,4 @@
-"""Several arrays as one: a tuple or a dict of arrays, each with a row for each sample.
-
-May import: nothing of this project.
-"""
+"""Several arrays as one: a tuple or a dict of arrays, each with a row for each sample."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Where random numbers come from: a numpy.random.Generator that is given, or the library's own.
-
-May import: nothing of this project.
-"""
+"""Where random numbers come from: a numpy.random.Generator that is given, or the library's own."""
 
 from __future__ import annotations
 

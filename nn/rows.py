@@ -2,8 +2,6 @@
 
 Arrays, lists, Tensors (their values) and pandas objects are taken; what is asked of them is told
 by the name that the caller gives: "DataLoader: x".
-
-May import: autograd, parts.
 """
 
 from __future__ import annotations

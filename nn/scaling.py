@@ -1,7 +1,4 @@
-"""Scaling: columns of one mean and one spread.
-
-May import: rows.
-"""
+"""Scaling: columns of one mean and one spread."""
 
 from __future__ import annotations
 

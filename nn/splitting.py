@@ -1,7 +1,4 @@
-"""Splitting: the rows of arrays in two parts, one to train on and one to test on.
-
-May import: data, parts, random, rows.
-"""
+"""Splitting: the rows of arrays in two parts, one to train on and one to test on."""
 
 from __future__ import annotations
 

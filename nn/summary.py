@@ -1,7 +1,4 @@
-"""A table of a model: its Modules, their output shapes, and how much of it is trained.
-
-May import: autograd, random.
-"""
+"""A table of a model: its Modules, their output shapes, and how much of it is trained."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Parameters as one vector, for whatever works on vectors: solvers, penalties, plots of a loss.
-
-May import: autograd, clipping.
-"""
+"""Parameters as one vector, for whatever works on vectors: solvers, penalties, plots of a loss."""
 
 from __future__ import annotations
 

@@ -1,6 +1,3 @@
-"""The command `python -m autograd`: what may be typed, how it is read, what is printed.
-
-May import: nothing of this project.
-"""
+"""The command `python -m autograd`: what may be typed, how it is read, what is printed."""
 
 __all__: list[str] = []

@@ -2,8 +2,6 @@
 
 Here the words of the command line are read, and results printed; what an expression may say stands
 in `expression`.
-
-May import: the public names of autograd, drawing, words, expression, handwriting.
 """
 
 from __future__ import annotations

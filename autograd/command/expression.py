@@ -4,8 +4,6 @@ Nothing is ever evaluated as Python: the tree that `ast` makes of the text is wa
 of its parts is an operator, a function or a name of the tables below, or an error that says where.
 All numbers are floats, and everything is small, so that no expression takes long or much memory.
 What is no expression in these words may be one as people write it: `handwriting` says it in them.
-
-May import: the public names of autograd, handwriting.
 """
 
 from __future__ import annotations

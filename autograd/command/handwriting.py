@@ -3,8 +3,6 @@
 `rewritten` cuts a text into words and signs, and walks them by the grammar of written formulas. On
 its way it writes pieces, each with the place it comes from, which together are a plain expression.
 What can be meant in two ways is refused, with both. Nothing is computed here but n!.
-
-May import: nothing of this project.
 """
 
 from __future__ import annotations

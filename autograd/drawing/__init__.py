@@ -1,6 +1,3 @@
-"""Drawing graphs: `layout` places the nodes, `writers` write them; Graph is what people hold.
-
-May import: nothing of this project.
-"""
+"""Drawing graphs: `layout` places the nodes, `writers` write them; Graph is what people hold."""
 
 __all__: list[str] = []

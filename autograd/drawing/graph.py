@@ -1,8 +1,4 @@
-"""Graph, what `record` and `draw` return: the data of a drawing, which writes itself.
-
-May import: graph, words, writers.dot, writers.files, writers.html, writers.look, writers.mermaid,
-writers.notebook, writers.svg, writers.text.
-"""
+"""Graph, what `record` and `draw` return: the data of a drawing, which writes itself."""
 
 from __future__ import annotations
 

@@ -1,6 +1,3 @@
-"""One gradient in words and numbers, and its check by finite differences.
-
-May import: nothing of this project.
-"""
+"""One gradient in words and numbers, and its check by finite differences."""
 
 __all__: list[str] = []

@@ -2,8 +2,6 @@
 
 The graph is computed again with one entry of the tensor a little larger and a little smaller; where
 that does not give what the rules do, `reasons` says why.
-
-May import: graph, words, reasons.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Explaining one gradient in words and numbers: every use of a Tensor, and the total.
 
 It reads the recorded graph and changes nothing in it: no `.grad`, no hooks.
-
-May import: engine, errors, graph, rules, tensor, words, differences, explanation.
 """
 
 from __future__ import annotations

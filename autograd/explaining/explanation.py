@@ -1,7 +1,4 @@
-"""What `explain` returns: plain data about one gradient, which writes itself for people.
-
-May import: words, differences.
-"""
+"""What `explain` returns: plain data about one gradient, which writes itself for people."""
 
 from __future__ import annotations
 

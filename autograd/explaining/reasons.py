@@ -2,8 +2,6 @@
 
 Kinks, jumps, edges of what a function is defined for, and rules that do not fit their forwards all
 show in the values of the operations themselves, a step to the left and a step to the right.
-
-May import: graph, words.
 """
 
 from __future__ import annotations

@@ -1,6 +1,3 @@
-"""The recorded graph as plain data: its steps, its gradients, its names, fewer of its nodes.
-
-May import: nothing of this project.
-"""
+"""The recorded graph as plain data: its steps, its gradients, its names, fewer of its nodes."""
 
 __all__: list[str] = []

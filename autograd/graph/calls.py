@@ -3,8 +3,6 @@
 A group is good for a box if no path leaves it and comes back. All that a module did makes one group
 where that holds; else, as for a layer that is used twice, each run of its operations is a group of
 its own: "0", "0 (2nd call)".
-
-May import: data.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Nothing is computed here. `recorder` makes these of Tensors, `folding` makes fewer of them, layouts
 place them, writers write them.
-
-May import: nothing of this project.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Operations that follow each other in the order of their birth make one box. Such runs can never
 stand in a circle, however they use each other's results, and to find them takes one walk.
-
-May import: rules, data, naming, steps.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 It is the engine's sweep, but it goes from result to result, as a drawing does, and shows what it
 hands back along every edge. It runs no hooks, reads and writes no `.grad`, and where a part of the
 graph is freed it says which gradients cannot be known.
-
-May import: engine, recording, tensor, steps.
 """
 
 from __future__ import annotations

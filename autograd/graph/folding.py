@@ -1,7 +1,4 @@
-"""Fewer nodes: modules as boxes, and the far end of a large graph as one box.
-
-May import: rules, calls, data, digest, traits.
-"""
+"""Fewer nodes: modules as boxes, and the far end of a large graph as one box."""
 
 from __future__ import annotations
 

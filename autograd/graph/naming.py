@@ -2,8 +2,6 @@
 
 The modules of a scope are found by what they can do, not by their class: the name of a scope may
 carry a weak reference `module`, and whoever answers `named_parameters()` is a module.
-
-May import: tensor, data.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 `record_data` walks the recorded graph and changes nothing in it. What a drawing needs beyond that
 is in the rooms below: who uses what (`steps`), what flows back (`flow`), who is called what
 (`naming`), and, for graphs too large to be written down in full, `digest`.
-
-May import: engine, tensor, calls, data, digest, flow, naming, steps.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 The forwards run on copies of what was recorded, float32 and float16 in float64 where they allow it,
 so that small differences can be seen. Nothing of this reaches the graph itself.
-
-May import: steps.
 """
 
 from __future__ import annotations

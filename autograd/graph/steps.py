@@ -2,8 +2,6 @@
 
 The engine's hidden nodes (the members of a list argument, several results) are looked through: an
 edge goes from each member to the operation, and each of several results is an operation by itself.
-
-May import: engine, tensor.
 """
 
 from __future__ import annotations

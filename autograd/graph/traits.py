@@ -2,8 +2,6 @@
 
 A name says nothing: anybody may call an operation "clip" or "add". A recorded node has the traits
 of its operation; only of one that was written by hand the name is all there is.
-
-May import: rules, data.
 """
 
 from __future__ import annotations

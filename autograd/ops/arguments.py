@@ -1,7 +1,4 @@
-"""How the arguments of NumPy's functions are read: arrays, axes, counts, plain values.
-
-May import: tensor and everything below it.
-"""
+"""How the arguments of NumPy's functions are read: arrays, axes, counts, plain values."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 Most of them ask NumPy itself where each element goes, by giving it the elements' numbers, and look
 them up there: `x[np.delete(np.arange(n), i)]`. So the signatures and the errors are NumPy's.
-
-May import: tensor and everything below it, and the other families.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Each is a line or two; the signatures are NumPy's. And at the end the functions through which no
 gradient can flow. (`out`, which NumPy places in the middle, is only a placeholder: never used.)
-
-May import: tensor and everything below it, and the other families.
 """
 
 from __future__ import annotations

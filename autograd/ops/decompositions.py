@@ -2,8 +2,6 @@
 
 Every function takes one matrix or a batch of them, (..., n, n). Derivations: M. Giles, "Collected
 matrix derivative results for forward and reverse mode algorithmic differentiation" (2008).
-
-May import: tensor and everything below it, and the other families.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 In a rule g is the incoming gradient and y the result. Where calculus has no answer (a kink, a
 bound) the comment says which subgradient is taken; they are PyTorch's. A rule may return a
 gradient of the broadcast shape: the sweep sums it back.
-
-May import: tensor and everything below it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Operations that look elements up; their gradients add up where they came from.
-
-May import: tensor and everything below it.
-"""
+"""Operations that look elements up; their gradients add up where they came from."""
 
 from __future__ import annotations
 

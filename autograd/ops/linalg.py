@@ -1,7 +1,4 @@
-"""Matrix products, by `@` and by Einstein's summation.
-
-May import: tensor and everything below it.
-"""
+"""Matrix products, by `@` and by Einstein's summation."""
 
 from __future__ import annotations
 

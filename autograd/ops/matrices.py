@@ -1,8 +1,6 @@
 """What else np.linalg has: NumPy 2's names in it, orthogonal factors, least squares, conditions.
 
 Made of the primitives, but for `qr`, which has a rule of its own.
-
-May import: tensor and everything below it, and the other families.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Operations that gather elements along axes: sums, products, extrema, running sums, sorting.
-
-May import: tensor and everything below it, elementwise.
-"""
+"""Operations that gather elements along axes: sums, products, extrema, running sums, sorting."""
 
 from __future__ import annotations
 

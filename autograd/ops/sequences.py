@@ -1,7 +1,4 @@
-"""NumPy functions of rows of numbers: ranges, running results, differences, polynomials.
-
-May import: tensor and everything below it, and the other families.
-"""
+"""NumPy functions of rows of numbers: ranges, running results, differences, polynomials."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Operations that move elements without changing them: each rule moves the gradients back.
-
-May import: tensor and everything below it, indexing.
-"""
+"""Operations that move elements without changing them: each rule moves the gradients back."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Functions that few programs need: numbers taken apart, special functions, angles unwound.
-
-May import: tensor and everything below it, elementwise.
-"""
+"""Functions that few programs need: numbers taken apart, special functions, angles unwound."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reductions with where= and initial=, statistics that pass over nan, quantiles, histograms.
-
-May import: tensor and everything below it, and the other families.
-"""
+"""Reductions with where= and initial=, statistics that pass over nan, quantiles, histograms."""
 
 from __future__ import annotations
 

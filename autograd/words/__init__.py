@@ -1,6 +1,3 @@
-"""How values, operations and rules are told: in numbers, in symbols, step by step.
-
-May import: nothing of this project.
-"""
+"""How values, operations and rules are told: in numbers, in symbols, step by step."""
 
 __all__: list[str] = []

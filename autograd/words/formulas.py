@@ -2,8 +2,6 @@
 
 A formula is one line of text: factors side by side are multiplied, commas part the arguments. Its
 letters are those of the rules: g comes in, y is the result. Words may follow, "g where x > 0".
-
-May import: nothing of this project.
 """
 
 from __future__ import annotations

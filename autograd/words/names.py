@@ -1,7 +1,4 @@
-"""Names of the user's, which may hold anything, as they are shown.
-
-May import: nothing of this project.
-"""
+"""Names of the user's, which may hold anything, as they are shown."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 Formulas, and the ways of writing an operation with its arguments, are those that it was registered
 with; one that says nothing is written as a call, "exp(x)".
-
-May import: graph, formulas, names, numbers.
 """
 
 from __future__ import annotations

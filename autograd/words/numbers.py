@@ -2,8 +2,6 @@
 
 Nothing is drawn here; every writer takes its texts of numbers from here, so that a value reads
 the same in all of them. Arrays are whatever a node holds: arrays, NumPy scalars, Python numbers.
-
-May import: graph.
 """
 
 from __future__ import annotations

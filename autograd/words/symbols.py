@@ -1,7 +1,4 @@
-"""The sign of each operation, and its rule for one argument: in symbols and in numbers.
-
-May import: graph, rules, formulas, names, notation, numbers.
-"""
+"""The sign of each operation, and its rule for one argument: in symbols and in numbers."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 Nothing is computed but running sums: what the steps show was recorded. The forward pass takes one
 step for each operation, in the order of the drawing, and the backward pass one for each operation
 that hands a gradient on, in the opposite order, with every `+=` into its inputs.
-
-May import: graph, names, notation, numbers, symbols.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 From the ground up: store writes bytes at once and seals them; entries is what a file may hold; npz
 and tensors are the two formats, among which formats chooses; state is a model's arrays by name;
 values is plain values as JSON, of which run makes checkpoints; idx stands alone.
-
-May import: its own files.
 """
 
 from nn.files.formats import as_path

@@ -1,7 +1,4 @@
-"""Entries: what an array in a file may be called and hold, and a file that is open for reading.
-
-May import: autograd, files.store.
-"""
+"""Entries: what an array in a file may be called and hold, and a file that is open for reading."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """The two formats of files, by the ends of their names: .npz and .safetensors.
 
 Any program that reads these formats reads ours; nothing is ever pickled.
-
-May import: files.entries, files.npz, files.store, files.tensors.
 """
 
 from __future__ import annotations

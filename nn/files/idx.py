@@ -1,7 +1,4 @@
-"""The format IDX, in which MNIST comes, plain or packed by gzip.
-
-May import: nothing of this project.
-"""
+"""The format IDX, in which MNIST comes, plain or packed by gzip."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 A file of ours has its notes in an entry `__chalkgrad__` and its seal as the archive's comment. In
 one of another program the structure is checked, and a CRC-32 of each array.
-
-May import: files.entries, files.store.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Checkpoints: a whole run in one file, and put back into its parts, everything or nothing.
-
-May import: autograd, module, names, random, files.entries, files.formats, files.state, files.store,
-files.values.
-"""
+"""Checkpoints: a whole run in one file, and put back into its parts, everything or nothing."""
 
 from __future__ import annotations
 

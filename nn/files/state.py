@@ -1,7 +1,4 @@
-"""States of models: arrays by name, written to a file and read from one that fits.
-
-May import: autograd, habits, module, names, files.entries, files.formats, files.store.
-"""
+"""States of models: arrays by name, written to a file and read from one that fits."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 Beside the arrays a file of ours holds notes (JSON), with the SHA-256 of every array, and a seal,
 the SHA-256 of everything else in the file, headers and notes. So no damage to a file of ours is
 read without an error. Where in a file notes and seal lie is the business of each format.
-
-May import: autograd.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 A file of ours has seal and notes as the metadata `chalkgrad`. In one of another program the
 structure is checked, but a value changed in it cannot be seen: the format has no sums.
-
-May import: files.entries, files.store.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Plain values as JSON, and their arrays: what a checkpoint holds beside states of models.
 
 A dict in the JSON is a tag: {"array": name}, {"tuple": [...]}, {"dict": [[key, value], ...]}.
-
-May import: autograd, files.entries.
 """
 
 from __future__ import annotations

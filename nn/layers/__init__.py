@@ -1,9 +1,7 @@
 """Layers and activations; each file holds a family: operations, functions and Modules.
 
-    >>> import nn
-    >>> model = nn.Sequential(nn.Linear(64, 10), nn.Softmax())
-
-May import: its own files.
+>>> import nn
+>>> model = nn.Sequential(nn.Linear(64, 10), nn.Softmax())
 """
 
 from nn.layers.activations import (

@@ -2,8 +2,6 @@
 
 A function of a Tensor gives a Tensor, of an array or a list an array, of the same shape and dtype;
 integers become float64 (relu alone keeps them, as np.maximum does).
-
-May import: autograd, arguments, module.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Dropout, as function and Module.
-
-May import: autograd, arguments, random, module.
-"""
+"""Dropout, as function and Module."""
 
 from __future__ import annotations
 

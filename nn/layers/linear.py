@@ -1,7 +1,4 @@
-"""The affine map of the last axis, as operation, function and Module; Flatten and Identity.
-
-May import: autograd, arguments, init, module.
-"""
+"""The affine map of the last axis, as operation, function and Module; Flatten and Identity."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""MLP, a whole network: a chain of Linear layers with activations between them.
-
-May import: autograd, arguments, names, init, module, the other layers.
-"""
+"""MLP, a whole network: a chain of Linear layers with activations between them."""
 
 from __future__ import annotations
 

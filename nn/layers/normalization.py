@@ -1,7 +1,4 @@
-"""Batch and layer normalisation, as operation, functions and Modules; vectors of length 1.
-
-May import: autograd, arguments, module.
-"""
+"""Batch and layer normalisation, as operation, functions and Modules; vectors of length 1."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """Losses; each file holds a family: operations, functions and Modules.
 
-    >>> import nn
-    >>> loss_function = nn.CrossEntropyLoss(label_smoothing=0.1)
-
-May import: its own files.
+>>> import nn
+>>> loss_function = nn.CrossEntropyLoss(label_smoothing=0.1)
 """
 
 from nn.losses.binary import BCELoss, BCEWithLogitsLoss

@@ -1,8 +1,6 @@
 """Losses of yes or no, from probabilities and from logits: operation, function and Module.
 
 Prediction and target have the same shape.
-
-May import: autograd, arguments, reduction, mistakes.
 """
 
 from __future__ import annotations

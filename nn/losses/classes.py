@@ -1,8 +1,6 @@
 """Losses of predicted classes, as operation, function and Module; labels as rows with a one.
 
 What logits or log probabilities cost, given the labels or the probabilities of the classes.
-
-May import: autograd, arguments, reduction, mistakes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Losses of the distance to a target of the same shape, as operation, function and Module.
-
-May import: autograd, arguments, layers, reduction, mistakes.
-"""
+"""Losses of the distance to a target of the same shape, as operation, function and Module."""
 
 from __future__ import annotations
 

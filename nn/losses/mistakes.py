@@ -4,8 +4,6 @@ A loss that is given what it makes itself computes something else without a word
 sigmoid twice, the logarithm of nothing. Where that cannot be meant it is refused, else there is one
 warning. What a Linear layer gives is not looked at, which is the usual case, nor is a leaf that is
 trained itself.
-
-May import: autograd, arguments, habits.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What all losses share: prediction and target as a pair, what each part counts, and the Module.
-
-May import: autograd, arguments, module.
-"""
+"""What all losses share: prediction and target as a pair, what each part counts, and the Module."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
 """Optimisers, and schedules of their learning rates.
 
-    >>> import nn
-    >>> model = nn.Linear(2, 1)
-    >>> optimizer = nn.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-
-May import: its own files, habits.
+>>> import nn
+>>> model = nn.Linear(2, 1)
+>>> optimizer = nn.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 """
 
 import importlib as _importlib

@@ -1,7 +1,4 @@
-"""The optimisers: what each does with a gradient. One class each; the base does the rest.
-
-May import: checks, optimizer, joined.
-"""
+"""The optimisers: what each does with a gradient. One class each; the base does the rest."""
 
 from __future__ import annotations
 

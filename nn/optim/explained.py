@@ -2,8 +2,6 @@
 
 To first order the loss changes by the sum of gradient × change. What is left over comes from
 further terms: the curvature, which a step too large for it feels.
-
-May import: autograd, optimizer.
 """
 
 from __future__ import annotations

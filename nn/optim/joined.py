@@ -3,8 +3,6 @@
 A step is a dozen NumPy calls, and a call on a small array costs about a microsecond whatever its
 size. Joined, six small arrays cost little more than one: Adam's step on a network of 2-16-16-2
 takes less than half the time.
-
-May import: autograd, random.
 """
 
 from __future__ import annotations

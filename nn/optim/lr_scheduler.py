@@ -10,8 +10,6 @@
 
 A rate that was changed from outside, by hand or by another scheduler of the same optimiser, is not
 overwritten but goes on in proportion, as PyTorch's chained schedulers do (LambdaLR overwrites it).
-
-May import: checks, habits, optimizer.
 """
 
 from __future__ import annotations

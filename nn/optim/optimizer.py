@@ -2,8 +2,6 @@
 
 Steps follow PyTorch's order of operations. A step gives each parameter a new array rather than
 writing into the old one, so a graph recorded before the step keeps the values it used.
-
-May import: autograd, checks, names, joined.
 """
 
 from __future__ import annotations

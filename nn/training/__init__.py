@@ -1,10 +1,8 @@
 """Training: the Trainer, what it tells (History), and what may happen on the way (callbacks).
 
-    >>> import nn
-    >>> model = nn.Linear(4, 3)
-    >>> trainer = nn.Trainer(model, nn.optim.SGD(model.parameters()), nn.CrossEntropyLoss())
-
-May import: its own files.
+>>> import nn
+>>> model = nn.Linear(4, 3)
+>>> trainer = nn.Trainer(model, nn.optim.SGD(model.parameters()), nn.CrossEntropyLoss())
 """
 
 from nn.training.callbacks import Callback, EarlyStopping, ModelCheckpoint

@@ -1,7 +1,4 @@
-"""What `Trainer` checks before it changes anything, and how it reads its arguments.
-
-May import: autograd, habits, names, functional, losses, metrics, module, optim, training.callbacks.
-"""
+"""What `Trainer` checks before it changes anything, and how it reads its arguments."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What may happen between the epochs of a training run: early stopping, checkpoints, your own.
-
-May import: files, metrics, training.held.
-"""
+"""What may happen between the epochs of a training run: early stopping, checkpoints, your own."""
 
 from __future__ import annotations
 

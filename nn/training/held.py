@@ -3,8 +3,6 @@ metrics, optimiser, schedule, transform and callbacks keep them; to be switched,
 
 Gone through are the attributes of Modules and of other objects of a program, also those that are
 private, what is in lists, tuples and dicts of them, and what functions have from around them.
-
-May import: autograd, random, module.
 """
 
 from __future__ import annotations

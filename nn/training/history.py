@@ -1,7 +1,4 @@
-"""What a training run was like, epoch by epoch, and its picture.
-
-May import: nothing of this project.
-"""
+"""What a training run was like, epoch by epoch, and its picture."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Ctrl-C while training goes on.
-
-May import: nothing of this project.
-"""
+"""Ctrl-C while training goes on."""
 
 from __future__ import annotations
 

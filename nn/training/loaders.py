@@ -1,8 +1,6 @@
 """What gives the batches of a run: rows of arrays, samples of a data set, a loader of others.
 
 Nothing here copies everything: rows are taken, and cast to the model's floats, batch by batch.
-
-May import: autograd, data, parts, training.arguments, training.totals.
 """
 
 from __future__ import annotations

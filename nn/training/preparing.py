@@ -1,7 +1,4 @@
-"""What `Trainer` is given as data, read and checked: arrays, pairs, data sets, loaders, weights.
-
-May import: autograd, data, parts, training.arguments, training.loaders.
-"""
+"""What `Trainer` is given as data, read and checked: arrays, pairs, data sets, loaders, weights."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How training shows that it goes on: a bar on a terminal or in a notebook, plain lines elsewhere.
-
-May import: nothing of this project.
-"""
+"""How training shows that it goes on: a bar on a terminal or in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 

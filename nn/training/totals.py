@@ -3,8 +3,6 @@
 A loss or a metric may say what its value was divided by: `divisor(prediction, target)` is the
 number of elements, the sum of the labels' weights, or None for a sum. Then value times divisor adds
 up over batches of any size.
-
-May import: autograd, losses, metrics, module, parts, training.arguments.
 """
 
 from __future__ import annotations

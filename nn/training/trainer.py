@@ -1,7 +1,4 @@
-"""Trainer: the training loop, with validation, metrics, callbacks, progress, and a clean end.
-
-May import: autograd, and all other parts of nn.
-"""
+"""Trainer: the training loop, with validation, metrics, callbacks, progress, and a clean end."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""This checkout against another one, which take turns: the same cases, ours alone, twice each.
-
-May import: cases, report.
-"""
+"""This checkout against another one, which take turns: the same cases, ours alone, twice each."""
 
 from __future__ import annotations
 

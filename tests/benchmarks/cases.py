@@ -1,7 +1,4 @@
-"""What is measured: tables of cases, each with those who take part in it.
-
-May import: nothing of this project (the work itself is in work.py and contenders/).
-"""
+"""What is measured: tables of cases, each with those who take part in it."""
 
 from __future__ import annotations
 

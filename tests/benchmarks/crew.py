@@ -1,7 +1,4 @@
-"""The contenders' processes: who is installed, and a process for each setting that is measured.
-
-May import: cases, worker.
-"""
+"""The contenders' processes: who is installed, and a process for each setting that is measured."""
 
 from __future__ import annotations
 

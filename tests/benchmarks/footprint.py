@@ -1,7 +1,4 @@
-"""What is measured once in a fresh process: memory of a training step, and long chains.
-
-May import: nothing of this project.
-"""
+"""What is measured once in a fresh process: memory of a training step, and long chains."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What the figures say: lines of cases, targets with their verdicts, a plot.
-
-May import: cases.
-"""
+"""What the figures say: lines of cases, targets with their verdicts, a plot."""
 
 from __future__ import annotations
 

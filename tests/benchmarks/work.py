@@ -2,8 +2,6 @@
 
 A contender offers functions by kind ("step", "chain", ...); each makes a Work of its arguments.
 The same data go to everybody, from one seed.
-
-May import: nothing of this project; also runs under interpreters that have NumPy and one peer only.
 """
 
 from __future__ import annotations

@@ -5,8 +5,6 @@
     {"forget": true}                                    {}
 
 Between requests a process waits at its pipe, and takes no time from the others.
-
-May import: work.
 """
 
 from __future__ import annotations

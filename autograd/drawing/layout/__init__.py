@@ -2,8 +2,6 @@
 
 `place` takes our own layout, which gives the same places on every machine, or Graphviz's `dot`
 where that is asked for; both answer with the same `Placement`, and one writer draws both.
-
-May import: graph, dot, geometry, layered.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 First sweeps to and fro pull every vertex towards the middle of its neighbours. Then whole rows of
 vertices that touch each other or lie on one line are moved together, as long as that makes the sum
 of the bends smaller; what is left over is straight lines with bends between them.
-
-May import: ranks.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Whatever goes wrong here, the package or the program missing, an error, a run that takes too long,
 has one of two exceptions, after which our own layout takes over.
-
-May import: graph, geometry, ranks.
 """
 
 from __future__ import annotations

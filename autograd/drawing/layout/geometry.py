@@ -1,7 +1,4 @@
-"""Where things stand: the boxes, routes and frames that a layout makes and a writer draws.
-
-May import: nothing of this project.
-"""
+"""Where things stand: the boxes, routes and frames that a layout makes and a writer draws."""
 
 from __future__ import annotations
 

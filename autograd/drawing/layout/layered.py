@@ -3,8 +3,6 @@
 The method is Sugiyama's: ranks, crossings reduced, coordinates, long edges through helpers. All is
 computed as if the drawing ran from left to right, "along" it and "across" it, and turned at the
 end.
-
-May import: graph, coordinates, geometry, ordering, ranks.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ Sweeps to and fro put every vertex at the mean (or the median) of what it is lin
 neighbours change places where that undoes crossings. Groups stay together: a vertex is sorted by
 the places of the groups around it first, and a group has one place for all of its columns, so what
 is above it in one column is not below it in the next.
-
-May import: ranks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Which column every node stands in, and the helpers that carry long edges through the columns.
 
 A result stands right of everything it is made of; a leaf right before its first use.
-
-May import: graph.
 """
 
 from __future__ import annotations

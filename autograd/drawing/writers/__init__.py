@@ -1,6 +1,3 @@
-"""The writers: each is one function over a GraphData, and returns a str.
-
-May import: nothing of this project.
-"""
+"""The writers: each is one function over a GraphData, and returns a str."""
 
 __all__: list[str] = []

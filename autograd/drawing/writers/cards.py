@@ -2,8 +2,6 @@
 
 A card tells the sign of the operation, the name, shape and dtype, the value and its gradient; an
 array beyond a few numbers as statistics over a strip of colours.
-
-May import: graph, words, look.
 """
 
 from __future__ import annotations

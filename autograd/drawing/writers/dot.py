@@ -5,8 +5,6 @@ backslashes (`\n` is a line's end, `\N` the node's name) and entities of HTML (`
 escaped. Two are written in Graphviz's HTML: the legend, for a string has one colour, and where the
 order of the arguments counts the node, with a port for each on the side where they arrive. Without
 ports Graphviz may draw a - b as b - a.
-
-May import: graph, labels, layout.ranks, look, marks.
 """
 
 from __future__ import annotations

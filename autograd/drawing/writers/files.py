@@ -2,8 +2,6 @@
 
 PNG and PDF are made by the program `dot` of Graphviz, through the Python package graphviz; all the
 others need nothing.
-
-May import: errors.
 """
 
 from __future__ import annotations

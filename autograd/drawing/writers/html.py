@@ -3,8 +3,6 @@
 The page is the picture as SVG, at every depth of folding, the steps as JSON, and the script of
 `stepper_*.js` that shows them. No text of the user's becomes markup: the JSON is escaped, the
 script writes text only, and the page's own policy allows no script but that one and no network.
-
-May import: graph, words, look, svg.
 """
 
 from __future__ import annotations

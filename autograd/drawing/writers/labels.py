@@ -1,7 +1,4 @@
-"""What the writers of text share: titles, the lines of a node's box, groups inside groups.
-
-May import: graph, words.
-"""
+"""What the writers of text share: titles, the lines of a node's box, groups inside groups."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The legend under an SVG drawing: what occurs in it, and the notes for the reader.
-
-May import: graph, words, cards, look, marks.
-"""
+"""The legend under an SVG drawing: what occurs in it, and the notes for the reader."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 The colours are Okabe and Ito's, which colour-blind people can tell apart; every kind has a shape of
 its own, too. The colours are written as plain attributes, for programs that know no style sheets:
 light ones, which a style sheet changes where the reader's system is dark, or those of a theme.
-
-May import: words.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Every mark has its light colours as plain attributes and a class, by which the style sheet gives it
 its dark ones.
-
-May import: graph, words, cards, layout.geometry, look.
 """
 
 from __future__ import annotations

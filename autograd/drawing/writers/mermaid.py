@@ -2,8 +2,6 @@
 
 Labels are written so that no name can break the chart: what Mermaid, or the Markdown in it, would
 take for a sign of its own is written as a code, `#34;` for a quotation mark.
-
-May import: graph, labels, look.
 """
 
 from __future__ import annotations

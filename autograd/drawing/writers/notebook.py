@@ -2,8 +2,6 @@
 
 JupyterLab and its kin drop SVG and frames from a notebook that nobody has trusted yet, but show an
 image in HTML, whose script they know cannot run.
-
-May import: marks.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Every node is a group with the id "node-n3" and `data-node="n3"`, every edge has `data-edge`, its
 index, so that other writers can light them up.
-
-May import: graph, words, cards, layout, layout.geometry, legend, look, marks.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 A value that is used more than once is written out where it is met first, and referred to by its
 id afterwards; what comes back along each of its uses stands beside the use.
-
-May import: graph, words, labels.
 """
 
 from __future__ import annotations

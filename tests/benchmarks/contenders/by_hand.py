@@ -2,8 +2,6 @@
 
 The floor: no graph, buffers made once and written into, all parameters in one vector, so that
 Adam is ten passes over it. It is tied to its network; a library cannot be quite as fast.
-
-May import: work.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""HIPS autograd, under an interpreter of its own: its import name is that of this library.
-
-May import: work.
-"""
+"""HIPS autograd, under an interpreter of its own: its import name is that of this library."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""JAX: whole steps compiled by jit, with donated buffers, on trees of arrays or on one vector.
-
-May import: work.
-"""
+"""JAX: whole steps compiled by jit, with donated buffers, on trees of arrays or on one vector."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""micrograd: graphs of single numbers.
-
-May import: work.
-"""
+"""micrograd: graphs of single numbers."""
 
 from __future__ import annotations
 

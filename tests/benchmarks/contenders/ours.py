@@ -1,7 +1,4 @@
-"""This library, as a user writes it.
-
-May import: work.
-"""
+"""This library, as a user writes it."""
 
 from __future__ import annotations
 

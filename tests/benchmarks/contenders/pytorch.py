@@ -1,7 +1,4 @@
-"""PyTorch, eager, each optimiser in its three ways: default (a loop), foreach and fused.
-
-May import: work.
-"""
+"""PyTorch, eager, each optimiser in its three ways: default (a loop), foreach and fused."""
 
 from __future__ import annotations
 
