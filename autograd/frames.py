@@ -1,4 +1,4 @@
-"""What the caller is doing, read from the interpreter's frames: where it stands, and how it asks."""
+"""What the caller is doing, read from the interpreter's frames: where it stands, how it asks."""
 
 from __future__ import annotations
 

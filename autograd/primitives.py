@@ -1,4 +1,4 @@
-"""Operations of one's own: `primitive`, `nondifferentiable`, and their short ways into the graph."""
+"""Operations of one's own: `primitive`, `nondifferentiable`, and their short ways to the graph."""
 
 from __future__ import annotations
 

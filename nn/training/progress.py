@@ -1,4 +1,4 @@
-"""How training shows that it goes on: a bar on a terminal or in a notebook, plain lines elsewhere."""
+"""How training shows that it goes on: a bar on a terminal or in a notebook, else plain lines."""
 
 from __future__ import annotations
 
