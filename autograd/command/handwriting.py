@@ -7,6 +7,7 @@ What can be meant in two ways is refused, with both. Nothing is computed here bu
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import math
 import re
@@ -132,7 +133,7 @@ _NUMBER = re.compile(
     r"|(?:[0-9](?:_?[0-9])*\.?(?:[0-9](?:_?[0-9])*)?|\.[0-9](?:_?[0-9])*)(?:[eE][+-]?[0-9]+)?"
 )
 _LONGEST = 16  # letters of a word that may be several: xsin, sin2x
-_MOST_WAYS = 30  # of pairing bars that are tried
+_MOST_WAYS = 100  # of pairing bars that are tried
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -332,7 +333,8 @@ def rewritten(source: str, words: Words) -> list[Piece]:
     try:
         first = _Reader(source, words)
         error = first.tried()
-        others = [other for other in _others(first, error) if other.tried() is None]
+        ways = itertools.islice(_others(first, error), _MOST_WAYS)
+        others = [other for other in ways if other.tried() is None]
     except RecursionError:
         raise ExpressionError("nested too deeply", source) from None
     if others and (error is None or len(others) > 1):
@@ -349,7 +351,7 @@ def _others(first: _Reader, error: NotRead | None) -> Iterator[_Reader]:
     Where it can be read already, as |x||y||z|, two bars in a row are the end and the beginning.
     """
     found = [first]
-    while found and len(found) < _MOST_WAYS:
+    while found:
         reader = found.pop()
         for token, following in reader.closed:
             double = error is None and following.kind == "|"
