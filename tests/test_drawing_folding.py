@@ -257,6 +257,33 @@ def test_a_large_graph_of_modules_is_folded() -> None:
     assert graph.nodes[-1].parameters == 9
 
 
+@pytest.mark.parametrize("depth", [None, 1])
+def test_what_is_trained_in_a_graph_too_large_counts_once(depth: int | None) -> None:
+    model = Recurrent(6_000)
+    graph = draw(model(np.ones((1, 2))), depth=depth, max_nodes=100_000)
+    drawn = sum(np.prod(node.shape) for node in graph.nodes if node.kind == "parameter")
+    assert drawn + sum(node.parameters for node in graph.nodes) == 9  # also what both parts use
+
+
+class Weighed(nn.Module):
+    """Times every one of some arrays, which are no part of it."""
+
+    def __init__(self, arrays: list[Any]) -> None:
+        self._arrays = arrays
+
+    def forward(self, x: Any) -> Any:
+        for array in self._arrays:
+            x = x * array
+        return x
+
+
+def test_constants_that_two_boxes_share_are_in_no_series() -> None:
+    shared = [np.full(2, k + 1.0) for k in range(8)]
+    model = nn.Sequential(Weighed(shared), Weighed(shared))
+    graph = draw(model(Tensor([1.0, 2.0], requires_grad=True)), depth=1)
+    assert [node.kind for node in graph.nodes] == ["input", *["constant"] * 8, "module", "module"]
+
+
 # ---- order ------------------------------------------------------------------------------------
 
 
