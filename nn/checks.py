@@ -40,6 +40,9 @@ def number(
     >>> number("momentum", np.float32(0.5), least=0, below=1)
     0.5
     """
+    bounded = least is not None or above is not None or most is not None or below is not None
+    if value.__class__ is float and not bounded and -math.inf < value < math.inf:
+        return value  # the usual case of a layer's option
     found = plain(value)
     if isinstance(value, Tensor) and value.requires_grad:  # its gradient would be lost
         found = None

@@ -80,7 +80,8 @@ class DataLoader:
         return self._batches(self._newest)
 
     def _batches(self, place: _Place) -> Iterator[Any]:
-        while place.position < len(self):
+        count = len(self)
+        while place.position < count:
             if place is not self._newest:
                 self._older = place
             start = place.position * self.batch_size
