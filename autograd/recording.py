@@ -37,7 +37,9 @@ __all__: list[str] = []
 
 _array = np.ndarray  # a name of its own is looked up in half the time
 NUMPY = (_array, np.generic)
-AS_THEY_ARE = frozenset([_array, float, int, bool, type(None)])  # what most arguments are
+AS_THEY_ARE = frozenset(  # what most arguments are
+    [_array, float, int, bool, type(None), str, np.float64, np.float32, np.int64, np.bool_]
+)
 CONTAINERS = (list, tuple, dict)
 
 

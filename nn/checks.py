@@ -40,24 +40,31 @@ def number(
     >>> number("momentum", np.float32(0.5), least=0, below=1)
     0.5
     """
-    bounded = least is not None or above is not None or most is not None or below is not None
-    if value.__class__ is float and not bounded and -math.inf < value < math.inf:
-        return value  # the usual case of a layer's option
+    found = value if value.__class__ is float else _number(what, value)
+    if (
+        (least is None or found >= least)
+        and (above is None or found > above)
+        and (most is None or found <= most)
+        and (below is None or found < below)
+        and (-math.inf < found < math.inf or (not finite and found == found))
+    ):
+        return float(found)
+    limits = ((least, ">=", ge), (above, "above", gt), (most, "<=", le), (below, "below", lt))
+    for limit, word, holds in limits:
+        if limit is not None and not holds(found, limit):
+            raise ValueError(f"{what} must be {word} {limit:g}, got {found}")
+    kind = "number" if math.isnan(found) else "finite number"
+    raise ValueError(f"{what} must be a {kind}, got {found}")
+
+
+def _number(what: str, value: Any) -> Any:
+    """A number of any kind as one of Python's."""
     found = plain(value)
     if isinstance(value, Tensor) and value.requires_grad:  # its gradient would be lost
         found = None
     if isinstance(found, bool) or not isinstance(found, (int, float)):
         raise TypeError(f"{what} must be a number, got {value!r}")
-    for limit, word, holds in (
-        (least, ">=", ge), (above, "above", gt), (most, "<=", le), (below, "below", lt),
-    ):  # fmt: skip
-        if limit is not None and not holds(found, limit):
-            raise ValueError(f"{what} must be {word} {limit:g}, got {found}")
-    if math.isnan(found):
-        raise ValueError(f"{what} must be a number, got nan")
-    if finite and math.isinf(found):
-        raise ValueError(f"{what} must be a finite number, got {found}")
-    return float(found)
+    return found
 
 
 def whole(what: str, value: Any, *, least: int | None = None) -> int:

@@ -687,7 +687,7 @@ def _relu_rule(g: Any, y: Any, x: Any) -> Any:
         product = y.astype(bool).astype(y.dtype)  # y != 0, in half the time where y is small
         product *= g
         return product if math.isfinite(np.vdot(product, product)) else np.where(y != 0, g, 0)
-    return gate(g, y != 0)
+    return gate(g, y != 0) if isinstance(g, Tensor) or isinstance(y, Tensor) else _gate(g, y != 0)
 
 
 relu = primitive(relu, _relu_rule, formula="g where x > 0", elementwise=True)
