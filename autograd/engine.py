@@ -161,15 +161,16 @@ def sweep(
         pending[output] = pending[output] + gradient if output in pending else gradient
     kept: dict[Any, Any] = {}
     mode = current_mode()
-    if create_graph and not mode.grad:
-        set_mode(mode.but(grad=True))
+    recording = mode.but(grad=True) if create_graph and not mode.grad else None
+    if recording is not None:
+        set_mode(recording)
     try:
         _walk(order, pending, kept, halves, inputs, mode, create_graph, retain_graph)
-        for tensor in halves:
-            if tensor in kept:
+        if halves:
+            for tensor in kept.keys() & halves:
                 kept[tensor] = _of_dtype(kept[tensor], tensor._value.dtype)
     finally:
-        if current_mode() is not mode:
+        if recording is not None:
             set_mode(mode)
     return kept
 
