@@ -202,10 +202,10 @@ def check_places(what: str, saved: list[str], own: list[str]) -> None:
         )
 
 
-def some_rows(target: np.ndarray, count: int) -> np.ndarray:
+def some_rows(target: np.ndarray, count: int) -> set[int]:
     """Numbers of rows: the first, and where the target is lowest and highest, and maybe wrong."""
     extremes = [_extreme(target, -1), _extreme(target, 1)] if target.size else []
-    return np.unique([*range(min(count - 2, len(target))), *extremes])
+    return {*range(min(count - 2, len(target))), *extremes}
 
 
 def _extreme(target: np.ndarray, sign: int) -> int:

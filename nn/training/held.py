@@ -541,7 +541,7 @@ class AsItWas:
     def __init__(self, *roots: Any, whole: bool = False) -> None:
         held = reached(roots)
         functions = [v for v in held if isinstance(v, FunctionType) and is_users(v)]
-        strange = bool(functions) or any(is_users(type(v)) for v in held) or whole
+        strange = bool(functions) or any(map(is_users, set(map(type, held)))) or whole
         kinds = source_kinds()
         drawn = [value for value in held if isinstance(value, kinds)]
         # What is of this library changes nothing in a trial, and leaves everybody's sources alone.

@@ -247,7 +247,8 @@ def sample(loader: Loader, count: int) -> tuple[Any, Any, Any]:
         return _triple(loader, loader.first())
     if isinstance(loader, Samples):
         return _triple(loader, loader._taken(np.arange(min(count, loader._rows))))
-    rows = np.unique(np.concatenate([some_rows(array, count) for array in leaves(loader.y)]))
+    chosen = set().union(*(some_rows(array, count) for array in leaves(loader.y)))
+    rows = np.array(sorted(chosen), np.intp)
     x, y = taken(loader.x, rows), taken(loader.y, rows)
     if not isinstance(loader, Part):
         return x if loader.transform is None else loader.transform(x), y, None

@@ -606,7 +606,7 @@ class Trainer:
             check_scalar(Weighted(self.loss)(prediction, y, weight)[0])
             return
         check_scalar(self.loss(prediction, y))
-        check_divisor(self.loss, divides(self.loss)(prediction, y))
+        check_divisor(self.loss, self._divides(prediction, y))
 
     def _check_parameters(self, parameters: dict[str, Tensor]) -> None:
         others = [p for part in modules(*self._beside().values()) for p in part.parameters()]
