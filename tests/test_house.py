@@ -61,7 +61,7 @@ FLOORS: list[set[str]] = [
     )},
     {"nn.optim"},
     {f"nn.training.{part}" for part in (
-        "arguments", "callbacks", "held", "history", "interrupts", "loaders", "preparing",
+        "arguments", "callbacks", "counts", "held", "history", "interrupts", "loaders", "preparing",
         "progress", "totals", "trainer",
     )},
     {"nn.training"},

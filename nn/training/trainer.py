@@ -37,22 +37,17 @@ from nn.training.arguments import (
     tell_of_hidden,
 )
 from nn.training.callbacks import ModelCheckpoint
+from nn.training.counts import AsItWas, Counts, beginning, changed, same, take_counts
 from nn.training.held import (
-    AsItWas,
-    Counts,
-    beginning,
-    changed,
     hidden_parameters,
     is_users,
     judges,
     modules,
     resting,
-    same,
     shared_sources,
     sources,
     stateful,
     states_of,
-    take_counts,
     take_sources,
     unsavable,
 )
