@@ -62,7 +62,7 @@ FLOORS: list[set[str]] = [
     {"nn.optim"},
     {f"nn.training.{part}" for part in (
         "arguments", "callbacks", "counts", "held", "history", "interrupts", "loaders", "preparing",
-        "progress", "totals", "trainer",
+        "progress", "resuming", "totals", "trainer",
     )},
     {"nn.training"},
     {"nn"},
