@@ -661,3 +661,22 @@ def test_repr_shows_settings_and_place():
     scheduler = lr_scheduler.StepLR(optimizer_of(OURS), 3)
     scheduler.step()
     assert repr(scheduler) == "StepLR(step_size=3, gamma=0.1, last_epoch=1)"
+
+
+@pytest.mark.parametrize("number", [np.float32, np.asarray, Tensor, lambda x: np.array([x])])
+@pytest.mark.parametrize("name, options", [
+    ("StepLR", {"step_size": 1, "gamma": 0.9}), ("ExponentialLR", {"gamma": 0.9}),
+    ("CosineAnnealingLR", {"T_max": 7.5, "eta_min": 0.01}),
+    ("LinearLR", {"start_factor": 0.3, "end_factor": 0.7, "total_iters": 3.5}),
+    ("ReduceLROnPlateau", {"patience": 0, "factor": 0.9}),
+])  # fmt: skip
+def test_a_setting_of_numpys_gives_the_same_rates_when_its_state_is_loaded(name, options, number):
+    given = {k: number(v) if isinstance(v, float) else v for k, v in options.items()}
+    found = []
+    for loaded in (False, True):
+        optimizer = optimizer_of(OURS)
+        scheduler = getattr(lr_scheduler, name)(optimizer, **given)
+        if loaded:
+            scheduler.load_state_dict(scheduler.state_dict())
+        found.append([advance(optimizer, [scheduler], epoch) for epoch in range(5)])
+    assert found[0] == found[1]
