@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 
 import autograd
 import nn
+from tests.twins import OURS_ALONE, assert_cases, twin
 
 ROOT = Path(__file__).parent.parent
 
@@ -387,3 +389,55 @@ def test_every_copy_of_result_sets_every_slot() -> None:
                 assert slots == RESULT, node.name
                 found.setdefault(module, []).append(node.name)
     assert {module: sorted(names) for module, names in found.items()} == WRITTEN_OUT
+
+
+# ---- what is asked of a newcomer ----------------------------------------------------------------
+
+
+def test_what_pytorch_has_not_is_ours_and_has_no_twin() -> None:
+    for name in OURS_ALONE:
+        assert hasattr(nn, name) or hasattr(nn.optim, name) or hasattr(nn.optim.lr_scheduler, name)
+        with pytest.raises(pytest.skip.Exception):
+            twin(nn, name)
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    homes = (torch.nn, torch.optim, torch.optim.lr_scheduler)
+    assert not [name for name in OURS_ALONE for home in homes if hasattr(home, name)]
+    with pytest.raises(AssertionError, match="has no Lion: name it in OURS_ALONE, in tests/twins"):
+        twin(torch.optim, "Lion")
+
+
+def test_what_has_no_case_is_told_with_its_table() -> None:
+    assert_cases(["SGD"], ["SGD"], "EXACT")
+    with pytest.raises(AssertionError, match="no case of Lion: add one to EXACT"):
+        assert_cases(["SGD", "Lion"], ["SGD"], "EXACT")
+    with pytest.raises(AssertionError, match="EXACT has cases of Lion, which __all__ does not"):
+        assert_cases(["SGD"], ["SGD", "Lion"], "EXACT")
+
+
+HELPERS = {"as_path", "by_name", "opened", "rises", "summed", "write"}
+TESTED_BY_NAME = {
+    "nn.metrics": ["tests/test_nn_metrics.py"],
+    "nn.training.callbacks": ["tests/test_nn_callbacks.py"],
+    **{
+        name: sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("tests/test_drawing_*.py"))
+        for name in PACKAGES if name.startswith("autograd.drawing.writers.")
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TESTED_BY_NAME)
+def test_metrics_callbacks_and_writers_have_a_case(name: str) -> None:
+    words = set()
+    for path in TESTED_BY_NAME[name]:
+        words |= set(re.findall(r"\w+", (ROOT / path).read_text(encoding="utf-8")))
+    listed = set(importlib.import_module(name).__all__) - HELPERS
+    where = (
+        TESTED_BY_NAME[name][0] if len(TESTED_BY_NAME[name]) == 1 else "a tests/test_drawing_*.py"
+    )
+    assert not listed - words, f"no case of {', '.join(sorted(listed - words))}: add one to {where}"
+
+
+def test_the_page_of_nn_names_what_it_has() -> None:
+    page = (ROOT / "nn" / "README.md").read_text(encoding="utf-8")
+    missing = [n for n in (*nn.__all__, *nn.optim.__all__) if f"`{n}" not in page]
+    assert not missing, f"nn/README.md does not name {', '.join(missing)}"
