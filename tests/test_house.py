@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -443,3 +445,38 @@ def test_the_page_of_nn_names_what_it_has() -> None:
     page = (ROOT / "nn" / "README.md").read_text(encoding="utf-8")
     missing = [n for n in (*nn.__all__, *nn.optim.__all__) if not re.search(rf"\b{n}\b", page)]
     assert not missing, f"nn/README.md does not name {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_type_checkers_see_the_names_there_are(name: str) -> None:
+    """A module's __getattr__ is hidden from them, under the only name that they know."""
+    for node in PACKAGES[name].body:
+        assert not (isinstance(node, ast.FunctionDef) and node.name == "__getattr__")
+        if isinstance(node, ast.If) and "__getattr__" in ast.unparse(node):
+            assert ast.unparse(node.test).removeprefix("not ").removeprefix("_typing.") == (
+                "TYPE_CHECKING"
+            )
+
+
+ZIPPED = """
+import nn, numpy as np
+from autograd import Tensor, draw, explain
+x = Tensor(2.0, requires_grad=True)
+assert ".zip" in nn.__file__ and "= 4" in str(explain(x * x, x))
+assert len(draw(x * x).to_html()) > 10_000
+assert nn.Trainer and nn.save and nn.optim.explain_step
+"""
+
+
+def test_a_zip_file_of_the_packages_serves_as_well(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "packages.zip", "w") as archive:
+        for package in ("autograd", "nn"):
+            for path in (ROOT / package).rglob("*.*"):
+                archive.write(path, path.relative_to(ROOT))
+    run = [sys.executable, "-c", ZIPPED]
+    subprocess.run(
+        run,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "packages.zip")},
+        check=True,
+    )

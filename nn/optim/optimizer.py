@@ -111,6 +111,7 @@ class Optimizer:
     """
 
     checks: ClassVar[Mapping[str, Check]] = {"lr": not_negative, "initial_lr": not_negative}
+    lr: Any  # a Setting, as all others are
     newer: ClassVar[tuple[str, ...]] = ()  # settings that older states of PyTorch do not have
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
