@@ -80,7 +80,7 @@ _DRAWING = {
 }
 
 
-def __getattr__(name: str) -> _typing.Any:
+def _lazily(name: str) -> _typing.Any:
     if name not in _DRAWING:
         told = _habits.MODULE.get(name)
         raise AttributeError(
@@ -89,6 +89,10 @@ def __getattr__(name: str) -> _typing.Any:
     value = getattr(_importlib.import_module(_DRAWING[name]), name)
     globals()[name] = value
     return value
+
+
+if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name
+    __getattr__ = _lazily
 
 
 def __dir__() -> list[str]:

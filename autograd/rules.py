@@ -165,6 +165,12 @@ class Operation:
                         f"{self.name}: with saves=True each rule is handed what the forward kept, "
                         f"as in lambda g, y, x, saved: ...; one takes ({', '.join(names)})"
                     )
+                # An option that is given by position would come in its place.
+                if names and "saved" in names[: max(0, rule.__code__.co_argcount - 3)]:
+                    raise TypeError(
+                        f"{self.name}: with saves=True a rule takes saved behind all arguments of "
+                        f"the forward; one takes ({', '.join(names)})"
+                    )
             self.signature.leave_out("saved")
         # The engine has short ways for one array and for two, and no other argument.
         counts = (self.operands, len(self.signature.names or ()), len(rules))
@@ -322,7 +328,10 @@ def defvjp(
     if elementwise is None and isinstance(function, np.ufunc):
         elementwise = function.signature is None
     for same in (function, *twins.get(function, ())):
-        declare(same).define(rules, formula, sign, pattern, elementwise, symmetric)
+        operation = declare(same)
+        operation.define(
+            rules, formula, sign, pattern, elementwise, symmetric, saves=operation.saves
+        )
 
 
 def composes(*functions: Callable[..., Any]) -> Callable[[Function], Function]:

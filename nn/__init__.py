@@ -120,7 +120,9 @@ def _lazily(name: str) -> _typing.Any:
     if home not in _LATER.values():
         return _missing(name)
     module = _importlib.import_module(f"nn.{home}")
-    globals().update({known: getattr(module, known) for known in _LATER if _LATER[known] == home})
+    for known in _LATER:
+        if _LATER[known] == home:  # what somebody has put there stays
+            globals().setdefault(known, getattr(module, known))
     return globals()[name]
 
 

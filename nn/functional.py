@@ -8,7 +8,7 @@ Each is written in the file of its family, in `nn/layers` or `nn/losses`.
     Tensor([0., 2.])
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import typing as _typing
 
 from nn.habits import FUNCTIONS as _FUNCTIONS
 from nn.habits import finder as _finder
@@ -45,5 +45,5 @@ __all__ = [
 
 logsigmoid = log_sigmoid  # PyTorch's name for it; the other one is as log_softmax
 
-if not _TYPE_CHECKING:  # for which a module with __getattr__ would have every name
+if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name
     __getattr__ = _finder("nn.functional", _FUNCTIONS, lambda: __all__)

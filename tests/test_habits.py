@@ -3,8 +3,11 @@
 import copy
 import gc
 import pickle
+import subprocess
+import sys
 import warnings
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,7 +75,8 @@ PLACES = [
 
 @pytest.mark.parametrize("module, names", PLACES, ids=[m.__name__ for m, _ in PLACES])
 def test_modules_tell_of_names_that_they_have_not(module, names):
-    assert not set(names) & set(dir(module))
+    here = set(names) & set(dir(module))
+    assert not here, f"{module.__name__} has {here} now: take them out of its habits.py"
     for name, told in names.items():
         with pytest.raises(AttributeError, match=f"'{module.__name__}'.*'{name}'; ") as caught:
             getattr(module, name)
@@ -484,3 +488,14 @@ def test_states_that_are_something_else_get_no_such_hint():
         assert "before them" not in str(caught.value) and "begin with" not in str(caught.value)
     part = {"0.weight": np.zeros((8, 4)), "extra": np.zeros(7)}
     assert warned(lambda: nn.MLP([4, 8, 3]).load_state_dict(part, strict=False)) == []
+
+
+LATER = """
+import nn
+nn.save = "of my own"
+assert nn.load.__module__ == "nn.files.state" and nn.save == "of my own"
+"""
+
+
+def test_a_name_of_my_own_stays_when_the_names_of_its_file_are_loaded():
+    subprocess.run([sys.executable, "-c", LATER], cwd=Path(__file__).parent.parent, check=True)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
+import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import pytest
 
 import autograd
 import nn
+from tests.twins import OURS_ALONE, assert_cases, twin
 
 ROOT = Path(__file__).parent.parent
 
@@ -387,3 +391,92 @@ def test_every_copy_of_result_sets_every_slot() -> None:
                 assert slots == RESULT, node.name
                 found.setdefault(module, []).append(node.name)
     assert {module: sorted(names) for module, names in found.items()} == WRITTEN_OUT
+
+
+# ---- what is asked of a newcomer ----------------------------------------------------------------
+
+
+def test_what_pytorch_has_not_is_ours_and_has_no_twin() -> None:
+    for name in OURS_ALONE:
+        assert hasattr(nn, name) or hasattr(nn.optim, name) or hasattr(nn.optim.lr_scheduler, name)
+        with pytest.raises(pytest.skip.Exception):
+            twin(nn, name)
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    homes = (torch.nn, torch.optim, torch.optim.lr_scheduler)
+    assert not [name for name in OURS_ALONE for home in homes if hasattr(home, name)]
+    with pytest.raises(AssertionError, match="has no Lion: name it in OURS_ALONE, in tests/twins"):
+        twin(torch.optim, "Lion")
+
+
+def test_what_has_no_case_is_told_with_its_table() -> None:
+    assert_cases(["SGD"], ["SGD"], "EXACT")
+    with pytest.raises(AssertionError, match="no case of Lion: add one to EXACT"):
+        assert_cases(["SGD", "Lion"], ["SGD"], "EXACT")
+    with pytest.raises(AssertionError, match="EXACT has cases of Lion, which __all__ does not"):
+        assert_cases(["SGD"], ["SGD", "Lion"], "EXACT")
+
+
+HELPERS = {"by_name", "rises", "summed"}
+TESTED = {
+    "nn.metrics": "tests/test_nn_metrics.py",
+    "nn.training.callbacks": "tests/test_nn_callbacks.py",
+}
+
+
+def words(pattern: str) -> set[str]:
+    found = [path.read_text(encoding="utf-8") for path in ROOT.glob(pattern)]
+    return set(re.findall(r"[\w.]+", " ".join(found).replace("nn.", "").replace("metrics.", "")))
+
+
+@pytest.mark.parametrize("name", TESTED)
+def test_metrics_and_callbacks_have_a_case(name: str) -> None:
+    missing = set(importlib.import_module(name).__all__) - HELPERS - words(TESTED[name])
+    assert not missing, f"no case of {', '.join(sorted(missing))}: add one to {TESTED[name]}"
+
+
+def test_writers_have_a_case() -> None:
+    files = {n for n in PACKAGES if n.startswith("autograd.drawing.writers.")}
+    by_others = {f"autograd.drawing.writers.{part}" for part in ("marks", "notebook")}
+    missing = files - by_others - words("tests/test_drawing_*.py")
+    assert not missing, f"no tests/test_drawing_*.py imports {', '.join(sorted(missing))}"
+
+
+def test_the_page_of_nn_names_what_it_has() -> None:
+    page = (ROOT / "nn" / "README.md").read_text(encoding="utf-8")
+    missing = [n for n in (*nn.__all__, *nn.optim.__all__) if not re.search(rf"\b{n}\b", page)]
+    assert not missing, f"nn/README.md does not name {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_type_checkers_see_the_names_there_are(name: str) -> None:
+    """A module's __getattr__ is hidden from them, under the only name that they know."""
+    for node in PACKAGES[name].body:
+        assert not (isinstance(node, ast.FunctionDef) and node.name == "__getattr__")
+        if isinstance(node, ast.If) and "__getattr__" in ast.unparse(node):
+            assert ast.unparse(node.test).removeprefix("not ").removeprefix("_typing.") == (
+                "TYPE_CHECKING"
+            )
+
+
+ZIPPED = """
+import nn, numpy as np
+from autograd import Tensor, draw, explain
+x = Tensor(2.0, requires_grad=True)
+assert ".zip" in nn.__file__ and "= 4" in str(explain(x * x, x))
+assert len(draw(x * x).to_html()) > 10_000
+assert nn.Trainer and nn.save and nn.optim.explain_step
+"""
+
+
+def test_a_zip_file_of_the_packages_serves_as_well(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "packages.zip", "w") as archive:
+        for package in ("autograd", "nn"):
+            for path in (ROOT / package).rglob("*.*"):
+                archive.write(path, path.relative_to(ROOT))
+    run = [sys.executable, "-c", ZIPPED]
+    subprocess.run(
+        run,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "packages.zip")},
+        check=True,
+    )

@@ -18,6 +18,7 @@ from autograd import Tensor, gradcheck, gradgradcheck
 from nn import functional
 from nn.layers import activations
 from tests.compare import assert_equals_pytorch, random
+from tests.twins import assert_cases, twin
 
 inf, nan = np.inf, np.nan
 
@@ -77,7 +78,7 @@ def pytorchs(torch, name, options):
     options = dict(options)
     if "Softmax" in name:
         options = {"dim": options.get("axis", -1)}
-    return getattr(torch.nn, name)(**options)
+    return twin(torch.nn, name)(**options)
 
 
 def smooth(*shape):
@@ -87,9 +88,11 @@ def smooth(*shape):
 
 
 def test_every_activation_has_a_case():
-    assert set(CASES) == {name for name in activations.__all__ if name[0].isupper()}
+    classes = {name for name in activations.__all__ if name[0].isupper()}
+    assert_cases(classes, CASES, f"CASES of {__name__}")
     assert set(CASES) <= set(nn.__all__)
-    assert all(function.__name__ in functional.__all__ for function, _ in CASES.values())
+    functions = {function.__name__ for function, _ in CASES.values()}
+    assert not functions - set(functional.__all__), "name them in __all__ of nn/functional.py"
 
 
 # ---- values and derivatives -------------------------------------------------------------------

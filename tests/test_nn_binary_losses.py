@@ -12,6 +12,7 @@ import nn
 from autograd import Tensor, gradcheck, gradgradcheck
 from nn import functional
 from tests.compare import REDUCTIONS, assert_equals_pytorch, random, tensor
+from tests.twins import twin
 
 LOSSES = {"BCELoss": [{}], "BCEWithLogitsLoss": [{}]}
 
@@ -41,7 +42,7 @@ FUNCTIONS = {
 def theirs(torch, name, **options):
     weights = {k: v if v is None or k == "reduction" else torch.tensor(v)
                for k, v in options.items()}  # fmt: skip
-    return getattr(torch.nn, name)(**weights)
+    return twin(torch.nn, name)(**weights)
 
 
 # ---- values and derivatives -------------------------------------------------------------------

@@ -19,6 +19,7 @@ import nn
 from autograd import Tensor
 from nn.files import formats
 from nn.random import generator, get_state, set_state
+from tests.twins import assert_cases
 
 try:
     import safetensors  # noqa: F401
@@ -757,9 +758,9 @@ def test_saving_does_not_disturb_a_run(tmp_path):
 
 
 def test_every_optimiser_is_resumed():
-    kinds = {type(make([Tensor([1.0], requires_grad=True)])) for make in OPTIMIZERS.values()}
-    there = {getattr(nn.optim, name) for name in nn.optim.__all__ if name[0].isupper()}
-    assert kinds == there - {nn.optim.Optimizer}
+    made = [make([Tensor([1.0], requires_grad=True)]) for make in OPTIMIZERS.values()]
+    names = {name for name in nn.optim.__all__ if name[0].isupper()} - {"Optimizer"}
+    assert_cases(names, [type(o).__name__ for o in made], f"OPTIMIZERS of {__name__}")
 
 
 def test_the_state_of_one_optimiser_does_not_go_into_another(tmp_path):

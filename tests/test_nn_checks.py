@@ -208,3 +208,33 @@ def test_numbers_are_the_same_everywhere(name: str) -> None:
             NUMBERED[name](value)
     with pytest.raises(ValueError, match="got nan"):
         NUMBERED[name](math.nan)
+
+
+SET = {
+    "CrossEntropyLoss": lambda v: nn.CrossEntropyLoss(label_smoothing=v),
+    "LeakyReLU": nn.LeakyReLU, "ELU": nn.ELU, "Softplus": lambda v: nn.Softplus(v, v),
+    "Hardtanh": lambda v: nn.Hardtanh(0.0, v), "Dropout": nn.Dropout,
+    "HuberLoss": lambda v: nn.HuberLoss(delta=v),
+    "flags of LayerNorm": lambda v: nn.LayerNorm(3, 0.1, v == 0.25),
+    "flags of BatchNorm1d": lambda v: nn.BatchNorm1d(3, 0.1, 0.1, v == 0.25, True, v == 0.25),
+    "LayerNorm": lambda v: nn.LayerNorm(3, eps=v),
+    "BatchNorm1d": lambda v: nn.BatchNorm1d(3, v, v),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [np.float64, np.float32, np.array, Tensor], ids=str)
+@pytest.mark.parametrize("make", SET.values(), ids=SET)
+def test_settings_are_kept_as_plain_numbers_and_not_as_buffers(make: Any, number: Any) -> None:
+    given, plain = make(number(0.25)), make(0.25)
+    assert repr(given) == repr(plain) and given.state_dict().keys() == plain.state_dict().keys()
+
+
+@pytest.mark.parametrize("number", [np.float64, np.array, Tensor], ids=str)
+@pytest.mark.parametrize(
+    "target", [[1, 0], np.full((2, 3), 1 / 3, np.float32)], ids=["labels", "p"]
+)
+def test_a_label_smoothing_of_numpys_keeps_the_losss_dtype(number: Any, target: Any) -> None:
+    logits = Tensor(np.eye(2, 3, dtype=np.float32))
+    loss = nn.functional.cross_entropy(logits, target, label_smoothing=number(0.1))
+    expected = nn.functional.cross_entropy(logits, target, label_smoothing=0.1)
+    assert loss.dtype == np.float32 and loss.item() == expected.item()

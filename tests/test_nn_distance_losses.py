@@ -12,6 +12,7 @@ import nn
 from autograd import Tensor, gradcheck, gradgradcheck
 from nn import functional
 from tests.compare import REDUCTIONS, assert_equals_pytorch, random, tensor
+from tests.twins import twin
 
 LOSSES = {
     "MSELoss": [{}],
@@ -49,7 +50,7 @@ def loss_of(name, options, reduction="mean"):
 def test_agrees_with_pytorch(name, options, shape, reduction):
     torch = pytest.importorskip("torch", reason="compares with PyTorch")
     arrays = [np.asarray(random(*shape, seed=seed)) for seed in (0, 1)]
-    theirs = getattr(torch.nn, name)(**options, reduction=reduction)
+    theirs = twin(torch.nn, name)(**options, reduction=reduction)
     assert_equals_pytorch(torch, loss_of(name, options, reduction), theirs, arrays)
 
 

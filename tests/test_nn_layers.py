@@ -25,6 +25,7 @@ from autograd import (
 )
 from nn import functional
 from nn.layers import activations
+from tests.twins import assert_cases, twin
 
 LEADING = {"one row": (), "batch": (4,), "two axes": (2, 3), "empty": (0,), "empty inside": (2, 0)}
 
@@ -251,7 +252,7 @@ def test_activations_agree_with_pytorch(kind):
     x = np.linspace(-4, 4, 17)  # with the kink of relu at 0
     ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
     y = kind()(ours)
-    reference = getattr(torch.nn, kind.__name__)()(theirs)
+    reference = twin(torch.nn, kind.__name__)()(theirs)
     y.sum().backward()
     reference.sum().backward()
     np.testing.assert_allclose(y.data, reference.detach().numpy(), rtol=1e-10, atol=1e-14)
@@ -341,7 +342,8 @@ def make(kind, *args, **options):
     """A layer, made when asked, of our library or of PyTorch's."""
 
     def made(lib=nn, **more):
-        return getattr(lib, kind)(*args, **options, **more)
+        found = getattr(nn, kind) if lib is nn else twin(lib, kind)
+        return found(*args, **options, **more)
 
     return made
 
@@ -413,7 +415,8 @@ def both(case):
 
 def test_every_layer_has_a_case():
     with_case = {name.split()[0].rstrip(",") for name in LAYERS}
-    assert with_case == set(nn.layers.__all__) - set(activations.__all__)
+    names = set(nn.layers.__all__) - set(activations.__all__)
+    assert_cases(names, with_case, f"LAYERS of {__name__}")
 
 
 def first_and_second(lib, layer, x, probe):

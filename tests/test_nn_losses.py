@@ -14,6 +14,7 @@ from nn import functional
 from tests.compare import REDUCTIONS, assert_equals_pytorch, random, tensor
 from tests.test_nn_binary_losses import LOSSES as BINARY
 from tests.test_nn_distance_losses import LOSSES as DISTANCES
+from tests.twins import assert_cases
 
 WEIGHT = np.array([0.5, 2.0, 1.0, 0.25])  # of the four classes below
 SHAPES = {"rows": (5, 4), "one row": (4,), "an axis more": (3, 4, 2), "images": (2, 4, 3, 2)}
@@ -53,7 +54,9 @@ def probabilities_for(shape, seed=1):
 
 def test_every_loss_has_a_case():
     here = {"CrossEntropyLoss", "NLLLoss"}
-    assert here | set(DISTANCES) | set(BINARY) == set(nn.losses.__all__) <= set(nn.__all__)
+    tables = "LOSSES of tests.test_nn_distance_losses, or of the file of its family"
+    assert_cases(nn.losses.__all__, here | set(DISTANCES) | set(BINARY), tables)
+    assert set(nn.losses.__all__) <= set(nn.__all__)
 
 
 # ---- cross-entropy ----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import nn
 from autograd import Tensor
 from nn.optim import SGD, lr_scheduler
 from nn.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from tests.twins import assert_cases, twin
 
 CLASSES = [getattr(lr_scheduler, name) for name in lr_scheduler.__all__]
 SCHEDULERS = [c for c in CLASSES if c is not LRScheduler]
@@ -81,6 +82,10 @@ CASES = {
 each_case = pytest.mark.parametrize("name, options", CASES.values(), ids=CASES)
 
 
+def of(lib, name):
+    return getattr(lr_scheduler, name) if lib is OURS else twin(lib.lr_scheduler, name)
+
+
 def optimizer_of(lib):
     return lib.SGD([{"params": [lib.parameter()]}, {"params": [lib.parameter()], "lr": 0.03}], 0.1)
 
@@ -102,7 +107,7 @@ def rates(lib, cases, event=lambda lib, optimizer, epoch: None):
     Before every epoch `event` may do something to the optimiser.
     """
     optimizer = optimizer_of(lib)
-    schedulers = [getattr(lib.lr_scheduler, name)(optimizer, **options) for name, options in cases]
+    schedulers = [of(lib, name)(optimizer, **options) for name, options in cases]
     found = [[group["lr"] for group in optimizer.param_groups]]
     for epoch in range(60):
         event(lib, optimizer, epoch)
@@ -122,9 +127,11 @@ def assert_same(found, expected):
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_every_scheduler_and_every_option_has_a_case(scheduler):
     wanted = set(inspect.signature(scheduler).parameters) - {"optimizer", "last_epoch"}
+    with_case = {name for name, _ in CASES.values()} & {scheduler.__name__}
+    assert_cases([scheduler.__name__], with_case, f"CASES of {__name__}")
     given = {option for name, options in CASES.values() if name == scheduler.__name__
              for option in options}  # fmt: skip
-    assert wanted and given == wanted
+    assert given == wanted, f"each option in a case of {scheduler.__name__}, in CASES"
 
 
 @each_case
@@ -136,9 +143,7 @@ def test_rates_are_pytorchs(name, options, theirs):
 
 @each_case
 def test_arguments_and_defaults_are_pytorchs(name, options, theirs):
-    ours, reference = (
-        inspect.signature(getattr(lib.lr_scheduler, name)).parameters for lib in (OURS, theirs)
-    )
+    ours, reference = (inspect.signature(of(lib, name)).parameters for lib in (OURS, theirs))
     assert list(ours) == list(reference)
     assert [p.default for p in ours.values()] == [p.default for p in reference.values()]
 
@@ -199,7 +204,7 @@ def test_a_group_that_starts_at_the_floor_goes_on_from_the_rate_set_by_hand(case
     for lib in (OURS, theirs):
         optimizer = optimizer_of(lib)
         optimizer.param_groups[1]["lr"] = options.get("eta_min", 0.0)
-        scheduler = getattr(lib.lr_scheduler, name)(optimizer, **options)
+        scheduler = of(lib, name)(optimizer, **options)
         start = [advance(optimizer, [scheduler], epoch) for epoch in range(2)]
         assert {row[1] for row in start} == {options.get("eta_min", 0.0)}
         optimizer.param_groups[1]["lr"] = 0.2
@@ -304,7 +309,7 @@ def test_a_second_scheduler_goes_on_from_the_rate_there_is(case, theirs):
         for epoch in range(5):
             advance(optimizer, [first], epoch)
         name, options = CASES[case]
-        second = getattr(lib.lr_scheduler, name)(optimizer, **options)
+        second = of(lib, name)(optimizer, **options)
         found.append([advance(optimizer, [second], epoch) for epoch in range(8)])
     np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-14)
 
@@ -315,10 +320,10 @@ def test_last_epoch_starts_in_the_middle(case, theirs):
     found = []
     for lib in (OURS, theirs):
         optimizer = optimizer_of(lib)
-        whole = getattr(lib.lr_scheduler, name)(optimizer, **options)
+        whole = of(lib, name)(optimizer, **options)
         for epoch in range(5):
             advance(optimizer, [whole], epoch)
-        again = getattr(lib.lr_scheduler, name)(optimizer, **options, last_epoch=4)
+        again = of(lib, name)(optimizer, **options, last_epoch=4)
         assert again.last_epoch == 5
         found.append([again.get_last_lr(), *(advance(optimizer, [again], e) for e in range(5, 25))])
     np.testing.assert_allclose(*found, rtol=1e-12)
@@ -625,11 +630,10 @@ def test_mistakes_are_refused_and_change_nothing(name, options, kind, message):
     assert optimizer.state_dict() == before
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_only_an_optimiser_is_taken(scheduler):
-    name, options = next(case for case in CASES.values() if case[0] == scheduler.__name__)
+@each_case
+def test_only_an_optimiser_is_taken(name, options):
     with pytest.raises(TypeError, match=f"{name} needs an optimiser, got ReLU"):
-        scheduler(nn.ReLU(), **options)
+        getattr(lr_scheduler, name)(nn.ReLU(), **options)
 
 
 def test_a_function_that_fails_changes_nothing():
@@ -661,3 +665,22 @@ def test_repr_shows_settings_and_place():
     scheduler = lr_scheduler.StepLR(optimizer_of(OURS), 3)
     scheduler.step()
     assert repr(scheduler) == "StepLR(step_size=3, gamma=0.1, last_epoch=1)"
+
+
+@pytest.mark.parametrize("number", [np.float32, np.asarray, Tensor, lambda x: np.array([x])])
+@pytest.mark.parametrize("name, options", [
+    ("StepLR", {"step_size": 1, "gamma": 0.9}), ("ExponentialLR", {"gamma": 0.9}),
+    ("CosineAnnealingLR", {"T_max": 7.5, "eta_min": 0.01}),
+    ("LinearLR", {"start_factor": 0.3, "end_factor": 0.7, "total_iters": 3.5}),
+    ("ReduceLROnPlateau", {"patience": 0, "factor": 0.9}),
+])  # fmt: skip
+def test_a_setting_of_numpys_gives_the_same_rates_when_its_state_is_loaded(name, options, number):
+    given = {k: number(v) if isinstance(v, float) else v for k, v in options.items()}
+    found = []
+    for loaded in (False, True):
+        optimizer = optimizer_of(OURS)
+        scheduler = getattr(lr_scheduler, name)(optimizer, **given)
+        if loaded:
+            scheduler.load_state_dict(scheduler.state_dict())
+        found.append([advance(optimizer, [scheduler], epoch) for epoch in range(5)])
+    assert found[0] == found[1]

@@ -16,6 +16,7 @@ import nn
 from autograd import Tensor
 from nn.optim import Adam, AdamW, joined
 from nn.optim.algorithms import __all__ as ALL
+from tests.twins import assert_cases
 
 OPTIONS = {
     "SGD": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
@@ -57,8 +58,8 @@ def bits(params, optimizer):
 
 
 def test_every_optimizer_is_here_and_says_that_it_is_elementwise():
-    assert sorted(OPTIONS) == sorted(ALL)
-    assert all(getattr(nn.optim, name).elementwise for name in ALL)
+    elementwise = [name for name in ALL if getattr(nn.optim, name).elementwise]
+    assert_cases(elementwise, OPTIONS, f"OPTIONS of {__name__}")
     assert max(np.prod(shape) for shape in SHAPES) > joined.LARGE
 
 

@@ -1,5 +1,7 @@
 """Optimisers of one's own, written with the habits of PyTorch: nothing recorded sees their work."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -317,3 +319,20 @@ def test_the_trial_leaves_no_trace():
     rate = np.random.default_rng(3).uniform(0, 1, 10)
     np.testing.assert_array_equal(params[0].data, 1 - 0.1 * rate[:6].reshape(2, 3))
     assert nn.functional.dropout(np.ones(9)).tolist() == expected
+
+
+class Scaled(Optimizer):
+    def __init__(self, params, lr=0.1, scale=2.0):
+        super().__init__(params, {"lr": lr, "scale": scale})
+
+    def update(self, value, gradient, state, settings):
+        return value - settings["lr"] * settings["scale"] * gradient
+
+
+def test_settings_are_attributes_of_what_another_process_has_pickled():
+    saved = pickle.dumps(Scaled([Tensor([1.0], requires_grad=True)]))
+    del Scaled.scale  # as where no Scaled was made yet
+    found = pickle.loads(saved)
+    assert found.scale == 2.0
+    found.scale = 3.0
+    assert found.param_groups[0]["scale"] == 3.0

@@ -12,6 +12,7 @@ import pytest
 import nn
 from nn import losses
 from nn.optim import lr_scheduler
+from tests.twins import OURS_ALONE, assert_cases
 
 torch = pytest.importorskip("torch", reason="compares with PyTorch")
 
@@ -168,10 +169,13 @@ def compare(models, optimizer, loss, target, schedule=None, rtol=1e-9):
     return curves[0]
 
 
+PYTORCHS_LOSSES = [name for name in losses.__all__ if name not in OURS_ALONE]
+
+
 # ---- optimisers x losses ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loss", losses.__all__)
+@pytest.mark.parametrize("loss", PYTORCHS_LOSSES)
 @pytest.mark.parametrize("case", OPTIMIZERS)
 def test_training_curves_are_pytorchs(case, loss):
     last, target = LOSSES[loss]
@@ -181,10 +185,13 @@ def test_training_curves_are_pytorchs(case, loss):
 OPTIMIZER_NAMES = [n for n in nn.optim.__all__ if isinstance(getattr(nn.optim, n), type)]
 
 
-@pytest.mark.parametrize("name", [n for n in OPTIMIZER_NAMES if n != "Optimizer"])
+@pytest.mark.parametrize(
+    "name", [n for n in OPTIMIZER_NAMES if n not in {"Optimizer"} | OURS_ALONE]
+)
 def test_every_optimiser_has_a_curve_for_each_option_and_one_for_all(name):
     options = set(inspect.signature(getattr(nn.optim, name)).parameters) - {"params"}
     given = [set(settings) for kind, settings in OPTIMIZERS.values() if kind == name]
+    assert given, f"no curve of {name}: add one to OPTIMIZERS of {__name__}"
     needs = {"dampening": "momentum", "nesterov": "momentum"}
     needs["decoupled_weight_decay"] = "weight_decay"
     for option in options - {"lr"}:
@@ -195,7 +202,7 @@ def test_every_optimiser_has_a_curve_for_each_option_and_one_for_all(name):
 
 
 def test_every_loss_has_a_curve():
-    assert set(LOSSES) == set(losses.__all__)
+    assert_cases(PYTORCHS_LOSSES, LOSSES, f"LOSSES of {__name__}")
 
 
 # ---- schedulers -------------------------------------------------------------------------------
@@ -217,8 +224,11 @@ def plain_curve(case):
 
 
 @pytest.mark.parametrize("case", ["SGD momentum", "AdamW", "RMSprop centered"])
-@pytest.mark.parametrize("name", [n for n in lr_scheduler.__all__ if n != "LRScheduler"])
+@pytest.mark.parametrize(
+    "name", [n for n in lr_scheduler.__all__ if n not in {"LRScheduler"} | OURS_ALONE]
+)
 def test_training_curves_under_a_schedule_are_pytorchs(name, case):
+    assert name in SCHEDULES, f"no curve of {name}: add one to SCHEDULES of {__name__}"
     schedule = name, SCHEDULES[name]
     found = compare(pair(), OPTIMIZERS[case], "CrossEntropyLoss", LABELS, schedule)
     assert found != plain_curve(case)

@@ -454,7 +454,21 @@ def test_a_forward_or_a_rule_that_does_not_keep_to_it_is_told() -> None:
         primitive(cube, lambda g, y, x: g, saves=True)
     with pytest.raises(TypeError, match=r"cube: with saves=True each rule"):
         primitive(cube, lambda g, y, x, saved: g, lambda g, y, x: g, saves=True)
+    with pytest.raises(TypeError, match=r"saved behind all .*; one takes \(x, saved, power\)"):
+        primitive(cube, lambda g, y, x, saved, power=2: g, saves=True)
+    for rule in (lambda g, y, *args, saved, power: g, lambda g, y, x, power=2, *, saved: g):
+        primitive(cube, rule, saves=True)
     wrong = primitive(cube, lambda g, y, x, saved: g, saves=True)
     for argument in (leaf(1.0), np.ones(1)):
         with pytest.raises(TypeError, match=r"cube: with saves=True the forward returns"):
             wrong(argument)
+
+
+def test_new_rules_of_a_forward_that_keeps_something_are_handed_it_too() -> None:
+    half = primitive(lambda x: (x / 2, x), lambda g, y, x, saved: g, saves=True)
+    defvjp(half, lambda g, y, x, saved: g / 2)
+    x = Tensor([3.0], requires_grad=True)
+    half(x).sum().backward()
+    assert half(x).tolist() == [1.5] and x.grad is not None and x.grad.tolist() == [0.5]
+    with pytest.raises(TypeError, match="with saves=True each rule is handed"):
+        defvjp(half, lambda g, y, x: g / 2)

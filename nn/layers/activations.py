@@ -27,7 +27,7 @@ from autograd import (
 )
 from autograd import softplus as _softplus
 from nn.arguments import as_floats, as_tensor, at_least_single, values
-from nn.checks import number
+from nn.checks import number, plain
 from nn.module import Module
 
 __all__ = [
@@ -72,7 +72,7 @@ def activation(name: str, function: Callable[..., Any]) -> type[_Activation]:
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{name}: {error}") from None
-        vars(self).update(given)
+        vars(self).update({option: plain(value) for option, value in given.items()})
 
     def forward(self: _Activation, x: Any) -> Tensor:
         if x.__class__ is not Tensor or x.dtype.kind != "f":
@@ -97,24 +97,24 @@ def activation(name: str, function: Callable[..., Any]) -> type[_Activation]:
     return type(name, (_Activation,), members)
 
 
-def _plain(function: Callable[..., Any]) -> Any:
+def _written(function: Callable[..., Any]) -> Any:
     return getattr(function, "__wrapped__", function)  # of an operation, its forward
 
 
 def _shown(function: Callable[..., Any]) -> Any:
     """What `help` shows the arguments of: the function without what it takes by name alone."""
-    plain = _plain(function)
-    code = plain.__code__.replace(co_kwonlyargcount=0)
-    shown = FunctionType(code, {}, plain.__name__, plain.__defaults__, plain.__closure__)
-    shown.__annotations__ = plain.__annotations__
+    written = _written(function)
+    code = written.__code__.replace(co_kwonlyargcount=0)
+    shown = FunctionType(code, {}, written.__name__, written.__defaults__, written.__closure__)
+    shown.__annotations__ = written.__annotations__
     return shown
 
 
 def _options(function: Callable[..., Any]) -> dict[str, Any]:
     """The arguments of a function after its first, with their defaults."""
-    plain = _plain(function)
-    names = plain.__code__.co_varnames[1 : plain.__code__.co_argcount]
-    return dict(zip(names, plain.__defaults__ or ()))
+    written = _written(function)
+    names = written.__code__.co_varnames[1 : written.__code__.co_argcount]
+    return dict(zip(names, written.__defaults__ or ()))
 
 
 def _bound(

@@ -204,7 +204,7 @@ class LayerNorm(Module):
     ) -> None:
         self.normalized_shape = _as_shape(normalized_shape)
         self.eps = number("LayerNorm: eps", eps, least=0)
-        self.elementwise_affine = elementwise_affine
+        self.elementwise_affine = bool(elementwise_affine)
         affine, shape = elementwise_affine, self.normalized_shape
         self.weight = _constant(1, shape, "weight", dtype) if affine else None
         self.bias = _constant(0, shape, "bias", dtype) if affine and bias else None
@@ -345,7 +345,7 @@ class BatchNorm1d(Module):
         self.momentum = (
             None if momentum is None else number(f"{name}: momentum", momentum, least=0, most=1)
         )
-        self.affine, self.track_running_stats = affine, track_running_stats
+        self.affine, self.track_running_stats = bool(affine), bool(track_running_stats)
         self.weight = _constant(1, num_features, "weight", dtype) if affine else None
         self.bias = _constant(0, num_features, "bias", dtype) if affine and bias else None
         tracked = track_running_stats

@@ -231,7 +231,7 @@ def cross_entropy(
                 share = share_of(reduction, rows)
                 return _fused_cross_entropy(logits, target, None, share, True, places)
     name, weights = "cross_entropy", weight
-    check_smoothing(name, label_smoothing)
+    label_smoothing = smoothing(name, label_smoothing)
     logits, axis, weight = _checked(name, logits, weight, ignore_index, reduction)
     if logits.dtype == np.float16:  # half a precision adds up in a whole one
         wide = cross_entropy(
@@ -298,12 +298,11 @@ class CrossEntropyLoss(_OfLabels):
         label_smoothing: float = 0.0,
     ) -> None:
         check_ignore_index("CrossEntropyLoss", ignore_index)
-        check_smoothing("CrossEntropyLoss", label_smoothing)
         super().__init__(
             weight=as_constant("CrossEntropyLoss", "weight", weight),
             ignore_index=ignore_index,
             reduction=reduction,
-            label_smoothing=label_smoothing,
+            label_smoothing=smoothing("CrossEntropyLoss", label_smoothing),
         )
 
     def forward(self, prediction: Any, target: Any) -> Tensor:
@@ -379,11 +378,11 @@ class NLLLoss(_OfLabels):
 # ---- arguments --------------------------------------------------------------------------------
 
 
-def check_smoothing(name: str, label_smoothing: float) -> None:
-    """Raise ValueError for a label smoothing beyond [0, 1]."""
+def smoothing(name: str, label_smoothing: Any) -> float:
+    """A label smoothing as a plain number, which keeps float32; ValueError beyond [0, 1]."""
     if label_smoothing.__class__ is float and 0 <= label_smoothing <= 1:
-        return  # the usual case: `number` takes ten times as long
-    number(f"{name}: label_smoothing", label_smoothing, least=0, most=1)
+        return label_smoothing  # the usual case: `number` takes ten times as long
+    return number(f"{name}: label_smoothing", label_smoothing, least=0, most=1)
 
 
 def check_ignore_index(name: str, ignore_index: int) -> None:

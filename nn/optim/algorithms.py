@@ -338,6 +338,6 @@ class Adagrad(Optimizer):
 
 
 # A setting of one of them is refused by those that would not read it.
-for _name in sorted({name for kind in (SGD, Adam, RMSprop, Adagrad) for name in kind.checks}):
+for _name in sorted({name for kind in __all__ for name in globals()[kind].checks}):
     if _name not in NOTES:
         setattr(Optimizer, _name, Setting(_name))

@@ -88,7 +88,10 @@ class LRScheduler:
         """Raise ValueError for settings that make no sense, TypeError for those of a wrong kind;
         subclasses add what `checks` cannot say."""
         for name, check in self.checks.items():
-            check(f"{type(self).__name__}: {name}", getattr(self, name))
+            setting = getattr(self, name)
+            check(f"{type(self).__name__}: {name}", setting)
+            if name in vars(self):  # rates are the same after a state was saved and loaded
+                setattr(self, name, plain(setting))
 
     def step(self) -> None:
         """Set the rates of the next epoch; to be called once after every epoch."""

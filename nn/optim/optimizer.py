@@ -111,13 +111,12 @@ class Optimizer:
     """
 
     checks: ClassVar[Mapping[str, Check]] = {"lr": not_negative, "initial_lr": not_negative}
+    lr: Any  # a Setting, as all others are
     newer: ClassVar[tuple[str, ...]] = ()  # settings that older states of PyTorch do not have
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
-        for name in defaults:
-            if not any(name in vars(kind) for kind in type(self).__mro__):
-                setattr(type(self), name, Setting(name))
+        self._show_settings()
         self.param_groups: list[dict[str, Any]] = []
         self._state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self._joined: list[Joined] = []  # what is stepped together, and the state of it
@@ -324,6 +323,16 @@ class Optimizer:
             f"{type(self).__name__}.step: the update of a parameter of shape {value.shape}, with a "
             f"gradient of shape {gradient.shape}, has shape {new.shape}; the shape must stay"
         )
+
+    def _show_settings(self) -> None:
+        """Each setting as an attribute, unless the class has something else of that name."""
+        for name in self.defaults:
+            if not any(name in vars(kind) for kind in type(self).__mro__):
+                setattr(type(self), name, Setting(name))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._show_settings()  # in this process there may have been no other of this class
 
     def __getstate__(self) -> dict[str, Any]:
         no_longer: dict[str, Any] = {

@@ -11,7 +11,7 @@ import json
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
-from pathlib import Path
+from pkgutil import get_data
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,6 @@ MOST_STEPS = 600  # a graph with more nodes is stepped through with modules as b
 MOST_DRAWN = 400  # a depth at which more boxes are visible is not offered
 MOST_ENTRIES = 100  # a value with more entries is described by statistics
 ENTRIES_OF_ALL = 40_000  # of large graphs fewer: the file stays below some megabytes
-
-_HERE = Path(__file__).parent
 
 
 def html(
@@ -101,7 +99,8 @@ def _filled(**texts: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+    found = get_data("autograd.drawing.writers", name)  # also out of a zip file
+    return (found or b"").decode().replace("\r\n", "\n")
 
 
 def _script() -> str:
