@@ -216,7 +216,9 @@ SET = {
     "Hardtanh": lambda v: nn.Hardtanh(0.0, v), "Dropout": nn.Dropout,
     "HuberLoss": lambda v: nn.HuberLoss(delta=v),
     "flags of LayerNorm": lambda v: nn.LayerNorm(3, 0.1, v == 0.25),
-    "flags of BatchNorm1d": lambda v: nn.BatchNorm1d(3, 0.1, 0.1, v == 0.25, True, v == 0.25),
+    "flags of BatchNorm1d": lambda v: nn.BatchNorm1d(
+        3, affine=v == 0.25, track_running_stats=v == 0.25
+    ),
     "LayerNorm": lambda v: nn.LayerNorm(3, eps=v),
     "BatchNorm1d": lambda v: nn.BatchNorm1d(3, v, v),
 }  # fmt: skip

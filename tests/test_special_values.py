@@ -100,7 +100,7 @@ EITHER_ZERO = {
 @pytest.mark.parametrize("function", REGISTERED, ids=name_of)
 def test_values_and_dtypes_are_numpys(function: Any, dtype: Any) -> None:
     cases = [c for c in CASES if c.function is function]
-    assert cases
+    assert cases, f"add cases to tests/cases.py for {name_of(function)}"
     for case in cases:
         for arrays in fillings(case, dtype):
             expected, refused = outcome(lambda c=case, a=arrays: c(a))

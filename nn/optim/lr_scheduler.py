@@ -90,8 +90,9 @@ class LRScheduler:
         for name, check in self.checks.items():
             setting = getattr(self, name)
             check(f"{type(self).__name__}: {name}", setting)
-            if name in vars(self):  # rates are the same after a state was saved and loaded
-                setattr(self, name, plain(setting))
+            # In plain numbers rates are the same after a state was saved and loaded.
+            if (found := plain(setting)) is not setting and name in vars(self):
+                setattr(self, name, found)
 
     def step(self) -> None:
         """Set the rates of the next epoch; to be called once after every epoch."""
