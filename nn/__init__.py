@@ -32,9 +32,8 @@ if not hasattr(_autograd, "Tensor"):
         "    pip install chalkgrad        (or, in the folder of its source: pip install -e .)"
     )
 
-from nn import functional, init, metrics, optim  # noqa: E402
+from nn import functional, init, optim  # noqa: E402
 from nn import habits as _habits  # noqa: E402
-from nn.clipping import clip_grad_norm_, clip_grad_value_  # noqa: E402
 from nn.data import DataLoader  # noqa: E402
 from nn.layers import (  # noqa: E402
     ELU,
@@ -68,10 +67,8 @@ from nn.losses import (  # noqa: E402
     NLLLoss,
     SmoothL1Loss,
 )  # fmt: skip
-from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy  # noqa: E402
 from nn.module import Module, Sequential  # noqa: E402
 from nn.random import manual_seed  # noqa: E402
-from nn.vectors import parameters_to_vector, vector_to_parameters  # noqa: E402
 
 # A pickle names the file of what it holds. Under these names older ones look for it.
 _sys.modules["nn.activations"] = _sys.modules["nn.layers"]
@@ -79,6 +76,8 @@ for _family in ("activations", "class_losses", "layers", "losses"):
     _sys.modules[f"nn.functional.{_family}"] = functional
 
 if _typing.TYPE_CHECKING:
+    from nn import metrics
+    from nn.clipping import clip_grad_norm_, clip_grad_value_
     from nn.files import (
         CheckpointError,
         load,
@@ -87,10 +86,12 @@ if _typing.TYPE_CHECKING:
         save,
         save_checkpoint,
     )
+    from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy
     from nn.optim import explain_step
     from nn.scaling import standardize
     from nn.splitting import train_test_split
     from nn.training import Callback, EarlyStopping, History, ModelCheckpoint, Trainer
+    from nn.vectors import parameters_to_vector, vector_to_parameters
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "Callback", "CheckpointError",
@@ -110,6 +111,9 @@ _LATER = {
     "ModelCheckpoint": "training", "Trainer": "training",
     "CheckpointError": "files", "load": "files", "load_checkpoint": "files",
     "load_idx": "files", "save": "files", "save_checkpoint": "files",
+    "accuracy": "metrics", "confusion_matrix": "metrics", "r2_score": "metrics",
+    "top_k_accuracy": "metrics", "clip_grad_norm_": "clipping", "clip_grad_value_": "clipping",
+    "parameters_to_vector": "vectors", "vector_to_parameters": "vectors",
     "explain_step": "optim", "standardize": "scaling", "train_test_split": "splitting",
 }  # fmt: skip
 _missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__)

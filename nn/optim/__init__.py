@@ -10,7 +10,6 @@ import typing as _typing
 
 from nn.habits import OPTIMIZERS as _OPTIMIZERS
 from nn.habits import finder as _finder
-from nn.optim import lr_scheduler
 from nn.optim.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.optim.optimizer import Optimizer
 
@@ -22,13 +21,16 @@ _missing = _finder("nn.optim", _OPTIMIZERS, lambda: __all__)
 
 
 def _lazily(name: str) -> _typing.Any:
-    if name != "explain_step":  # loaded when it is first asked for
-        return _missing(name)
-    globals()[name] = found = _importlib.import_module("nn.optim.explained").explain_step
-    return found
+    """What is loaded when it is first asked for."""
+    if name == "lr_scheduler":
+        return _importlib.import_module("nn.optim.lr_scheduler")
+    if name == "explain_step":
+        return _importlib.import_module("nn.optim.explained").explain_step
+    return _missing(name)
 
 
 if _typing.TYPE_CHECKING:
+    from nn.optim import lr_scheduler
     from nn.optim.explained import explain_step
 else:  # for a type checker a module with __getattr__ would have every name
     __getattr__ = _lazily
