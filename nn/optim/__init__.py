@@ -24,9 +24,10 @@ def _lazily(name: str) -> _typing.Any:
     """What is loaded when it is first asked for."""
     if name == "lr_scheduler":
         return _importlib.import_module("nn.optim.lr_scheduler")
-    if name == "explain_step":
-        return _importlib.import_module("nn.optim.explained").explain_step
-    return _missing(name)
+    if name != "explain_step":
+        return _missing(name)
+    globals()[name] = found = _importlib.import_module("nn.optim.explained").explain_step
+    return found
 
 
 if _typing.TYPE_CHECKING:
