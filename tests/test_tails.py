@@ -13,6 +13,7 @@ import pytest
 import autograd
 import nn
 from autograd import Tensor, grad, hessian, jacobian, jvp
+from autograd.ops import elementwise
 from nn import functional
 
 Long = np.longdouble
@@ -184,6 +185,20 @@ def test_derivatives_are_exact_to_a_few_units(function, dtype):
     assert second.dtype == dtype
     if twice is not None:
         assert_few(second, twice, x, 10)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)
+def test_the_slope_of_tanh_is_exact_by_cosh_and_by_exp(dtype, quick, monkeypatch):
+    monkeypatch.setattr(elementwise, "_quick_cosh", lambda: quick)  # as on another machine
+    _, by_x, by_x_twice = TAILS[np.tanh]
+    x = everything(dtype)
+    *firsts, second = derivatives(np.tanh, x)
+    with np.errstate(all="ignore"):
+        once, twice = by_x(x.astype(Long)), by_x_twice(x.astype(Long))
+    for found in firsts:
+        assert_few(found, once, x, 7)
+    assert_few(second, twice, x, 10)
 
 
 # Where the derivative itself goes through 0 its terms cancel, as any sum does there: here errors

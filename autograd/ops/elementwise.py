@@ -8,9 +8,11 @@ gradient of the broadcast shape: the sweep sums it back.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.lib import introspect
 
 from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, methods, operations
@@ -298,10 +300,23 @@ def _by_blocks(compute: Any, x: Any) -> Any:
     return result.astype(x.dtype) if half else result
 
 
+@lru_cache(1)
+def _quick_cosh() -> bool:
+    """Whether NumPy computes cosh of several numbers at once on this machine. Elsewhere it takes
+    ten times as long as exp, here two thirds."""
+    found = introspect.opt_func_info(func_name="^cosh$").get("cosh", {})
+    here = [found.get(kind, {}).get("current", "baseline") for kind in ("ff", "dd")]
+    return not any(current.startswith("baseline") for current in here)
+
+
 def _square_of_sech(x: Any, z: Any) -> None:
-    np.exp(x, z)
-    z += 1 / z
-    np.divide(2, z, z)  # where this is 0, for exp(x) or its inverse overflows, so is its square
+    # Where the quotient is 0, for cosh(x) overflows, so is its square.
+    if _quick_cosh():
+        np.divide(1, np.cosh(x, z), z)
+    else:
+        np.exp(x, z)
+        z += 1 / z
+        np.divide(2, z, z)
     z *= z
 
 
