@@ -249,7 +249,8 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     check_reduction(name, reduction)
     logits, target = paired(name, logits, target)
-    if logits.made_by not in PLAIN:
+    made = logits.made_by
+    if made not in PLAIN and (made or not logits.requires_grad):  # a leaf that is trained is meant
         check_one_logit(name, logits)
     _check_probabilities(name, "target", target, _SCALE)
     weight = _fitting(name, "weight", weight, logits)
