@@ -173,6 +173,7 @@ _HOMES = {"np": "numpy", "scipy.special": "scipy.special"}
 
 
 def numpy_name(function: Any) -> str:
+    """What a program calls a function of NumPy's or SciPy's: "np.sin", "scipy.special.erf"."""
     name = getattr(function, "__name__", repr(function))
     if isinstance(function, np.ufunc):
         for short, module in _HOMES.items():

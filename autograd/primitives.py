@@ -92,7 +92,7 @@ def _written_out(
     without a call on the way. A call costs half a microsecond in a real step, where code and data
     have left the nearest caches: small networks train in a twentieth less time.
     """
-    most = operation.signature.out
+    most, saves = operation.signature.out, operation.saves
 
     def at_length(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if any_tensor(args) or (kwargs and any_tensor(kwargs.values())):
@@ -100,7 +100,7 @@ def _written_out(
         if kwargs or not AS_THEY_ARE.issuperset(map(type, args)):
             without_hidden(operation, (*args, *kwargs.values()))
         data = forward(*args, **kwargs)
-        if operation.saves:
+        if saves:
             data = kept_of(data, operation)[0]
         if isinstance(data, Node) and data._requires_grad:
             raise TypeError(UNSEEN.format(operation.name, "in an object or from around it"))
@@ -116,45 +116,19 @@ def _written_out(
             return at_length(args if x is _NOTHING else (x, *args), kwargs)
         raw = (x._value, *args)
         try:
-            data = forward(*raw)
+            data = made = forward(*raw)
         except Exception as error:
             raise restated(operation.name, raw, error) from None
+        if saves:
+            data, kwargs["saved"] = kept_of(made, operation)
         if not isinstance(data, NUMPY) or data.dtype.kind != "f":
-            return finished(x, data, operation, (x,), list(raw), {}, mode)
+            return finished(x, made, operation, (x,), list(raw), {}, mode)
         node = x._new()  # as in `result`, but for the call
         node._value = data
         node._requires_grad = True
         node._inputs = (x,)
         node._args = raw
-        node._kwargs = None
-        node._op = operation
-        node._birth = next_birth()
-        node._scope = mode.scope
-        node._hooks = None
-        return node
-
-    def of_one_saving(x: Any = _NOTHING, /, *args: Any, **kwargs: Any) -> Any:
-        mode = current_mode()
-        usual = mode.plain and not kwargs and len(args) < most and operation.rules is rules
-        for argument in args:
-            if argument.__class__ not in AS_THEY_ARE and isinstance(argument, _ASKED):
-                usual = False
-        if not usual or not isinstance(x, Node) or not x._requires_grad:
-            return at_length(args if x is _NOTHING else (x, *args), kwargs)
-        raw = (x._value, *args)
-        try:
-            made = forward(*raw)
-        except Exception as error:
-            raise restated(operation.name, raw, error) from None
-        data, saved = made if made.__class__ is tuple and len(made) == 2 else (None, None)
-        if not isinstance(data, NUMPY) or data.dtype.kind != "f":
-            return finished(x, made, operation, (x,), list(raw), {}, mode)
-        node = x._new()
-        node._value = data
-        node._requires_grad = True
-        node._inputs = (x,)
-        node._args = raw
-        node._kwargs = {"saved": saved}
+        node._kwargs = kwargs or None
         node._op = operation
         node._birth = next_birth()
         node._scope = mode.scope
@@ -205,9 +179,7 @@ def _written_out(
 
     if None in rules or most < len(rules):  # `apply` says what is not taken
         return of_any
-    if operation.saves:
-        return of_one_saving if len(rules) == 1 else of_any
-    return {1: of_one, 3: of_three}.get(len(rules), of_any)
+    return {1: of_one, 3: of_any if saves else of_three}.get(len(rules), of_any)
 
 
 def nondifferentiable(function: Function) -> Function:

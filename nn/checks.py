@@ -16,14 +16,14 @@ import numpy as np
 
 from autograd import Tensor
 
-__all__ = ["complain", "flag", "number", "one_of", "plain", "whole"]
+__all__ = ["PLAIN", "complain", "flag", "number", "one_of", "plain", "whole"]
 
-_PLAIN = frozenset([float, int, bool])  # what needs no second look
+PLAIN = frozenset([float, int, bool])  # what needs no second look
 
 
 def plain(value: Any) -> Any:
     """A NumPy number as Python's, which leaves float32 arrays float32; also inside of lists."""
-    if value.__class__ in _PLAIN:
+    if value.__class__ in PLAIN:
         return value
     if isinstance(value, (tuple, list)):
         return type(value)([plain(member) for member in value])
@@ -87,7 +87,7 @@ def whole(what: str, value: Any, *, least: int | None = None) -> int:
 def flag(what: str, value: Any, *, numbers: bool = False) -> bool:
     """True or False; numbers, True to take 1 and 0 for them, as files have them."""
     found = plain(value)
-    counted = numbers and found.__class__ in _PLAIN and found in (0, 1)
+    counted = numbers and found.__class__ in PLAIN and found in (0, 1)
     if found.__class__ is not bool and not counted:
         raise TypeError(f"{what} must be True or False, got {value!r}")
     return bool(found)

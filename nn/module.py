@@ -220,7 +220,7 @@ class Module:
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The Modules that this one holds itself, as (name, Module), each once."""
         found: dict[int, tuple[str, Module]] = {}
-        for name, value in _parts(self):
+        for name, value in parts_of(self):
             if isinstance(value, Module):
                 found.setdefault(id(value), (name, value))
         return iter(found.values())
@@ -583,9 +583,9 @@ def _setter(module: Module, frame: Any) -> str:
 def _watched(module: Module, /, *args: Any, **kwargs: Any) -> Any:
     """The first forward of a Module: what it leaves in lists and dicts is told."""
     kinds = {name: value.__class__ for name, value in vars(module).items()}
-    before = {name for name, _ in _parts(module)}
+    before = {name for name, _ in parts_of(module)}
     output = module.forward(*args, **kwargs)
-    for name, value in _parts(module):
+    for name, value in parts_of(module):
         outer, dot, _ = name.partition(".")
         if not dot or name in before or not _looks_like_state(value):
             continue
@@ -647,7 +647,7 @@ def _opened(module: Module) -> Iterator[tuple[str, Any]]:
             stack.extend(reversed(inside))
 
 
-def _parts(module: Module) -> list[tuple[str, Any]]:
+def parts_of(module: Module) -> list[tuple[str, Any]]:
     """The Tensors, arrays and Modules that a Module holds itself, in the order they were set."""
     held = [
         (name, value)
@@ -678,7 +678,7 @@ def _walk(root: Module) -> Iterator[tuple[str, Any]]:
             seen.add(id(value))
             yield name, value
             if isinstance(value, Module):
-                parts = [(_joined(name, part), member) for part, member in _parts(value)]
+                parts = [(_joined(name, part), member) for part, member in parts_of(value)]
                 stack.extend(reversed(parts))
 
 
@@ -747,7 +747,7 @@ def _tree(module: Module, above: tuple[Module, ...]) -> str:
     lines = [module.extra_repr()] if module.extra_repr() else []
     children = [
         f"({name}): {_tree(part, (*above, module))}"
-        for name, part in _parts(module)
+        for name, part in parts_of(module)
         if isinstance(part, Module)
     ]
     if not children:

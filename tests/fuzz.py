@@ -260,10 +260,10 @@ def lowered(program: Program) -> Program:
         try:
             lower.run({}, True, Held())
             # Of arrays nn's losses take the prediction's dtype, of Tensors with gradient the wider.
-            raised = nns
+            agrees = nns
         except type(error):
-            raised = True
-        if raised:
+            agrees = True
+        if agrees:
             return program.cast(lambda name: np.float32)
         raise Fault("precision", f"nothing raised where NumPy raises {error!r}") from None
     return lower

@@ -361,7 +361,7 @@ RESULT = {
 }  # fmt: skip
 WRITTEN_OUT = {  # besides `result` itself; whoever adds a slot finds here where it is set
     "autograd.recording": ["apply", "result"],
-    "autograd.primitives": ["of_one", "of_one_saving", "of_three"],
+    "autograd.primitives": ["of_one", "of_three"],
     "autograd.tensor": ["forward"],
 }
 
@@ -473,10 +473,6 @@ def test_a_zip_file_of_the_packages_serves_as_well(tmp_path: Path) -> None:
         for package in ("autograd", "nn"):
             for path in (ROOT / package).rglob("*.*"):
                 archive.write(path, path.relative_to(ROOT))
-    run = [sys.executable, "-c", ZIPPED]
-    subprocess.run(
-        run,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "packages.zip")},
-        check=True,
-    )
+    path = {**os.environ, "PYTHONPATH": str(tmp_path / "packages.zip")}
+    run = subprocess.run([sys.executable, "-c", ZIPPED], cwd=tmp_path, env=path)
+    assert run.returncode == 0

@@ -86,7 +86,7 @@ class LRScheduler:
 
     def check(self) -> None:
         """Raise ValueError for settings that make no sense, TypeError for those of a wrong kind;
-        subclasses add what `checks` cannot say."""
+        NumPy's numbers become plain ones. Subclasses add what `checks` cannot say."""
         for name, check in self.checks.items():
             setting = getattr(self, name)
             check(f"{type(self).__name__}: {name}", setting)

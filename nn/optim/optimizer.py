@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd import Tensor, enable_grad
-from nn.checks import complain, number, plain
+from nn.checks import PLAIN, complain, number, plain
 from nn.names import unknown
 from nn.optim.joined import UNSHARED, Joined, kind, mixing
 
@@ -601,16 +601,13 @@ def _copied(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-_PLAIN = frozenset([float, int, bool])  # what needs no second look
-
-
 def _settings(group: dict[str, Any]) -> dict[str, Any]:
     """The settings of a group in plain numbers."""
     settings = group.copy()
     del settings["params"]
     settings.pop("param_names", None)
     for name, value in group.items():
-        if value.__class__ not in _PLAIN and name in settings:
+        if value.__class__ not in PLAIN and name in settings:
             settings[name] = plain(value)
     return settings
 
@@ -619,7 +616,7 @@ def _is_constant(setting: Any) -> bool:
     """Whether it can never change in itself, as a list or an array could."""
     if setting.__class__ is tuple:
         return all(_is_constant(member) for member in setting)
-    return setting.__class__ in _PLAIN or isinstance(setting, np.number)
+    return setting.__class__ in PLAIN or isinstance(setting, np.number)
 
 
 def without_rounding(lr: Any) -> Any:

@@ -22,7 +22,7 @@ from nn.training.callbacks import Callback
 __all__ = [
     "check_finite", "check_kind", "check_loss", "check_parameters", "check_places", "check_scalar",
     "check_scheduler", "checked_callbacks", "interval_of", "is_ours", "listens_to_batches",
-    "named_metrics", "number", "some_rows", "split", "tell_of_hidden",
+    "named_metrics", "one_number", "some_rows", "split", "tell_of_hidden",
 ]  # fmt: skip
 
 _TAKEN = ("loss", "lr", "epoch")  # names of other figures
@@ -293,7 +293,8 @@ def _with_name(metric: Any) -> tuple[str, Any]:
     return getattr(metric, "__name__", type(metric).__name__), metric
 
 
-def number(name: str, value: Any) -> float:
+def one_number(name: str, value: Any) -> float:
+    """What a metric gave, as a float; TypeError for what is no single number."""
     value = value.data if isinstance(value, Tensor) else value
     shape = np.shape(value) if hasattr(value, "shape") else ()
     try:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.module import Module, _parts
+from nn.module import Module, parts_of
 from nn.random import source_kinds, take_source_state
 from nn.training.held import (
     CHANGING,
@@ -67,12 +67,12 @@ def _keepers(place: str, value: Any) -> Iterator[tuple[str, dict[str, Any], Call
 
 def _switches(module: Module) -> dict[str, Any]:
     """What of a Module itself is trained: a callback may freeze and unfreeze."""
-    trained = {name: p.requires_grad for name, p in _parts(module) if isinstance(p, Tensor)}
+    trained = {name: p.requires_grad for name, p in parts_of(module) if isinstance(p, Tensor)}
     return {"trained": trained, "frozen": module._frozen}
 
 
 def _switch(module: Module, switches: Mapping[str, Any]) -> None:
-    own = dict(_parts(module))
+    own = dict(parts_of(module))
     for name, flag in switches.get("trained", {}).items():
         if isinstance(own.get(name), Tensor):
             own[name].requires_grad_(flag)

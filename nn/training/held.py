@@ -10,7 +10,7 @@ from __future__ import annotations
 import dis
 import io
 import sys
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -37,8 +37,6 @@ _OTHERS = frozenset([*sys.stdlib_module_names, "autograd", "nn", "numpy", "panda
 CHANGING = (list, dict, set, deque)
 COPIED = 1 << 16  # elements; of larger values a count sees only that there is another
 _QUICK = frozenset([*SIMPLE, Tensor, np.ndarray, scope])  # what most attributes are
-_DICTS = frozenset([dict, defaultdict, OrderedDict, Counter])
-_LISTS = frozenset([list, tuple, set, deque])
 
 
 def found(roots: Roots) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, enable_grad, no_grad
-from nn import checks
+from nn.checks import number, whole
 from nn.clipping import clip_grad_norm_
 from nn.files import CheckpointNotFoundError, as_path, check_parts, load_checkpoint
 from nn.modes import OwnModes
@@ -32,7 +32,7 @@ from nn.training.arguments import (
     is_ours,
     listens_to_batches,
     named_metrics,
-    number,
+    one_number,
     tell_of_hidden,
 )
 from nn.training.callbacks import ModelCheckpoint
@@ -120,7 +120,7 @@ class Trainer(Resumable):
         check_loss(loss)
         check_scheduler(scheduler, optimizer)
         if clip_norm is not None:
-            clip_norm = checks.number("Trainer: clip_norm", clip_norm, above=0, finite=False)
+            clip_norm = number("Trainer: clip_norm", clip_norm, above=0, finite=False)
         self.model, self.optimizer, self.loss, self.scheduler = model, optimizer, loss, scheduler
         self.metrics = named_metrics(metrics, loss)
         self.clip_norm, self.interval = clip_norm, interval_of(scheduler, interval)
@@ -182,7 +182,7 @@ class Trainer(Resumable):
         FloatingPointError for a loss that is nan or infinite, before its step is made.
         """
         callbacks = checked_callbacks(callbacks)
-        epochs = checks.whole("fit: epochs", epochs, least=1)
+        epochs = whole("fit: epochs", epochs, least=1)
         show = reporter(progress)
         if resume_from is not None:
             as_path("fit: resume_from", resume_from)
@@ -563,7 +563,7 @@ class Trainer(Resumable):
             raise
         for name, metric in self.metrics.items():
             try:
-                number(name, metric(prediction, y))
+                one_number(name, metric(prediction, y))
             except ValueError:  # it may want more rows than these, or more kinds of them
                 if getattr(loader, "_rows", 0) >= REHEARSED and is_ours(metric):
                     raise
@@ -641,7 +641,7 @@ class Trainer(Resumable):
 
 
 def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
-    return {name: number(name, value) for name, value in figures.items()}
+    return {name: one_number(name, value) for name, value in figures.items()}
 
 
 def _nothing(trainer: Any) -> None:
