@@ -119,8 +119,9 @@ def _written_out(
             data = made = forward(*raw)
         except Exception as error:
             raise restated(operation.name, raw, error) from None
-        if saves:
-            data, kwargs["saved"] = kept_of(made, operation)
+        if saves:  # of what is no pair `finished` tells
+            pair = made.__class__ is tuple and len(made) == 2
+            data, kwargs["saved"] = made if pair else (None, None)
         if not isinstance(data, NUMPY) or data.dtype.kind != "f":
             return finished(x, made, operation, (x,), list(raw), {}, mode)
         node = x._new()  # as in `result`, but for the call
