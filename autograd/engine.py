@@ -13,16 +13,17 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from operator import attrgetter
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
-from autograd.errors import AutogradError, GraphFreedError, shapes
+from autograd.errors import AutogradError, GraphFreedError, described
+from autograd.gradients import Deferred, of_dtype
 from autograd.mode import current_mode, set_mode
+from autograd.watching import watcher
 
 __all__: list[str] = []
 
@@ -98,6 +99,28 @@ class Node:
         return f"a Tensor ({made})"
 
 
+def result(
+    like: Node, data: Any, operation: Any, inputs: Any, args: Any, kwargs: Any, mode: Any
+) -> Any:
+    """A Tensor (what `like` is) that an operation made; `inputs` None: not recorded.
+
+    Written out, to save a call, where a small operation is most of the cost: at the end of
+    recording's `apply`, in the short ways of primitives.py, and in Tensor's operators.
+    """
+    node = like._new()
+    node._value = data
+    node._op = operation
+    node._scope = mode.scope
+    node._hooks = None
+    node._kwargs = kwargs or None
+    if inputs is None:
+        node._requires_grad, node._inputs, node._args, node._birth = False, (), (), 0
+    else:
+        node._requires_grad, node._inputs, node._args = True, inputs, args
+        node._birth = next_birth()
+    return node
+
+
 def topological_order(outputs: Iterable[Any]) -> list[Any]:
     """The recorded results that the outputs depend on, oldest first."""
     reached = set(outputs)
@@ -168,7 +191,7 @@ def sweep(
         _walk(order, pending, kept, halves, inputs, mode, create_graph, retain_graph)
         if halves:
             for tensor in kept.keys() & halves:
-                kept[tensor] = _of_dtype(kept[tensor], tensor._value.dtype)
+                kept[tensor] = of_dtype(kept[tensor], tensor._value.dtype)
     finally:
         if recording is not None:
             set_mode(mode)
@@ -184,7 +207,7 @@ def _walk(
     rules hand it on to its inputs. At the end only leaves are pending, and are kept."""
     wanted = None if inputs is None else leading_to(inputs, order)
     targets = set(inputs or ())
-    watch = _watch(mode) if mode.anomaly or mode.profile else None
+    watch = watcher(mode) if mode.anomaly or mode.profile else None
     usual = inputs is None and watch is None and not create_graph
     take, array, following = pending.pop, np.ndarray, order.pop
     node = None
@@ -300,21 +323,21 @@ def fitted(contribution: Any, parent: Any, node: Any, halves: list[Any]) -> Any:
             return tuple(contribution)
         raise AutogradError(
             f"{node._op.name}: its rule must return a list of {len(value)} gradients, one for "
-            f"each member of its list argument, but returned {_kind(contribution)} (an operation "
-            "that takes no list wants its Tensors joined: np.stack([...]))"
+            f"each member of its list argument, but returned {described(contribution)} (an "
+            "operation that takes no list wants its Tensors joined: np.stack([...]))"
         )
     if not hasattr(contribution, "dtype"):
         contribution = _number(contribution, node)
     if contribution.dtype.kind not in "fiub":
         raise AutogradError(
             f"{node._op.name}: its rule must return real numbers, but returned "
-            f"{_kind(contribution)}"
+            f"{described(contribution)}"
         )
     shape, given, dtype = value.shape, contribution.shape, value.dtype
     if dtype.char == _HALF:
         dtype = _WIDER
         halves.append(parent)
-        contribution = _of_dtype(contribution, dtype)
+        contribution = of_dtype(contribution, dtype)
     if given != shape:
         extra = len(given) - len(shape)
         fits = extra >= 0 and all(n in (1, m) for n, m in zip(shape, given[extra:]))
@@ -333,98 +356,7 @@ def fitted(contribution: Any, parent: Any, node: Any, halves: list[Any]) -> Any:
         contribution = np.add.reduce(contribution, axis=axis)
         if contribution.shape != shape:
             contribution = contribution.reshape(shape)
-    return _of_dtype(contribution, dtype)
-
-
-def _of_dtype(gradient: Any, dtype: Any) -> Any:
-    return gradient if gradient.dtype == dtype else gradient.astype(dtype)
-
-
-class Deferred:
-    """A gradient given in parts, added up once when its Tensor's turn comes.
-
-    Reading `x[i]` for every i of a long x gives as many gradients, each for one element; making
-    each of them as long as x would take quadratic time. Instead each rule returns its part, parts
-    add by joining their lists, and `build(parts)` makes the whole in one operation.
-    """
-
-    __slots__ = ("build", "parts", "rest")
-    __array_ufunc__ = None  # array + Deferred is Deferred.__radd__
-
-    def __init__(self, build: Callable[[list[Any]], Any], part: Any) -> None:
-        self.build, self.parts, self.rest = build, [part], None
-
-    def __add__(self, other: Any) -> Deferred:
-        if other.__class__ is Deferred:
-            self.parts += other.parts
-            other = other.rest
-        if other is not None:
-            self.rest = other if self.rest is None else self.rest + other
-        return self
-
-    __radd__ = __add__
-
-    def total(self) -> Any:
-        """The sum of all parts, and of the whole gradients that came beside them."""
-        whole = self.build(self.parts)
-        return whole if self.rest is None else whole + self.rest
-
-
-class Hooks:
-    """What waits for the gradient of one Tensor: functions in their order, and retain_grad."""
-
-    __slots__ = ("functions", "retain")
-
-    def __init__(self) -> None:
-        self.functions: dict[int, Callable[[Any], Any]] = {}
-        self.retain = False
-
-    def run(self, tensor: Any, g: Any) -> Any:
-        """Show the gradient to every function; what one of them returns replaces it."""
-        summed = g.dtype
-        g = _of_dtype(g, tensor._value.dtype)
-        for function in list(self.functions.values()):
-            answer = function(locked(g))
-            if answer is None:
-                continue
-            if not hasattr(g, "_value"):  # plain arrays stay plain, whatever a hook answers
-                answer = getattr(answer, "_value", answer)
-            answer = answer if hasattr(answer, "dtype") else np.asarray(answer)
-            if answer.shape != tensor._value.shape:
-                raise ValueError(
-                    f"a hook on {tensor._title()} of shape {tensor._value.shape} returned a "
-                    f"gradient of shape {answer.shape}; it must keep the shape"
-                )
-            if answer.dtype.kind not in "fiub":
-                raise TypeError(
-                    f"a hook on {tensor._title()} returned {_kind(answer)}; a gradient must be "
-                    "real numbers"
-                )
-            g = _of_dtype(answer, tensor._value.dtype)
-        return _of_dtype(g, summed)
-
-
-class HookHandle:
-    """What `register_hook` returns: `remove()` takes the hook away again."""
-
-    __slots__ = ("_functions", "_key")
-
-    def __init__(self, functions: dict[int, Callable[[Any], Any]], function: Any) -> None:
-        self._functions, self._key = functions, next_birth()
-        functions[self._key] = function
-
-    def remove(self) -> None:
-        """Remove the hook; a second call does nothing."""
-        self._functions.pop(self._key, None)
-
-
-def locked(data: Any) -> Any:
-    """A view of an array that cannot be written through; NumPy scalars and Tensors as they are."""
-    if data.__class__ is not np.ndarray:
-        return data
-    view = data.view()
-    view.setflags(write=False)
-    return view
+    return of_dtype(contribution, dtype)
 
 
 def _references(gradients: dict[Any, Any]) -> int:
@@ -458,53 +390,6 @@ def commit(gradients: dict[Any, Any]) -> None:
             tensor._grad = g
 
 
-def _watch(mode: Any) -> Callable[..., Any]:
-    """A way to call rules that measures them, or looks for nan and inf in what they return."""
-
-    def watched(node: Any, rule: Any, g: Any, y: Any, args: Any, kwargs: Any) -> Any:
-        start = time.perf_counter()
-        contribution = rule(g, y, *args, **kwargs)
-        if mode.profile is not None:
-            seconds = time.perf_counter() - start
-            mode.profile.add("backward", node._op.name, node._scope, seconds, contribution)
-        if mode.anomaly:
-            for values in _floats([contribution]):
-                if not np.all(np.isfinite(values)):
-                    raise AutogradError(anomaly("its gradient holds", values, node, g))
-        return contribution
-
-    return watched
-
-
-def anomaly(what: str, values: Any, node: Any, g: Any = None) -> str:
-    """The message for a nan or inf, naming the operation, its shapes and the user's line."""
-    found = "nan" if np.any(np.isnan(values)) else "inf"
-    at, formula, line = shapes(node._args), node._op.formula, getattr(node, "_line", None)
-    sources = {"an input": _floats(node._args), "the incoming gradient": _floats([g])}
-    already = [n for n, vs in sources.items() if not all(np.all(np.isfinite(v)) for v in vs)]
-    return (
-        f"{node._op.name}: {what} {found}"
-        + (f" (input shapes {at})" if at else "")
-        + (f"; {' and '.join(already)} already held nan or inf" if already else "")
-        + (f"\n  in scope {node._scope}" if node._scope is not None else "")
-        + (f"\n  its derivative is {formula}" if formula and g is not None else "")
-        + (f"\n  called at {line}" if line else "\n  recorded outside of detect_anomaly()")
-    )
-
-
-def _floats(values: Any) -> list[Any]:
-    """The arrays and numbers of float dtype among values, and in lists and tuples among them."""
-    found = []
-    for value in values:
-        if isinstance(value, (list, tuple)):
-            found += _floats(value)
-        else:
-            value = getattr(value, "_value", value)
-            if isinstance(value, float) or getattr(value, "dtype", np.dtype(object)).kind == "f":
-                found.append(value)
-    return found
-
-
 def _note(error: Exception, node: Any) -> None:
     """Say on an error from inside a rule which operation it was (Python 3.11 and newer)."""
     if node is not None and node._op is not None and hasattr(error, "add_note"):
@@ -518,17 +403,10 @@ def _freed(node: Any) -> str:
     )
 
 
-def _kind(value: Any) -> str:
-    if value is None:
-        return "None (is a `return` missing?)"
-    dtype = f" of dtype {value.dtype}" if hasattr(value, "dtype") else ""
-    return f"{type(value).__name__}{dtype}"
-
-
 def _number(contribution: Any, node: Any) -> Any:
     if isinstance(contribution, (bool, int, float)):
         return np.float64(contribution)
     raise AutogradError(
         f"{node._op.name}: its rule must return an array or a number, but returned "
-        f"{_kind(contribution)}"
+        f"{described(contribution)}"
     )

@@ -161,6 +161,14 @@ def not_real(name: str, dtype: np.dtype[Any]) -> str:
     return f"{name}: dtype {dtype} is not supported; data must be real numbers or booleans"
 
 
+def described(value: Any) -> str:
+    """What a rule or a hook has returned, for a message: its kind and dtype."""
+    if value is None:
+        return "None (is a `return` missing?)"
+    dtype = f" of dtype {value.dtype}" if hasattr(value, "dtype") else ""
+    return f"{type(value).__name__}{dtype}"
+
+
 def needs_float(dtype: np.dtype[Any]) -> str:
     return (
         f"only floating-point Tensors can require a gradient, got dtype {dtype}; ask for "
@@ -184,13 +192,28 @@ def numpy_name(function: Any) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
 
 
-def without_derivative(function: Any, cure: str | None) -> str:
-    """What to do about a function of NumPy that is not registered.
+# NumPy's functions that write into an argument, and what to write instead.
+IN_PLACE: dict[str, str] = {
+    "copyto": "np.where(mask, values, array); np.full and np.full_like with a Tensor as the value "
+    "come here too: np.broadcast_to(value, shape)",
+    "fill_diagonal": "np.where(np.eye(n, dtype=bool), values, matrix)",
+    "put": "np.where, or autograd.scatter_add",
+    "place": "np.where(mask, values, array)",
+    "putmask": "np.where(mask, values, array)",
+    "put_along_axis": "np.where, or autograd.scatter_add",
+}
 
-    Args: cure, what to write in place of one that writes into its argument; else None.
-    """
+
+def writes_in_place(function: Any) -> str | None:
+    """What to write instead of one of NumPy's functions that write into an argument, or None."""
+    name = getattr(function, "__name__", "")
+    return IN_PLACE.get(name) if getattr(np, name, None) is function else None
+
+
+def without_derivative(function: Any) -> str:
+    """What to do about a function of NumPy that is not registered."""
     name = numpy_name(function)
-    if cure is not None:
+    if (cure := writes_in_place(function)) is not None:
         return (
             f"{name} writes into its first argument, which no graph can record, so it does not "
             f"take Tensors; compute a new one instead: {cure}"

@@ -11,17 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd.engine import Deferred, Node, anomaly, locked, next_birth
+from autograd.engine import Node, next_birth, result
 from autograd.errors import (
     RESTATED,
-    AutogradError,
-    InPlaceError,
     not_real,
     numpy_name,
     restated,
     without_derivative,
 )  # fmt: skip
-from autograd.frames import user_line
+from autograd.gradients import locked
+from autograd.lists import members, several
 from autograd.mode import Mode, current_mode
 from autograd.rules import (
     Operation,
@@ -30,8 +29,9 @@ from autograd.rules import (
     is_primitive,
     operations,
     plain,
-    writes_in_place,
 )  # fmt: skip
+from autograd.values import plain_array
+from autograd.watching import checked
 
 __all__: list[str] = []
 
@@ -41,28 +41,6 @@ AS_THEY_ARE = frozenset(  # what most arguments are
     [_array, float, int, bool, type(None), str, np.float64, np.float32, np.int64, np.bool_]
 )
 CONTAINERS = (list, tuple, dict)
-
-
-def result(
-    like: Node, data: Any, operation: Any, inputs: Any, args: Any, kwargs: Any, mode: Mode
-) -> Any:
-    """A Tensor (what `like` is) that an operation made; `inputs` None: not recorded.
-
-    Written out, to save a call, where a small operation is most of the cost: at the end of `apply`,
-    in the short ways of primitives.py, and in Tensor's operators.
-    """
-    node = like._new()
-    node._value = data
-    node._op = operation
-    node._scope = mode.scope
-    node._hooks = None
-    node._kwargs = kwargs or None
-    if inputs is None:
-        node._requires_grad, node._inputs, node._args, node._birth = False, (), (), 0
-    else:
-        node._requires_grad, node._inputs, node._args = True, inputs, args
-        node._birth = next_birth()
-    return node
 
 
 def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
@@ -99,7 +77,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
                 without_hidden(operation, (argument,))
             if argument.__class__ in (list, tuple):
                 if any_tensor(argument):
-                    like, parent, argument = _members(argument, operation, mode)
+                    like, parent, argument = members(argument, operation, mode, _joined)
                 else:
                     argument = _as_operand(argument, operation, position)
         elif isinstance(argument, _array):
@@ -157,7 +135,7 @@ def finished(
             kwargs = {**kwargs, "saved": kept}
     if data.__class__ is not _array:
         if isinstance(data, (tuple, list)):
-            return _several(like, data, operation, parents, raw, kwargs, mode)
+            return several(like, data, operation, parents, raw, kwargs, mode)
         if not hasattr(data, "dtype"):
             data = np.asarray(data)
     if data.dtype.kind != "f":
@@ -170,7 +148,7 @@ def finished(
                 raw[position] = _floating(raw[position], data)
     args = () if parents is None else tuple(raw)
     node = result(like, data, operation, parents, args, kwargs, mode)
-    return _checked(node, raw) if mode.anomaly else node
+    return checked(node, raw) if mode.anomaly else node
 
 
 def kept_of(data: Any, operation: Operation) -> tuple[Any, Any]:
@@ -216,10 +194,10 @@ def call(function: Any, *args: Any, **kwargs: Any) -> Any:
             raise restated(function.__name__, args, error) from None
     if is_primitive(function):  # of our own, in the place of a ufunc's method
         return function(*args, **kwargs)
-    raise TypeError(without_derivative(function, writes_in_place(function)))
+    raise TypeError(without_derivative(function))
 
 
-# ---- lists as arguments, several results ------------------------------------------------------
+# ---- arguments as arrays ----------------------------------------------------------------------
 
 
 def _floating(argument: Any, data: Any) -> Any:
@@ -230,15 +208,6 @@ def _floating(argument: Any, data: Any) -> Any:
     return argument
 
 
-def plain_array(array: Any, name: str) -> Any:
-    """A plain array of one of a subclass (np.matrix, say); masked ones are refused."""
-    if type(array).__module__.startswith("numpy.ma"):
-        raise TypeError(
-            f"{name}: a masked array would lose its mask; use array.filled(value) first"
-        )
-    return np.asarray(array)
-
-
 def _as_operand(argument: Any, operation: Operation, position: int) -> Any:
     """A list of numbers as an array, where rules would compute with it; a copy of others."""
     rules = operation.rules
@@ -247,169 +216,12 @@ def _as_operand(argument: Any, operation: Operation, position: int) -> Any:
     return argument if any(isinstance(a, np.ndarray) for a in argument) else np.asarray(argument)
 
 
-def _members(argument: Any, operation: Operation, mode: Mode) -> tuple[Any, Any, list[Any]]:
-    """A list argument: one of its Tensors, a node that hands gradients on to all, the raw values.
-
-    The node's value is the tuple of the members' values, and its gradient the list that the rule
-    returns; member i takes entry i. So the sweep needs no special case for lists. The node is None
-    where no member requires a gradient.
-    """
-    if isinstance(operation.forward, np.ufunc):
-        raise TypeError(
-            f"{operation.name}: a list of Tensors is no operand; join them by np.stack([...])"
-        )
-    like = next((a for a in argument if isinstance(a, Node)), None)
-    if like is None:
-        raise TypeError(
-            f"{operation.name}: nested lists of Tensors are no array; join each by np.stack([...])"
-        )
-    try:
-        raw = tuple(a._value if isinstance(a, Node) else np.asarray(a) for a in argument)
-    except TypeError:  # perhaps of nested lists
-        joined = [_joined(a) for a in argument]
-        if all(a is b for a, b in zip(joined, argument)):
-            raise
-        return _members(joined, operation, mode)
-    inputs = tuple(
-        a if isinstance(a, Node) and a._requires_grad and mode.grad else None for a in argument
-    )
-    if all(a is None for a in inputs):
-        return like, None, list(raw)
-    hand_out = Operation(_no_forward, operation.name)
-    hand_out.rules = tuple(_Entry(i) for i in range(len(raw)))
-    return like, result(like, raw, hand_out, inputs, (), None, mode), list(raw)
-
-
 def _joined(a: Any) -> Any:
     """Nested lists that hold Tensors as one Tensor, anything else as it is."""
     if a.__class__ not in (list, tuple):
         return a
     members = [_joined(member) for member in a]
     return call(np.stack, members) if any(isinstance(m, Node) for m in members) else a
-
-
-class _Entry:
-    """The rule that takes one entry of a list of gradients."""
-
-    __slots__ = ("index",)
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-    def __call__(self, g: Any, y: Any) -> Any:
-        return g[self.index]
-
-
-def _no_forward(*args: Any) -> Any:
-    raise NotImplementedError("the members of a list are not computed")
-
-
-def _several(
-    like: Node, data: Any, operation: Operation, inputs: Any, raw: Any, kwargs: Any, mode: Mode
-) -> Any:
-    """Several results: one hidden node that holds the tuple, and a Tensor for each of them."""
-    if inputs is None:
-        node = None
-        tensors = [result(like, d, operation, None, (), None, mode) for d in data]
-    else:
-        values = tuple(np.asarray(d) for d in data)
-        node = result(like, values, operation, inputs, tuple(raw), kwargs, mode)
-        tensors = [  # no gradient flows through integers
-            _select(node, i)
-            if v.dtype.kind == "f"
-            else result(node, v, operation, None, (), None, mode)
-            for i, v in enumerate(values)
-        ]
-    if mode.anomaly:
-        tensors = [_checked(tensor, raw, node) for tensor in tensors]
-    make = getattr(type(data), "_make", type(data))  # NumPy's named tuples keep their names
-    return make(tensors)
-
-
-def _select(node: Node, index: int) -> Any:
-    args = (node._value, index)
-    return result(node, node._value[index], _SELECT, (node,), args, None, current_mode())
-
-
-class Gradients(tuple):  # type: ignore[type-arg]
-    """What a rule of several results is handed: a gradient for each, zeros where nothing came.
-
-    Zeros may come, too; `reached(i)` says whether the output depends on result i at all, and
-    `came(i)` on which of its elements.
-    """
-
-    _parts: list[tuple[int, Any]]
-
-    def reached(self, index: int) -> bool:
-        """Whether the output depends on that result."""
-        return any(i == index for i, _ in self._parts)
-
-    def came(self, index: int) -> Any:
-        """Truth values of that result's shape: where the output may depend on its elements."""
-        places = np.zeros(self[index].shape, bool)
-        for i, part in self._parts:
-            if i != index:
-                continue
-            if part.__class__ is not Deferred or part.rest is not None:
-                places[...] = True
-            else:
-                for place, _ in part.parts:
-                    places[place] = True
-        return places
-
-
-def gathered(values: Any, parts: list[tuple[int, Any]]) -> Gradients:
-    """The gradients of several results from parts, each with the place of its result."""
-    raw = values._value if isinstance(values, Node) else values
-    sums = [np.zeros_like(getattr(value, "_value", value)) for value in raw]
-    for i, part in parts:
-        sums[i] = sums[i] + (part.total() if part.__class__ is Deferred else part)
-    gradients = Gradients(sums)
-    gradients._parts = parts
-    return gradients
-
-
-def _select_rule(g: Any, y: Any, values: Any, index: int) -> Deferred:
-    return Deferred(lambda parts: gathered(values, parts), (index, g))
-
-
-class _Selection(Operation):
-    whole = False  # the parts tell which elements were looked up
-
-
-_SELECT = _Selection(_no_forward, "select")
-_SELECT.define((_select_rule,), None)
-
-
-def is_list(node: Node) -> bool:
-    """Whether this is the hidden node that stands for the members of a list argument."""
-    return node._value.__class__ is tuple and node._args == ()
-
-
-def as_arguments(node: Node) -> tuple[Any, tuple[Any, ...]]:
-    """The result and the arguments as Tensors, for rules that record (create_graph)."""
-    if is_list(node):
-        return node, ()
-    args = list(node._args)
-    for position, parent in enumerate(node._inputs):
-        if parent is None:
-            continue
-        parents = (parent,)
-        args[position] = parent
-        if is_list(parent):
-            parents = parent._inputs
-            args[position] = [
-                raw if member is None else member for member, raw in zip(parents, parent._value)
-            ]
-        for leaf in parents:
-            if leaf is not None and leaf._birth > node._birth:
-                raise InPlaceError(
-                    f"{leaf._title()} was given new values after {node._op.name} used it, and "
-                    "a second derivative would mix both; differentiate before the update"
-                )
-    if node._value.__class__ is tuple:
-        return tuple(_select(node, i) for i in range(len(node._value))), tuple(args)
-    return node, tuple(args)
 
 
 # ---- calling conventions ----------------------------------------------------------------------
@@ -503,16 +315,6 @@ def _without_gradient(operation: Operation, kwargs: dict[str, Any]) -> dict[str,
                 "has no derivative there; use its .detach()"
             )
     return raw_of(kwargs)
-
-
-def _checked(node: Node, raw: list[Any], owner: Node | None = None) -> Node:
-    """Under detect_anomaly: remember the user's line, and raise at a nan or inf."""
-    owner = node if owner is None else owner
-    owner._line = user_line()
-    if node._value.dtype.kind == "f" and not np.all(np.isfinite(node._value)):
-        owner._args = tuple(raw)  # also of a result that is not recorded
-        raise AutogradError(anomaly("its result holds", node._value, owner))
-    return node
 
 
 def any_tensor(arguments: Any) -> bool:

@@ -16,6 +16,9 @@ from weakref import WeakValueDictionary, ref
 
 import numpy as np
 
+from autograd.errors import writes_in_place
+from autograd.traits import Traits, check_said
+
 __all__ = ["Operation", "defvjp"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -59,30 +62,6 @@ def defaults_of(function: Any) -> dict[str, Any]:
     code: Any = getattr(function, "__code__", None)
     given = getattr(function, "__defaults__", None)
     return dict(zip(code.co_varnames[code.co_argcount - len(given) :], given)) if given else {}
-
-
-class Traits:
-    """What an operation says of itself to those who read: plain data, and all that drawings and
-    explanations know of it beside its name."""
-
-    __slots__ = (
-        "elementwise", "formula", "names", "parts", "pattern", "rectifies", "ruled", "sign",
-        "symmetric",
-    )  # fmt: skip
-
-    def __init__(
-        self, formula: str | None = None, parts: tuple[str, ...] = (), sign: str | None = None,
-        pattern: str | None = None, elementwise: bool | None = None, symmetric: bool = False,
-    ) -> None:  # fmt: skip
-        self.formula = formula  # the derivative in symbols: "g x2, g x1"
-        self.parts = parts  # one formula for each rule, where they were given so
-        self.sign = sign  # "×"
-        self.pattern = pattern  # how it is written with its arguments: "{}·{}"
-        self.elementwise = elementwise  # None: it does not say
-        self.symmetric = symmetric  # whether its arguments may stand in any order
-        self.rectifies = False  # whether a unit that is 0 hands no gradient back
-        self.names: tuple[str, ...] = ()  # how the rules call the arguments
-        self.ruled: tuple[bool, ...] = ()  # which of them have a rule
 
 
 class Operation:
@@ -148,7 +127,7 @@ class Operation:
             )
         parts: tuple[str, ...] = ()
         if formula.__class__ is not str or sign is not None or pattern is not None:
-            _check_said(self.name, len(known), formula, sign, pattern)
+            check_said(self.name, len(known), formula, sign, pattern)
             if isinstance(formula, tuple):  # what is multiplied at their ends is no word to read
                 parts = formula
                 formula = ", ".join(part.removesuffix(" share") for part in parts)
@@ -178,34 +157,6 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
-
-
-def _check_said(name: str, rules: int, formula: Any, sign: Any, pattern: Any) -> None:
-    """What is said wrongly would first be seen in a drawing, far from its cause."""
-    parts = formula if isinstance(formula, tuple) else ()
-    if not all(isinstance(part, str) for part in parts or (formula or "",)):
-        raise TypeError(
-            f"{name}: formula is the derivative in symbols, as in formula='2 g x', or a tuple of "
-            f"such texts; got {formula!r}"
-        )
-    if parts and len(parts) != rules:
-        raise TypeError(
-            f"{name}: a tuple of formulas has one for each rule that is not None, here {rules}; "
-            f"got {len(parts)}: {formula!r}"
-        )
-    for what, text in (("sign", sign), ("pattern", pattern)):
-        if not isinstance(text, (str, type(None))):
-            raise TypeError(f"{name}: {what} is a text, got {text!r}")
-    if pattern is not None and not _is_pattern(pattern):
-        raise TypeError(
-            f"{name}: pattern has {{}} in the place of each argument and no other braces, as in "
-            f"pattern='{{}} + {{}}'; got {pattern!r}"
-        )
-
-
-def _is_pattern(pattern: str) -> bool:
-    rest = pattern.replace("{}", "").replace("{index}", "")
-    return "{}" in pattern and "{" not in rest and "}" not in rest
 
 
 class Operations(dict[Callable[..., Any], Operation]):
@@ -262,24 +213,6 @@ def is_primitive(function: Any) -> bool:
 def asks_tensors(function: Any) -> bool:
     """Whether NumPy asks the arguments of this function what to do (NEP 13 and NEP 18)."""
     return isinstance(function, np.ufunc) or hasattr(function, "_implementation")
-
-
-# NumPy's functions that write into an argument, and what to write instead.
-IN_PLACE: dict[str, str] = {
-    "copyto": "np.where(mask, values, array); np.full and np.full_like with a Tensor as the value "
-    "come here too: np.broadcast_to(value, shape)",
-    "fill_diagonal": "np.where(np.eye(n, dtype=bool), values, matrix)",
-    "put": "np.where, or autograd.scatter_add",
-    "place": "np.where(mask, values, array)",
-    "putmask": "np.where(mask, values, array)",
-    "put_along_axis": "np.where, or autograd.scatter_add",
-}
-
-
-def writes_in_place(function: Any) -> str | None:
-    """What to write instead of one of NumPy's functions that write into an argument, or None."""
-    name = getattr(function, "__name__", "")
-    return IN_PLACE.get(name) if getattr(np, name, None) is function else None
 
 
 def defvjp(

@@ -9,32 +9,34 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograd.engine import HookHandle, Hooks, Node, commit, locked, next_birth, sweep
+from autograd.arraylike import ArrayLike, own_state
+from autograd.engine import commit, next_birth, result, sweep
 from autograd.errors import (
     AutogradError,
     InPlaceError,
     needs_float,
-    not_real,
     numpy_name,
     restated,
 )  # fmt: skip
-from autograd.frames import assigns_in_place, is_numpys, passes_keyword
+from autograd.frames import assigns_in_place, is_numpys
+from autograd.gradients import HookHandle, Hooks, locked
 from autograd.habits import TENSOR, tell
+from autograd.lists import as_arguments
 from autograd.mode import current_mode
-from autograd.recording import apply, as_arguments, call, plain_array, result
-from autograd.rules import Operation, declare, methods, operations, twins
+from autograd.recording import apply, call
+from autograd.rules import Operation, declare, twins
+from autograd.values import as_data, flag, is_float, operand, output_gradient
 
 __all__ = ["Tensor"]
 
 new_object = object.__new__
 _array = np.ndarray  # a name of its own is looked up in half the time
-Shape = tuple[int, ...]
 
 
 # ---- operators --------------------------------------------------------------------------------
@@ -66,10 +68,10 @@ def _binary(operation: Operation, function: Callable[[Any, Any], Any]) -> tuple[
         else:
             kind = other.__class__
             if kind is not float and kind is not int and kind is not float64:
-                other = _operand(other, operation)
+                other = operand(other, operation)
                 if other is NotImplemented:
                     return other
-                if not _is_float(other):  # integers take the long way, and a subclass of Tensor
+                if not is_float(other):  # integers take the long way, and a subclass of Tensor
                     return apply(operation, (self, other))
             b = other
             inputs = (self, None) if self._requires_grad else None
@@ -94,10 +96,10 @@ def _binary(operation: Operation, function: Callable[[Any, Any], Any]) -> tuple[
     def reflected(self: Tensor, other: Any) -> Any:
         kind = other.__class__
         if kind is not float and kind is not int and kind is not float64:
-            other = _operand(other, operation)
+            other = operand(other, operation)
             if other is NotImplemented:
                 return other
-            if not _is_float(other):
+            if not is_float(other):
                 return apply(operation, (other, self))
         mode = get_mode()
         if not (mode.plain and self._requires_grad):
@@ -171,41 +173,7 @@ def _equal(self: Tensor, other: Any) -> Any:
     return _compare_equal(self, other)
 
 
-def _operand(value: Any, operation: Operation) -> Any:
-    """A plain operand beside a Tensor; NotImplemented for what is no number or array."""
-    if isinstance(value, Tensor):  # of a subclass
-        return value
-    if isinstance(value, (np.ndarray, np.generic)):
-        if value.dtype.kind not in "fiub":
-            raise TypeError(not_real(operation.name, value.dtype))
-        if isinstance(value, np.ndarray) and value.__class__ is not np.ndarray:
-            if isinstance(value, np.matrix) and operation.name in ("multiply", "power"):
-                raise TypeError(_MATRIX.format(operation.name))
-            return plain_array(value, operation.name)
-        return value
-    if isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, complex):
-        raise TypeError(not_real(operation.name, np.dtype(complex)))
-    if getattr(value, "__array_ufunc__", True) is None:  # it asks NumPy to stand back
-        return NotImplemented
-    if isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
-        return _operand(np.asarray(value), operation)
-    return NotImplemented
-
-
-_MATRIX = (
-    "{}: beside an np.matrix, * and ** mean the matrix product in NumPy; use np.asarray(matrix), "
-    "and @ for the product"
-)
-
-
-def _is_float(value: Any) -> bool:
-    """Whether this is a plain array or NumPy scalar of floats."""
-    return isinstance(value, (np.ndarray, np.floating)) and value.dtype.kind == "f"
-
-
-class Tensor(Node):
+class Tensor(ArrayLike):
     """An n-dimensional array of numbers that records a graph and differentiates it.
 
     Args: data, anything that `np.asarray` takes: numbers and lists become float64 or int64 (with
@@ -234,13 +202,13 @@ class Tensor(Node):
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
     ) -> None:
         if requires_grad is not False and requires_grad is not True:
-            requires_grad = _flag(requires_grad)
+            requires_grad = flag(requires_grad)
         # A number of our own is kept as a NumPy scalar, which computes several times faster than
         # a 0-d array; `.data` turns it into an array on the first look.
         if data.__class__ is float and dtype is None:
             self._value = np.float64(data)
         else:
-            array = _as_data(data, dtype)
+            array = as_data(data, dtype)
             if requires_grad and array.dtype.kind != "f":
                 if array.dtype.kind != "i" or dtype or not isinstance(data, (int, list, tuple)):
                     raise TypeError(needs_float(array.dtype))
@@ -293,7 +261,7 @@ class Tensor(Node):
         ):
             self._value, self._op, self._birth = value, None, next_birth()
             return
-        array = _as_data(value, None, ".data")
+        array = as_data(value, None, ".data")
         self._rebind(array if array.ndim or array is value else array[()])
 
     def assign_(self, array: Any) -> Tensor:
@@ -308,7 +276,7 @@ class Tensor(Node):
         >>> p.assign_([5, 6])
         Tensor([5., 6.], requires_grad=True)
         """
-        value = _as_data(array.data if isinstance(array, Tensor) else array, None, "assign_")
+        value = as_data(array.data if isinstance(array, Tensor) else array, None, "assign_")
         if value.dtype.kind == "f" and self._value.dtype.kind != "f":
             raise TypeError(f"assign_: {value.dtype} values do not fit into {self._value.dtype}")
         value = value.astype(self._value.dtype)
@@ -359,7 +327,7 @@ class Tensor(Node):
         if value is None:
             self._grad = None
             return
-        gradient = np.array(_as_data(value, None, ".grad"), dtype=self._value.dtype)
+        gradient = np.array(as_data(value, None, ".grad"), dtype=self._value.dtype)
         if gradient.shape != self._value.shape:
             raise ValueError(
                 f".grad of {self._title()} must have its shape {self._value.shape}, "
@@ -447,38 +415,6 @@ class Tensor(Node):
                 found.append(parent)
         return tuple(found)
 
-    @property
-    def shape(self) -> Shape:
-        """The length of each axis, as ndarray.shape."""
-        return self._value.shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self._value.ndim
-
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return self._value.size
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype of the values."""
-        return self._value.dtype
-
-    @property
-    def T(self) -> Tensor:
-        """All axes reversed (differentiable)."""
-        return call(np.transpose, self)
-
-    @property
-    def mT(self) -> Tensor:
-        """The last two axes exchanged (differentiable): the transpose of each matrix."""
-        if self._value.ndim < 2:
-            raise ValueError(f"mT needs at least 2 axes, got shape {self._value.shape}")
-        return call(np.swapaxes, self, -1, -2)
-
     # ---- differentiation ----------------------------------------------------------------------
 
     def backward(self, gradient: Any = None, *, retain_graph: bool = True) -> None:
@@ -550,85 +486,14 @@ class Tensor(Node):
 
     # ---- leaving and copying ------------------------------------------------------------------
 
-    def numpy(self) -> Any:
-        """The values as a plain array, without the graph; as `.data` (read-only for results)."""
-        data = self._value
-        if self._op is not None:
-            return locked(data if data.__class__ is _array else np.array(data))
-        if data.__class__ is not _array:
-            self._value = data = np.array(data)  # from now on, writing into it is seen
-        return data
-
-    def item(self) -> Any:
-        """The one element as a Python number; ValueError if there are more or fewer."""
-        if self._value.size != 1:
-            raise ValueError(
-                f"item() needs exactly one element, this Tensor of shape {self._value.shape} has "
-                f"{self._value.size}; use .tolist() for all of them"
-            )
-        return self._value.item()
-
-    def tolist(self) -> Any:
-        """The values as nested lists of Python numbers."""
-        return self._value.tolist()
-
-    def clone(self) -> Tensor:
-        """A copy of the values through which gradients flow."""
-        return call(np.copy, self)
-
-    copy = clone
-
-    def astype(self, dtype: Any, *, casting: Any = "unsafe", copy: bool = True) -> Tensor:
-        """Convert the values; to a float dtype this is differentiable. See ndarray.astype.
-
-        Raises TypeError where `casting` does not allow it. `copy=False` returns the Tensor itself
-        where it has that dtype already.
-
-        >>> Tensor([1.0, 2.5]).astype(np.float32).dtype
-        dtype('float32')
-        """
-        dtype = np.dtype(dtype)
-        if casting != "unsafe" and not np.can_cast(self._value.dtype, dtype, casting):
-            raise TypeError(
-                f"astype: casting={casting!r} does not allow {self._value.dtype} to become {dtype}"
-            )
-        if not copy and self._value.dtype == dtype:
-            return self
-        return apply(_ASTYPE, (self, dtype))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        if self._requires_grad:
-            raise TypeError(
-                "a Tensor that requires a gradient does not become an array by itself, for its "
-                "gradient would be lost: use np.stack([...]) to join Tensors (nested lists row by "
-                "row, or by np.block), or .detach() or "
-                ".data for the values alone. A function that takes arrays only becomes an "
-                "operation by f = primitive(f, rule)"
-            )
-        return np.array(self.data, dtype=dtype, copy=copy)
-
     def __copy__(self) -> Tensor:
-        leaf, state = _leaf(*self._leaf_state()), self._own_state()
+        leaf, state = _leaf(*self._leaf_state()), own_state(self, Tensor)
         if state is not None:
             leaf.__setstate__(state)
         return leaf
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _leaf, self._leaf_state(), self._own_state()
-
-    def _own_state(self) -> Any:
-        """What a subclass has added, None where there is nothing: (attributes, slots that are set),
-        or what its own `__getstate__` says."""
-        getstate = getattr(type(self), "__getstate__", None)
-        if getstate is not getattr(object, "__getstate__", None):  # objects have one since 3.11
-            return getstate(self)  # type: ignore[misc]
-        slots = {
-            name: getattr(self, name)
-            for kind in type(self).__mro__ if not issubclass(Tensor, kind)
-            for name in _slots(kind) if hasattr(self, name)
-        }  # fmt: skip
-        attributes = getattr(self, "__dict__", {})
-        return (attributes, slots) if attributes or slots else None
+        return _leaf, self._leaf_state(), own_state(self, Tensor)
 
     def __setstate__(self, state: Any) -> None:
         attributes, slots = state if isinstance(state, tuple) else (state, {})
@@ -645,19 +510,6 @@ class Tensor(Node):
             )
         value = self._value if self._op is None else self.data  # of a result: read-only
         return value, self._requires_grad, self.name, self.grad, type(self)
-
-    def __repr__(self) -> str:
-        text = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
-        notes = [text]
-        if self._value.dtype not in (np.float64, np.int64, np.bool_):
-            notes.append(f"dtype={self._value.dtype}")
-        if self.name is not None:
-            notes.append(f"name={self.name!r}")
-        if self._inputs != ():
-            notes.append(f"made by {self._op.name}")
-        elif self._requires_grad:
-            notes.append("requires_grad=True")
-        return f"Tensor({', '.join(notes)})"
 
     # ---- operators and comparisons ------------------------------------------------------------
 
@@ -689,227 +541,6 @@ class Tensor(Node):
     __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
     __eq__, __ne__ = _equal, _comparison(operator.ne)
 
-    # ---- a container of numbers, as ndarray is ------------------------------------------------
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return apply(_LOOKUP, (self, _plain_index(index)))
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise InPlaceError(
-            "x[i] = v would change a Tensor in place, and a gradient could be lost: compute a new "
-            "one with np.where(mask, v, x), or give a leaf new values with x.assign_(array)"
-        )
-
-    def __len__(self) -> int:
-        if not self._value.ndim:
-            raise TypeError("len() of a Tensor with 0 axes (one number)")
-        return self._value.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self._value.ndim:
-            raise TypeError("iteration over a Tensor with 0 axes (one number)")
-        return (self[i] for i in range(self._value.shape[0]))
-
-    def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self == value))
-
-    def __bool__(self) -> bool:
-        if self._value.size != 1:
-            raise ValueError(
-                f"the truth value of a Tensor of shape {self._value.shape} is ambiguous; use "
-                "np.any(t) or np.all(t), or len(t) for its length"
-            )
-        return bool(self._value)
-
-    def __float__(self) -> float:
-        value = float(self._one("float"))
-        caller = sys._getframe(1)
-        if self._requires_grad and (is_numpys(caller) or passes_keyword(caller, "initial")):
-            raise AutogradError(
-                "a NumPy function has asked a Tensor that requires a gradient for its plain number "
-                "(as np.sum(array, initial=t) does), and the gradient would be lost: make a Tensor "
-                "of the array, too, or give t.detach()"
-            )
-        return value
-
-    def __int__(self) -> int:
-        return int(self._one("int"))
-
-    def __index__(self) -> int:
-        return operator.index(self._value)
-
-    def _one(self, kind: str) -> Any:
-        if self._value.ndim:
-            raise TypeError(
-                f"{kind}() needs a single number, got a Tensor of shape {self._value.shape}; "
-                + ("use .item()" if self._value.size == 1 else "take one element or the sum first")
-            )
-        return self._value
-
-    def __format__(self, specification: str) -> str:
-        if not specification:
-            return str(self)
-        return format(self._one("format")[()], specification)
-
-    # ---- ndarray's methods, and a few more for short scripts ----------------------------------
-
-    def sum(
-        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-        initial: Any = None, where: Any = True,
-    ) -> Tensor:  # fmt: skip
-        """Sum over all elements or some axes; see np.sum."""
-        if initial is None and where is True:
-            return call(np.sum, self, axis, dtype, out, keepdims)
-        return call(np.sum, self, axis, dtype, out, keepdims, initial=initial, where=where)
-
-    def mean(
-        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, *,
-        where: Any = True,
-    ) -> Tensor:  # fmt: skip
-        """Mean over all elements or some axes; see np.mean."""
-        if where is True:
-            return call(np.mean, self, axis, dtype, out, keepdims)
-        return call(np.mean, self, axis, dtype, out, keepdims, where=where)
-
-    def max(
-        self, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None,
-        where: Any = True,
-    ) -> Tensor:  # fmt: skip
-        """Largest element; tied elements share the gradient evenly. See np.max."""
-        if initial is None and where is True:
-            return call(np.max, self, axis, out, keepdims)
-        return call(np.max, self, axis, out, keepdims, initial=initial, where=where)
-
-    def min(
-        self, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None,
-        where: Any = True,
-    ) -> Tensor:  # fmt: skip
-        """Smallest element; tied elements share the gradient evenly. See np.min."""
-        if initial is None and where is True:
-            return call(np.min, self, axis, out, keepdims)
-        return call(np.min, self, axis, out, keepdims, initial=initial, where=where)
-
-    def prod(
-        self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-        initial: Any = None, where: Any = True,
-    ) -> Tensor:  # fmt: skip
-        """Product over all elements or some axes; see np.prod."""
-        if initial is None and where is True:
-            return call(np.prod, self, axis, dtype, out, keepdims)
-        return call(np.prod, self, axis, dtype, out, keepdims, initial=initial, where=where)
-
-    def var(
-        self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0,
-        keepdims: bool = False, *, where: Any = True, mean: Any = None,
-    ) -> Tensor:  # fmt: skip
-        """Variance, the sum of squares divided by n - ddof (as NumPy: 0); see np.var."""
-        if where is True and mean is None:
-            return call(np.var, self, axis, dtype, out, ddof, keepdims)
-        return call(np.var, self, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
-
-    def std(
-        self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0,
-        keepdims: bool = False, *, where: Any = True, mean: Any = None,
-    ) -> Tensor:  # fmt: skip
-        """Standard deviation, the root of `var`; see np.std."""
-        if where is True and mean is None:
-            return call(np.std, self, axis, dtype, out, ddof, keepdims)
-        return call(np.std, self, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
-
-    def argmax(self, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
-        """Index of the largest element, a plain array; see np.argmax."""
-        return call(np.argmax, self, axis, out, keepdims=keepdims)
-
-    def argmin(self, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
-        """Index of the smallest element, a plain array; see np.argmin."""
-        return call(np.argmin, self, axis, out, keepdims=keepdims)
-
-    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
-        """The same elements in another shape: reshape(2, 3), reshape((2, 3)), -1 for the rest."""
-        return call(np.reshape, self, shape[0] if len(shape) == 1 else shape, order)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """Axes in another order: transpose(1, 0), transpose((1, 0)); without any, reversed."""
-        return call(np.transpose, self, axes[0] if len(axes) == 1 else axes or None)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """Two axes exchanged."""
-        return call(np.swapaxes, self, axis1, axis2)
-
-    def ravel(self, order: str = "C") -> Tensor:
-        """All elements along one axis."""
-        return call(np.ravel, self, order)
-
-    flatten = ravel
-
-    def squeeze(self, axis: Any = None) -> Tensor:
-        """Without the axes of length 1."""
-        return call(np.squeeze, self, axis)
-
-    def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
-        """Each element several times; see np.repeat."""
-        return call(np.repeat, self, repeats, axis)
-
-    def clip(self, min: Any = None, max: Any = None, out: None = None) -> Tensor:
-        """Limited to [min, max]; see np.clip."""
-        return call(np.clip, self, min, max, out)
-
-    def round(self, decimals: int = 0, out: None = None) -> Tensor:
-        """Rounded; the gradient is 0."""
-        return call(np.round, self, decimals, out)
-
-    def cumsum(self, axis: int | None = None, dtype: Any = None, out: None = None) -> Tensor:
-        """Running sums; see np.cumsum."""
-        return call(np.cumsum, self, axis, dtype, out)
-
-    def dot(self, other: Any) -> Tensor:
-        """Matrix or inner product; see np.dot."""
-        return call(np.dot, self, other)
-
-    def take(
-        self, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise"
-    ) -> Tensor:
-        """Elements at indices along an axis; see np.take."""
-        return call(np.take, self, indices, axis, out, mode)
-
-    def trace(
-        self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
-    ) -> Tensor:
-        """Sum along a diagonal; see np.trace."""
-        return call(np.trace, self, offset, axis1, axis2, dtype, out)
-
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-        """The elements of a diagonal; see np.diagonal."""
-        return call(np.diagonal, self, offset, axis1, axis2)
-
-    def exp(self) -> Tensor:
-        """e to the power of each element."""
-        return call(np.exp, self)
-
-    def log(self) -> Tensor:
-        """The natural logarithm of each element."""
-        return call(np.log, self)
-
-    def sqrt(self) -> Tensor:
-        """The square root of each element."""
-        return call(np.sqrt, self)
-
-    def abs(self) -> Tensor:
-        """The absolute value of each element."""
-        return call(np.absolute, self)
-
-    def relu(self) -> Tensor:
-        """max(x, 0) of each element."""
-        return methods["relu"](self)
-
-    def sigmoid(self) -> Tensor:
-        """1 / (1 + exp(-x)) of each element."""
-        return methods["sigmoid"](self)
-
-    def tanh(self) -> Tensor:
-        """The hyperbolic tangent of each element."""
-        return call(np.tanh, self)
-
     # ---- NumPy's protocols --------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -934,11 +565,6 @@ class Tensor(Node):
         if method == "outer" and not kwargs:
             a, b = inputs
             return call(ufunc, np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
-        if method == "at" and ufunc is np.add:
-            raise TypeError(
-                "np.add.at writes in place, which Tensors do not allow; a new Tensor is "
-                "autograd.scatter_add(x, index, values)"
-            )
         raise TypeError(
             f"{numpy_name(ufunc)}.{method} does not work on Tensors; it has no rule. Use the "
             "function itself and reductions such as np.sum, or .detach() for plain values"
@@ -956,29 +582,6 @@ tell(Tensor, TENSOR)
 Tensor._new = staticmethod(partial(new_object, Tensor))  # type: ignore[method-assign]
 
 
-def _plain_index(index: Any) -> Any:
-    """An index with Tensors replaced by their values, and lists by arrays."""
-    if isinstance(index, tuple):
-        return tuple(_plain_index(i) for i in index)
-    if isinstance(index, Tensor):
-        index = index._value
-    if isinstance(index, list):
-        index = np.asarray(index, dtype=None if index else np.intp)
-    if isinstance(index, np.ndarray) and index.dtype.kind not in "iub":
-        raise IndexError(
-            f"a Tensor is indexed by integers, slices and booleans, not by {index.dtype} values"
-        )
-    return index
-
-
-_ASTYPE = Operation(lambda x, dtype: x.astype(dtype), "astype")
-_ASTYPE.define(  # the sweep brings every gradient to x's dtype
-    (lambda g, y, x, dtype: g,), "1", elementwise=True
-)
-operations[Tensor.astype] = _ASTYPE
-
-_LOOKUP = declare(operator.getitem)
-
 _REDUCTIONS = {
     np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
     np.logical_and: np.all, np.logical_or: np.any,
@@ -986,80 +589,6 @@ _REDUCTIONS = {
 _ACCUMULATIONS = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 _NO_GRADIENT = "{}: {} does not require a gradient, so none will come; use requires_grad=True"
-
-
-# How the vector of the vector-Jacobian product is given; other callers take none.
-_WITH_VECTOR = {
-    "backward": "y.backward(gradient)", "grad": "grad(y, x, grad_outputs)", "vjp": "vjp(f, x, v)",
-}  # fmt: skip
-
-
-def output_gradient(output: Tensor, gradient: Any, caller: str) -> Any:
-    """The gradient to start from: 1 for a scalar, else what is given, checked."""
-    data = output._value
-    if gradient is None:
-        if data.size != 1:
-            raise ValueError(
-                f"{caller}: the output has shape {data.shape}, but only a single number has one "
-                "gradient. Reduce it first, as in y.sum() or y.mean()"
-                + (
-                    f", or give the vector of the vector-Jacobian product, of shape {data.shape}: "
-                    f"{_WITH_VECTOR[caller]}"
-                    if caller in _WITH_VECTOR
-                    else ""
-                )
-            )
-        return data.__class__(1) if isinstance(data, np.generic) else np.ones_like(data)
-    if isinstance(gradient, Tensor):
-        value = gradient._value
-    else:
-        value = gradient = _as_data(gradient, None, caller)
-    if value.shape != data.shape:
-        raise ValueError(
-            f"{caller}: the gradient has shape {value.shape}, the output {data.shape}; they must "
-            "be the same"
-        )
-    if value.dtype != data.dtype:
-        gradient = gradient.astype(data.dtype)
-    return gradient
-
-
-def _as_data(data: Any, dtype: Any, name: str = "Tensor") -> Any:
-    """np.asarray, refusing what cannot be differentiated or computed with."""
-    if isinstance(data, np.ndarray) and data.__class__ is not np.ndarray:
-        data = plain_array(data, name)
-    try:
-        array = np.asarray(data, dtype=dtype)
-    except ValueError as error:
-        if "inhomogeneous" not in str(error):
-            raise ValueError(f"{name}: {error}") from None
-        raise ValueError(
-            f"{name}: the nested lists are of unequal lengths, so they are no array; pad them to "
-            "one length, or make a Tensor of each"
-        ) from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(not_real(name, array.dtype))
-    return array
-
-
-def _flag(requires_grad: Any) -> bool:
-    if isinstance(requires_grad, np.bool_):
-        return bool(requires_grad)
-    raise TypeError(
-        f"requires_grad must be True or False, got {requires_grad!r}; a dtype is given by name, "
-        "Tensor(data, dtype=np.float32)"
-    )
-
-
-def _slots(kind: type) -> list[str]:
-    """The attributes that a class keeps in slots of its own, under the names that they have."""
-    names = vars(kind).get("__slots__", ())
-    names = [names] if isinstance(names, str) else list(names)
-    hidden = [n for n in names if n.startswith("__") and not n.endswith("__")]
-    return [
-        f"_{kind.__name__.lstrip('_')}{n}" if n in hidden else n
-        for n in names if n not in ("__dict__", "__weakref__")
-    ]  # fmt: skip
 
 
 def _leaf(

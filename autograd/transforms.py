@@ -18,7 +18,8 @@ from autograd.engine import Node, commit, next_birth, sweep, topological_order
 from autograd.errors import AutogradError
 from autograd.mode import differentiation, inside
 from autograd.rules import declare
-from autograd.tensor import Tensor, output_gradient
+from autograd.tensor import Tensor
+from autograd.values import output_gradient
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 

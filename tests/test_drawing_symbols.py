@@ -13,7 +13,7 @@ import autograd
 import nn
 from autograd import Tensor, primitive, record
 from autograd.graph.data import Edge, Node
-from autograd.ops.elementwise import sinc_derivative
+from autograd.ops.special import sinc_derivative
 from autograd.words import formulas, notation
 from autograd.words.numbers import short
 from autograd.words.symbols import latex, latex_name, rule, sign

@@ -343,13 +343,13 @@ def test_reading_every_element_allocates_in_linear_total(monkeypatch, create_gra
 
 def test_the_parts_are_added_by_one_build(monkeypatch):
     builds = []
-    total_of = autograd.engine.Deferred.total
+    total_of = autograd.gradients.Deferred.total
 
     def total(self):
         builds.append(len(self.parts))
         return total_of(self)
 
-    monkeypatch.setattr(autograd.engine.Deferred, "total", total)
+    monkeypatch.setattr(autograd.gradients.Deferred, "total", total)
     x = leaf(np.arange(100.0))
     sum(x[i] for i in range(100)).backward()
     assert builds == [100]

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.engine import leading_to, locked, topological_order
+from autograd.engine import leading_to, topological_order
 from autograd.errors import AutogradError
 from autograd.explaining.differences import check
 from autograd.explaining.explanation import Explanation, Use
+from autograd.gradients import locked
 from autograd.graph.data import Edge, Node
 from autograd.graph.flow import Flow, Returned, seed
 from autograd.graph.naming import Names, Scopes, memory

@@ -14,7 +14,7 @@ from typing import Any
 from autograd.graph.data import Path
 from autograd.graph.naming import Scopes
 from autograd.graph.steps import is_hidden, maker_of
-from autograd.rules import Traits
+from autograd.traits import Traits
 
 __all__: list[str] = []
 

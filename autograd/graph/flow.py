@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.engine import Deferred, fitted
+from autograd.engine import fitted
+from autograd.gradients import Deferred, gathered
 from autograd.graph.steps import Operand, Step, is_hidden
-from autograd.recording import gathered
-from autograd.tensor import output_gradient
+from autograd.values import output_gradient
 
 __all__: list[str] = []
 

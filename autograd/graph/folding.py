@@ -10,7 +10,7 @@ from autograd.graph.calls import ordered, path_of, trained
 from autograd.graph.data import Edge, GraphData, Group, Node, Path
 from autograd.graph.digest import by_name, earlier, most
 from autograd.graph.traits import traits_of
-from autograd.rules import Traits
+from autograd.traits import Traits
 
 __all__: list[str] = []
 

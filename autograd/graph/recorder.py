@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.engine import locked
+from autograd.gradients import locked
 from autograd.graph.calls import grouped
 from autograd.graph.data import Edge, GraphData, Node, Path
 from autograd.graph.digest import Digest, Run

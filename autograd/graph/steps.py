@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.engine import by_birth, locked
+from autograd.engine import by_birth
+from autograd.gradients import locked
 from autograd.tensor import Tensor
 
 __all__: list[str] = []

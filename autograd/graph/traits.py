@@ -9,7 +9,8 @@ from __future__ import annotations
 from copy import copy
 
 from autograd.graph.data import Node
-from autograd.rules import Operation, Traits, known
+from autograd.rules import Operation, known
+from autograd.traits import Traits
 
 __all__: list[str] = []
 

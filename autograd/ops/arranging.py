@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd.arraylike import plain_index
 from autograd.ops.arguments import array_of, axes_of, axis_of, values_of
 from autograd.ops.indexing import scatter
 from autograd.primitives import nondifferentiable, primitive
 from autograd.rules import composes, defvjp
-from autograd.tensor import _plain_index
 
 __all__ = ["scatter_add"]
 
@@ -48,7 +48,7 @@ def scatter_add(x: Any, index: Any, values: Any) -> Any:
     >>> scatter_add(np.zeros(3), [0, 0, 2], Tensor([1.0, 10.0, 5.0]))
     Tensor([11.,  0.,  5.])
     """
-    return scatter_add_of_arrays(array_of(x), _plain_index(index), array_of(values))
+    return scatter_add_of_arrays(array_of(x), plain_index(index), array_of(values))
 
 
 def _scatter_add(x: Any, index: Any, values: Any) -> Any:
@@ -77,13 +77,13 @@ scatter_add_of_arrays = primitive(
 @composes(np.delete)
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
     arr, axis = _along(arr, axis)
-    return np.take(arr, np.delete(np.arange(arr.shape[axis]), _plain_index(obj)), axis=axis)
+    return np.take(arr, np.delete(np.arange(arr.shape[axis]), plain_index(obj)), axis=axis)
 
 
 @composes(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     arr, axis = _along(array_of(arr), axis)
-    values, obj, n = array_of(values).astype(arr.dtype), _plain_index(obj), arr.shape[axis]
+    values, obj, n = array_of(values).astype(arr.dtype), plain_index(obj), arr.shape[axis]
     values = values.reshape((1,) * (arr.ndim - values.ndim) + values.shape)
     if not isinstance(obj, slice) and np.ndim(obj) == 0:
         values = np.moveaxis(values, 0, axis)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.arraylike import plain_index
 from autograd.ops.arguments import (
     array_of,
     axes_of,
@@ -22,11 +23,12 @@ from autograd.ops.arguments import (
     mask_of,
     values_of,
 )
+from autograd.ops.elementwise import gate
 from autograd.ops.linalg import cross_product
 from autograd.ops.reductions import deviation, mean_of, median, variance, weighted_mean
 from autograd.primitives import nondifferentiable, primitive
 from autograd.rules import composes, operations
-from autograd.tensor import Tensor, _plain_index
+from autograd.tensor import Tensor
 
 __all__: list[str] = []
 
@@ -352,13 +354,13 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     # NumPy itself says where the cuts are: it splits the numbers of the rows.
     axis = axis_of(ary, axis)
     ahead = (slice(None),) * axis
-    parts = np.array_split(np.arange(ary.shape[axis]), _plain_index(indices_or_sections))
+    parts = np.array_split(np.arange(ary.shape[axis]), plain_index(indices_or_sections))
     return [ary[(*ahead, slice(p[0], p[-1] + 1) if p.size else slice(0, 0))] for p in parts]
 
 
 @composes(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    axis, sections = axis_of(ary, axis), _plain_index(indices_or_sections)
+    axis, sections = axis_of(ary, axis), plain_index(indices_or_sections)
     if np.ndim(sections) == 0 and sections > 0 and ary.shape[axis] % sections:
         raise ValueError(
             f"np.split: an axis of length {ary.shape[axis]} does not split into "
@@ -391,7 +393,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> Any:
 @composes(np.tile)
 def tile(A: Any, reps: Any) -> Any:
     A = array_of(A)
-    return np.ravel(A)[np.tile(np.arange(A.size).reshape(A.shape), _plain_index(reps))]
+    return np.ravel(A)[np.tile(np.arange(A.size).reshape(A.shape), plain_index(reps))]
 
 
 @composes(np.fliplr)
@@ -747,6 +749,48 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) 
     if isinstance(fill_value, Tensor):
         return np.broadcast_to(fill_value.astype(dtype), shape)
     return Tensor(np.full(shape, fill_value, dtype))
+
+
+def _clip(a: Any, a_min: Any, a_max: Any) -> Any:
+    return np.clip(a, a_min, a_max)
+
+
+def _clip_rule(g: Any, y: Any, a: Any, a_min: Any, a_max: Any) -> Any:
+    """g between the bounds and at them, 0 beyond; a nan passes through, and so does its g."""
+    below = False if a_min is None else a < a_min
+    above = False if a_max is None else a > a_max
+    return gate(g, np.logical_not(below | above))
+
+
+clip_to_numbers = primitive(
+    _clip, _clip_rule, formula="g from a_min to a_max, 0 beyond", elementwise=True
+)
+
+
+class _Asked:
+    """Answers with the ufunc that asks."""
+
+    def __array_ufunc__(self, ufunc: Any, *args: Any, **kwargs: Any) -> Any:
+        return ufunc
+
+
+_clip_ufunc: Any = np.zeros(()).clip(0, _Asked())  # type: ignore[call-overload]
+
+
+@composes(np.clip, _clip_ufunc)  # array.clip(0, t) calls a ufunc that has no public name
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None,
+    max: Any = None,
+) -> Any:  # fmt: skip
+    """Bounds that are numbers are constants; array bounds compete with `a` as in np.maximum."""
+    if (min is not None or max is not None) and (a_min is not None or a_max is not None):
+        raise ValueError("np.clip: bounds as a_min and a_max, or as min and max, but not as both")
+    low, high = (a_min if min is None else min), (a_max if max is None else max)
+    if np.ndim(low if low is not None else 0) == np.ndim(high if high is not None else 0) == 0:
+        if not isinstance(low, Tensor) and not isinstance(high, Tensor):
+            return clip_to_numbers(a, low, high)
+    a = a if low is None else np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
 
 
 # ---- where no gradient can flow: plain results ------------------------------------------------

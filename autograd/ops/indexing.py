@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.engine import Deferred
+from autograd.gradients import Deferred
 from autograd.primitives import primitive
 from autograd.rules import defvjp
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from autograd.primitives import primitive
-from autograd.recording import plain_array
 from autograd.rules import composes, defvjp, operations
 from autograd.tensor import Tensor
+from autograd.values import plain_array
 
 __all__: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Functions that few programs need: numbers taken apart, special functions, angles unwound."""
+"""Functions that few programs need: special ones, numbers taken apart, angles unwound."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops.elementwise import BLOCK, floating
+from autograd.ops.elementwise import floating, gate, sigmoid
+from autograd.ops.slopes import BLOCK, lead, share_of_two
 from autograd.primitives import primitive
-from autograd.rules import defvjp
+from autograd.rules import defvjp, operations
 from autograd.tensor import Tensor  # noqa: F401  (the examples use Tensor)
 
 __all__ = ["erf", "normal_cdf", "normal_density"]
@@ -37,6 +38,80 @@ defvjp(  # whole turns are added, which are constants
     lambda g, y, p, discont=None, axis=-1, *, period=2 * math.pi: g,
     formula="g",
 )
+
+# ---- logarithms of sums -----------------------------------------------------------------------
+
+defvjp(
+    np.logaddexp,
+    lambda g, y, x1, x2: g * sigmoid(lead(y, x1, x2)),
+    lambda g, y, x1, x2: g * sigmoid(lead(y, x2, x1)),
+    formula="g sigmoid(x1-x2), g sigmoid(x2-x1)",
+    symmetric=True,
+)
+defvjp(
+    np.logaddexp2,
+    lambda g, y, x1, x2: g * share_of_two(lead(y, x1, x2)),
+    lambda g, y, x1, x2: g * share_of_two(lead(y, x2, x1)),
+    formula="g 2^x1/(2^x1+2^x2), g 2^x2/(2^x1+2^x2)",
+    symmetric=True,
+)
+
+# ---- what is not finite -----------------------------------------------------------------------
+
+
+def _nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    if not copy:
+        raise TypeError("copy=False would change a Tensor in place; leave it out")
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+defvjp(
+    np.nan_to_num,
+    lambda g, y, x, copy=True, nan=0.0, posinf=None, neginf=None: gate(g, np.isfinite(x)),
+    formula="g where x is finite",
+    elementwise=True,
+)
+operations[np.nan_to_num].forward = _nan_to_num
+
+# ---- sinc -------------------------------------------------------------------------------------
+
+
+def _sinc_derivative(x: Any, order: int) -> Any:
+    """The derivative of that order of sin(πx)/(πx), also at 0.
+
+    Far from 0, x f⁽ⁿ⁾ + n f⁽ⁿ⁻¹⁾ = πⁿ⁻¹ sin(πx + nπ/2), which is Leibniz' rule for x f = sin(πx)/π;
+    near 0, where that loses its digits, the power series.
+    """
+    x = np.asarray(x)
+    if x.dtype.itemsize < 8:  # near a zero of the derivative the recurrence takes a few digits
+        return _sinc_derivative(x.astype(np.float64), order).astype(x.dtype)
+    far = np.absolute(x) > (order + 2) / np.pi
+    z = np.where(far, x, 1)
+    recurred = np.sinc(z)
+    for n in range(1, order + 1):
+        recurred = (np.pi ** (n - 1) * np.sin(np.pi * z + n * np.pi / 2) - n * recurred) / z
+    near = np.where(far, 0, x)
+    series = np.zeros_like(near)
+    for k in range((order + 1) // 2, order // 2 + 20):  # (-1)^k π^2k x^(2k-n) / ((2k+1) (2k-n)!)
+        power = 2 * k - order
+        coefficient = (-1) ** k * np.pi ** (2 * k) / ((2 * k + 1) * math.factorial(power))
+        series = series + coefficient * near**power
+    return np.where(far, recurred, series).astype(x.dtype)
+
+
+sinc_derivative: Any = primitive(
+    _sinc_derivative,
+    lambda g, y, x, order: g * sinc_derivative(x, order + 1),
+    formula="g sinc_derivative(x, order+1)",
+    elementwise=True,
+)
+
+defvjp(
+    np.sinc, lambda g, y, x: g * sinc_derivative(x, 1),
+    formula="g (cos πx - y)/x, and 0 at 0", elementwise=True,
+)  # fmt: skip
 
 # ---- Bessel functions -------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.graph.data import Edge, Node
 from autograd.graph.traits import named, traits_of
-from autograd.rules import Traits
+from autograd.traits import Traits
 from autograd.words import formulas
 from autograd.words.names import brief
 from autograd.words.notation import Terms, in_fraction, outermost, terms_of
