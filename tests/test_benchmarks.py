@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.benchmarks import against
 from tests.benchmarks.__main__ import arguments, main
 from tests.benchmarks.cases import all_cases
-
-ROOT = Path(__file__).parents[1]
 
 
 def results(here, there, case="step", phase="both"):

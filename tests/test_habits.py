@@ -7,7 +7,6 @@ import subprocess
 import sys
 import warnings
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ import nn
 from autograd import Tensor
 from autograd import habits as names_of_autograd
 from nn import habits as names_of_nn
+from tests import ROOT
 
 # ---- names --------------------------------------------------------------------------------------
 
@@ -498,5 +498,5 @@ assert nn.load.__module__ == "nn.files.state" and nn.save == "of my own"
 
 
 def test_a_name_of_my_own_stays_when_the_names_of_its_file_are_loaded():
-    run = subprocess.run([sys.executable, "-c", LATER], cwd=Path(__file__).parent.parent)
+    run = subprocess.run([sys.executable, "-c", LATER], cwd=ROOT)
     assert run.returncode == 0

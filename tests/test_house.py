@@ -19,9 +19,8 @@ import pytest
 
 import autograd
 import nn
+from tests import ROOT
 from tests.twins import OURS_ALONE, assert_cases, twin
-
-ROOT = Path(__file__).parent.parent
 
 # From the ground up: a file imports from floors below, or from its own, never in a circle. A folder
 # is a room: its files stand on one floor, unless some of them are named by themselves.
@@ -421,8 +420,8 @@ def test_what_has_no_case_is_told_with_its_table() -> None:
 
 HELPERS = {"by_name", "rises", "summed"}
 TESTED = {
-    "nn.metrics": "tests/test_nn_metrics.py",
-    "nn.training.callbacks": "tests/test_nn_callbacks.py",
+    "nn.metrics": "tests/nn/test_metrics.py",
+    "nn.training.callbacks": "tests/nn/training/test_callbacks.py",
 }
 
 
@@ -440,8 +439,8 @@ def test_metrics_and_callbacks_have_a_case(name: str) -> None:
 def test_writers_have_a_case() -> None:
     files = {n for n in PACKAGES if n.startswith("autograd.drawing.writers.")}
     by_others = {f"autograd.drawing.writers.{part}" for part in ("marks", "notebook")}
-    missing = files - by_others - words("tests/test_drawing_*.py")
-    assert not missing, f"no tests/test_drawing_*.py imports {', '.join(sorted(missing))}"
+    missing = files - by_others - words("tests/drawing/test_*.py")
+    assert not missing, f"no tests/drawing/test_*.py imports {', '.join(sorted(missing))}"
 
 
 def test_the_page_of_nn_names_what_it_has() -> None:

@@ -16,8 +16,8 @@ import pytest
 import nn
 from autograd.command import console as command
 from autograd.rules import operations
+from tests import ROOT
 
-ROOT = pathlib.Path(__file__).parent.parent
 PAGES = {
     str(path.relative_to(ROOT).as_posix()): path.read_text(encoding="utf-8")
     for folder in (".", ".github", "autograd", "demos", "demos/data", "nn", "tests/benchmarks")

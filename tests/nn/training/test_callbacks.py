@@ -9,7 +9,7 @@ import pytest
 
 import nn
 from nn.training import progress
-from tests.test_nn_trainer import (  # noqa: F401 (a fixture)
+from tests.nn.training.test_trainer import (  # noqa: F401 (a fixture)
     Every,
     assert_same,
     data,

@@ -14,6 +14,7 @@ from autograd.drawing.writers.html import html
 from autograd.graph.data import GraphData, Node
 from autograd.graph.folding import fold
 from autograd.graph.recorder import record_data
+from tests import ROOT
 from tests.pages import HOSTILE, Tags, content, leaf, markup, network, shared
 
 
@@ -170,6 +171,6 @@ def test_a_long_chain_gives_a_file_of_moderate_size() -> None:
 def test_all_files_of_the_page_are_packed() -> None:
     folder = Path(writer.__file__).parent
     files = {file.name for file in folder.iterdir() if file.is_file() and file.suffix != ".py"}
-    project = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert '"drawing/writers/stepper*"' in project
     assert files and all(name.startswith("stepper") for name in files)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from demos import compare, finetune, overfitting, tools
-from tests.test_demos import ROOT, percentages, plain, run
+from tests import ROOT
+from tests.demos.test_demos import percentages, plain, run
 
 # ---- compare ----------------------------------------------------------------------------------
 

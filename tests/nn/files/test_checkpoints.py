@@ -10,7 +10,6 @@ import threading
 import tracemalloc
 import zipfile
 from collections import OrderedDict, namedtuple
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ import nn
 from autograd import Tensor
 from nn.files import formats
 from nn.random import generator, get_state, set_state
+from tests import ROOT
 from tests.twins import assert_cases
 
 try:
@@ -32,7 +32,6 @@ needs_safetensors = pytest.mark.skipif(not has_safetensors, reason="needs safete
 both = pytest.mark.parametrize(
     "suffix", [".npz", pytest.param(".safetensors", marks=needs_safetensors)]
 )
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class Part:

@@ -1,6 +1,6 @@
 """Files of arrays: what comes back, what is refused and how, atomic saving, other programs' files.
 
-Damage to our own files, bit by bit, and checkpoints of whole runs are in test_nn_checkpoints.py.
+Damage to our own files, bit by bit, and checkpoints of whole runs are in test_checkpoints.py.
 """
 
 import builtins
@@ -22,6 +22,7 @@ import pytest
 import nn
 from autograd import AutogradError, Tensor
 from nn.files import CheckpointNotFoundError
+from tests import ROOT
 
 try:
     import safetensors.numpy  # noqa: F401
@@ -258,7 +259,7 @@ def test_equal_states_give_equal_bytes(tmp_path, suffix):
 @pytest.mark.skipif(sys.byteorder == "big", reason="the old files were written the other way round")
 @pytest.mark.parametrize("name", ["end.npz", "model.npz"])
 def test_the_bytes_are_those_of_old_files(tmp_path, name):
-    old = Path(__file__).parent / "old" / name
+    old = ROOT / "tests" / "old" / name
     nn.save(tmp_path / name, nn.load(old))
     assert (tmp_path / name).read_bytes() == old.read_bytes()
 

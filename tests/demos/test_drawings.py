@@ -12,7 +12,8 @@ import pytest
 from autograd import Tensor, draw
 from demos import break_it, drawings
 from demos.second_derivative import by_hand
-from tests.test_demos import FILES, ROOT, SKETCHING, run
+from tests import ROOT
+from tests.demos.test_demos import FILES, SKETCHING, run
 
 PICTURES = ROOT / "demos" / "pictures"
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]?\d+)?|nan|inf")

@@ -14,6 +14,7 @@ import pytest
 
 import nn
 from autograd import Graph, Tensor, draw, record
+from tests import ROOT
 
 
 def curve() -> Tensor:
@@ -128,7 +129,7 @@ def test_the_same_program_gives_the_same_bytes() -> None:
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         return subprocess.run(
             [sys.executable, "-c", PROGRAM], capture_output=True, check=True, env=environment,
-            cwd=Path(__file__).parent.parent,
+            cwd=ROOT,
         ).stdout  # fmt: skip
 
     first = run("1")

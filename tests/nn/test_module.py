@@ -13,15 +13,13 @@ import textwrap
 import threading
 import weakref
 from collections import namedtuple
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nn
 from autograd import Tensor, no_grad
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests import ROOT
 
 
 class Bag(nn.Module):

@@ -18,8 +18,8 @@ from autograd.drawing.writers.dot import dot
 from autograd.graph.data import GraphData
 from autograd.graph.recorder import record_data
 from autograd.graph.traits import traits_of
+from tests.drawing.test_layout import each_direction, needs_dot
 from tests.drawings import DRAWINGS, leaf, made, random
-from tests.test_drawing_layout import each_direction, needs_dot
 
 
 def numbers() -> tuple[Tensor, Tensor]:

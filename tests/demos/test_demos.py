@@ -1,7 +1,7 @@
 """The demos: each runs as a script, with warnings as errors, and shows what its docstring promises.
 
 They run in processes of their own, as a user starts them, from the folder of the project. Here is
-what holds for all of them, and their list; test_demo_*.py hold what each one shows.
+what holds for all of them, and their list; the others hold what each one shows.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import pytest
 
 import demos.__main__ as listing
 from demos import tools
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 FILES = {path.stem: path.read_text("utf-8") for path in (ROOT / "demos").glob("[a-z]*.py")}
 DEMOS = sorted(name for name, text in FILES.items() if "\nif __name__ ==" in text)
 DRAWING = [name for name in DEMOS if "save_picture(" in FILES[name]]

@@ -17,8 +17,7 @@ import pytest
 from autograd import Tensor
 from autograd.command.console import main
 from autograd.command.expression import CONSTANTS, FUNCTIONS, ExpressionError, evaluate
-
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
 
 
 def command(*words: str, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:

@@ -12,8 +12,8 @@ from autograd import draw
 from autograd.drawing.writers.dot import dot, quoted
 from autograd.drawing.writers.labels import clean, lines
 from autograd.drawing.writers.look import KINDS
+from tests.drawing.test_mermaid import NAMES, hostile
 from tests.drawings import DRAWINGS, made, neuron
-from tests.test_drawing_mermaid import NAMES, hostile
 
 needs_dot = pytest.mark.skipif(not shutil.which("dot"), reason="the program dot is not installed")
 

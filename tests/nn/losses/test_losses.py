@@ -12,8 +12,8 @@ import nn
 from autograd import Tensor, gradcheck, gradgradcheck
 from nn import functional
 from tests.compare import REDUCTIONS, assert_equals_pytorch, random, tensor
-from tests.test_nn_binary_losses import LOSSES as BINARY
-from tests.test_nn_distance_losses import LOSSES as DISTANCES
+from tests.nn.losses.test_binary import LOSSES as BINARY
+from tests.nn.losses.test_distances import LOSSES as DISTANCES
 from tests.twins import assert_cases
 
 WEIGHT = np.array([0.5, 2.0, 1.0, 0.25])  # of the four classes below
@@ -54,7 +54,7 @@ def probabilities_for(shape, seed=1):
 
 def test_every_loss_has_a_case():
     here = {"CrossEntropyLoss", "NLLLoss"}
-    tables = "LOSSES of tests.test_nn_distance_losses, or of the file of its family"
+    tables = "LOSSES of tests.nn.losses.test_distances, or of the file of its family"
     assert_cases(nn.losses.__all__, here | set(DISTANCES) | set(BINARY), tables)
     assert set(nn.losses.__all__) <= set(nn.__all__)
 

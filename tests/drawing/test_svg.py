@@ -20,6 +20,7 @@ from autograd.drawing.writers.svg import svg
 from autograd.graph.data import Edge, GraphData, Group, Node
 from autograd.graph.recorder import record_data
 from autograd.words.names import cleaned
+from tests import ROOT
 from tests.drawings import DRAWINGS, HOSTILE, made
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -136,11 +137,10 @@ for name in ("attention", "scalar layer", "hostile"):
 
 
 def test_the_same_bytes_on_every_run() -> None:
-    root = Path(__file__).parent.parent
     runs = [
         subprocess.run(
-            [sys.executable, "-c", PROGRAM], cwd=root, capture_output=True, check=True,
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(root), "PATH": ""},
+            [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT), "PATH": ""},
         ).stdout
         for seed in ("1", "2")
     ]  # fmt: skip

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from tests.test_demos import ROOT, percentages, plain, run
+from tests import ROOT
+from tests.demos.test_demos import percentages, plain, run
 
 # ---- digits -----------------------------------------------------------------------------------
 

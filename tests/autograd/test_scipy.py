@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import pytest
 
 import nn
 from autograd import Tensor, hessian, hvp, jacobian, value_and_grad, vjp
+from tests import ROOT
 
 optimize = pytest.importorskip("scipy.optimize", reason="works with SciPy")
 
@@ -218,7 +218,7 @@ def test_an_equation_of_motion_with_its_jacobian() -> None:
 
 
 def test_the_lines_of_the_readme() -> None:
-    text = (Path(__file__).parent.parent / "autograd/README.md").read_text(encoding="utf-8")
+    text = (ROOT / "autograd/README.md").read_text(encoding="utf-8")
     (code,) = [c for c in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "scipy" in c]
     names = {
         "np": np, "value_and_grad": value_and_grad, "hessian": hessian, "jacobian": jacobian,

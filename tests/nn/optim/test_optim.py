@@ -1,6 +1,6 @@
 """Optimisers: exact numbers, what a step does and leaves alone, groups, errors, dtypes.
 
-Their training curves are compared with PyTorch's in test_nn_trajectories.py.
+Their training curves are compared with PyTorch's in training/test_trajectories.py.
 """
 
 import inspect

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from demos import notebook
-from tests.test_demo_drawings import alike, texts
-from tests.test_demos import ROOT
+from tests import ROOT
+from tests.demos.test_drawings import alike, texts
 
 TUTORIAL = notebook.read()
 CELLS = TUTORIAL["cells"]

@@ -8,7 +8,6 @@ import pickle
 import random
 import threading
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +16,11 @@ import autograd
 import nn
 from autograd import Tensor
 from nn.random import generator, get_state
-from tests import runs
-from tests.test_nn_trainer import Every, assert_same, data, trainer, weights
+from tests import ROOT, runs
+from tests.nn.training.test_trainer import Every, assert_same, data, trainer, weights
 
 X, Y = data(36)
-OLD = Path(__file__).parent / "old"
+OLD = ROOT / "tests" / "old"
 
 
 def state(t):

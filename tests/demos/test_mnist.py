@@ -13,7 +13,7 @@ import pytest
 
 from demos import download
 from demos import mnist as demo_of_mnist
-from tests.test_demos import percentages, plain, run
+from tests.demos.test_demos import percentages, plain, run
 
 NAMES = [
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
