@@ -15,6 +15,7 @@ import hashlib
 import inspect
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -43,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cases", action="store_true", help="without the demos")
     options = parser.parse_args(arguments)
     here, there = Path(__file__).parent.parent, Path(options.path).resolve()
-    found, before = (seen(folder, demos=not options.cases) for folder in (here, there))
+    with tempfile.TemporaryDirectory() as shared:
+        points = str(Path(shared, "points.pickle"))  # of the cases here, for both
+        found, before = (seen(folder, points, not options.cases) for folder in (here, there))
     different = [key for key in sorted({*found, *before}) if found.get(key) != before.get(key)]
     for key in different:
         kind = "only here" if key not in before else "only there" if key not in found else "differs"
@@ -52,10 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if different else 0
 
 
-def seen(folder: Path, demos: bool) -> dict[str, str]:
+def seen(folder: Path, points: str, demos: bool) -> dict[str, str]:
     """What a checkout shows, in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "MPLBACKEND": "Agg", "NO_COLOR": "1"}
-    command = [sys.executable, str(Path(__file__).resolve()), "--worker", str(folder)]
+    command = [sys.executable, str(Path(__file__).resolve()), "--worker", str(folder), points]
     run = subprocess.run(
         command + ["--demos"] * demos,
         env=environment,
@@ -79,10 +82,10 @@ def tried(function: Callable[[], Any]) -> str:
         return digest(f"{type(error).__name__}: {error}")
 
 
-def everything(folder: Path, demos: bool) -> Iterator[tuple[str, str]]:
+def everything(folder: Path, points: str, demos: bool) -> Iterator[tuple[str, str]]:
     """(what, digest) of all that is compared."""
     yield from names()
-    yield from cases()
+    yield from cases(points)
     yield from files()
     for text in COMMANDS:
         command = [sys.executable, "-m", "autograd", *text.split(" ")]
@@ -114,13 +117,32 @@ def names() -> Iterator[tuple[str, str]]:
             yield f"name Tensor.{name}", digest(inspect.getdoc(value))
 
 
-def cases() -> Iterator[tuple[str, str]]:
-    import autograd
+def labelled() -> dict[str, Any]:
+    """The cases by label; of several with the same one by the number among them, too."""
     from tests.cases import CASES
 
-    for number, case in enumerate(CASES):
-        inputs = [autograd.Tensor(a, requires_grad=True) for a in case.arrays]
-        label = f"case {number} {case.label}"
+    found: dict[str, Any] = {}
+    for case in CASES:
+        number = sum(label.startswith(f"{case.label} #") for label in found)
+        found[f"{case.label} #{number}"] = case
+    return found
+
+
+def cases(points: str) -> Iterator[tuple[str, str]]:
+    """Where the first checkout left points, the other's cases are computed there."""
+    import autograd
+
+    known = labelled()
+    if not os.path.exists(points):
+        with open(points, "wb") as file:
+            pickle.dump({label: list(case.arrays) for label, case in known.items()}, file)
+    with open(points, "rb") as file:
+        arrays = pickle.load(file)
+    for label, case in known.items():
+        if label not in arrays or len(arrays[label]) != len(case.arrays):
+            continue
+        inputs = [autograd.Tensor(a, requires_grad=True) for a in arrays[label]]
+        label = f"case {label}"
         try:
             result = case(inputs)
             parts = result if isinstance(result, (tuple, list)) else [result]
@@ -186,6 +208,6 @@ def shown_by(demo: Path) -> Iterator[tuple[str, str]]:
 if __name__ == "__main__":
     if "--worker" in sys.argv:
         sys.path.insert(0, sys.argv[2])
-        print(json.dumps(dict(everything(Path(sys.argv[2]), "--demos" in sys.argv))))
+        print(json.dumps(dict(everything(Path(sys.argv[2]), sys.argv[3], "--demos" in sys.argv))))
     else:
         raise SystemExit(main())
