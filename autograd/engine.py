@@ -62,7 +62,7 @@ class Node:
     inputs: a Tensor where a gradient flows, None elsewhere; () for a leaf, None once freed.
     """
 
-    # The slots of the last line stay unset until somebody needs them.
+    # In a result the slots of the last line stay unset until somebody needs them.
     __slots__ = (
         "_value", "_requires_grad", "_inputs", "_args", "_kwargs", "_op", "_birth", "_scope",
         "_hooks",
@@ -170,7 +170,7 @@ def sweep(
     """Carry gradients from the outputs to the leaves, or to `inputs`; {Tensor: gradient}.
 
     Rules are handed raw arrays, or Tensors with `create_graph`, which records their work. Results
-    that asked for `retain_grad()` are among what comes back; nothing is written to any Tensor.
+    that asked for `retain_grad()` are among what comes back; no `.grad` is written here.
     """
     order = topological_order(outputs)
     if inputs is not None and not create_graph and _are_all_leaves(inputs, order):
@@ -215,7 +215,7 @@ def _walk(
         while order:  # a node that is done is dropped at once, for retain_graph=False
             node = following()
             g = take(node, None)
-            if g is None:  # no input leads through here
+            if g is None:  # none of the wanted inputs lies behind it
                 continue
             operation = node._op
             if g.__class__ is Deferred and (
@@ -351,7 +351,7 @@ def fitted(contribution: Any, parent: Any, node: Any, halves: list[Any]) -> Any:
             axis for axis, m in enumerate(given)
             if axis < extra or (shape[axis - extra] == 1 and m != 1)
         ]  # fmt: skip
-        # An axis as a number takes half the time of a tuple.
+        # While a graph is recorded, an axis as a number takes two thirds of a tuple's time.
         axis = axes[0] if len(axes) == 1 else tuple(axes)
         contribution = np.add.reduce(contribution, axis=axis)
         if contribution.shape != shape:

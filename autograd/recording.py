@@ -61,7 +61,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
     count = len(rules)
     raw: list[Any] = []
     inputs: list[Any] = []  # as long as the rules, or as the arguments if these are fewer
-    recorded = integers = False
+    recorded = integers = False  # integers: a plain operand holds them (see _floating)
     like: Any = None
     for position, argument in enumerate(args):
         parent = None
@@ -161,7 +161,8 @@ def kept_of(data: Any, operation: Operation) -> tuple[Any, Any]:
     return data
 
 
-# Reductions in their forms with where= or initial=, which their rules do not take: compositions.
+# Reductions in their forms with where= or initial=, which their rules do not take: compositions,
+# of ops/statistics.py.
 with_options: dict[Any, tuple[Callable[..., Any], Signature]] = {}
 
 _WHERE = np.where

@@ -1,11 +1,14 @@
 """The registry of derivatives: which function has which rules.
 
-Nothing is computed here. A rule is `rule(g, y, *args, **kwargs)`: g is the gradient of the final
-output with respect to the result y, the rest are the arguments of the call, and it returns the
-gradient with respect to one argument: a vector-Jacobian product. The first rule belongs to the
+Nothing is differentiated here. A rule is `rule(g, y, *args, **kwargs)`: g is the gradient of the
+final output with respect to the result y, the rest are the arguments of the call, and it returns
+the gradient with respect to one argument: a vector-Jacobian product. The first rule belongs to the
 first argument, and so on. Rules speak plain NumPy: handed arrays they return arrays, handed
 Tensors they record a graph, and that is all there is to higher derivatives. An argument whose name
 begins with `_` is the operation's own affair, and no drawing shows it.
+
+`defvjp` gives rules to a function of NumPy's; of a function of one's own `primitive`, which stands
+in primitives.py, makes an operation.
 """
 
 from __future__ import annotations
@@ -72,7 +75,7 @@ class Operation:
         "single", "__weakref__",
     )  # fmt: skip
 
-    whole = True  # its rules want a gradient added up, not in parts (see the engine's Deferred)
+    whole = True  # its rules want a gradient added up, not in parts (gradients.Deferred)
 
     def __init__(self, forward: Callable[..., Any], name: str | None = None) -> None:
         self.forward = forward
@@ -81,9 +84,8 @@ class Operation:
         # How many arrays a ufunc or an operator takes, and nothing else; 0 for what is neither.
         self.operands: int = getattr(forward, "nin", 0) if getattr(forward, "nout", 0) == 1 else 0
         self.single = self.pair = False
-        self.saves = (
-            False  # its forward returns (result, kept), and its rules are handed saved=kept
-        )
+        # Whether its forward returns (result, kept), and its rules are handed saved=kept.
+        self.saves = False
         self.signature: Any = None  # a Signature, from `define` on
         self._said: Any = ()  # what `define` was told, of which `traits` makes its own
         self.function: Any = None  # a weak reference to what `primitive` made of it
@@ -151,7 +153,7 @@ class Operation:
                         f"the forward; one takes ({', '.join(names)})"
                     )
             self.signature.leave_out("saved")
-        # The engine has short ways for one array and for two, and no other argument.
+        # Of arrays and nothing else: `apply` has a short way for one of them, the sweep for two.
         counts = (self.operands, len(self.signature.names or ()), len(rules))
         self.single, self.pair = counts == (1, 1, 1), counts == (2, 2, 2)
 
@@ -169,8 +171,8 @@ class Operations(dict[Callable[..., Any], Operation]):
         return function.operation  # type: ignore[no-any-return]
 
 
-# The three things that a function of NumPy can be to a Tensor. They only grow, by the functions
-# below.
+# The three things that a function of NumPy can be to a Tensor. They only grow: by `defvjp`, by
+# `composes`, and by `nondifferentiable` of primitives.py.
 operations = Operations()
 compositions: dict[Callable[..., Any], tuple[Callable[..., Any], Signature]] = {}
 plain: dict[Callable[..., Any], Callable[..., Any]] = {}

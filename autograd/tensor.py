@@ -1,8 +1,9 @@
 """Tensor: an array, or one number, that remembers how it was computed.
 
-Here is the class: what a Tensor is, its operators and methods, and NumPy's protocols, which make
-`np.sin(tensor)` record. What an operation computes and how it is differentiated is written under
-ops/, and found through the registry.
+Here is the class: what a Tensor is, its operators, `backward`, and NumPy's protocols, which make
+`np.sin(tensor)` record. The methods that it shares with ndarray, `x.sum()` and the like, stand in
+arraylike.py. What an operation computes and how it is differentiated is written under ops/, and
+found through the registry.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ _array = np.ndarray  # a name of its own is looked up in half the time
 def _binary(operation: Operation, function: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:
     """The three methods of a binary operator: `x * y`, `2 * x` and `x *= y`.
 
-    The Python operator itself is the forward, for on NumPy scalars it takes a tenth of the ufunc's
-    time. A Python float or int is taken as it is, and stays weak in promotion (NEP 50).
+    The Python operator computes here, not the operation's ufunc: on NumPy scalars it takes a tenth
+    of the time. A Python float or int is taken as it is, and stays weak in promotion (NEP 50).
     """
     get_mode, make, birth, float64 = current_mode, new_object, next_birth, np.float64
 

@@ -355,6 +355,12 @@ def test_what_nn_defines_is_named_where_users_look() -> None:
     assert {"Linear", "ReLU", "MSELoss", "Sequential", "Adam"} <= found
 
 
+def test_public_operations_are_named_where_users_look() -> None:
+    for name in [n for n in PACKAGES if n.startswith("autograd.ops.")]:
+        missing = set(importlib.import_module(name).__all__) - set(autograd.__all__)
+        assert not missing, f"{', '.join(missing)} of {name} is missing in autograd/__init__.py"
+
+
 # ---- what is written out for speed --------------------------------------------------------------
 
 RESULT = {

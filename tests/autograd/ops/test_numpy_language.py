@@ -37,7 +37,7 @@ def clean_registry():
     """Takes out what the doctests have registered, and gives the registry back as it was."""
     tables = (registry.operations, registry.compositions, registry.plain)
     before = [dict(table) for table in tables]
-    for table in tables:  # a new entry for what is registered here, so that the old one is untouched
+    for table in tables:  # what is registered here gets a new entry: the old one is untouched
         for function in (np.spacing, np.modf, np.interp, np.nextafter, getattr(np, "matvec", None)):
             table.pop(function, None)
     yield

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd import Tensor, grad
+from autograd import Tensor, grad, rules
 from autograd.ops import indexing
 from tests.cases import CASES, REGISTERED, Case, home_of, name_of
 
@@ -130,6 +130,11 @@ def test_every_registered_function_has_a_case() -> None:
     covered = {case.function for case in CASES}
     missing = [name_of(f) for f in REGISTERED if f not in covered]
     assert not missing, f"add cases to tests/cases.py for {', '.join(missing)}"
+
+
+def test_every_registered_operation_says_its_formula() -> None:
+    missing = [name_of(f) for f, op in rules.known() if f in REGISTERED and op.formula is None]
+    assert not missing, f"give formula= to the rules of {', '.join(missing)}"
 
 
 def test_cases_are_of_registered_functions() -> None:
