@@ -4,16 +4,9 @@ import numpy as np
 
 import autograd
 from autograd import Tensor
+from tests.makers import random
 
 REDUCTIONS = ["mean", "sum", "none"]
-
-
-def random(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def tensor(*shape, seed=0):
-    return Tensor(random(*shape, seed=seed), requires_grad=True)
 
 
 def derivatives(lib, function, inputs, probe):

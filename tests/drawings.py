@@ -11,6 +11,7 @@ from autograd import Tensor
 from autograd.graph.data import GraphData
 from autograd.graph.folding import fold
 from autograd.graph.recorder import record_data
+from tests.makers import leaf, random
 
 __all__ = ["DRAWINGS", "HOSTILE", "made"]
 
@@ -23,14 +24,6 @@ MODELS: list[nn.Module] = []  # kept, for graphs hold the modules' names weakly
 def kept(model: nn.Module) -> nn.Module:
     MODELS.append(model)
     return model
-
-
-def leaf(value: object, name: str | None = None) -> Tensor:
-    return Tensor(value, requires_grad=True, name=name)
-
-
-def random(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=shape)
 
 
 # ---- small ------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Tensor
 from autograd.graph.data import GraphData
 from autograd.graph.recorder import record_data
+from tests.makers import leaf
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), "")
@@ -33,10 +33,6 @@ HOSTILE = {
     "surrogate": "\ud800",
     "long": "n" * 10_000,
 }
-
-
-def leaf(value: Any) -> Tensor:
-    return Tensor(value, requires_grad=True)
 
 
 def shared(name: str = "a") -> GraphData:

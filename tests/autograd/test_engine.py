@@ -23,10 +23,7 @@ from autograd import (
     primitive,
 )
 from autograd.engine import topological_order
-
-
-def leaf(values, **options):
-    return Tensor(np.array(values, dtype=float), requires_grad=True, **options)
+from tests.makers import leaf
 
 
 def failing():

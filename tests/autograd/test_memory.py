@@ -29,6 +29,7 @@ from autograd import (
     value_and_grad,
     vjp,
 )
+from tests.makers import leaf
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -46,10 +47,6 @@ def without_collector():
     gc.disable()
     yield
     gc.enable()
-
-
-def leaf(values):
-    return Tensor(np.array(values, dtype=float), requires_grad=True)
 
 
 def living():

@@ -25,10 +25,7 @@ from autograd import (
     scope,
     set_grad_enabled,
 )
-
-
-def leaf(values):
-    return Tensor(np.array(values, dtype=float), requires_grad=True)
+from tests.makers import leaf
 
 
 def records():

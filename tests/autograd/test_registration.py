@@ -26,11 +26,7 @@ from autograd import (
     primitive,
     rules,
 )
-
-
-def leaf(*values: float) -> Tensor:
-    return Tensor(list(values), requires_grad=True)
-
+from tests.makers import leaf
 
 RULE = lambda g, y, *args: g  # noqa: E731
 
@@ -68,7 +64,7 @@ def test_scipys_functions_on_arrays_are_refused_and_its_ufuncs_taken() -> None:
         defvjp(linalg.expm, RULE)
     try:
         defvjp(special.erfcx, lambda g, y, x: g * (2 * x * y - 2 / np.sqrt(np.pi)))
-        assert gradcheck(special.erfcx, leaf(0.3, 1.2))
+        assert gradcheck(special.erfcx, leaf([0.3, 1.2]))
     finally:
         rules.operations.pop(special.erfcx, None)
     with pytest.raises(TypeError, match=r"f = primitive\(f, rule\)"):
@@ -92,7 +88,7 @@ def test_a_wrapper_of_a_primitive_is_another_function() -> None:
 
     with pytest.raises(TypeError, match=r"= primitive\("):
         defvjp(wrapper, lambda g, y, x: g * 1000)
-    assert gradcheck(made, leaf(1.0, 2.0)) and gradcheck(wrapper, leaf(1.0, 2.0))
+    assert gradcheck(made, leaf([1.0, 2.0])) and gradcheck(wrapper, leaf([1.0, 2.0]))
 
 
 def test_rules_of_power_are_those_of_its_operator() -> None:
@@ -100,12 +96,12 @@ def test_rules_of_power_are_those_of_its_operator() -> None:
     before, said = power.rules, power.traits
     try:
         defvjp(np.power, lambda g, y, a, b: g * 777, lambda g, y, a, b: g * 0)
-        x = leaf(1.0, 2.0)
+        x = leaf([1.0, 2.0])
         for y in (x**2, np.power(x, 2)):
             assert grad(y, x, [1.0, 1.0])[0].tolist() == [777.0, 777.0]
     finally:
         defvjp(np.power, *before, formula=said.formula, sign=said.sign, pattern=said.pattern)
-    assert gradcheck(lambda x: x**3.5, leaf(1.0, 2.0))
+    assert gradcheck(lambda x: x**3.5, leaf([1.0, 2.0]))
 
 
 def test_what_can_be_asked_is_taken() -> None:
@@ -115,7 +111,7 @@ def test_what_can_be_asked_is_taken() -> None:
         defvjp(ufunc, RULE)
         defvjp(np.packbits, None, RULE)
         defvjp(made, lambda g, y, x: g * 3 * x**2)
-        assert gradcheck(made, leaf(1.0, 2.0))
+        assert gradcheck(made, leaf([1.0, 2.0]))
     finally:
         rules.operations.pop(ufunc)
         rules.operations.pop(np.packbits)
@@ -143,7 +139,7 @@ HIDING: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("way", ["alone", "beside", "keyword", "keyword beside"])
 def test_tensors_in_dicts_and_nested_lists_raise(hide: Any, requires_grad: bool, way: str) -> None:
     f = primitive(lambda x, y=None, **rest: np.ones(2), lambda g, y, x, *a, **k: g)
-    hidden, t = hide(Tensor([1.0, 2.0], requires_grad=requires_grad)), leaf(1.0, 2.0)
+    hidden, t = hide(Tensor([1.0, 2.0], requires_grad=requires_grad)), leaf([1.0, 2.0])
     calls = {
         "alone": lambda: f(hidden), "beside": lambda: f(t, hidden),
         "keyword": lambda: f(1.0, z=hidden), "keyword beside": lambda: f(t, z=hidden),
@@ -153,7 +149,7 @@ def test_tensors_in_dicts_and_nested_lists_raise(hide: Any, requires_grad: bool,
 
 
 def test_tensors_in_objects_and_from_around_raise_where_the_rule_would_not_be_asked() -> None:
-    t = leaf(1.0, 2.0)
+    t = leaf([1.0, 2.0])
     for f, argument in (
         (primitive(lambda o: o.a * 2, lambda g, y, o: g), types.SimpleNamespace(a=t)),
         (primitive(lambda x: x * t, lambda g, y, x: g), np.ones(2)),
@@ -165,7 +161,7 @@ def test_tensors_in_objects_and_from_around_raise_where_the_rule_would_not_be_as
 @pytest.mark.parametrize("options", [[3.0], (3.0,)], ids=["list", "tuple"])
 def test_tensors_in_a_list_by_keyword_raise_where_no_rule_is_theirs(options: Any) -> None:
     f = primitive(lambda x, o=None: x * o[0], lambda g, y, x, o=None: g * o[0])
-    x, s = leaf(1.0, 2.0), Tensor(3.0, requires_grad=True)
+    x, s = leaf([1.0, 2.0]), Tensor(3.0, requires_grad=True)
     with pytest.raises(TypeError, match="given as o=, which has no derivative there"):
         f(x, o=type(options)([s]))
     f(x, o=type(options)([s.detach()])).backward([1.0, 1.0])
@@ -177,7 +173,7 @@ def test_flat_lists_and_plain_structures_are_taken() -> None:
         lambda xs, table=None: sum(xs) * table["scale"][0],
         lambda g, y, xs, table=None: [g * table["scale"][0] for _ in xs],
     )
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     f([x, x, np.ones(2)], table={"scale": [3.0]}).sum().backward()
     assert x.grad.tolist() == [6.0, 6.0]
     assert f([np.ones(2)], {"scale": (2.0,)}).tolist() == [2.0, 2.0]
@@ -194,10 +190,10 @@ logpdf = primitive(
 
 
 def test_a_tensor_by_keyword_behind_arguments_that_are_left_out() -> None:
-    x, scale = leaf(0.3, -1.0), leaf(2.0)
+    x, scale = leaf([0.3, -1.0]), leaf([2.0])
     assert gradcheck(lambda x, scale: logpdf(x, scale=scale), [x, scale])
     assert gradcheck(lambda scale: logpdf(x.data, scale=scale), [scale])
-    assert gradcheck(lambda x, loc: logpdf(x, loc=loc, scale=2.0), [x, leaf(0.5)])
+    assert gradcheck(lambda x, loc: logpdf(x, loc=loc, scale=2.0), [x, leaf([0.5])])
     np.testing.assert_array_equal(logpdf(x, scale=scale).data, logpdf(x, 0.0, scale).data)
 
 
@@ -206,7 +202,7 @@ def test_what_is_left_out_is_what_the_forward_takes() -> None:
         lambda x, a=2.0, b=1.0: x * a * b, lambda g, y, x, a, b: g * a * b,
         lambda g, y, x, a, b: g * x * b, lambda g, y, x, a, b: g * x * a,
     )  # fmt: skip
-    x, b = leaf(3.0), leaf(5.0)
+    x, b = leaf([3.0]), leaf([5.0])
     f(x, b=b).sum().backward()
     assert (x.grad.item(), b.grad.item()) == (10.0, 6.0)
 
@@ -214,7 +210,7 @@ def test_what_is_left_out_is_what_the_forward_takes() -> None:
 def test_one_that_no_rule_differentiates_by_is_named() -> None:
     f = primitive(lambda x, scale=1.0: x * scale, lambda g, y, x, scale=1.0: g * scale)
     with pytest.raises(TypeError, match="scale=, which has no derivative there"):
-        f(leaf(1.0), scale=leaf(2.0))
+        f(leaf([1.0]), scale=leaf([2.0]))
 
 
 # ---- a gradient that would be lost --------------------------------------------------------------
@@ -237,7 +233,7 @@ def test_a_tensor_as_the_initial_value_of_an_arrays_reduction_raises(function: A
 
 
 def test_an_arrays_method_clip_takes_tensors_as_bounds() -> None:
-    array, low, high = np.array([-2.0, 0.3, 5.0]), leaf(0.0), leaf(1.0, 1.0, 2.0)
+    array, low, high = np.array([-2.0, 0.3, 5.0]), leaf([0.0]), leaf([1.0, 1.0, 2.0])
     y = array.clip(low, high)
     assert y.tolist() == [0.0, 0.3, 2.0]
     assert gradcheck(lambda low, high: array.clip(low, high), [low, high])
@@ -253,12 +249,12 @@ def test_np_testing_compares_tensors_with_lists() -> None:
         with pytest.raises(AssertionError):
             np.testing.assert_equal(Tensor([1.0, 2.0]), wrong)
     with pytest.raises(TypeError, match="does not become an array by itself"):
-        np.testing.assert_equal(leaf(1.0, 2.0), [1.0, 2.0])
+        np.testing.assert_equal(leaf([1.0, 2.0]), [1.0, 2.0])
     assert (Tensor([1.0, 2.0]) == [1.0, 3.0]).tolist() == [True, False]  # elsewhere elementwise
 
 
 def test_astype_and_pow_as_ndarrays() -> None:
-    x = leaf(1.5, 2.5)
+    x = leaf([1.5, 2.5])
     assert x.astype(np.float64, copy=False) is x
     assert x.astype(np.float64) is not x and x.astype(np.float32, copy=False).dtype == np.float32
     assert x.astype(np.int64).tolist() == [1, 2]
@@ -275,7 +271,7 @@ def test_messages_name_ufuncs_by_their_home() -> None:
                             (lambda x: special.jv(0, x), "scipy.special.jv", 2),
                             (special.i0, "scipy.special.i0", 1)):  # fmt: skip
         with pytest.raises(TypeError) as raised:
-            f(leaf(1.0))
+            f(leaf([1.0]))
         message = str(raised.value)
         assert message.startswith(f"{name} has no derivative registered")
         assert message.count("lambda g, y, x") == rules_ + 1  # and one for `primitive`
@@ -287,7 +283,7 @@ def test_messages_name_ufuncs_by_their_home() -> None:
     lambda t: np.place(t, [True, False], 0.0), lambda t: np.putmask(t, [True, False], 0.0),
 ])  # fmt: skip
 def test_functions_that_write_in_place_are_refused_with_what_to_write_instead(f: Any) -> None:
-    for t in (leaf(1.0, 2.0), Tensor([1.0, 2.0])):
+    for t in (leaf([1.0, 2.0]), Tensor([1.0, 2.0])):
         with pytest.raises(TypeError, match="writes into its first argument.*instead: "):
             f(t)
 
@@ -314,9 +310,9 @@ def test_a_primitive_goes_when_nobody_holds_it(no_collector: None) -> None:
         weight = np.ones(1000)
         kept.append(weakref.ref(weight))
         f = primitive(lambda x, w=weight: x * w[0], lambda g, y, x: g)
-        f(leaf(1.0)).backward([1.0])
+        f(leaf([1.0])).backward([1.0])
         h = nondifferentiable(lambda x, w=weight: w[0])
-        assert h(leaf(1.0)) == 1.0
+        assert h(leaf([1.0])) == 1.0
     del f, h, weight
     assert registered() == before
     assert not any(weight() is not None for weight in kept)
@@ -325,7 +321,7 @@ def test_a_primitive_goes_when_nobody_holds_it(no_collector: None) -> None:
 def test_one_whose_rule_calls_itself_goes_with_the_collector(no_collector: None) -> None:
     def make() -> None:
         again = primitive(lambda x, k: x**k, lambda g, y, x, k: g * k * again(x, k - 1))
-        x = leaf(2.0)
+        x = leaf([2.0])
         (g,) = grad(again(x, 3), x, [1.0], create_graph=True)
         assert grad(g, x, [1.0])[0].item() == 12.0
 
@@ -339,7 +335,7 @@ def test_a_graph_goes_on_after_its_function_has_gone() -> None:
     def y_of(x: Tensor) -> Tensor:
         return primitive(lambda a: a * 2, lambda g, y, a: g * 2, formula="2 g")(x)
 
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     y = y_of(x)
     assert "∂f(x)/∂x = 2" in str(explain(y.sum(), x))
     y.backward([1.0, 1.0])
@@ -399,14 +395,14 @@ def test_what_a_forward_keeps_serves_every_order(x: Any) -> None:
 
 
 def test_what_a_forward_keeps_with_settings_and_with_several_arguments() -> None:
-    x = leaf(3.0, 1.0, 2.0, 4.0, 9.0, 8.0)
+    x = leaf([3.0, 1.0, 2.0, 4.0, 9.0, 8.0])
     np.testing.assert_array_equal(largest(x, 3).data, [3, 9])
     np.testing.assert_array_equal(largest(x, size=2).data, [3, 4, 9])
     largest(x, 3).backward([1.0, 2.0])
     np.testing.assert_array_equal(x.grad, [1, 0, 0, 0, 2, 0])
     assert gradgradcheck(lambda x: largest(x, size=2) ** 3, (x,))
-    assert gradgradcheck(scaled, (leaf(1.0, 2.0), leaf(3.0, 4.0), leaf(-1.0, 0.5)))
-    assert gradgradcheck(lambda b: scaled(np.ones(2), 2.0, b), (leaf(-1.0, 0.5),))
+    assert gradgradcheck(scaled, (leaf([1.0, 2.0]), leaf([3.0, 4.0]), leaf([-1.0, 0.5])))
+    assert gradgradcheck(lambda b: scaled(np.ones(2), 2.0, b), (leaf([-1.0, 0.5]),))
     with pytest.raises(TypeError, match="saved="):
         largest(x, 3, saved=None)
     with pytest.raises(TypeError, match="largest"):
@@ -435,12 +431,12 @@ def test_what_was_kept_goes_with_the_graph(requires_grad: bool) -> None:
 
 
 def test_profile_anomaly_drawing_and_integers_see_the_result_alone() -> None:
-    x = leaf(1.0, -2.0)
+    x = leaf([1.0, -2.0])
     with autograd.profile() as found:
         gated(x).sum().backward()
     assert "gated" in str(found)
     with pytest.raises(AutogradError, match="gated"), autograd.detect_anomaly():
-        gated(leaf(np.nan))
+        gated(leaf([np.nan]))
     y = gated(x)
     assert "saved" not in autograd.draw(y).to_svg() + autograd.draw(y).to_text()
     told = str(explain(gated(x).sum(), x))  # computes it again, with x moved a little
@@ -459,7 +455,7 @@ def test_a_forward_or_a_rule_that_does_not_keep_to_it_is_told() -> None:
     for rule in (lambda g, y, *args, saved, power: g, lambda g, y, x, power=2, *, saved: g):
         primitive(cube, rule, saves=True)
     wrong = primitive(cube, lambda g, y, x, saved: g, saves=True)
-    for argument in (leaf(1.0), np.ones(1)):
+    for argument in (leaf([1.0]), np.ones(1)):
         with pytest.raises(TypeError, match=r"cube: with saves=True the forward returns"):
             wrong(argument)
 

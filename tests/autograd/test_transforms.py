@@ -25,14 +25,7 @@ from autograd import (
     value_and_grad,
     vjp,
 )
-
-
-def leaf(*values: Any) -> Tensor:
-    return Tensor(np.array(values), requires_grad=True)
-
-
-def number(value: float) -> Tensor:
-    return Tensor(value, requires_grad=True)
+from tests.makers import leaf
 
 
 def assert_close(actual: Any, expected: Any, rtol: float = 1e-12) -> None:
@@ -45,7 +38,7 @@ def assert_close(actual: Any, expected: Any, rtol: float = 1e-12) -> None:
 
 
 def test_grad_returns_a_tuple_of_tensors() -> None:
-    x = number(3.0)
+    x = leaf(3.0)
     found = grad(x * x, x)
     assert type(found) is tuple and len(found) == 1
     assert_close(found[0], 6.0)
@@ -53,7 +46,7 @@ def test_grad_returns_a_tuple_of_tensors() -> None:
 
 
 def test_grad_touches_no_grad_attribute() -> None:
-    x, y = number(3.0), number(4.0)
+    x, y = leaf(3.0), leaf(4.0)
     z = x * y
     z.retain_grad()
     grad(z * z, [x, z])
@@ -61,7 +54,7 @@ def test_grad_touches_no_grad_attribute() -> None:
 
 
 def test_grad_of_intermediate_results() -> None:
-    x = number(2.0)
+    x = leaf(2.0)
     y = x * x
     z = y * y * x
     by_x, by_y = grad(z, [x, y])
@@ -70,35 +63,35 @@ def test_grad_of_intermediate_results() -> None:
 
 
 def test_grad_by_the_output_itself_and_by_a_leaf_that_is_the_output() -> None:
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     y = (x * x).sum()
     assert_close(grad(y, y)[0], 1.0)
     assert_close(grad(x, x, [5.0, 6.0])[0], [5.0, 6.0])
 
 
 def test_grad_by_the_same_input_twice() -> None:
-    x = number(3.0)
+    x = leaf(3.0)
     first, second = grad(x * x, [x, x])
     assert_close(first, 6.0)
     assert_close(second, 6.0)
 
 
 def test_grad_adds_over_outputs() -> None:
-    x = number(3.0)
+    x = leaf(3.0)
     y, z = x * x, x**3
     assert_close(grad([y, z], x)[0], 6.0 + 27.0)
     assert_close(grad([y, z], x, [2.0, 10.0])[0], 2 * 6.0 + 10 * 27.0)
 
 
 def test_grad_of_the_same_output_twice_counts_it_twice() -> None:
-    x = number(3.0)
+    x = leaf(3.0)
     y = x * x
     assert_close(grad([y, y], x)[0], 12.0)
     assert_close(grad([y, y], x, [1.0, 10.0])[0], 66.0)
 
 
 def test_grad_of_an_output_and_of_what_it_is_made_of() -> None:
-    x = number(3.0)
+    x = leaf(3.0)
     y = x * x
     z = y * 10
     assert_close(grad([z, y], x)[0], 66.0)
@@ -108,18 +101,18 @@ def test_grad_of_an_output_and_of_what_it_is_made_of() -> None:
 @pytest.mark.parametrize("wrap", [lambda v: v, lambda v: [v], lambda v: Tensor(v), lambda v: (v,)],
                          ids=["array", "list of one", "Tensor", "tuple of one"])  # fmt: skip
 def test_grad_outputs_of_one_output(wrap: Callable[[Any], Any]) -> None:
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     assert_close(grad(x * x, x, wrap(np.array([1.0, 10.0])))[0], [2.0, 40.0])
 
 
 def test_grad_outputs_of_one_output_in_a_list() -> None:
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     assert_close(grad([x * x], x, [[1.0, 10.0]])[0], [2.0, 40.0])
     assert_close(grad([x * x], x, [Tensor([1.0, 10.0])])[0], [2.0, 40.0])
 
 
 def test_some_grad_outputs_may_be_none() -> None:
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     assert_close(grad([x * x, x.sum()], x, [[1.0, 10.0], None])[0], [3.0, 41.0])
 
 
@@ -130,13 +123,13 @@ def test_grad_outputs_take_the_outputs_dtype() -> None:
 
 
 def test_grad_is_differentiable_by_grad_outputs() -> None:
-    x, v = leaf(1.0, 2.0), leaf(5.0, 7.0)
+    x, v = leaf([1.0, 2.0]), leaf([5.0, 7.0])
     (g,) = grad(x * x, x, v, create_graph=True)
     assert_close(grad(g.sum(), v)[0], [2.0, 4.0])
 
 
 def test_unused_input() -> None:
-    x, y = number(3.0), number(4.0)
+    x, y = leaf(3.0), leaf(4.0)
     with pytest.raises(AutogradError, match="input 1, .* is not used .* allow_unused=True"):
         grad(x * x, [x, y])
     by_x, by_y = grad(x * x, [x, y], allow_unused=True)
@@ -146,7 +139,7 @@ def test_unused_input() -> None:
 
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_grad_by_many_inputs_leaves_out_the_rest_of_the_graph(create_graph: bool) -> None:
-    xs = [number(float(i)) for i in range(1, 5)]
+    xs = [leaf(float(i)) for i in range(1, 5)]
     product = xs[0] * xs[1] * xs[2] * xs[3]
     found = grad(product, xs[1:3], create_graph=create_graph)
     assert [g.item() for g in found] == [12.0, 8.0]
@@ -174,7 +167,7 @@ MISTAKES: dict[str, tuple[Callable[[Tensor], Any], type[Exception], str]] = {
 
 @pytest.mark.parametrize(("wrong", "kind", "text"), MISTAKES.values(), ids=MISTAKES)
 def test_grad_refuses(wrong: Callable[[Tensor], Any], kind: type[Exception], text: str) -> None:
-    x = leaf(1.0, 2.0)
+    x = leaf([1.0, 2.0])
     with pytest.raises(kind, match=text):
         wrong(x)
     assert_close(grad((x * x).sum(), x)[0], [2.0, 4.0])  # nothing is broken
@@ -462,7 +455,7 @@ def test_derivatives_of_sinc_near_0(order: int, x: float) -> None:
 
 @pytest.mark.parametrize("order", range(1, 5))
 def test_grad_goes_to_any_order_by_create_graph(order: int) -> None:
-    x = number(0.4)
+    x = leaf(0.4)
     y = np.exp(2 * x)
     for _ in range(order):
         (y,) = grad(y, x, create_graph=True)

@@ -15,7 +15,8 @@ from autograd.graph.data import GraphData, Node
 from autograd.graph.folding import fold
 from autograd.graph.recorder import record_data
 from tests import ROOT
-from tests.pages import HOSTILE, Tags, content, leaf, markup, network, shared
+from tests.makers import leaf
+from tests.pages import HOSTILE, Tags, content, markup, network, shared
 
 
 def test_the_page_is_one_file_that_names_no_other() -> None:

@@ -19,7 +19,8 @@ from autograd.graph.data import GraphData
 from autograd.graph.recorder import record_data
 from autograd.graph.traits import traits_of
 from tests.drawing.test_layout import each_direction, needs_dot
-from tests.drawings import DRAWINGS, leaf, made, random
+from tests.drawings import DRAWINGS, made
+from tests.makers import leaf, random
 
 
 def numbers() -> tuple[Tensor, Tensor]:

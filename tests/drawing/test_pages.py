@@ -14,7 +14,8 @@ import nn
 from autograd import Graph, Tensor, draw
 from autograd.drawing.graph import Graph as Drawn
 from tests.browser import Window
-from tests.pages import content, leaf, needs_browser, network, shared
+from tests.makers import leaf
+from tests.pages import content, needs_browser, network, shared
 
 pytestmark = needs_browser
 

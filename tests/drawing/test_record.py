@@ -13,10 +13,7 @@ from autograd.graph import recorder
 from autograd.graph.data import GraphData, Node
 from autograd.graph.recorder import record_data
 from tests.cases import CASES, Case
-
-
-def leaf(value: Any, name: str | None = None) -> Tensor:
-    return Tensor(value, requires_grad=True, name=name)
+from tests.makers import leaf
 
 
 def by_name(data: Any) -> dict[str, Node]:

@@ -15,17 +15,8 @@ from autograd.graph.data import GraphData
 from autograd.graph.folding import fold
 from autograd.graph.recorder import record_data
 from autograd.words.telling import steps
-from tests.pages import (
-    HOSTILE,
-    Tags,
-    browse,
-    content,
-    drive,
-    leaf,
-    needs_browser,
-    network,
-    shared,
-)  # fmt: skip
+from tests.makers import leaf
+from tests.pages import HOSTILE, Tags, browse, content, drive, needs_browser, network, shared
 
 
 @needs_browser

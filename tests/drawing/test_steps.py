@@ -12,10 +12,7 @@ from autograd import Tensor, draw, relu
 from autograd.graph.data import Edge, GraphData, Node
 from autograd.graph.recorder import record_data
 from autograd.words.telling import Scene, settings_text, steps
-
-
-def leaf(value: Any) -> Tensor:
-    return Tensor(value, requires_grad=True)
+from tests.makers import leaf
 
 
 def told(output: Any, **names: Any) -> list[Scene]:

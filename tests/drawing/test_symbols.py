@@ -18,6 +18,7 @@ from autograd.words import formulas, notation
 from autograd.words.numbers import short
 from autograd.words.symbols import latex, latex_name, rule, sign
 from tests.calls import CALLS, OPERATIONS, Call, leaves, total
+from tests.makers import leaf
 
 each_call = pytest.mark.parametrize("call", CALLS, ids=[call.label for call in CALLS])
 
@@ -142,11 +143,7 @@ def test_numbers_agree(call: Call) -> None:
 # ---- texts ------------------------------------------------------------------------------------
 
 
-def number(value: float) -> Tensor:
-    return Tensor(value, requires_grad=True)
-
-
-w, x, g = number(2.0), number(3.0), number(-0.5)
+w, x, g = leaf(2.0), leaf(3.0), leaf(-0.5)
 W, X = Tensor(np.ones((2, 3)), True), Tensor(np.ones((3, 4)), True)
 b = Tensor([1.0, 2.0], requires_grad=True)
 cube = primitive(lambda x: x**3, lambda g, y, x: 3 * g * x * x)

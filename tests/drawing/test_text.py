@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autograd import Tensor, draw
+from autograd import draw
 from autograd.drawing.writers.text import columns, text
 from autograd.graph.data import Edge, GraphData, Node
 from tests.drawings import DRAWINGS, HOSTILE, made
-
-
-def leaf(value, name):
-    return Tensor(value, requires_grad=True, name=name)
+from tests.makers import leaf
 
 
 def tree(output, **options):
@@ -61,7 +58,7 @@ def test_a_value_used_twice_is_written_once_and_its_uses_add_up():
 
 
 def test_shapes_and_dtypes_have_a_column_where_there_are_any():
-    shown = tree(np.sum(leaf(np.ones((4, 3), np.float32), "x") * 2))
+    shown = tree(np.sum(leaf(np.ones((4, 3)), "x", np.float32) * 2))
     assert "shape (float32)" in shown.splitlines()[0] and "(4, 3)" in shown
     assert "shape" not in tree(leaf(1.0, "x") * 2.0)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd import Tensor, draw, explain, grad
+from autograd import draw, explain, grad
 from autograd.command.console import main
 from autograd.drawing.graph import Graph
 from autograd.drawing.writers.cards import HEAT, Card, card
@@ -18,11 +18,8 @@ from autograd.graph.data import GraphData
 from autograd.graph.recorder import record_data
 from autograd.words.numbers import short
 from autograd.words.telling import rules, steps
+from tests.makers import leaf
 from tests.pages import drive, needs_browser
-
-
-def leaf(value: Any, name: str | None = None) -> Tensor:
-    return Tensor(value, requires_grad=True, name=name)
 
 
 def words_of(graph: Graph) -> dict[str, str]:
@@ -106,7 +103,7 @@ def test_a_mean_is_one_operation(mean: Any) -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 def test_means_are_numpys_and_their_gradients_shares(mean: Any, dtype: Any) -> None:
     values = np.random.default_rng(5).normal(size=(4, 3)).astype(dtype)
-    x = leaf(values)
+    x = leaf(values, dtype=dtype)
     y, expected = mean(x), mean(values)
     assert y.dtype == expected.dtype
     eps = np.finfo(y.dtype).eps

@@ -10,6 +10,7 @@ import pytest
 import nn
 from autograd import Tensor
 from nn import DataLoader, load_idx, standardize, train_test_split
+from tests.makers import rng
 
 X = np.arange(20.0, dtype=np.float32).reshape(10, 2)
 Y = np.arange(10)
@@ -18,10 +19,6 @@ Y = np.arange(10)
 def labels_of(loader):
     """The labels of one epoch, batch by batch."""
     return [y.tolist() for _, y in loader]
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 # ---- DataLoader: batches ------------------------------------------------------------------------

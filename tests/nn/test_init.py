@@ -11,14 +11,11 @@ import pytest
 import nn
 from autograd import InPlaceError, Tensor
 from nn import init
+from tests.makers import rng
 
 
 def tensor(*shape, dtype=np.float64):
     return Tensor(np.full(shape, 9.0, dtype), requires_grad=True)
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 # ---- every initialiser ------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 import nn
 from autograd import Tensor, log_softmax, no_grad, primitive, softmax
 from nn import functional as F
-from tests.compare import random
+from tests.makers import random
 
 X = random(6, 4).astype(np.float32)
 LABELS = np.array([0, 1, 2, 0, 1, 2])

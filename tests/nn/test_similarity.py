@@ -13,7 +13,8 @@ import pytest
 from autograd import Tensor, grad, gradcheck, gradgradcheck, jacobian, jvp
 from nn import functional
 from nn.functional import cosine_similarity, kl_div, normalize
-from tests.compare import assert_equals_pytorch, random, tensor
+from tests.compare import assert_equals_pytorch
+from tests.makers import random, tensor
 
 INF = math.inf
 

@@ -12,12 +12,9 @@ import pytest
 import autograd
 from autograd import Tensor, grad, gradgradcheck, jvp, logsumexp
 from nn import functional
+from tests.makers import leaf
 
 inf = np.inf
-
-
-def leaf(value: Any, dtype: Any = np.float64) -> Tensor:
-    return Tensor(np.array(value, dtype), requires_grad=True)
 
 
 def gradient(f: Any, x: Tensor) -> Any:
@@ -47,7 +44,8 @@ def test_spread_is_not_cut_to_whole_numbers(function: Any) -> None:
 
 
 def test_einsum_takes_a_dtype_that_its_casting_allows() -> None:
-    a, b = leaf(np.full((2, 3), 0.1), np.float32), leaf(np.full((3, 2), 0.7), np.float32)
+    a = leaf(np.full((2, 3), 0.1), dtype=np.float32)
+    b = leaf(np.full((3, 2), 0.7), dtype=np.float32)
     y = np.einsum("ij,jk->ik", a, b, dtype=np.float64)
     assert y.dtype == np.float64
     np.testing.assert_array_equal(y.data, np.einsum("ij,jk->ik", a.data, b.data, dtype=np.float64))
@@ -68,7 +66,7 @@ def test_einsum_takes_a_dtype_that_its_casting_allows() -> None:
 @pytest.mark.parametrize("f", [functional.softmax, functional.log_softmax])
 def test_shares_of_half_precision_are_added_up_in_a_whole_one(f: Any) -> None:
     n = 70_000  # beyond what half a precision holds
-    x = leaf(np.zeros((2, n)), np.float16)
+    x = leaf(np.zeros((2, n)), dtype=np.float16)
     y = f(x, 1)
     share = 1 / n if f is functional.softmax else -np.log(n)
     np.testing.assert_array_equal(y.data, np.full((2, n), np.float16(share)))
@@ -80,7 +78,7 @@ def test_shares_of_half_precision_are_added_up_in_a_whole_one(f: Any) -> None:
 @pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"weight": np.ones(70_000)}])
 def test_cross_entropy_of_half_precision_is_added_up_in_a_whole_one(options: Any) -> None:
     n = 70_000
-    x = leaf(np.zeros((2, n)), np.float16)
+    x = leaf(np.zeros((2, n)), dtype=np.float16)
     loss = functional.cross_entropy(x, np.array([3, 4]), **options)
     assert loss.dtype == np.float16 and loss.data == np.float16(np.log(n))
     loss.backward()
@@ -98,7 +96,7 @@ def test_logsumexp_of_a_number_is_the_number(axis: Any, keepdims: bool) -> None:
     y = logsumexp(x, axis, keepdims)
     assert y.shape == () and y.data == 3
     assert gradient(lambda t: logsumexp(t, axis, keepdims), x) == 1
-    assert logsumexp(leaf(3.0, np.float16), axis, keepdims).dtype == np.float16
+    assert logsumexp(leaf(3.0, dtype=np.float16), axis, keepdims).dtype == np.float16
     assert gradgradcheck(lambda t: logsumexp(t * t, axis, keepdims), x)
 
 

@@ -26,12 +26,9 @@ from autograd import (
     softmax,
     softplus,
 )  # fmt: skip
+from tests.makers import leaf
 
 inf, nan = np.inf, np.nan
-
-
-def leaf(values, dtype=np.float64):
-    return Tensor(np.array(values, dtype), requires_grad=True)
 
 
 def gradient(f, values):
@@ -336,7 +333,7 @@ def test_relu_of_a_list_of_tensors_says_how_to_join_them():
 def test_products_of_half_precise_vectors_are_summed_wider(f):
     ones = np.ones((5000, 2), np.float16)
     assert f(Tensor(ones), ones, axis=0).data.tolist() == [5000, 5000]
-    x = leaf([[300, 300, 300, 300]], np.float16)
+    x = leaf([[300, 300, 300, 300]], dtype=np.float16)
     y = f(x, np.array([[300, -300, 1, 1]], np.float16))
     assert y.data.tolist() == [600] and y.dtype == np.float16
     y.backward(np.ones(1, np.float16))
@@ -369,7 +366,7 @@ NORMS = [
 @pytest.mark.parametrize("f", [np.linalg.norm, np.linalg.vector_norm])
 def test_slopes_of_norms_where_powers_leave_the_range(f, values, dtype, ord):
     """sign(x) (|x|/y)^(ord-1), and its derivative, of elements divided by the largest."""
-    x = leaf(values, dtype)
+    x = leaf(values, dtype=dtype)
     wide = x.data.astype(np.longdouble)
     unit = wide / np.abs(wide).max()
     length = np.sum(np.abs(unit) ** ord) ** (np.longdouble(1) / ord)

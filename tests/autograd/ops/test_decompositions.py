@@ -16,13 +16,10 @@ import numpy as np
 import pytest
 
 from autograd import Tensor, grad, hessian, jacobian, jvp, vjp
+from tests.makers import leaf
 
 inf, nan = np.inf, np.nan
 rng = np.random.default_rng(8)
-
-
-def leaf(values: Any, dtype: Any = np.float64) -> Tensor:
-    return Tensor(np.array(values, dtype), requires_grad=True)
 
 
 def orthogonal(n: int) -> Any:

@@ -4,20 +4,15 @@ Values and derivatives of every registered function are swept in test_registry.p
 gradients that could get lost, subgradients, special values, PyTorch's answers and the messages.
 """
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 import autograd
 from autograd import Tensor, grad, gradcheck, gradgradcheck, jacobian, rules, scatter_add
 from tests.cases import REGISTERED, name_of
+from tests.makers import leaf, memory_of
 
 rng = np.random.default_rng(3)
-
-
-def leaf(values):
-    return Tensor(np.array(values, dtype=float), requires_grad=True)
 
 
 def gradients(f, *arrays):
@@ -630,16 +625,6 @@ def test_scatter_add_is_public():
 # ---- memory of convolutions and windows ---------------------------------------------------------
 
 
-def most_memory(call):
-    """The most bytes that were in use during a call, beyond those before it."""
-    tracemalloc.start()
-    try:
-        call()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.mark.parametrize("function", [np.convolve, np.correlate])
 @pytest.mark.parametrize("mode", ["full", "same", "valid"])
 def test_convolutions_take_memory_in_proportion_to_their_result(function, mode):
@@ -650,7 +635,7 @@ def test_convolutions_take_memory_in_proportion_to_their_result(function, mode):
         (first,) = grad((function(a, v, mode) ** 3).sum(), a, create_graph=True)
         (first * first).sum().backward()
 
-    assert most_memory(twice) < 40 * 8 * 5000
+    assert memory_of(twice) < 40 * 8 * 5000
     whole = np.array([int(n) for n in rng.integers(-9, 9, 300)])
     other = np.array([int(n) for n in rng.integers(-9, 9, 200)])
     weights = rng.integers(-9, 9, function(whole, other, mode).size)
@@ -666,11 +651,11 @@ def test_convolutions_take_memory_in_proportion_to_their_result(function, mode):
 def test_windows_are_a_view_and_their_gradient_counts():
     x = Tensor(np.arange(20000.0), requires_grad=True)
     sliding = np.lib.stride_tricks.sliding_window_view
-    assert most_memory(lambda: sliding(x, 1000)) < 20000
+    assert memory_of(lambda: sliding(x, 1000)) < 20000
     assert np.shares_memory(sliding(x, 1000).data, x.numpy())
     for window in (3, 19999):
         x.zero_grad()
-        assert most_memory(lambda n=window: sliding(x, n)[0].sum().backward()) < 20000 * 8 * 20
+        assert memory_of(lambda n=window: sliding(x, n)[0].sum().backward()) < 20000 * 8 * 20
         counts = np.zeros(20000)
         counts[:window] = 1
         np.testing.assert_array_equal(x.grad, counts)

@@ -26,10 +26,7 @@ from autograd import (
 )
 from autograd import rules as registry
 from autograd.recording import apply
-
-
-def leaf(values):
-    return Tensor(np.array(values, dtype=float), requires_grad=True)
+from tests.makers import leaf
 
 
 @pytest.fixture(autouse=True)

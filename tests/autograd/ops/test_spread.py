@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 
 from autograd import Tensor, grad, hessian, logsumexp
+from tests.makers import leaf
 
 inf, nan = np.inf, np.nan
 
 
-def leaf(value, dtype=np.float64):
-    return Tensor(np.asarray(value, dtype), requires_grad=True)
-
-
 def gradient(f, x):
-    x = leaf(x, np.asarray(x).dtype)
+    x = leaf(x, dtype=np.asarray(x).dtype)
     (g,) = grad(np.sum(f(x)), [x])
     return np.asarray(g)
 
@@ -38,7 +35,7 @@ def test_special_values_are_numpys(function, n, dtype):
         rows = np.array(list(itertools.product(SPECIAL, repeat=n))).astype(dtype)
         wide = rows.astype(np.float32) if dtype == np.float16 else rows  # half sums in a whole one
         for options in ({"axis": 1}, {"axis": (1,), "keepdims": True}):
-            found, wanted = function(leaf(rows, dtype), **options), function(wide, **options)
+            found, wanted = function(leaf(rows, dtype=dtype), **options), function(wide, **options)
             assert found.dtype == dtype and found.shape == wanted.shape
             np.testing.assert_array_equal(found.data, wanted.astype(dtype))
 
@@ -197,7 +194,7 @@ WEIGHTS = (1 + np.arange(70_000) % 3).astype(np.float16)
     ids=["mean", "var", "std", "nanmean", "average", "std of rows", "mean of rows"],
 )  # fmt: skip
 def test_statistics_of_half_precision_are_those_of_double_rounded(f):
-    x, exact = leaf(MANY, np.float16), leaf(MANY)
+    x, exact = leaf(MANY, dtype=np.float16), leaf(MANY)
     y, wanted = f(x), f(exact)
     assert y.dtype == np.float16
     np.testing.assert_array_equal(y.data, wanted.data.astype(np.float16))
@@ -207,7 +204,7 @@ def test_statistics_of_half_precision_are_those_of_double_rounded(f):
 
 
 def test_logsumexp_of_half_precision_sums_in_a_whole_one():
-    y = logsumexp(leaf(np.zeros(70_000), np.float16))
+    y = logsumexp(leaf(np.zeros(70_000), dtype=np.float16))
     assert y.dtype == np.float16 and y.data == np.float16(np.log(70_000))
 
 
@@ -216,12 +213,13 @@ def test_means_of_half_precision_are_numpys(function):
     x = np.random.default_rng(6).normal(size=(40, 300)).astype(np.float16)
     for axis in (None, 0, 1):
         wide = function(x.astype(np.float32), axis=axis).astype(np.float16)
-        np.testing.assert_array_equal(function(leaf(x, np.float16), axis=axis).data, wide)
-        np.testing.assert_array_equal(np.mean(leaf(x, np.float16), axis=axis).data, x.mean(axis))
+        half = leaf(x, dtype=np.float16)
+        np.testing.assert_array_equal(function(half, axis=axis).data, wide)
+        np.testing.assert_array_equal(np.mean(half, axis=axis).data, x.mean(axis))
 
 
 @pytest.mark.parametrize("function", [np.max, np.min])
 def test_more_tied_extremes_than_half_precision_counts(function):
-    x = leaf(np.ones((2, 70_000)), np.float16)
+    x = leaf(np.ones((2, 70_000)), dtype=np.float16)
     (g,) = grad(function(x, axis=1), [x], np.full(2, 1000, np.float16))
     np.testing.assert_array_equal(np.asarray(g), np.full((2, 70_000), np.float16(1000 / 70_000)))

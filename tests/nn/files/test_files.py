@@ -12,7 +12,6 @@ import pickle
 import stat
 import struct
 import sys
-import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -23,6 +22,7 @@ import nn
 from autograd import AutogradError, Tensor
 from nn.files import CheckpointNotFoundError
 from tests import ROOT
+from tests.makers import memory_of
 
 try:
     import safetensors.numpy  # noqa: F401
@@ -858,15 +858,6 @@ def bomb(path, size):
     header = npy(shape=(size // 4,), data=b"")
     zipped(path, member("w.npy", header + bytes(size), method=zipfile.ZIP_DEFLATED))
     return path
-
-
-def memory_of(call):
-    tracemalloc.start()
-    try:
-        call()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 def test_97_kilobytes_cannot_claim_100_megabytes(tmp_path):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import nn
+from tests.makers import memory_of
 from tests.nn.files.test_files import Harm, member, needs_safetensors, npy, refuses, same, zipped
 
 
@@ -268,8 +269,6 @@ def test_an_odd_bool_beside_narrow_floats_is_found(tmp_path):
 
 @needs_safetensors
 def test_large_narrow_floats_that_do_not_fit_are_not_read(tmp_path):
-    from tests.nn.files.test_files import memory_of
-
     path = tmp_path / "x.safetensors"
     text = json.dumps({"w": entry(shape=[50_000_000], data_offsets=[0, 100_000_000])}).encode()
     with open(path, "wb") as file:

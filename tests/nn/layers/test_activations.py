@@ -17,7 +17,8 @@ import nn
 from autograd import Tensor, gradcheck, gradgradcheck
 from nn import functional
 from nn.layers import activations
-from tests.compare import assert_equals_pytorch, random
+from tests.compare import assert_equals_pytorch
+from tests.makers import random
 from tests.twins import assert_cases, twin
 
 inf, nan = np.inf, np.nan

@@ -25,17 +25,10 @@ from autograd import (
 )
 from nn import functional
 from nn.layers import activations
+from tests.makers import random, tensor
 from tests.twins import assert_cases, twin
 
 LEADING = {"one row": (), "batch": (4,), "two axes": (2, 3), "empty": (0,), "empty inside": (2, 0)}
-
-
-def random(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def tensor(*shape, seed=0):
-    return Tensor(random(*shape, seed=seed), requires_grad=True)
 
 
 # ---- Linear -----------------------------------------------------------------------------------
@@ -449,11 +442,11 @@ def test_layers_agree_with_pytorch_at_first_and_second_order(case, training):
 def test_second_derivatives_of_a_gradient_that_is_a_constant(case):
     torch, layer, reference, x = both(case)
     found = []
-    for lib, model, tensor, constant in (
+    for lib, model, leaf, constant in (
         (autograd, layer, Tensor, np.array),
         (torch.autograd, reference, torch.tensor, torch.tensor),
     ):
-        inputs = [tensor(x, requires_grad=True)]
+        inputs = [leaf(x, requires_grad=True)]
         y = model(inputs[0])
         (slope,) = lib.grad(y, inputs, constant(random(*y.shape, seed=5)), create_graph=True)
         found.append(lib.grad((slope * slope).sum() + y.sum(), inputs)[0])

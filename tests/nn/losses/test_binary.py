@@ -11,7 +11,8 @@ import autograd
 import nn
 from autograd import Tensor, gradcheck, gradgradcheck
 from nn import functional
-from tests.compare import REDUCTIONS, assert_equals_pytorch, random, tensor
+from tests.compare import REDUCTIONS, assert_equals_pytorch
+from tests.makers import random, tensor
 from tests.twins import twin
 
 LOSSES = {"BCELoss": [{}], "BCEWithLogitsLoss": [{}]}

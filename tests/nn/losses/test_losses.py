@@ -11,7 +11,8 @@ import autograd
 import nn
 from autograd import Tensor, gradcheck, gradgradcheck
 from nn import functional
-from tests.compare import REDUCTIONS, assert_equals_pytorch, random, tensor
+from tests.compare import REDUCTIONS, assert_equals_pytorch
+from tests.makers import random, tensor
 from tests.nn.losses.test_binary import LOSSES as BINARY
 from tests.nn.losses.test_distances import LOSSES as DISTANCES
 from tests.twins import assert_cases

@@ -12,6 +12,7 @@ import nn
 from autograd import Tensor, no_grad
 from nn.optim import SGD, Adam, Optimizer, explain_step
 from nn.optim.explained import StepTable
+from tests.makers import leaf
 
 TEXT = """\
 SGD: the loss goes from 9 to 5.76, by -3.24; the gradients predict -3.6
@@ -20,10 +21,6 @@ parameter  shape  old -> new  gradient  gradient × change
 w          ()     3 -> 2.4    6                      -3.6
 predicted                                            -3.6
 actual                                              -3.24"""
-
-
-def number(value: Any, name: str | None = None) -> Tensor:
-    return Tensor(value, requires_grad=True, name=name)
 
 
 def network() -> tuple[nn.Module, Any]:
@@ -41,7 +38,7 @@ def network() -> tuple[nn.Module, Any]:
 @pytest.mark.parametrize("lr", [0.5, 0.01, 1e-4, 1.5])
 def test_of_a_quadratic_the_rest_is_the_second_order_term(lr: float) -> None:
     matrix = np.array([[2.0, 0.3], [0.3, 1.0]])
-    w = number([3.0, -1.0])
+    w = leaf([3.0, -1.0])
     table = explain_step(SGD([w], lr=lr), lambda: 0.5 * (w @ (matrix @ w)))
     gradient = matrix @ [3.0, -1.0]
     step = -lr * gradient
@@ -53,7 +50,7 @@ def test_of_a_quadratic_the_rest_is_the_second_order_term(lr: float) -> None:
 
 
 def test_of_a_line_the_prediction_is_exact() -> None:
-    w, b = number([1.0, 2.0], "w"), number(0.5, "b")
+    w, b = leaf([1.0, 2.0], "w"), leaf(0.5, "b")
     table = explain_step(SGD([w, b], lr=0.25), lambda: np.sum(3 * w) - 2 * b)
     assert [row.predicted for row in table.rows] == [-4.5, -1.0]
     assert table.predicted == table.actual == -5.5
@@ -61,7 +58,7 @@ def test_of_a_line_the_prediction_is_exact() -> None:
 
 
 def test_rows_hold_what_the_step_did() -> None:
-    w = number([1.0, 2.0], "w")
+    w = leaf([1.0, 2.0], "w")
     (row,) = explain_step(SGD([w], lr=0.25), lambda: np.sum(w * w)).rows
     np.testing.assert_array_equal(row.old, [1, 2])
     np.testing.assert_array_equal(row.gradient, [2, 4])
@@ -84,7 +81,7 @@ def test_it_is_the_step_that_a_loop_takes() -> None:
 
 
 def test_gradients_of_before_are_cleared() -> None:
-    w = number(3.0)
+    w = leaf(3.0)
     w.grad = 100.0
     (row,) = explain_step(SGD([w], lr=0.1), lambda: w * w).rows
     assert row.gradient == 6
@@ -99,7 +96,7 @@ def test_small_steps_of_a_network_go_as_predicted() -> None:
 
 
 def test_recording_is_switched_on() -> None:
-    w = number(3.0)
+    w = leaf(3.0)
     with no_grad():
         assert explain_step(SGD([w], lr=0.1), lambda: w * w).predicted == pytest.approx(-3.6)
 
@@ -108,19 +105,19 @@ def test_recording_is_switched_on() -> None:
 
 
 def test_text() -> None:
-    w = number(3.0, "w")
+    w = leaf(3.0, "w")
     table = explain_step(SGD([w], lr=0.1), lambda: w * w)
     assert str(table) == repr(table) == TEXT
 
 
 def test_large_parameters_are_told_by_their_size() -> None:
-    w = number(np.full((3, 4), 2.0), "w")
+    w = leaf(np.full((3, 4), 2.0), "w")
     text = str(explain_step(SGD([w], lr=0.25), lambda: np.sum(w)))
     assert "w          (3, 4)  rms 2, moved by rms 0.25  rms 1                    -3" in text
 
 
 def test_markdown_is_a_table() -> None:
-    w = number(3.0, "w")
+    w = leaf(3.0, "w")
     text = explain_step(SGD([w], lr=0.1), lambda: w * w)._repr_markdown_()
     assert "| `w` | `()` | `3 -> 2.4` | `6` | `-3.6` |" in text
     assert "| `actual` |  |  |  | `-3.24` |" in text
@@ -128,7 +125,7 @@ def test_markdown_is_a_table() -> None:
 
 @pytest.mark.parametrize("name", ["a|b", "<script>", "`x`", "two\nlines", "n" * 10_000])
 def test_names_stay_names(name: str) -> None:
-    w = number(3.0, name)
+    w = leaf(3.0, name)
     table = explain_step(SGD([w], lr=0.1), lambda: w * w)
     assert all(line.isprintable() and len(line) < 200 for line in str(table).split("\n"))
     row = table._repr_markdown_().split("\n")[4]
@@ -136,7 +133,7 @@ def test_names_stay_names(name: str) -> None:
     assert "<" not in re.sub(r"`[^`]*`", "", row)
 
 
-w, b = number(1.0, "w"), number(2.0, "w")
+w, b = leaf(1.0, "w"), leaf(2.0, "w")
 NAMES: list[tuple[str, Any, list[str]]] = [
     ("own", None, ["w #1", "w #2"]),
     ("given", {"weight": w, "bias": b, "other": 3}, ["weight", "bias"]),
@@ -152,7 +149,7 @@ def test_names(names: Any, expected: list[str]) -> None:
 
 
 def test_parameters_without_a_name_are_numbered() -> None:
-    first, second = number(1.0), number(2.0)
+    first, second = leaf(1.0), leaf(2.0)
     table = explain_step(SGD([first, second], lr=0.1), lambda: first * second)
     assert [row.name for row in table.rows] == ["parameter 0", "parameter 1"]
 
@@ -161,7 +158,7 @@ def test_parameters_without_a_name_are_numbered() -> None:
 
 
 def test_a_step_that_is_too_large() -> None:
-    w = number(3.0)
+    w = leaf(3.0)
     table = explain_step(SGD([w], lr=1.5), lambda: w * w)
     assert (table.predicted, table.actual) == (-54.0, 27.0)
     assert "the step is too large for the curvature here; try a smaller lr" in table.notes[0]
@@ -169,21 +166,21 @@ def test_a_step_that_is_too_large() -> None:
 
 
 def test_a_step_far_from_a_line() -> None:
-    w = number(3.0)
+    w = leaf(3.0)
     table = explain_step(SGD([w], lr=0.6), lambda: w * w)
     assert table.actual < 0
     assert "over a step of this size the loss is no line" in table.notes[0]
 
 
 def test_randomness_is_told_from_curvature() -> None:
-    w, rng = number(3.0), np.random.default_rng(0)
+    w, rng = leaf(3.0), np.random.default_rng(0)
     table = explain_step(SGD([w], lr=1e-6), lambda: w * w + rng.normal())
     assert "the closure gives another loss each time" in table.notes[0]
     assert float(w.data) == pytest.approx(3 - 6e-6, abs=1e-12)  # the new value is back
 
 
 def test_a_parameter_that_is_not_used() -> None:
-    used, idle = number(3.0, "used"), number(1.0, "idle")
+    used, idle = leaf(3.0, "used"), leaf(1.0, "idle")
     table = explain_step(SGD([used, idle], lr=0.01), lambda: used * used)
     assert table.rows[1].gradient is None and table.rows[1].predicted == 0
     assert "no gradient came to idle" in table.notes[0]
@@ -191,7 +188,7 @@ def test_a_parameter_that_is_not_used() -> None:
 
 
 def test_a_step_uphill() -> None:
-    w = number(3.0)
+    w = leaf(3.0)
     table = explain_step(SGD([w], lr=1e-3, maximize=True), lambda: w * w)
     assert table.predicted > 0
     assert "to first order the step goes uphill" in table.notes[0]
@@ -199,7 +196,7 @@ def test_a_step_uphill() -> None:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # log(0)
 def test_a_loss_that_is_not_finite() -> None:
-    w = number(0.0)
+    w = leaf(0.0)
     table = explain_step(SGD([w], lr=0.1), lambda: np.log(w))
     assert "the loss is not finite" in table.notes[-1]
     assert "inf" in str(table)
@@ -215,7 +212,7 @@ class Broken(Optimizer):
         raise ArithmeticError("broken")
 
 
-v = number(3.0, "v")
+v = leaf(3.0, "v")
 ERRORS: list[tuple[str, Any, Any, Any, type[Exception], str]] = [
     ("optimizer", [v], lambda: v * v, None, TypeError, "first an optimiser, got list"),
     ("closure", SGD([v], lr=0.1), v * v, None, TypeError, "write lambda: loss_function(model(x)"),
@@ -243,7 +240,7 @@ def test_errors_change_nothing(
 @pytest.mark.parametrize("retain_graph", [True, False])
 @pytest.mark.parametrize("gradient", [None, 7.0])
 def test_a_closure_that_calls_backward_is_refused(gradient: Any, retain_graph: bool) -> None:
-    w = number(3.0)
+    w = leaf(3.0)
     w.grad = gradient
 
     def closure() -> Tensor:

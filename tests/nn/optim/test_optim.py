@@ -11,6 +11,7 @@ import pytest
 import nn
 from autograd import InPlaceError, Tensor, grad
 from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from tests.makers import leaf
 from tests.twins import assert_cases, twin
 
 MEMBERS = [getattr(nn.optim, name) for name in nn.optim.__all__]
@@ -20,10 +21,6 @@ OPTIMIZERS = [m for m in MEMBERS if isinstance(m, type) and m is not Optimizer]
 @pytest.fixture
 def torch():
     return pytest.importorskip("torch", reason="compares with PyTorch")
-
-
-def parameter(*values):
-    return Tensor(list(values), requires_grad=True)
 
 
 def taken(optimizer, **settings):
@@ -93,7 +90,7 @@ def test_arguments_and_defaults_are_pytorchs(optimizer, torch):
     assert set(parameters) - set(ours) <= {"foreach", "fused", "capturable", "differentiable"}
     for name, argument in ours.items():
         assert argument.default == parameters[name].default
-    defaults = optimizer([parameter(1.0)]).defaults
+    defaults = optimizer([leaf([1.0])]).defaults
     assert {k: theirs([torch.zeros(1)]).defaults[k] for k in defaults} == defaults
 
 
@@ -102,7 +99,7 @@ def test_arguments_and_defaults_are_pytorchs(optimizer, torch):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_no_gradient_skips_a_parameter_wholly(optimizer):
-    p, q = parameter(1.0), parameter(1.0)
+    p, q = leaf([1.0]), leaf([1.0])
     p.grad = [1.0]
     o = optimizer([p, q], lr=0.1, **taken(optimizer, weight_decay=0.5))
     o.step()
@@ -112,7 +109,7 @@ def test_no_gradient_skips_a_parameter_wholly(optimizer):
 
 @pytest.mark.parametrize("optimizer", [o for o in OPTIMIZERS if taken(o, weight_decay=0.5)])
 def test_a_gradient_of_zero_still_decays(optimizer):
-    p = parameter(1.0)
+    p = leaf([1.0])
     p.grad = [0.0]
     optimizer([p], lr=0.1, weight_decay=0.5).step()
     assert p.item() < 1.0
@@ -120,7 +117,7 @@ def test_a_gradient_of_zero_still_decays(optimizer):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_step_keeps_the_gradient_and_gives_a_new_array(optimizer):
-    p = parameter(1.0, 2.0)
+    p = leaf([1.0, 2.0])
     array = p.data
     p.grad = [1.0, 1.0]
     optimizer([p], lr=0.1).step()
@@ -131,7 +128,7 @@ def test_a_step_keeps_the_gradient_and_gives_a_new_array(optimizer):
 
 @pytest.mark.parametrize("settings", [{}, {"momentum": 0.9}], ids=str)
 def test_state_shares_no_memory_with_gradients(settings):
-    p = parameter(1.0)
+    p = leaf([1.0])
     optimizer = SGD([p], lr=0.1, **settings)
     results = []
     for spoil in (False, True):
@@ -147,7 +144,7 @@ def test_state_shares_no_memory_with_gradients(settings):
 
 
 def test_a_graph_recorded_before_a_step_goes_on_with_the_values_it_saw():
-    p = parameter(3.0)
+    p = leaf([3.0])
     y = (p * p).sum()
     p.grad = [1.0]
     SGD([p], lr=1.0).step()
@@ -159,7 +156,7 @@ def test_a_graph_recorded_before_a_step_goes_on_with_the_values_it_saw():
 
 
 def test_zero_grad_forgets_the_gradients():
-    p = parameter(1.0)
+    p = leaf([1.0])
     (p * p).sum().backward()
     g = p.grad
     SGD([p]).zero_grad()
@@ -167,7 +164,7 @@ def test_zero_grad_forgets_the_gradients():
 
 
 def test_a_closure_computes_the_loss():
-    p = parameter(3.0)
+    p = leaf([3.0])
     optimizer = SGD([p], lr=0.1)
 
     def closure():
@@ -184,7 +181,7 @@ def test_a_closure_computes_the_loss():
 
 
 def test_groups_have_settings_of_their_own():
-    p, q = parameter(1.0), parameter(1.0)
+    p, q = leaf([1.0]), leaf([1.0])
     optimizer = SGD([{"params": [p]}, {"params": q, "lr": 0.5}], lr=0.1)
     p.grad = q.grad = [1.0]
     optimizer.step()
@@ -193,7 +190,7 @@ def test_groups_have_settings_of_their_own():
 
 
 def test_a_setting_changed_later_counts_from_the_next_step():
-    p = parameter(1.0)
+    p = leaf([1.0])
     optimizer = SGD([p], lr=0.1)
     optimizer.param_groups[0]["lr"] = 0.25
     p.grad = [1.0]
@@ -202,7 +199,7 @@ def test_a_setting_changed_later_counts_from_the_next_step():
 
 
 def test_groups_can_be_added():
-    p, q = parameter(1.0), parameter(1.0)
+    p, q = leaf([1.0]), leaf([1.0])
     optimizer = Adam([p], lr=0.1)
     optimizer.add_param_group({"params": [q], "lr": 0.2})
     p.grad = q.grad = [1.0]
@@ -211,13 +208,13 @@ def test_groups_can_be_added():
 
 
 def test_repr_shows_the_groups():
-    text = repr(SGD([{"params": [parameter(1.0)]}, {"params": [parameter(1.0)], "lr": 0.5}]))
+    text = repr(SGD([{"params": [leaf([1.0])]}, {"params": [leaf([1.0])], "lr": 0.5}]))
     assert text.startswith("SGD(\n  1 parameters: lr=0.001, momentum=0.0") and "lr=0.5" in text
 
 
 # ---- errors -----------------------------------------------------------------------------------
 
-P, Q = parameter(1.0), parameter(2.0)
+P, Q = leaf([1.0]), leaf([2.0])
 LAYER = nn.Linear(1, 1)
 REFUSED = {
     "negative lr": (lambda o: o([P], lr=-0.1), ValueError, r"lr must be >= 0, got -0\.1"),
@@ -307,7 +304,7 @@ def test_an_optimizer_without_update_says_so():
     class Lazy(Optimizer):
         pass
 
-    p = parameter(1.0)
+    p = leaf([1.0])
     p.grad = [1.0]
     with pytest.raises(NotImplementedError, match="Lazy has no method `update`"):
         Lazy([p], {"lr": 0.1}).step()
