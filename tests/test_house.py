@@ -23,7 +23,7 @@ from tests import ROOT
 from tests.twins import OURS_ALONE, assert_cases, twin
 
 # From the ground up: a file imports from floors below, or from its own, never in a circle. A folder
-# is a room: its files stand on one floor, unless some of them are named by themselves.
+# is a room: all its files stand on one floor.
 FLOORS: list[set[str]] = [
     {f"autograd.{part}" for part in ("errors", "frames", "habits", "mode", "traits")},
     {f"autograd.{part}" for part in ("gradients", "rules", "watching")},
@@ -38,40 +38,21 @@ FLOORS: list[set[str]] = [
     {"autograd.drawing", "autograd.explaining"},
     {"autograd"},
     {"autograd.command", "autograd.__main__"},
-    # nn: tools, data and files, the base of Modules, layers, losses, their functions, optimisers,
-    # training
+    # nn: tools and data, the base of Modules, and its rooms
     {"nn.checks"},
     {"nn.habits", "nn.modes", "nn.names", "nn.parts", "nn.random"},
     {"nn.rows"},
-    {"nn.arguments", "nn.clipping", "nn.data", "nn.metrics", "nn.scaling", "nn.summary",
-     "nn.vectors"},
+    {f"nn.{part}" for part in ("arguments", "clipping", "data", "metrics", "scaling", "summary")},
+    {"nn.vectors"},
     {"nn.splitting"},
     {"nn.init", "nn.module"},
-    # files: bytes, entries, the formats, what is in them
-    {"nn.files.idx", "nn.files.store"},
-    {"nn.files.entries"},
-    {"nn.files.npz", "nn.files.tensors", "nn.files.values"},
-    {"nn.files.formats"},
-    {"nn.files.state"},
-    {"nn.files.run"},
-    {"nn.files"} | {f"nn.layers.{family}" for family in (
-        "activations", "dropout", "linear", "mlp", "normalization"
-    )},
-    {"nn.layers"},
-    {f"nn.losses.{part}" for part in ("binary", "classes", "distances", "mistakes", "reduction")},
+    {"nn.files", "nn.layers"},
     {"nn.losses"},
     {"nn.functional"},
-    {f"nn.optim.{part}" for part in (
-        "algorithms", "explained", "joined", "lr_scheduler", "optimizer"
-    )},
     {"nn.optim"},
-    {f"nn.training.{part}" for part in (
-        "arguments", "callbacks", "counts", "held", "history", "interrupts", "loaders", "preparing",
-        "progress", "resuming", "totals", "trainer",
-    )},
     {"nn.training"},
     {"nn"},
-]  # fmt: skip
+]
 
 # Extras that may be missing: imported where they are used, and nowhere else.
 OPTIONAL = {"graphviz", "matplotlib", "safetensors", "tqdm"}
