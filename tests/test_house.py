@@ -405,6 +405,13 @@ def test_what_has_no_case_is_told_with_its_table() -> None:
         assert_cases(["SGD"], ["SGD", "Lion"], "EXACT")
 
 
+def test_a_commit_is_checked_by_the_versions_that_ci_has() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    pinned = set(re.findall(r'"((?:mypy|ruff)==[^"]+)"', project))
+    assert len(pinned) == 2 and set(re.findall(r'"([\w-]+==[^"]+)"', hooks)) == pinned
+
+
 HELPERS = {"by_name", "rises", "summed"}
 TESTED = {
     "nn.metrics": "tests/nn/test_metrics.py",
