@@ -12,7 +12,7 @@ import operator
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -35,6 +35,10 @@ from autograd.rules import Operation, declare, twins
 from autograd.values import as_data, flag, is_float, operand, output_gradient
 
 __all__ = ["Tensor"]
+
+# What forwards and rules take and give: arrays, and NumPy's numbers as well, or Tensors where the
+# gradient is to be differentiated again.
+Array: TypeAlias = "np.ndarray[Any, Any] | Tensor"
 
 new_object = object.__new__
 _array = np.ndarray  # a name of its own is looked up in half the time

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd.tensor import Tensor
+from autograd.tensor import Array, Tensor
 
 __all__: list[str] = []
 
 normalize_axis_tuple = np.lib.array_utils.normalize_axis_tuple
 
 
-def array_of(a: Any) -> Any:
+def array_of(a: Any) -> Array:
     """A Tensor as it is, nested lists of Tensors joined to one, anything else as an array."""
     if isinstance(a, Tensor):
         return a
@@ -28,29 +28,29 @@ def _holds_tensors(a: Any) -> bool:
     )
 
 
-def values_of(a: Any) -> Any:
+def values_of(a: Any) -> Array:
     """The plain values of a Tensor, or of an array, for questions without a gradient."""
     return a.data if isinstance(a, Tensor) else np.asarray(a)
 
 
-def axes_of(a: Any, axis: Any) -> tuple[int, ...]:
+def axes_of(a: Array, axis: Any) -> tuple[int, ...]:
     """The axes meant, as non-negative numbers."""
     if axis.__class__ is int and -a.ndim <= axis < a.ndim:
         return (axis % a.ndim,)
     return tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim, "axis")
 
 
-def axis_of(a: Any, axis: Any) -> int:
+def axis_of(a: Array, axis: Any) -> int:
     """One axis as a non-negative number."""
     return np.lib.array_utils.normalize_axis_index(axis, a.ndim)
 
 
-def count_of(a: Any, axis: Any) -> int:
+def count_of(a: Array, axis: Any) -> int:
     """How many elements a reduction over these axes joins."""
     return a.size if axis is None else math.prod([a.shape[i] for i in axes_of(a, axis)])
 
 
-def matrices_of(a: Any, name: str) -> Any:
+def matrices_of(a: Any, name: str) -> Array:
     """One matrix, or a batch of them."""
     a = array_of(a)
     if a.ndim < 2:
@@ -64,7 +64,7 @@ def check_floats(name: str, dtype: Any) -> None:
         raise TypeError(f"{name}: dtype must be one of floats, got {np.dtype(dtype)}; use .astype")
 
 
-def mask_of(where: Any) -> Any:
+def mask_of(where: Any) -> Array:
     """What where= says, as an array of True and False."""
     mask = np.asarray(where, bool) if isinstance(where, (list, tuple)) else values_of(where)
     if mask.dtype != bool:

@@ -16,6 +16,7 @@ from autograd.ops.arguments import array_of, axes_of, axis_of, values_of
 from autograd.ops.indexing import scatter
 from autograd.primitives import nondifferentiable, primitive
 from autograd.rules import composes, defvjp
+from autograd.tensor import Array
 
 __all__ = ["scatter_add"]
 
@@ -28,7 +29,7 @@ def _numbered(shape: Any) -> Any:
     return np.arange(math.prod(shape)).reshape(shape)
 
 
-def _along(a: Any, axis: Any) -> tuple[Any, int]:
+def _along(a: Array, axis: Any) -> tuple[Any, int]:
     """The array and the axis meant; without one, all elements along the only axis."""
     return (np.ravel(a), 0) if axis is None else (a, axis_of(a, axis))
 
@@ -51,7 +52,7 @@ def scatter_add(x: Any, index: Any, values: Any) -> Any:
     return scatter_add_of_arrays(array_of(x), plain_index(index), array_of(values))
 
 
-def _scatter_add(x: Any, index: Any, values: Any) -> Any:
+def _scatter_add(x: Array, index: Any, values: Array) -> Array:
     if not np.can_cast(values.dtype, x.dtype, "same_kind"):
         raise TypeError(
             f"scatter_add: {values.dtype} values do not fit into an array of {x.dtype}; convert it "
@@ -75,13 +76,13 @@ scatter_add_of_arrays = primitive(
 
 
 @composes(np.delete)
-def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
+def delete(arr: Any, obj: Any, axis: Any = None) -> Array:
     arr, axis = _along(arr, axis)
     return np.take(arr, np.delete(np.arange(arr.shape[axis]), plain_index(obj)), axis=axis)
 
 
 @composes(np.insert)
-def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
+def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Array:
     arr, axis = _along(array_of(arr), axis)
     values, obj, n = array_of(values).astype(arr.dtype), plain_index(obj), arr.shape[axis]
     values = values.reshape((1,) * (arr.ndim - values.ndim) + values.shape)
@@ -99,7 +100,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
 
 
 @composes(np.resize)
-def resize(a: Any, new_shape: Any) -> Any:
+def resize(a: Any, new_shape: Any) -> Array:
     places = np.resize(np.arange(a.size), new_shape)
     if not a.size:
         return np.zeros_like(a, shape=places.shape)
@@ -107,26 +108,26 @@ def resize(a: Any, new_shape: Any) -> Any:
 
 
 @composes(np.compress)
-def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
+def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Array:
     a, axis = _along(array_of(a), axis)
     places = np.compress(values_of(condition), np.arange(a.shape[axis]))
     return np.take(a, places, axis=axis)
 
 
 @composes(np.extract)
-def extract(condition: Any, arr: Any) -> Any:
+def extract(condition: Any, arr: Any) -> Array:
     return np.take(array_of(arr), np.flatnonzero(values_of(condition)))
 
 
 @composes(np.choose)
-def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
+def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Array:
     stacked = np.stack(np.broadcast_arrays(*[array_of(choice) for choice in choices]))
     places = np.choose(values_of(a), list(_numbered(stacked.shape)), mode=mode)
     return np.ravel(stacked)[places]
 
 
 @composes(np.trim_zeros)
-def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
+def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Array:
     filt = array_of(filt)
     if trim.lower() not in ("fb", "bf", "f", "b"):
         raise ValueError(f"np.trim_zeros: trim must be 'f', 'b' or 'fb', got {trim!r}")
@@ -141,8 +142,9 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
 
 
 def partition_rule(
-    g: Any, y: Any, a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
-) -> Any:
+    g: Array, y: Array, a: Array, kth: Any, axis: Any = -1, kind: Any = "introselect",
+    order: Any = None,
+) -> Array:  # fmt: skip
     """Each g goes back to where its element came from; both are brought to the sorted order."""
     if axis is None:
         return partition_rule(g, y, a.reshape(-1), kth, 0).reshape(a.shape)
@@ -172,13 +174,13 @@ def unique(
     return found
 
 
-def _in_order(values: Any, wanted: Any) -> Any:
+def _in_order(values: Array, wanted: Any) -> Any:
     """Ascending values in another order."""
     return values[np.searchsorted(values_of(values), wanted)]
 
 
 def _unique_parts(function: Any) -> Any:
-    def unique_parts(x: Any) -> Any:
+    def unique_parts(x: Array) -> Any:
         return function(values_of(x))._replace(values=unique(x, equal_nan=False))
 
     return unique_parts
@@ -192,7 +194,7 @@ composes(np.unique_values)(
 
 
 @composes(np.union1d)
-def union1d(ar1: Any, ar2: Any) -> Any:
+def union1d(ar1: Any, ar2: Any) -> Array:
     return unique(np.concatenate([array_of(ar1), array_of(ar2)], axis=None))
 
 
@@ -208,13 +210,13 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: Any = False, return_indices: 
 
 
 @composes(np.setdiff1d)
-def setdiff1d(ar1: Any, ar2: Any, assume_unique: Any = False) -> Any:
+def setdiff1d(ar1: Any, ar2: Any, assume_unique: Any = False) -> Array:
     found = np.ravel(array_of(ar1)) if assume_unique else np.unique(array_of(ar1))
     return found[~np.isin(values_of(found), values_of(ar2))]
 
 
 @composes(np.setxor1d)
-def setxor1d(ar1: Any, ar2: Any, assume_unique: Any = False) -> Any:
+def setxor1d(ar1: Any, ar2: Any, assume_unique: Any = False) -> Array:
     both = [np.ravel(array_of(a)) if assume_unique else np.unique(array_of(a)) for a in (ar1, ar2)]
     joined = np.sort(np.concatenate(both))
     values = values_of(joined)
@@ -226,7 +228,7 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: Any = False) -> Any:
 
 
 @composes(np.select)
-def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Array:
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError(
             f"np.select: {len(condlist)} conditions and {len(choicelist)} choices; each condition "
@@ -242,7 +244,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 
 @composes(np.piecewise)
-def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
     x = array_of(x)
     condlist = [values_of(c) for c in condlist] if np.ndim(condlist) else condlist
     if np.isscalar(condlist) or (np.ndim(condlist[0]) == 0 and x.ndim):
@@ -269,7 +271,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
 
 
 @composes(np.block)
-def block(arrays: Any) -> Any:
+def block(arrays: Any) -> Array:
     depth = _depth(arrays)
     leaves = list(_leaves(arrays))
     ndim = max(depth, *[a.ndim for a in leaves], 1)
@@ -320,12 +322,12 @@ def meshgrid(*xi: Any, copy: Any = True, sparse: Any = False, indexing: str = "x
 
 
 @composes(np.diagflat)
-def diagflat(v: Any, k: int = 0) -> Any:
+def diagflat(v: Any, k: int = 0) -> Array:
     return np.diag(np.ravel(array_of(v)), k)
 
 
 @composes(np.matrix_transpose)
-def matrix_transpose(x: Any) -> Any:
+def matrix_transpose(x: Any) -> Array:
     if x.ndim < 2:
         raise ValueError(f"np.matrix_transpose: at least 2 axes are needed, got shape {x.shape}")
     return np.swapaxes(x, -1, -2)
@@ -334,11 +336,11 @@ def matrix_transpose(x: Any) -> Any:
 _sliding = np.lib.stride_tricks.sliding_window_view
 
 
-def _windows(x: Any, window_shape: Any, axis: Any) -> Any:
+def _windows(x: Array, window_shape: Any, axis: Any) -> Array:
     return _sliding(x, window_shape, axis)
 
 
-def _overlapped(parts: Any, shape: Any, window_shape: Any, axis: Any) -> Any:
+def _overlapped(parts: Any, shape: Any, window_shape: Any, axis: Any) -> Array:
     """Zeros of a shape, with each window of parts added where it lies."""
     whole = np.zeros(shape, parts.dtype)
     windows = _sliding(whole, window_shape, axis, writeable=True)
@@ -369,14 +371,14 @@ overlapped: Any = primitive(
 @composes(_sliding)
 def sliding_window_view(
     x: Any, window_shape: Any, axis: Any = None, *, subok: Any = False, writeable: Any = False
-) -> Any:
+) -> Array:
     if writeable:
         raise TypeError("sliding_window_view: writeable=True would change a Tensor in place")
     return windows(x, window_shape, axis)
 
 
 @composes(np.apply_along_axis)
-def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
+def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Array:
     arr = array_of(arr)
     axis = axis_of(arr, axis)
     moved = np.moveaxis(arr, axis, -1)
@@ -391,7 +393,7 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
 
 
 @composes(np.apply_over_axes)
-def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+def apply_over_axes(func: Any, a: Any, axes: Any) -> Array:
     for axis in np.atleast_1d(axes).tolist():
         result = func(a, axis % a.ndim)
         if result.ndim != a.ndim:
@@ -417,7 +419,7 @@ if hasattr(np, "unstack"):  # NumPy 2.1
 if hasattr(np, "astype"):  # NumPy 2.1
 
     @composes(np.astype)
-    def astype(x: Any, dtype: Any, *, copy: Any = True, device: Any = None) -> Any:
+    def astype(x: Any, dtype: Any, *, copy: Any = True, device: Any = None) -> Array:
         if device not in (None, "cpu"):
             raise ValueError(f"np.astype: the only device is 'cpu', got {device!r}")
         return x.astype(dtype)
@@ -432,7 +434,7 @@ composes(np.real_if_close)(lambda a, tol=100: np.copy(a))
 
 
 @composes(np.angle)
-def angle(z: Any, deg: Any = False) -> Any:
+def angle(z: Any, deg: Any = False) -> Array:
     """0, or half a turn for negative numbers."""
     turned = np.arctan2(0, z)
     return turned * (180 / np.pi) if deg else turned

@@ -28,7 +28,7 @@ from autograd.ops.linalg import cross_product
 from autograd.ops.reductions import deviation, mean_of, median, variance, weighted_mean
 from autograd.primitives import nondifferentiable, primitive
 from autograd.rules import composes, operations
-from autograd.tensor import Tensor
+from autograd.tensor import Array, Tensor
 
 __all__: list[str] = []
 
@@ -40,7 +40,7 @@ __all__: list[str] = []
 def mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *,
     where: Any = True,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     if where is not True:
         y = _mean_of_some(a, axis, dtype, keepdims, where)
     else:
@@ -48,7 +48,7 @@ def mean(
     return y.astype(dtype) if dtype is not None and np.dtype(dtype).kind in "iu" else y
 
 
-def _mean_of_some(a: Any, axis: Any, dtype: Any, keepdims: Any, where: Any) -> Any:
+def _mean_of_some(a: Array, axis: Any, dtype: Any, keepdims: Any, where: Any) -> Array:
     """What is left out is 0 in the sum, and not counted: in the dtype to divide the sum by."""
     a = a if dtype is None else a.astype(dtype)
     mask = np.broadcast_to(mask_of(where), a.shape)
@@ -57,7 +57,7 @@ def _mean_of_some(a: Any, axis: Any, dtype: Any, keepdims: Any, where: Any) -> A
     return mean_of(np.where(mask, a, np.asarray(0, a.dtype)), axis, dtype, keepdims, counts)
 
 
-def _counted(dtype: Any, where: Any, a: Any, axis: Any, keepdims: Any) -> Any:
+def _counted(dtype: Any, where: Any, a: Array, axis: Any, keepdims: Any) -> Array:
     """How many elements a reduction with where= joins, as floats to divide its sum by."""
     where = where.data if isinstance(where, Tensor) else where
     counts = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims, dtype=np.intp)
@@ -104,7 +104,7 @@ def average(
 def var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     ddof = ddof if correction is None else correction
     if dtype is not None:
         check_floats("np.var", dtype)
@@ -114,8 +114,8 @@ def var(
 
 
 def _var_of_some(
-    a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, mean: Any
-) -> Any:
+    a: Array, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, mean: Any
+) -> Array:
     if dtype is None and np.result_type(a.dtype, getattr(mean, "dtype", a.dtype)) == np.float16:
         wide = _var_of_some(a.astype(np.float32), axis, dtype, ddof, keepdims, where, mean)
         return wide.astype(np.float16)
@@ -129,7 +129,7 @@ def _var_of_some(
     return total / np.maximum(_counted(total.dtype, where, a, axis, keepdims) - ddof, 0)
 
 
-def _root(x: Any) -> Any:
+def _root(x: Array) -> Array:
     """The square root with gradient 0 at 0, for lengths and deviations: where, twice."""
     zero = x == 0
     return np.where(zero, 0, np.sqrt(np.where(zero, 1, x)))
@@ -139,7 +139,7 @@ def _root(x: Any) -> Any:
 def std(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     ddof = ddof if correction is None else correction
     if dtype is not None:
         check_floats("np.std", dtype)
@@ -149,14 +149,14 @@ def std(
 
 
 @composes(np.ptp)
-def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Array:
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
 @composes(np.median)
 def median_(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False
-) -> Any:
+) -> Array:
     return median(a, axis, keepdims)
 
 
@@ -164,7 +164,7 @@ def median_(
 def nansum(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = None, where: Any = True,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     a, options = np.where(np.isnan(a), 0, a), _given(initial, where)
     return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, **options)
 
@@ -180,7 +180,7 @@ def _given(initial: Any, where: Any) -> dict[str, Any]:
 def nanmean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *,
     where: Any = True,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     if a.dtype.kind != "f":
         return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     if dtype is not None:
@@ -209,7 +209,7 @@ nanmin = composes(np.nanmin)(_nan_extremum(np.min, math.inf))
 
 
 @composes(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
     a = array_of(a)
     if n < 0:
         raise ValueError(f"n, the number of differences, must be >= 0, got {n}")
@@ -229,7 +229,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 
 @composes(np.trapezoid)
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     y = array_of(y)
     axis = axis_of(y, axis)
     ahead = (slice(None),) * axis
@@ -240,7 +240,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(dx * (y[(*ahead, slice(1, None))] + y[(*ahead, slice(None, -1))]) / 2, axis=axis)
 
 
-def _convolution(a: Any, v: Any) -> Any:
+def _convolution(a: Array, v: Array) -> Array:
     return np.convolve(a, v)
 
 
@@ -254,7 +254,7 @@ convolution: Any = primitive(
 
 
 @composes(np.convolve)
-def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+def convolve(a: Any, v: Any, mode: str = "full") -> Array:
     a, v = np.atleast_1d(a), np.atleast_1d(v)
     if a.ndim != 1 or v.ndim != 1:
         raise ValueError(f"np.convolve: vectors are needed, got shapes {a.shape} and {v.shape}")
@@ -274,14 +274,14 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 
 @composes(np.ravel)
-def ravel(a: Any, order: str = "C") -> Any:
+def ravel(a: Any, order: str = "C") -> Array:
     if order not in ("C", "K", "A"):
         raise TypeError(f"np.ravel: order={order!r} is not supported for Tensors; transpose first")
     return np.reshape(a, -1)
 
 
 @composes(np.moveaxis)
-def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+def moveaxis(a: Any, source: Any, destination: Any) -> Array:
     source, destination = axes_of(a, source), axes_of(a, destination)
     if len(source) != len(destination):
         raise ValueError(
@@ -295,7 +295,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 
 @composes(np.rollaxis)
-def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+def rollaxis(a: Any, axis: int, start: int = 0) -> Array:
     axis, start = axis_of(a, axis), start + a.ndim if start < 0 else start
     return np.moveaxis(a, axis, start - 1 if start > axis else start)
 
@@ -322,30 +322,30 @@ atleast_3d = composes(np.atleast_3d)(
 
 
 @composes(np.vstack)
-def vstack(tup: Any, *, dtype: Any = None) -> Any:
+def vstack(tup: Any, *, dtype: Any = None) -> Array:
     return np.concatenate([atleast_2d(a) for a in tup], axis=0, dtype=dtype)
 
 
 @composes(np.hstack)
-def hstack(tup: Any, *, dtype: Any = None) -> Any:
+def hstack(tup: Any, *, dtype: Any = None) -> Array:
     arrays = [atleast_1d(a) for a in tup]
     return np.concatenate(arrays, axis=0 if arrays[0].ndim == 1 else 1, dtype=dtype)
 
 
 @composes(np.dstack)
-def dstack(tup: Any) -> Any:
+def dstack(tup: Any) -> Array:
     return np.concatenate([atleast_3d(a) for a in tup], axis=2)
 
 
 @composes(np.column_stack)
-def column_stack(tup: Any) -> Any:
+def column_stack(tup: Any) -> Array:
     return np.concatenate(
         [a if a.ndim > 1 else a.reshape(-1, 1) for a in map(array_of, tup)], axis=1
     )
 
 
 @composes(np.append)
-def append(arr: Any, values: Any, axis: Any = None) -> Any:
+def append(arr: Any, values: Any, axis: Any = None) -> Array:
     return np.concatenate([array_of(arr), array_of(values)], axis=axis)
 
 
@@ -369,7 +369,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     return array_split(ary, sections, axis)
 
 
-def _of_axes(a: Any, least: int) -> Any:
+def _of_axes(a: Array, least: int) -> Any:
     if a.ndim < least:
         raise ValueError(f"shape {a.shape}: at least {least} axes are needed")
     return a
@@ -391,23 +391,23 @@ def dsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 
 @composes(np.tile)
-def tile(A: Any, reps: Any) -> Any:
+def tile(A: Any, reps: Any) -> Array:
     A = array_of(A)
     return np.ravel(A)[np.tile(np.arange(A.size).reshape(A.shape), plain_index(reps))]
 
 
 @composes(np.fliplr)
-def fliplr(m: Any) -> Any:
+def fliplr(m: Any) -> Array:
     return np.flip(m, 1)
 
 
 @composes(np.flipud)
-def flipud(m: Any) -> Any:
+def flipud(m: Any) -> Array:
     return np.flip(m, 0)
 
 
 @composes(np.rot90)
-def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Array:
     a, b = axes_of(m, tuple(axes))
     k = k % 4
     if k == 1:
@@ -418,7 +418,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 
 @composes(np.diag)
-def diag(v: Any, k: int = 0) -> Any:
+def diag(v: Any, k: int = 0) -> Array:
     if v.ndim == 2:
         return np.diagonal(v, k)
     if v.ndim != 1:
@@ -431,7 +431,7 @@ def diag(v: Any, k: int = 0) -> Any:
 @composes(np.trace)
 def trace(
     a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None
-) -> Any:
+) -> Array:
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
@@ -439,7 +439,7 @@ def trace(
 
 
 @composes(np.dot)
-def dot(a: Any, b: Any) -> Any:
+def dot(a: Any, b: Any) -> Array:
     a, b = array_of(a), array_of(b)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
@@ -449,23 +449,23 @@ def dot(a: Any, b: Any) -> Any:
 
 
 @composes(np.vdot)
-def vdot(a: Any, b: Any) -> Any:
+def vdot(a: Any, b: Any) -> Array:
     return np.ravel(a) @ np.ravel(b)
 
 
 @composes(np.inner)
-def inner(a: Any, b: Any) -> Any:
+def inner(a: Any, b: Any) -> Array:
     a, b = array_of(a), array_of(b)
     return a * b if a.ndim == 0 or b.ndim == 0 else np.tensordot(a, b, axes=([-1], [-1]))
 
 
 @composes(np.outer)
-def outer(a: Any, b: Any) -> Any:
+def outer(a: Any, b: Any) -> Array:
     return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 
 
 @composes(np.tensordot)
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Array:
     a, b = array_of(a), array_of(b)
     left: Any
     right: Any
@@ -489,7 +489,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 
 @composes(np.kron)
-def kron(a: Any, b: Any) -> Any:
+def kron(a: Any, b: Any) -> Array:
     a, b = array_of(a), array_of(b)
     n = max(a.ndim, b.ndim)
     a = np.reshape(a, (1,) * (n - a.ndim) + a.shape)
@@ -502,7 +502,7 @@ def kron(a: Any, b: Any) -> Any:
 @composes(np.cross)
 def cross(
     a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None
-) -> Any:
+) -> Array:
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = _last(array_of(a), axisa), _last(array_of(b), axisb)
@@ -515,22 +515,23 @@ def cross(
         if a.shape[-1] == b.shape[-1]:  # in a plane: the third component, all that is not 0
             return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
         a, b = _in_space(a), _in_space(b)
-    y = cross_product(a, b)
+    y: Any = cross_product(a, b)
     return y if axisc == -1 else np.moveaxis(y, -1, axisc)
 
 
-def _in_space(a: Any) -> Any:
+def _in_space(a: Array) -> Array:
     """Vectors in a plane with 0 as their third component."""
     return a if a.shape[-1] == 3 else np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, 1)])
 
 
-def _last(a: Any, axis: int) -> Any:
+def _last(a: Any, axis: int) -> Array:
     return a if axis == -1 and a.ndim else np.moveaxis(a, axis, -1)
 
 
 @composes(np.vecdot)
-def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
-    x1, x2 = np.moveaxis(array_of(x1), axis, -1), np.moveaxis(array_of(x2), axis, -1)
+def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Array:
+    x1, x2 = array_of(x1), array_of(x2)
+    x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
     if x1.shape[-1] != x2.shape[-1]:
         raise ValueError(
             f"np.vecdot: the vectors must be of one length, got {x1.shape[-1]} and {x2.shape[-1]}"
@@ -541,7 +542,7 @@ def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
     return total.astype(np.float16) if half else total
 
 
-def _length(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def _length(x: Array, axis: Any = None, keepdims: Any = False) -> Array:
     return np.linalg.norm(x, axis=axis, keepdims=keepdims)
 
 
@@ -549,7 +550,7 @@ def _length(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 _LENGTHS = {"e": (2.0**-7, 65504.0), "f": (2.0**-42, 2.0**42), "d": (2.0**-340, 2.0**340)}
 
 
-def _length_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def _length_rule(g: Any, y: Any, x: Array, axis: Any = None, keepdims: Any = False) -> Array:
     """g x/y, and 0 where the length is 0."""
     size = values_of(y)
     least, most = _LENGTHS.get(size.dtype.char, _LENGTHS["d"])
@@ -561,7 +562,7 @@ def _length_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False
     return x * (slope if keepdims or axis is None else np.expand_dims(slope, axis))
 
 
-def _rescaled(x: Any, best: Any, axis: Any) -> Any:
+def _rescaled(x: Array, best: Any, axis: Any) -> Array:
     """A vector over a power of two, of which every norm has the same gradient.
 
     Elements that are infinite become ±1, and what is finite beside them 0.
@@ -581,7 +582,7 @@ length: Any = primitive(_length, _length_rule, formula="g x/y")
 operations[length].name = "norm"
 
 
-def _power_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
+def _power_norm(x: Array, ord: Any, axis: int, keepdims: Any) -> Array:
     sizes = np.absolute(x)
     if ord < 0:  # 0 where an element is, which then has a kink there; but nan beside a nan
         zero = np.any(x == 0, axis=axis, keepdims=True)
@@ -598,7 +599,7 @@ def _power_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
     return np.where(zero, 0, np.where(zero, 1, total) ** (1 / ord))
 
 
-def _power_norm_rule(g: Any, y: Any, x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
+def _power_norm_rule(g: Array, y: Array, x: Array, ord: Any, axis: int, keepdims: Any) -> Array:
     """g sign(x) (|x|/y)^(ord - 1): no power on the way is larger than its element's share in y."""
     if not keepdims:
         g, y = np.expand_dims(g, axis), np.expand_dims(y, axis)
@@ -622,7 +623,7 @@ operations[power_norm].name = "norm"
 
 
 @composes(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Array:
     """Vector and matrix norms; the gradient of the 2-norm at 0 is 0."""
     if axis is None and ord is None and x.dtype.kind == "f" and not keepdims:
         return length(x)
@@ -651,7 +652,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> An
     return best if keepdims else np.squeeze(best, axes)
 
 
-def _joined(values: Any, ord: Any) -> Any:
+def _joined(values: Any, ord: Any) -> Array:
     """Singular values, which are sorted, as a norm. Looking one up leaves the others out of it."""
     if ord == "nuc":
         return np.sum(values, axis=-1)
@@ -662,7 +663,7 @@ def _joined(values: Any, ord: Any) -> Any:
     return values[..., best]
 
 
-def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
+def _vector_norm(x: Array, ord: Any, axis: int, keepdims: Any) -> Array:
     if ord in (None, 2):
         return length(x, axis, keepdims)
     if ord in (math.inf, -math.inf):
@@ -677,7 +678,7 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: Any) -> Any:
 
 
 @composes(np.linalg.matrix_power)
-def matrix_power(a: Any, n: int) -> Any:
+def matrix_power(a: Any, n: int) -> Array:
     a, n = array_of(a), operator.index(n)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise np.linalg.LinAlgError(f"np.linalg.matrix_power: shape {a.shape}: it must be square")
@@ -695,7 +696,7 @@ def matrix_power(a: Any, n: int) -> Any:
 
 
 @composes(np.linalg.multi_dot)
-def multi_dot(arrays: Any) -> Any:
+def multi_dot(arrays: Any) -> Array:
     arrays = [array_of(a) for a in arrays]
     if len(arrays) == 2:
         return np.dot(*arrays)
@@ -712,7 +713,7 @@ def multi_dot(arrays: Any) -> Any:
 
 
 @composes(np.round, np.around)
-def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
+def round_(a: Any, decimals: int = 0, out: Any = None) -> Array:
     decimals = operator.index(decimals)
     if a.dtype.kind != "f":
         return Tensor(np.round(a.data, decimals))
@@ -726,13 +727,13 @@ def divmod_(x1: Any, x2: Any) -> Any:
 
 
 @composes(np.float_power)
-def float_power(x1: Any, x2: Any) -> Any:
+def float_power(x1: Any, x2: Any) -> Array:
     wide: Any = [x.astype(np.float64) if isinstance(x, Tensor) else np.float64(x) for x in (x1, x2)]
     return np.power(*wide)
 
 
 def _like(value: Any) -> Any:
-    def like(a: Any, dtype: Any = None, *, shape: Any = None) -> Tensor:
+    def like(a: Array, dtype: Any = None, *, shape: Any = None) -> Tensor:
         shape = np.shape(a) if shape is None else shape
         return Tensor(np.full(shape, value, dtype or a.dtype))
 
@@ -744,18 +745,18 @@ ones_like = composes(np.ones_like)(_like(1))
 
 
 @composes(np.full_like)
-def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Array:
     shape, dtype = np.shape(a) if shape is None else shape, a.dtype if dtype is None else dtype
     if isinstance(fill_value, Tensor):
         return np.broadcast_to(fill_value.astype(dtype), shape)
     return Tensor(np.full(shape, fill_value, dtype))
 
 
-def _clip(a: Any, a_min: Any, a_max: Any) -> Any:
+def _clip(a: Array, a_min: Any, a_max: Any) -> Array:
     return np.clip(a, a_min, a_max)
 
 
-def _clip_rule(g: Any, y: Any, a: Any, a_min: Any, a_max: Any) -> Any:
+def _clip_rule(g: Array, y: Array, a: Array, a_min: Any, a_max: Any) -> Array:
     """g between the bounds and at them, 0 beyond; a nan passes through, and so does its g."""
     below = False if a_min is None else a < a_min
     above = False if a_max is None else a > a_max
@@ -781,7 +782,7 @@ _clip_ufunc: Any = np.zeros(()).clip(0, _Asked())  # type: ignore[call-overload]
 def clip(
     a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None,
     max: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """Bounds that are numbers are constants; array bounds compete with `a` as in np.maximum."""
     if (min is not None or max is not None) and (a_min is not None or a_max is not None):
         raise ValueError("np.clip: bounds as a_min and a_max, or as min and max, but not as both")

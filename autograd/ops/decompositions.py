@@ -15,35 +15,35 @@ import numpy as np
 from autograd.ops.arguments import values_of
 from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, operations
-from autograd.tensor import Tensor
+from autograd.tensor import Array, Tensor
 
 __all__: list[str] = []
 
 
-def transposed(a: Any) -> Any:
+def transposed(a: Array) -> Array:
     return a.swapaxes(-1, -2)
 
 
-def symmetric(a: Any) -> Any:
+def symmetric(a: Array) -> Array:
     return 0.5 * (a + transposed(a))
 
 
 # ---- inverse and solution ---------------------------------------------------------------------
 
 
-def inv_rule(g: Any, y: Any, a: Any) -> Any:
+def inv_rule(g: Array, y: Array, a: Array) -> Array:
     """From d(a⁻¹) = -a⁻¹ da a⁻¹."""
     return -transposed(y) @ g @ transposed(y)
 
 
-def solve_by_matrix(g: Any, y: Any, a: Any, b: Any) -> Any:
+def solve_by_matrix(g: Array, y: Array, a: Array, b: Array) -> Array:
     """From dy = -a⁻¹ da y."""
     if b.ndim == 1:  # one right side, also for a batch of matrices
         g, y = g[..., None], y[..., None]
     return -np.linalg.solve(transposed(a), g) @ transposed(y)
 
 
-def solve_by_right_side(g: Any, y: Any, a: Any, b: Any) -> Any:
+def solve_by_right_side(g: Array, y: Array, a: Array, b: Array) -> Array:
     """From dy = a⁻¹ db."""
     if b.ndim == 1 and a.ndim > 2:  # one right side for a batch of matrices
         return np.linalg.solve(transposed(a), g[..., None])[..., 0]
@@ -62,19 +62,21 @@ defvjp(np.linalg.solve, solve_by_matrix, solve_by_right_side, formula="-a⁻ᵀ 
 # e1 e2, e3, ...: bit i of a place is set where e(i+1) takes part.
 
 
-def cofactors_by_matrix(g: Any, y: Any, a: Any, directions: Any, _det: Any = None) -> Any:
+def cofactors_by_matrix(g: Array, y: Array, a: Array, directions: Any, _det: Any = None) -> Array:
     """The derivatives of a determinant are symmetric, so g is one more direction."""
     return cofactors(a, [*directions, g], _det)
 
 
-def cofactors_by_directions(g: Any, y: Any, a: Any, directions: Any, _det: Any = None) -> list[Any]:
+def cofactors_by_directions(
+    g: Array, y: Array, a: Array, directions: Any, _det: Any = None
+) -> list[Any]:
     return [
         cofactors(a, [g if i == k else d for i, d in enumerate(directions)], _det)
         for k in range(len(directions))
     ]
 
 
-def _cofactors(a: Any, directions: Any, _det: Any = None) -> Any:
+def _cofactors(a: Array, directions: Any, _det: Any = None) -> Array:
     """The derivative of det by each element, differentiated again in the directions: in n³ time.
 
     det(a) a⁻ᵀ, where the inverse is near enough and the determinant well within the range of
@@ -95,7 +97,7 @@ def _cofactors(a: Any, directions: Any, _det: Any = None) -> Any:
     return turned_cofactors(a, directions)
 
 
-def in_directions(a: Any, directions: Any) -> list[Any]:
+def in_directions(a: Array, directions: Any) -> list[Any]:
     """The number a + d1 e1 + d2 e2 + ..."""
     parts = [a]
     for direction in directions:
@@ -103,14 +105,14 @@ def in_directions(a: Any, directions: Any) -> list[Any]:
     return parts
 
 
-def evened(a: Any) -> tuple[Any, Any]:
+def evened(a: Array) -> tuple[Any, Any]:
     """Matrices whose largest element is around 1, and the powers of two they were divided by."""
     largest = np.max(np.absolute(a), axis=(-2, -1), keepdims=True)
     exponents = np.frexp(np.where(np.isfinite(largest), largest, 1))[1]
     return np.ldexp(a, -exponents), exponents
 
 
-def small_cofactors(a: Any, directions: Any) -> Any:
+def small_cofactors(a: Array, directions: Any) -> Array:
     """As they are, so that no small element is lost; evened where products are infinite."""
     y = minors(in_directions(a, directions))[-1]
     if np.isfinite(y).all():
@@ -121,7 +123,7 @@ def small_cofactors(a: Any, directions: Any) -> Any:
     return np.where(np.isfinite(y), y, even)
 
 
-def turned_cofactors(a: Any, directions: Any) -> Any:
+def turned_cofactors(a: Any, directions: Any) -> Array:
     """With the singular values s on the diagonal, and nothing divided by the smallest of them.
 
     The rows of the larger are divided by them, the others by the least of the larger. So every
@@ -150,7 +152,7 @@ def turned_cofactors(a: Any, directions: Any) -> Any:
     return np.where(finite, y, np.nan).astype(a.dtype)
 
 
-def _sizes(a: Any) -> Any:
+def _sizes(a: Array) -> Array:
     return np.sqrt(np.sum(a * a, axis=(-2, -1)))
 
 
@@ -181,7 +183,7 @@ def minors(parts: Any) -> list[Any]:
     return [t * signs.astype(one.dtype) for t in total]
 
 
-def bordered(parts: Any, inverse: Any, det: Any, small: int) -> Any:
+def bordered(parts: Any, inverse: Array, det: Array, small: int) -> Array:
     """The cofactors of [[A, B], [C, D]], D of `small` rows, given A's inverse and determinant.
 
     The determinant is det(A) det(D - C A⁻¹ B). Only A is inverted; of D minors are taken.
@@ -220,12 +222,12 @@ def bordered(parts: Any, inverse: Any, det: Any, small: int) -> Any:
     return np.concatenate([top, np.concatenate([-right[-1], inner[-1]], axis=-1)], axis=-2)
 
 
-def det_rule(g: Any, y: Any, a: Any) -> Any:
+def det_rule(g: Array, y: Array, a: Array) -> Array:
     derivative = cofactors if isinstance(a, Tensor) else _cofactors
     return g[..., None, None] * derivative(a, [], values_of(y))
 
 
-def slogdet_rule(g: Any, y: Any, a: Any) -> Any:
+def slogdet_rule(g: Any, y: Any, a: Array) -> Array:
     """d log|det a| = tr(a⁻¹ da); the sign is a constant. Infinite or nan where a is singular."""
     singular = values_of(y[1]) == -np.inf
     if not singular.any():
@@ -245,7 +247,7 @@ defvjp(np.linalg.slogdet, slogdet_rule, formula="g a⁻ᵀ")
 # ---- decompositions ---------------------------------------------------------------------------
 
 
-def cholesky_rule(g: Any, y: Any, a: Any, *, upper: Any = False) -> Any:
+def cholesky_rule(g: Array, y: Array, a: Array, *, upper: Any = False) -> Array:
     """Symmetrised, since the forward takes a to be symmetric."""
     if upper:
         g, y = transposed(g), transposed(y)
@@ -255,7 +257,7 @@ def cholesky_rule(g: Any, y: Any, a: Any, *, upper: Any = False) -> Any:
     return symmetric(transposed(inverse) @ (half * (transposed(y) @ g)) @ inverse)
 
 
-def certain(vanishing: Any, free: Any, dtype: Any) -> Any:
+def certain(vanishing: Any, free: Array, dtype: Any) -> Any:
     """1, but where a gap vanishes 0 for what nobody used, and nan for the rest.
 
     What tells the vectors of equal values apart has no derivative, however small the numerator.
@@ -268,17 +270,17 @@ def usual(vanishing: Any) -> bool:
     return np.count_nonzero(vanishing) * vanishing.shape[-1] == vanishing.size
 
 
-def reached(g: Any, i: int) -> bool:
+def reached(g: Array, i: int) -> bool:
     """Whether the output depends on result i; g may be a tuple of anybody's, which does not say."""
     return g.reached(i) if hasattr(g, "reached") else True
 
 
-def came(g: Any, i: int) -> Any:
+def came(g: Array, i: int) -> Any:
     """On which elements of result i the output may depend."""
     return g.came(i) if hasattr(g, "came") else np.ones(g[i].shape, bool)
 
 
-def unused(g: Any, of_values: int, *of_vectors: tuple[int, int]) -> tuple[Any, Any]:
+def unused(g: Array, of_values: int, *of_vectors: tuple[int, int]) -> tuple[Any, Any]:
     """Which vectors have no influence, and of which of them that is not certain.
 
     A vector is unused if the output does not depend on it, or if no gradient came to it, while none
@@ -293,7 +295,7 @@ def unused(g: Any, of_values: int, *of_vectors: tuple[int, int]) -> tuple[Any, A
     return absent | silent, silent & ~absent
 
 
-def doubts(g: Any, doubtful: Any, vanishing: Any, *of_vectors: tuple[int, int]) -> Any:
+def doubts(g: Array, doubtful: Any, vanishing: Any, *of_vectors: tuple[int, int]) -> Any:
     """A 0 whose derivative by the gradient of a doubtful vector is nan where a gap vanishes."""
     doubtful, total = doubtful & vanishing, 0
     if np.any(doubtful):
@@ -303,11 +305,11 @@ def doubts(g: Any, doubtful: Any, vanishing: Any, *of_vectors: tuple[int, int]) 
     return total
 
 
-def _uncertain(x: Any, where: Any) -> Any:
+def _uncertain(x: Array, where: Any) -> Array:
     return np.zeros((*x.shape[:-2], 1, 1), x.dtype)
 
 
-def _uncertain_rule(g: Any, y: Any, x: Any, where: Any) -> Any:
+def _uncertain_rule(g: Array, y: Array, x: Array, where: Any) -> Array:
     return g * np.where(np.broadcast_to(where, x.shape), np.nan, 0).astype(y.dtype)
 
 
@@ -319,13 +321,13 @@ def both(free: Any) -> Any:
     return (free[..., None, :] & free[..., :, None]) | np.eye(free.shape[-1], dtype=bool)
 
 
-def close(values: Any, shape: Any) -> Any:
+def close(values: Array, shape: Any) -> Any:
     """How near two values, sorted, or one and 0, are the same, as far as rounding can tell."""
     largest = np.maximum(np.absolute(values[..., :1]), np.absolute(values[..., -1:]))
     return max(shape[-2:]) * np.finfo(values.dtype).eps * largest[..., None]
 
 
-def of_values(g: Any, where: Any, left: Any, right: Any) -> Any:
+def of_values(g: Array, where: Any, left: Array, right: Array) -> Any:
     """left diag(g) right, of those values alone to which a gradient came."""
     used = where.any(tuple(range(where.ndim - 1)))
     if not used.all():
@@ -333,7 +335,7 @@ def of_values(g: Any, where: Any, left: Any, right: Any) -> Any:
     return (left * g[..., None, :]) @ right
 
 
-def eigh_rule(g: Any, y: Any, a: Any, UPLO: str = "L") -> Any:
+def eigh_rule(g: Array, y: Array, a: Array, UPLO: str = "L") -> Array:
     """Symmetrised. Where eigenvalues are equal and their vectors were used, nan.
 
     The cure: use functions of the eigenvalues alone, or of the matrix (np.linalg.inv, matrix_power,
@@ -357,11 +359,11 @@ def eigh_rule(g: Any, y: Any, a: Any, UPLO: str = "L") -> Any:
     return symmetric(whole)
 
 
-def thin_svd(a: Any) -> Any:
+def thin_svd(a: Array) -> Any:
     return np.linalg.svd(a, full_matrices=False)
 
 
-def thin_svd_rule(g: Any, y: Any, a: Any) -> Any:
+def thin_svd_rule(g: Array, y: Array, a: Array) -> Array:
     """Where singular values are equal or 0 and their vectors were used, nan.
 
     (One 0 of a square matrix is no harm.) The cure: np.linalg.pinv, norm or the singular values
@@ -400,8 +402,8 @@ def thin_svd_rule(g: Any, y: Any, a: Any) -> Any:
 
 
 def pinv_rule(
-    g: Any, y: Any, a: Any, rcond: Any = None, hermitian: Any = False, *, rtol: Any = None
-) -> Any:
+    g: Array, y: Array, a: Array, rcond: Any = None, hermitian: Any = False, *, rtol: Any = None
+) -> Array:
     """Golub and Pereyra (1973), for matrices of constant rank."""
     yt, gt = transposed(y), transposed(g)
     outside_columns, outside_rows = gt - a @ (y @ gt), gt - (gt @ y) @ a

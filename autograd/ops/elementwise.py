@@ -28,7 +28,7 @@ from autograd.ops.slopes import (
 )
 from autograd.primitives import primitive
 from autograd.rules import defvjp, methods, operations
-from autograd.tensor import Tensor
+from autograd.tensor import Array, Tensor
 
 __all__ = ["log_sigmoid", "relu", "sigmoid", "softplus"]
 
@@ -36,7 +36,7 @@ __all__ = ["log_sigmoid", "relu", "sigmoid", "softplus"]
 function: Any  # in the loops below
 
 
-def zeros(g: Any, y: Any, *args: Any) -> Any:
+def zeros(g: Array, y: Array, *args: Any) -> Array:
     """The rule of a staircase: its slope is 0 wherever it has one, and at the steps too."""
     return np.zeros_like(g)
 
@@ -128,7 +128,7 @@ for function in (np.absolute, np.fabs):
     )
 
 
-def _gate(x: Any, mask: Any) -> Any:
+def _gate(x: Array, mask: Array) -> Array:
     """x where the mask holds, 0 elsewhere, in a tenth of the time that np.where takes."""
     if isinstance(x, np.floating):
         return x if mask else type(x)(0)
@@ -147,7 +147,7 @@ gate: Any = primitive(
 )
 
 
-def winner(g: Any, won: Any, tied: Any) -> Any:
+def winner(g: Any, won: Any, tied: Any) -> Array:
     """All of g to the winner, half of it at a tie, and 0 (not 0·g: g may be inf) to the loser."""
     share = gate(g, won)
     return share + gate(g * 0.5, tied) if tied.any() else share
@@ -215,7 +215,7 @@ defvjp(  # x1/x2 may be rounded up to a whole number that the forward did not ta
 defvjp(np.copy, lambda g, y, a: g, formula="g", elementwise=True)
 
 
-def where_by_x(g: Any, y: Any, condition: Any, x: Any, y_: Any) -> Any:
+def where_by_x(g: Array, y: Array, condition: Any, x: Array, y_: Array) -> Array:
     """g where the condition holds.
 
     The branch that was not chosen gets 0, but if that branch is infinitely steep there, 0 times
@@ -234,7 +234,7 @@ def where_by_x(g: Any, y: Any, condition: Any, x: Any, y_: Any) -> Any:
     return np.where(condition, g, 0)
 
 
-def where_by_y(g: Any, y: Any, condition: Any, x: Any, y_: Any) -> Any:
+def where_by_y(g: Array, y: Array, condition: Any, x: Array, y_: Array) -> Array:
     return np.where(condition, 0, g)
 
 
@@ -264,7 +264,7 @@ def relu(x: Any) -> Any:
     return np.maximum(x, np.zeros(x.shape, x.dtype))
 
 
-def floating(x: Any) -> Any:
+def floating(x: Array) -> Array:
     """x as an array of floats: in small integers -x, x + y and exp(x) overflow or lose digits."""
     x = np.asarray(x)
     return x if x.dtype.kind == "f" else x.astype(np.float64)
@@ -329,7 +329,7 @@ def log_sigmoid(x: Any) -> Any:
     return -softplus(-floating(x))
 
 
-def _relu_rule(g: Any, y: Any, x: Any) -> Any:
+def _relu_rule(g: Any, y: Any, x: Array) -> Array:
     if g.__class__ is y.__class__ is np.ndarray:  # as in _gate, without all its questions
         product = y.astype(bool).astype(y.dtype)  # y != 0, in half the time where y is small
         product *= g

@@ -10,6 +10,7 @@ import numpy as np
 from autograd.gradients import Deferred
 from autograd.primitives import primitive
 from autograd.rules import defvjp
+from autograd.tensor import Array
 
 __all__: list[str] = []
 
@@ -25,7 +26,7 @@ def _is_basic(index: Any) -> bool:
     )  # fmt: skip
 
 
-def _scatter(parts: Any, indices: Any, shape: Any, dtype: Any) -> Any:
+def _scatter(parts: Any, indices: Any, shape: Any, dtype: Any) -> Array:
     """Zeros of a shape, with parts[k] added at indices[k]."""
     whole = np.zeros(shape, dtype)
     for k, (part, index) in enumerate(zip(parts, indices)):
@@ -47,7 +48,7 @@ scatter = primitive(
 )
 
 
-def lookup_rule(g: Any, y: Any, x: Any, index: Any) -> Deferred:
+def lookup_rule(g: Array, y: Array, x: Array, index: Any) -> Deferred:
     """g goes where the element came from, once for each time that it was looked up."""
     shape, dtype = x.shape, g.dtype
 
@@ -64,8 +65,9 @@ defvjp(
 
 
 def take_rule(
-    g: Any, y: Any, a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise"
-) -> Any:
+    g: Array, y: Array, a: Array, indices: Any, axis: Any = None, out: Any = None,
+    mode: str = "raise",
+) -> Any:  # fmt: skip
     """As looking up with an index; modes wrap and clip say which element was meant."""
     if axis is None or not a.ndim:
         return take_rule(g, y, a.reshape(-1), indices, 0, None, mode).total().reshape(a.shape)
@@ -80,7 +82,7 @@ def take_rule(
 defvjp(np.take, take_rule, formula="g at the places taken, 0 elsewhere")
 
 
-def take_along_axis_rule(g: Any, y: Any, arr: Any, indices: Any, axis: Any = -1) -> Any:
+def take_along_axis_rule(g: Array, y: Array, arr: Array, indices: Any, axis: Any = -1) -> Any:
     """As looking up, with the other axes' indices written out."""
     if axis is None:
         return lookup_rule(g, y, arr.reshape(-1), indices).total().reshape(arr.shape)

@@ -10,13 +10,13 @@ import numpy as np
 
 from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, operations
-from autograd.tensor import Tensor
+from autograd.tensor import Array, Tensor
 from autograd.values import plain_array
 
 __all__: list[str] = []
 
 
-def matmul_by_left(g: Any, y: Any, x1: Any, x2: Any) -> Any:
+def matmul_by_left(g: Array, y: Array, x1: Array, x2: Array) -> Array:
     """g @ x2ᵀ; a vector takes part as a matrix with one row or one column."""
     if x2.ndim == 2 and x1.ndim == 2:
         return g @ x2.T
@@ -29,7 +29,7 @@ def matmul_by_left(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     return g @ x2.swapaxes(-1, -2)
 
 
-def matmul_by_right(g: Any, y: Any, x1: Any, x2: Any) -> Any:
+def matmul_by_right(g: Array, y: Array, x1: Array, x2: Array) -> Array:
     """x1ᵀ @ g; a vector takes part as a matrix with one row or one column."""
     if x1.ndim == 2 and x2.ndim == 2:
         return x1.T @ g
@@ -52,7 +52,7 @@ defvjp(
 _AHEAD, _BEHIND = np.array([1, 2, 0]), np.array([2, 0, 1])
 
 
-def cross_product(a: Any, b: Any) -> Any:
+def cross_product(a: Array, b: Array) -> Array:
     """The vector at right angles to two, along the last axis, of three components."""
     return a.take(_AHEAD, -1) * b.take(_BEHIND, -1) - a.take(_BEHIND, -1) * b.take(_AHEAD, -1)
 
@@ -79,7 +79,9 @@ Shapes = tuple[tuple[int, ...], ...]
 
 
 @composes(np.einsum)
-def einsum(*operands: Any, optimize: Any = False, dtype: Any = None, casting: Any = "safe") -> Any:
+def einsum(
+    *operands: Any, optimize: Any = False, dtype: Any = None, casting: Any = "safe"
+) -> Array:
     """Both ways of calling it: letters first, or each operand followed by a list of numbers."""
     subscripts, given = _separated(operands)
     arrays = [a if isinstance(a, Tensor) else plain_array(a, "einsum") for a in given]
@@ -93,7 +95,7 @@ def einsum(*operands: Any, optimize: Any = False, dtype: Any = None, casting: An
     return contract(arrays, terms, output, optimize)
 
 
-def _cast(a: Any, dtype: Any, casting: Any) -> Any:
+def _cast(a: Array, dtype: Any, casting: Any) -> Array:
     if not np.can_cast(a.dtype, dtype, casting):
         raise TypeError(f"{a.dtype} is not cast to {dtype} with casting={casting!r}; use .astype")
     return a.astype(dtype)
@@ -179,7 +181,7 @@ def _lengths(terms: Any, shapes: Any) -> dict[str, int]:
 # ---- more than two operands -------------------------------------------------------------------
 
 
-def contract(operands: Any, terms: tuple[str, ...], output: str, optimize: Any = False) -> Any:
+def contract(operands: Any, terms: tuple[str, ...], output: str, optimize: Any = False) -> Array:
     """einsum of Tensors or arrays whose letters are all explicit."""
     if len(operands) == 2 and optimize is False:
         return einsum_of_two(operands[0], operands[1], terms[0], terms[1], output)
@@ -229,13 +231,13 @@ def _steps(
 # ---- two operands -----------------------------------------------------------------------------
 
 
-def einsum_of_two(x1: Any, x2: Any, left: str, right: str, output: str) -> Any:
+def einsum_of_two(x1: Array, x2: Array, left: str, right: str, output: str) -> Array:
     """np.einsum of two arrays, as a product of matrices where that is faster."""
     with np.errstate(all="ignore"):  # np.einsum does not warn
         return _of_two(x1, x2, left, right, output)
 
 
-def _of_two(x1: Any, x2: Any, left: str, right: str, output: str) -> Any:
+def _of_two(x1: Array, x2: Array, left: str, right: str, output: str) -> Array:
     precisions = x1.dtype.char + x2.dtype.char
     layout = _layout(left, right, output, x1.shape, x2.shape) if precisions in _BY_BLAS else None
     if layout is None:
@@ -317,11 +319,15 @@ def _order(given: Any, wanted: Any) -> tuple[int, ...] | None:
     return None if order == tuple(range(len(order))) else order
 
 
-def _by_first(g: Any, y: Any, x1: Any, x2: Any, left: str, right: str, output: str) -> Any:
+def _by_first(
+    g: Array, y: Array, x1: Array, x2: Array, left: str, right: str, output: str
+) -> Array:
     return gradient_of_operand(g, x1.shape, left, output, [x2], (right,))
 
 
-def _by_second(g: Any, y: Any, x1: Any, x2: Any, left: str, right: str, output: str) -> Any:
+def _by_second(
+    g: Array, y: Array, x1: Array, x2: Array, left: str, right: str, output: str
+) -> Array:
     return gradient_of_operand(g, x2.shape, right, output, [x1], (left,))
 
 
@@ -329,8 +335,8 @@ def _by_second(g: Any, y: Any, x1: Any, x2: Any, left: str, right: str, output: 
 
 
 def gradient_of_operand(
-    g: Any, shape: Any, term: str, output: str, others: Any, terms: tuple[str, ...]
-) -> Any:
+    g: Array, shape: Any, term: str, output: str, others: Any, terms: tuple[str, ...]
+) -> Array:
     """An einsum too: of g and the other operands, to the operand's own letters."""
     known = tuple([a.shape for a in others])
     letters, absent, repeated = _way_back(term, shape, output, terms, known)
@@ -375,7 +381,7 @@ def einsum_of_list(operands: Any, terms: Any, output: str) -> Any:
     return np.einsum(f"{','.join(terms)}->{output}", *operands)
 
 
-def _by_each(g: Any, y: Any, operands: Any, terms: Any, output: str) -> list[Any]:
+def _by_each(g: Array, y: Array, operands: Any, terms: Any, output: str) -> list[Any]:
     terms = tuple(terms)
     return [
         gradient_of_operand(

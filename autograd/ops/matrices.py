@@ -14,7 +14,7 @@ from autograd.ops.arguments import array_of, matrices_of, values_of
 from autograd.ops.decompositions import close, transposed
 from autograd.primitives import nondifferentiable, primitive
 from autograd.rules import composes, operations
-from autograd.tensor import Tensor
+from autograd.tensor import Array, Tensor
 
 __all__: list[str] = []
 
@@ -23,12 +23,12 @@ __all__: list[str] = []
 
 
 @composes(np.linalg.matmul)
-def matmul(x1: Any, x2: Any) -> Any:
+def matmul(x1: Any, x2: Any) -> Array:
     return np.matmul(x1, x2)
 
 
 @composes(np.linalg.outer)
-def outer(x1: Any, x2: Any) -> Any:
+def outer(x1: Any, x2: Any) -> Array:
     x1, x2 = array_of(x1), array_of(x2)
     if x1.ndim != 1 or x2.ndim != 1:
         raise ValueError(
@@ -39,17 +39,17 @@ def outer(x1: Any, x2: Any) -> Any:
 
 
 @composes(np.linalg.diagonal)
-def diagonal(x: Any, *, offset: int = 0) -> Any:
+def diagonal(x: Any, *, offset: int = 0) -> Array:
     return np.diagonal(matrices_of(x, "linalg.diagonal"), offset, -2, -1)
 
 
 @composes(np.linalg.trace)
-def trace(x: Any, *, offset: int = 0, dtype: Any = None) -> Any:
+def trace(x: Any, *, offset: int = 0, dtype: Any = None) -> Array:
     return np.trace(matrices_of(x, "linalg.trace"), offset, -2, -1, dtype=dtype)
 
 
 @composes(np.linalg.cross)
-def cross(x1: Any, x2: Any, *, axis: int = -1) -> Any:
+def cross(x1: Any, x2: Any, *, axis: int = -1) -> Array:
     x1, x2 = array_of(x1), array_of(x2)
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:
         raise ValueError(
@@ -60,28 +60,28 @@ def cross(x1: Any, x2: Any, *, axis: int = -1) -> Any:
 
 
 @composes(np.linalg.vecdot)
-def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
+def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Array:
     options: Any = {"axis": axis}
     return np.vecdot(x1, x2, **options)
 
 
 @composes(np.linalg.tensordot)
-def tensordot(x1: Any, x2: Any, *, axes: Any = 2) -> Any:
+def tensordot(x1: Any, x2: Any, *, axes: Any = 2) -> Array:
     return np.tensordot(x1, x2, axes=axes)
 
 
 @composes(np.linalg.matrix_transpose)
-def matrix_transpose(x: Any) -> Any:
+def matrix_transpose(x: Any) -> Array:
     return np.swapaxes(matrices_of(x, "linalg.matrix_transpose"), -1, -2)
 
 
 @composes(np.linalg.matrix_norm)
-def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     return np.linalg.norm(array_of(x), ord, axis=(-2, -1), keepdims=keepdims)
 
 
 @composes(np.linalg.vector_norm)
-def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Array:
     """All the axes meant are one vector."""
     if axis is None:
         axes = tuple(range(x.ndim))
@@ -97,12 +97,12 @@ def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 
 
 
 @composes(np.linalg.svdvals)
-def svdvals(x: Any) -> Any:
+def svdvals(x: Any) -> Array:
     return np.linalg.svd(x, compute_uv=False)
 
 
 @composes(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+def eigvalsh(a: Any, UPLO: str = "L") -> Array:
     options: Any = {"UPLO": UPLO}
     if not a.requires_grad:  # the rule needs the vectors
         return Tensor(np.linalg.eigvalsh(a.data, **options))
@@ -115,11 +115,11 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
 # ---- orthogonal factors -----------------------------------------------------------------------
 
 
-def thin_qr(a: Any) -> Any:
+def thin_qr(a: Array) -> Any:
     return np.linalg.qr(a)
 
 
-def thin_qr_rule(g: Any, y: Any, a: Any) -> Any:
+def thin_qr_rule(g: Array, y: Array, a: Array) -> Array:
     """For m >= n (gq + q sym(M)) r⁻ᵀ, M = r grᵀ - gqᵀ q, mirrored from below its diagonal.
 
     Of a wide matrix the first m columns give q, and the others are q times those of r. Where these
@@ -195,7 +195,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 
 @composes(np.linalg.cond)
-def cond(x: Any, p: Any = None) -> Any:
+def cond(x: Any, p: Any = None) -> Array:
     x = matrices_of(x, "linalg.cond")
     if 0 in x.shape[-2:]:
         raise np.linalg.LinAlgError(f"np.linalg.cond: a matrix of shape {x.shape} has none")
@@ -205,7 +205,7 @@ def cond(x: Any, p: Any = None) -> Any:
         return Tensor(np.linalg.cond(values_of(x), p))
 
 
-def _condition(x: Any, p: Any) -> Any:
+def _condition(x: Array, p: Any) -> Any:
     if p in (None, 2, -2):
         values = np.linalg.svd(x, compute_uv=False)
         first, last = values[..., 0], values[..., -1]
@@ -218,14 +218,14 @@ def _condition(x: Any, p: Any) -> Any:
     return _unless_given(np.where(singular[..., 0, 0], np.inf, product), x)
 
 
-def _unless_given(y: Any, x: Any) -> Any:
+def _unless_given(y: Array, x: Array) -> Array:
     """A condition number with inf for nan, unless the matrix has a nan itself."""
     infinite = np.isnan(values_of(y)) & ~np.isnan(values_of(x)).any((-2, -1))
     return np.where(infinite, np.inf, y) if infinite.any() else y
 
 
 @composes(np.linalg.tensorinv)
-def tensorinv(a: Any, ind: int = 2) -> Any:
+def tensorinv(a: Any, ind: int = 2) -> Array:
     if ind <= 0:
         raise ValueError(f"np.linalg.tensorinv: ind must be positive, got {ind}")
     above, below = a.shape[:ind], a.shape[ind:]
@@ -233,7 +233,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 
 @composes(np.linalg.tensorsolve)
-def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Array:
     a, b = array_of(a), array_of(b)
     if axes is not None:
         moved = np.lib.array_utils.normalize_axis_tuple(axes, a.ndim, "axes")

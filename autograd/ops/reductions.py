@@ -11,12 +11,12 @@ from autograd.ops.arguments import axes_of, count_of, normalize_axis_tuple, valu
 from autograd.ops.elementwise import floating
 from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, operations
-from autograd.tensor import Tensor
+from autograd.tensor import Array, Tensor
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
-def stretched(g: Any, x: Any, axis: Any, keepdims: Any = False) -> Any:
+def stretched(g: Array, x: Array, axis: Any, keepdims: Any = False) -> Array:
     """g, or y, with the reduced axes put back as axes of length 1, to broadcast against x."""
     if keepdims or axis is None or _no_axis(axis) or not np.ndim(x):
         return g  # a single number broadcasts as it is
@@ -31,23 +31,23 @@ def _no_axis(axis: Any) -> bool:
 
 
 def sum_rule(
-    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, out: Any = None,
+    g: Array, y: Array, a: Array, axis: Any = None, dtype: Any = None, out: Any = None,
     keepdims: Any = False,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """Every element counts once: g, handed to each of them."""
     return np.broadcast_to(stretched(g, a, axis, keepdims), a.shape)
 
 
 def _sum(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
-) -> Any:
+    a: Array, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Array:
     add_reduce: Any = np.add.reduce  # np.sum itself, at half its cost
     return add_reduce(a, axis, dtype, None, keepdims)
 
 
 def cumsum_rule(
-    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, out: Any = None
-) -> Any:
+    g: Array, y: Array, a: Array, axis: Any = None, dtype: Any = None, out: Any = None
+) -> Array:
     """Element i counts in the sums from i on: the running sum of g from the end."""
     if axis is None:
         return cumsum_rule(g, y, a.reshape(-1), 0).reshape(a.shape)
@@ -65,7 +65,7 @@ defvjp(np.cumsum, cumsum_rule, formula="the sum of g from there to the end")
 _ALIKE = 16  # times the smallest element: how large the others may be
 
 
-def _divides(a: Any, y: Any) -> Any:
+def _divides(a: Array, y: Array) -> Any:
     """Whether products y of elements a can be divided by these.
 
     To be differentiated again, only where the elements are of about one size: of y/a by a itself
@@ -85,9 +85,9 @@ def _divides(a: Any, y: Any) -> Any:
 
 
 def prod_rule(
-    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, out: Any = None,
+    g: Array, y: Array, a: Array, axis: Any = None, dtype: Any = None, out: Any = None,
     keepdims: Any = False,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """g times the product of all other elements."""
     g = stretched(g, a, axis, keepdims)
     if _divides(a, y):
@@ -116,8 +116,8 @@ def prod_rule(
 
 
 def cumprod_rule(
-    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, out: Any = None
-) -> Any:
+    g: Array, y: Array, a: Array, axis: Any = None, dtype: Any = None, out: Any = None
+) -> Array:
     """Element i counts in the products from i on, each without a[i] itself."""
     if axis is None:
         return cumprod_rule(g, y, a.reshape(-1), 0).reshape(a.shape)
@@ -141,8 +141,8 @@ defvjp(np.cumprod, cumprod_rule, formula="the sum of g y from there to the end, 
 
 
 def extremum_rule(
-    g: Any, y: Any, a: Any, axis: Any = None, out: Any = None, keepdims: Any = False
-) -> Any:
+    g: Array, y: Array, a: Array, axis: Any = None, out: Any = None, keepdims: Any = False
+) -> Array:
     """g to the extreme element, shared evenly where several are tied; a nan is extreme."""
     tied = (a == stretched(y, a, axis, keepdims)) | (a != a)
     # Half a precision counts no further than to 2048.
@@ -158,9 +158,9 @@ for function, sign in ((np.max, "max"), (np.amax, "max"), (np.min, "min"), (np.a
 
 
 def sort_rule(
-    g: Any, y: Any, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *,
+    g: Array, y: Array, a: Array, axis: Any = -1, kind: Any = None, order: Any = None, *,
     stable: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """Each g goes back to where its element came from."""
     if axis is None:
         return sort_rule(g, y, a.reshape(-1), 0).reshape(a.shape)
@@ -175,7 +175,7 @@ defvjp(np.sort, sort_rule, formula="g, put back into the order of x")
 # operation each, for on small arrays the number of operations is what counts.
 
 
-def _rows(a: Any, axis: Any) -> tuple[Any, Any]:
+def _rows(a: Array, axis: Any) -> tuple[Any, Any]:
     """The reduced axes joined to one, the last; and how to bring an array of such rows back."""
     axes = axes_of(a, axis)
     if axes == (a.ndim - 1,):
@@ -188,7 +188,7 @@ def _rows(a: Any, axis: Any) -> tuple[Any, Any]:
     return rows, lambda rows: rows.reshape(moved.shape).transpose(np.argsort(order))
 
 
-def median(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def median(a: Array, axis: Any = None, keepdims: Any = False) -> Array:
     """The element in the middle, or the mean of two; nan where there is one."""
     rows, _ = _rows(a, axis)
     if not rows.shape[-1]:
@@ -203,7 +203,7 @@ def median(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return np.expand_dims(y, axes_of(a, axis)) if keepdims else y
 
 
-def _middle(rows: Any) -> tuple[Any, Any]:
+def _middle(rows: Array) -> tuple[Any, Any]:
     """The element in the middle of each row, or the two; and the last, which a nan is."""
     n = rows.shape[-1]
     low, high = (n - 1) // 2, n // 2
@@ -212,14 +212,14 @@ def _middle(rows: Any) -> tuple[Any, Any]:
     return rows[..., low : high + 1], rows[..., -1]
 
 
-def median_rule(g: Any, y: Any, a: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def median_rule(g: Array, y: Array, a: Array, axis: Any = None, keepdims: Any = False) -> Array:
     """g to the element in the middle, or half of it to each of two; none where there is a nan."""
     rows, back = _rows(a, axis)
     share = stretched(g, a, axis, keepdims) / (2 - rows.shape[-1] % 2)
     return np.where(back(_where_middle(rows, y)), share, 0)
 
 
-def _where_middle(rows: Any, y: Any) -> Any:
+def _where_middle(rows: Array, y: Array) -> Array:
     if isinstance(rows, np.ndarray) and not np.isnan(y).any():
         middle, _ = _middle(rows)
         where = rows == middle[..., :1]
@@ -234,12 +234,12 @@ def _where_middle(rows: Any, y: Any) -> Any:
     return where & ~np.any(np.isnan(rows), axis=-1, keepdims=True)
 
 
-def _wide(a: Any) -> Any:
+def _wide(a: Array) -> Array:
     """Half a precision as a whole one, which counts further than to 2048."""
     return a.astype(np.float32) if a.dtype == np.float16 else a
 
 
-def _distances(a: Any, axis: Any, dtype: Any) -> tuple[Any, int]:
+def _distances(a: Array, axis: Any, dtype: Any) -> tuple[Any, int]:
     """How far each element is from the mean, and of how many; half a precision in a whole one."""
     a = _wide(a) if dtype is None else a
     total = a.sum(axis, dtype, keepdims=True)
@@ -248,8 +248,8 @@ def _distances(a: Any, axis: Any, dtype: Any) -> tuple[Any, int]:
 
 
 def mean_of(
-    a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, _n: Any = None
-) -> Any:
+    a: Array, axis: Any = None, dtype: Any = None, keepdims: Any = False, _n: Any = None
+) -> Array:
     """The sum divided by the number n of elements; half a precision in a whole one."""
     add_reduce: Any = np.add.reduce
     y = add_reduce(_wide(a) if dtype is None else a, axis, dtype, None, keepdims) / _n
@@ -257,35 +257,35 @@ def mean_of(
 
 
 def mean_rule(
-    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False,
+    g: Array, y: Array, a: Array, axis: Any = None, dtype: Any = None, keepdims: Any = False,
     _n: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """Every element counts the nth part: g/n, handed to each of them."""
     return np.broadcast_to(stretched(_wide(g) / _n, a, axis, keepdims), a.shape)
 
 
-def weighted_mean(a: Any, weights: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def weighted_mean(a: Array, weights: Array, axis: Any = None, keepdims: Any = False) -> Array:
     """The sum of the elements, each times its weight, divided by the sum of the weights."""
     total = np.sum(weights, axis=axis, keepdims=keepdims)
     return np.sum(a * weights, axis=axis, keepdims=keepdims) / total
 
 
 def weighted_by_element(
-    g: Any, y: Any, a: Any, weights: Any, axis: Any = None, keepdims: Any = False
-) -> Any:
+    g: Array, y: Array, a: Array, weights: Array, axis: Any = None, keepdims: Any = False
+) -> Array:
     return stretched(g / np.sum(weights, axis=axis, keepdims=keepdims), a, axis, keepdims) * weights
 
 
 def weighted_by_weight(
-    g: Any, y: Any, a: Any, weights: Any, axis: Any = None, keepdims: Any = False
-) -> Any:
+    g: Array, y: Array, a: Array, weights: Array, axis: Any = None, keepdims: Any = False
+) -> Array:
     share = stretched(g / np.sum(weights, axis=axis, keepdims=keepdims), a, axis, keepdims)
     return share * (a - stretched(y, a, axis, keepdims))
 
 
 def variance(
-    a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
-) -> Any:
+    a: Array, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
+) -> Array:
     """The sum of the squared distances from the mean, divided by n - ddof."""
     distances, count = _distances(a, axis, dtype)
     add_reduce: Any = np.add.reduce
@@ -295,17 +295,17 @@ def variance(
 
 
 def variance_rule(
-    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0,
+    g: Array, y: Array, a: Array, axis: Any = None, dtype: Any = None, ddof: Any = 0,
     keepdims: Any = False,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     distances, count = _distances(a, axis, dtype)
     g = 2 * stretched(_wide(g), a, axis, keepdims)
     return np.divide(g, max(count - ddof, 0)) * distances
 
 
 def deviation(
-    a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
-) -> Any:
+    a: Array, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
+) -> Array:
     """The square root of the variance; its gradient where that is 0 is 0."""
     if a.dtype == np.float16 and dtype is None:
         return np.sqrt(variance(a, axis, np.float32, ddof, keepdims)).astype(np.float16)
@@ -313,9 +313,9 @@ def deviation(
 
 
 def deviation_rule(
-    g: Any, y: Any, a: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0,
+    g: Any, y: Any, a: Array, axis: Any = None, dtype: Any = None, ddof: Any = 0,
     keepdims: Any = False,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     distances, count = _distances(a, axis, dtype)
     zero = y == 0
     slope = np.where(zero, 0, _wide(g) / np.where(zero, 1, y))
@@ -386,7 +386,7 @@ def softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
     return e
 
 
-def _converted(x: Any, dtype: Any) -> Any:
+def _converted(x: Array, dtype: Any) -> Array:
     if np.dtype(dtype).kind != "f":
         raise TypeError(f"dtype must be one of floats, as np.float32, got {np.dtype(dtype)}")
     return (x if isinstance(x, Tensor) else np.asarray(x)).astype(dtype)
@@ -404,7 +404,7 @@ def log_softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
     return fused_log_softmax(x if dtype is None else _converted(x, dtype), axis)
 
 
-def _log_softmax(x: Any, axis: Any) -> Any:
+def _log_softmax(x: Array, axis: Any) -> Any:
     x = floating(x)
     if x.dtype.char == "e":
         y, kept = _log_softmax(x.astype(np.float32), axis)
@@ -417,7 +417,7 @@ def _log_softmax(x: Any, axis: Any) -> Any:
     return y, (e, sums)
 
 
-def _shares(x: Any, y: Any, axis: Any) -> Any:
+def _shares(x: Array, y: Array, axis: Any) -> Array:
     """softmax(x), with y = logsumexp(x); where y is infinite its limit: nothing of a row of nothing
     (-inf), even shares of those that are inf."""
     if np.isfinite(y).all():
@@ -426,7 +426,7 @@ def _shares(x: Any, y: Any, axis: Any) -> Any:
     return np.where(y == -np.inf, 0, softmax(np.where(np.isinf(y), ahead, x), axis))
 
 
-def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def _logsumexp_rule(g: Array, y: Array, x: Array, axis: Any = None, keepdims: Any = False) -> Array:
     g, y = stretched(g, x, axis, keepdims), stretched(y, x, axis, keepdims)
     return g * _shares(x, y, axis if x.ndim else None)
 
@@ -435,7 +435,7 @@ def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Any = None, keepdims: Any = Fa
 # the others, small as they are, and is computed from those. At most one share is above 1/2.
 
 
-def _centred(g: Any, y: Any, axis: Any) -> Any:
+def _centred(g: Any, y: Any, axis: Any) -> Array:
     """g - sum(g y), of shares y that sum to 1."""
     most = y > 0.5
     if most.any():  # measured from the g of the largest share, which is then no summand
@@ -443,15 +443,15 @@ def _centred(g: Any, y: Any, axis: Any) -> Any:
     return g - np.sum(g * y, axis=axis, keepdims=True)
 
 
-def _softmax_slope(g: Any, y: Any, axis: Any = -1) -> Any:
+def _softmax_slope(g: Array, y: Array, axis: Any = -1) -> Array:
     return y * _centred(g, y, axis)
 
 
-def _log_softmax_slope(g: Any, y: Any, axis: Any = -1) -> Any:
+def _log_softmax_slope(g: Array, y: Array, axis: Any = -1) -> Array:
     return _less_share(g, y, y > 0.5, axis)
 
 
-def _less_share(g: Any, y: Any, most: Any, axis: Any, sums: Any = 1) -> Any:
+def _less_share(g: Array, y: Array, most: Any, axis: Any, sums: Any = 1) -> Array:
     """g - y sum(g), of shares y/sums, and those that are most of all."""
     slope = np.asarray(y * (np.add.reduce(g, axis=axis, keepdims=True) / sums))
     slope = np.subtract(g, slope, out=slope)
@@ -481,13 +481,13 @@ log_softmax_slope: Any = primitive(
 )
 
 
-def _softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
+def _softmax_rule(g: Array, y: Array, x: Array, axis: Any = -1, *, dtype: Any = None) -> Array:
     if np.isnan(y).any():  # perhaps a row of nothing, which has no gradient
         y = np.where(np.isnan(y) & (x == -np.inf), 0, y)
     return softmax_slope(g, y, axis)
 
 
-def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any, saved: Any) -> Any:
+def _log_softmax_rule(g: Array, y: Array, x: Array, axis: Any, saved: Any) -> Array:
     # Not exp(y), which has lost digits at a large y.
     if saved is None:
         return log_softmax_slope(g, softmax(x, axis), axis)

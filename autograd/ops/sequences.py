@@ -11,7 +11,7 @@ from autograd.ops.arguments import array_of, axes_of, axis_of, matrices_of, valu
 from autograd.ops.reductions import logsumexp
 from autograd.primitives import primitive
 from autograd.rules import composes
-from autograd.tensor import _ACCUMULATIONS, _REDUCTIONS, Tensor
+from autograd.tensor import _ACCUMULATIONS, _REDUCTIONS, Array, Tensor
 
 __all__: list[str] = []
 
@@ -67,7 +67,7 @@ def linspace(
 def logspace(
     start: Any, stop: Any, num: Any = 50, endpoint: Any = True, base: Any = 10.0,
     dtype: Any = None, axis: int = 0,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     if np.ndim(base):
         start, stop, base = np.broadcast_arrays(*[array_of(a) for a in (start, stop, base)])
         base = np.expand_dims(base, axis)
@@ -78,7 +78,7 @@ def logspace(
 @composes(np.geomspace)
 def geomspace(
     start: Any, stop: Any, num: Any = 50, endpoint: Any = True, dtype: Any = None, axis: int = 0
-) -> Any:
+) -> Array:
     start, stop = _number_or_array(start), _number_or_array(stop)
     if np.any(np.equal(start, 0)) or np.any(np.equal(stop, 0)):
         raise ValueError("np.geomspace: a geometric sequence cannot include zero")
@@ -143,12 +143,12 @@ for function in (np.maximum, np.minimum, np.fmax, np.fmin):
     _ACCUMULATIONS[function] = composes(running)(running)
 
 
-def running_logaddexp(array: Any, axis: int = 0) -> Any:
+def running_logaddexp(array: Array, axis: int = 0) -> Array:
     """log(sum(exp(x))) of the elements so far."""
     return np.logaddexp.accumulate(array, axis)
 
 
-def _running_logaddexp_rule(g: Any, y: Any, array: Any, axis: int = 0) -> Any:
+def _running_logaddexp_rule(g: Array, y: Array, array: Array, axis: int = 0) -> Array:
     """Element i is a part exp(x_i - y_i) of y_i, which is a part exp(y_i - y_(i+1)) of the next."""
     axis, n = axis % array.ndim, array.shape[axis]
     tails = [g[_at(axis, n - 1)]] if n else []
@@ -158,7 +158,7 @@ def _running_logaddexp_rule(g: Any, y: Any, array: Any, axis: int = 0) -> Any:
     return _part(array, y) * np.stack(tails[::-1], axis=axis) if n else g
 
 
-def _part(x: Any, y: Any) -> Any:
+def _part(x: Array, y: Array) -> Array:
     """exp(x - y), where x is a part of y; all of it where both are infinite, none of nothing."""
     same = (x == y) & np.isinf(y)
     return np.where(same, y > 0, np.exp(np.where(same, 0, x - y)))
@@ -174,7 +174,7 @@ _ACCUMULATIONS[function], _REDUCTIONS[function] = running_logaddexp, logsumexp
 
 
 @composes(np.ediff1d)
-def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     ary = np.ravel(array_of(ary))
     ends = [None if end is None else np.ravel(array_of(end)) for end in (to_begin, to_end)]
     for name, end in zip(("to_begin", "to_end"), ends):
@@ -234,7 +234,7 @@ def _slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     return np.moveaxis(slope, -1, axis)
 
 
-def _ends_of_parabolas(f: Any, steps: Any) -> Any:
+def _ends_of_parabolas(f: Array, steps: Any) -> Any:
     """The slopes at the ends of the parabolas through the first and the last three elements."""
     if np.ndim(steps) == 0:
         first, last = ([c / steps for c in cs] for cs in ((-1.5, 2.0, -0.5), (0.5, -2.0, 1.5)))
@@ -266,7 +266,7 @@ def _steps(spacing: Any, n: int) -> Any:
 @composes(np.interp)
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
-) -> Any:
+) -> Array:
     """Linear between the points, constant beyond; at a point the slope of the right side."""
     x, xp, fp = (array_of(a).astype(np.float64) for a in (x, xp, fp))
     if xp.ndim != 1 or fp.ndim != 1 or xp.shape != fp.shape or not xp.size:
@@ -298,7 +298,7 @@ def interp(
     return np.where(below, left, np.where(above, right, y))
 
 
-def _beside_infinite(y: Any, slope: Any, x: Any, xp: Any, fp: Any, i: Any) -> Any:
+def _beside_infinite(y: Array, slope: Array, x: Array, xp: Array, fp: Array, i: Any) -> Array:
     """As NumPy: at a point its own value, else from the other point, else what both have."""
     missing = np.isnan(y)
     y = np.where(missing, slope * (x - xp[i + 1]) + fp[i + 1], y)
@@ -308,7 +308,7 @@ def _beside_infinite(y: Any, slope: Any, x: Any, xp: Any, fp: Any, i: Any) -> An
 
 
 @composes(np.correlate)
-def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
+def correlate(a: Any, v: Any, mode: Any = "valid") -> Array:
     a, v = array_of(a), array_of(v)
     if a.ndim != 1 or v.ndim != 1:
         raise ValueError(f"np.correlate: vectors are needed, got shapes {a.shape} and {v.shape}")
@@ -321,7 +321,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
 
 
 @composes(np.vander)
-def vander(x: Any, N: Any = None, increasing: Any = False) -> Any:
+def vander(x: Any, N: Any = None, increasing: Any = False) -> Array:
     if x.ndim != 1:
         raise ValueError(f"np.vander: a vector is needed, got shape {x.shape}")
     n = x.shape[0] if N is None else N
@@ -333,7 +333,7 @@ def vander(x: Any, N: Any = None, increasing: Any = False) -> Any:
 
 
 @composes(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
+def polyval(p: Any, x: Any) -> Array:
     if isinstance(x, np.poly1d):
         raise TypeError("np.polyval: a poly1d as x is not supported for Tensors; use np.polymul")
     x = array_of(x)
@@ -351,7 +351,7 @@ def _one_axis(name: str, *polynomials: Any) -> None:
         )
 
 
-def _aligned(a1: Any, a2: Any) -> Any:
+def _aligned(a1: Array, a2: Array) -> Any:
     """Both of one length, the shorter one with zeros before."""
     a1, a2 = np.atleast_1d(array_of(a1)), np.atleast_1d(array_of(a2))
     n = max(a1.shape[0], a2.shape[0])
@@ -365,7 +365,7 @@ composes(np.polysub)(lambda a1, a2: operator.sub(*_aligned(a1, a2)))
 
 
 @composes(np.polymul)
-def polymul(a1: Any, a2: Any) -> Any:
+def polymul(a1: Any, a2: Any) -> Array:
     trimmed = [np.trim_zeros(np.atleast_1d(array_of(a)), "f") for a in (a1, a2)]
     left, right = (a if a.size else np.zeros_like(a, shape=1) for a in trimmed)
     return np.convolve(left, right)
@@ -390,7 +390,7 @@ def polydiv(u: Any, v: Any) -> Any:
 
 
 @composes(np.polyder)
-def polyder(p: Any, m: int = 1) -> Any:
+def polyder(p: Any, m: int = 1) -> Array:
     p, m = array_of(p), int(m)
     _one_axis("np.polyder", p)
     if m < 0:
@@ -401,7 +401,7 @@ def polyder(p: Any, m: int = 1) -> Any:
 
 
 @composes(np.polyint)
-def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
     p, m = array_of(p), int(m)
     k = np.atleast_1d(array_of(np.zeros(max(m, 1)) if k is None else k))
     if m < 0 or 1 != k.shape[0] < m:
@@ -416,7 +416,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
 
 
 @composes(np.poly)
-def poly(seq_of_zeros: Any) -> Any:
+def poly(seq_of_zeros: Any) -> Array:
     zeros = np.atleast_1d(seq_of_zeros)
     if zeros.ndim != 1:
         raise TypeError(
@@ -433,7 +433,7 @@ def poly(seq_of_zeros: Any) -> Any:
 @composes(np.polyfit)
 def polyfit(
     x: Any, y: Any, deg: Any, rcond: Any = None, full: Any = False, w: Any = None, cov: Any = False
-) -> Any:
+) -> Array:
     """Least squares by the pseudo-inverse of the scaled powers, as NumPy's."""
     if full or cov:
         raise TypeError("np.polyfit: full= and cov= are not supported for Tensors; leave them out")
@@ -466,9 +466,9 @@ composes(np.fix)(lambda x, out=None: np.trunc(x))
 if hasattr(np, "matvec"):  # NumPy 2.2
 
     @composes(np.matvec)
-    def matvec(x1: Any, x2: Any) -> Any:
+    def matvec(x1: Any, x2: Any) -> Array:
         return np.matmul(matrices_of(x1, "matvec"), array_of(x2)[..., None])[..., 0]
 
     @composes(np.vecmat)
-    def vecmat(x1: Any, x2: Any) -> Any:
+    def vecmat(x1: Any, x2: Any) -> Array:
         return np.matmul(array_of(x1)[..., None, :], matrices_of(x2, "vecmat"))[..., 0, :]

@@ -9,6 +9,7 @@ import numpy as np
 from autograd.ops.indexing import scatter
 from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, operations
+from autograd.tensor import Array
 
 __all__: list[str] = []
 
@@ -17,8 +18,8 @@ __all__: list[str] = []
 
 
 def _reshape(
-    a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None
-) -> Any:
+    a: Array, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None
+) -> Array:
     if order not in ("C", "A"):
         raise TypeError(f"order={order!r} is not supported for Tensors; transpose first")
     return a.reshape(newshape if shape is None else shape)  # NumPy 2.0 calls it newshape
@@ -56,7 +57,7 @@ defvjp(
 
 
 def concatenate_rule(
-    g: Any, y: Any, arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None
+    g: Array, y: Array, arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None
 ) -> Any:
     """Each array gets its own part of g."""
     if axis is None:
@@ -72,7 +73,7 @@ def concatenate_rule(
 
 
 def stack_rule(
-    g: Any, y: Any, arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None
+    g: Array, y: Array, arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None
 ) -> Any:
     """Each array gets its own layer of g."""
     ahead = (slice(None),) * (axis % g.ndim)
@@ -99,7 +100,7 @@ defvjp(
 )
 
 
-def repeat_rule(g: Any, y: Any, a: Any, repeats: Any, axis: Any = None) -> Any:
+def repeat_rule(g: Array, y: Array, a: Array, repeats: Any, axis: Any = None) -> Array:
     """The copies' gradients add up."""
     if axis is None:
         return repeat_rule(g, y, a.reshape(-1), repeats, 0).reshape(a.shape)
@@ -114,7 +115,9 @@ def repeat_rule(g: Any, y: Any, a: Any, repeats: Any, axis: Any = None) -> Any:
 defvjp(np.repeat, repeat_rule, formula="the sum of the copies' g")
 
 
-def diagonal_rule(g: Any, y: Any, a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
+def diagonal_rule(
+    g: Array, y: Array, a: Array, offset: Any = 0, axis1: Any = 0, axis2: Any = 1
+) -> Array:
     """g on the diagonal of zeros."""
     places = np.diagonal(np.arange(a.size).reshape(a.shape), offset, axis1, axis2)
     return scatter([g], [places], (a.size,), g.dtype).reshape(a.shape)
@@ -128,11 +131,11 @@ defvjp(np.diagonal, diagonal_rule, formula="g on the diagonal")
 _COPYING = ("edge", "reflect", "symmetric", "wrap")
 
 
-def _pad(array: Any, pad_width: Any, constant_values: Any) -> Any:
+def _pad(array: Array, pad_width: Any, constant_values: Any) -> Array:
     return np.pad(array, pad_width, constant_values=constant_values)
 
 
-def _pad_rule(g: Any, y: Any, array: Any, pad_width: Any, constant_values: Any) -> Any:
+def _pad_rule(g: Array, y: Array, array: Array, pad_width: Any, constant_values: Any) -> Array:
     """The frame is constant: the middle of g."""
     widths = np.broadcast_to(pad_width, (array.ndim, 2)).tolist()
     return g[tuple(slice(w[0], w[0] + n) for w, n in zip(widths, array.shape))]
@@ -145,7 +148,7 @@ pad_with_constants = primitive(_pad, _pad_rule, formula="the middle of g")
 def pad(
     array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0,
     reflect_type: str = "even",
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """Modes constant, edge, reflect, symmetric and wrap; np.pad has others, refused here."""
     if isinstance(pad_width, dict):  # NumPy 2.2: {axis: widths}
         widths = {axis % array.ndim: width for axis, width in pad_width.items()}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib import introspect
 
 from autograd.primitives import primitive
-from autograd.tensor import Tensor, power
+from autograd.tensor import Array, Tensor, power
 
 __all__: list[str] = []
 
@@ -26,7 +26,7 @@ LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 _half = np.float16
 
 
-def _falling(x1: Any, x2: Any, n: Any, polynomial: Any) -> Any:
+def _falling(x1: Array, x2: Array, n: Any, polynomial: Any) -> Array:
     """polynomial(x2) x1^(x2-n), also 0 where the first is 0 and the second infinite."""
     x2 = x2.astype(np.result_type(x1, x2))
     factor, y = polynomial[0], power(x1, x2 - n)
@@ -50,7 +50,7 @@ falling: Any = primitive(
 )
 
 
-def power_by_base(g: Any, y: Any, x1: Any, x2: Any) -> Any:
+def power_by_base(g: Any, y: Any, x1: Array, x2: Array) -> Array:
     """g x2 x1^(x2-1); at x2 = 0 that is 0, also where x1^-1 is infinite; at an infinite x2 its
     limit, 0, where x1^x2 vanishes."""
     if isinstance(x2, (float, int)):
@@ -81,7 +81,7 @@ def power_by_base(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     return g * x2 * slope
 
 
-def _overflowed(values: Any) -> Any:
+def _overflowed(values: Array) -> Any:
     """Whether some are infinite; a sum of squares, one fast call, tells that none is."""
     values = values.data if isinstance(values, Tensor) else values
     if values.ndim == 1:  # (np.vdot would take half as long again)
@@ -91,7 +91,7 @@ def _overflowed(values: Any) -> Any:
     return not math.isfinite(np.vdot(values, values)) and np.isinf(values).any()
 
 
-def _in_halves(g: Any, x1: Any, x2: Any, slope: Any, one: Any) -> Any:
+def _in_halves(g: Array, x1: Array, x2: Array, slope: Array, one: Any) -> Array:
     """g x2 x1^(x2-1) where the power leaves the range, perhaps before the product does."""
     far = np.isinf(slope) & np.isfinite(x1) & (x1 != 0)
     half = power(np.absolute(np.where(far, x1, 1)), (x2 - one) / 2)
@@ -99,7 +99,7 @@ def _in_halves(g: Any, x1: Any, x2: Any, slope: Any, one: Any) -> Any:
     return np.where(far, g * x2 * half * np.where(slope < 0, -half, half), g * x2 * near)
 
 
-def power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
+def power_by_exponent(g: Any, y: Any, x1: Array, x2: Array) -> Array:
     """g y log(x1); 0 for x1 = 0 and x2 >= 0, and for an infinite x1 and x2 < 0, where that is 0
     times infinity."""
     settled = (x1 == 0) & (x2 >= 0)
@@ -117,7 +117,7 @@ def power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
 
 # 1 - x² in a form that loses no digits near ±1. An operation of its own, since the product rule
 # would make its slope there nan at second order, where an infinite g meets the factor 0.
-def _one_minus_square(x: Any) -> Any:
+def _one_minus_square(x: Array) -> Array:
     return (1 - x) * (1 + x)
 
 
@@ -127,7 +127,7 @@ one_minus_square = primitive(
 )  # fmt: skip
 
 
-def _over_radius(x1: Any, x2: Any) -> Any:
+def _over_radius(x1: Array, x2: Array) -> Array:
     """x1/√(x1²+x2²); where x1 alone is infinite its limit, a sign."""
     r = np.hypot(x1, x2)
     if np.isinf(r).any():
@@ -135,7 +135,7 @@ def _over_radius(x1: Any, x2: Any) -> Any:
     return x1 / r
 
 
-def _over_squared_radius(x1: Any, x2: Any) -> Any:
+def _over_squared_radius(x1: Array, x2: Array) -> Array:
     """x1/(x1²+x2²), and 0 far out; 1/(x2 + i x1) has the parts x2/(x1²+x2²) and minus this."""
     largest = np.maximum(abs(x1), abs(x2))
     a, b = x1 / largest, x2 / largest
@@ -162,7 +162,7 @@ over_squared_radius: Any = primitive(
 )
 
 
-def _root_beyond_one(x: Any) -> Any:
+def _root_beyond_one(x: Array) -> Array:
     """√(x²-1), without the square."""
     x = abs(x)
     return np.sqrt(x - 1) * np.sqrt(x + 1)
@@ -177,7 +177,7 @@ root_beyond_one = primitive(
 )
 
 
-def over_squared_distance(x: Any, x1: Any, x2: Any) -> Any:
+def over_squared_distance(x: Array, x1: Array, x2: Array) -> Array:
     """One of x1 and x2 over x1² + x2², and 0 at the origin, where the second derivative is nan."""
     slope = over_squared_radius(x, x2 if x is x1 else x1)
     origin = (x1 == 0) & (x2 == 0)
@@ -187,14 +187,14 @@ def over_squared_distance(x: Any, x1: Any, x2: Any) -> Any:
 # ---- shares of two ----------------------------------------------------------------------------
 
 
-def lead(y: Any, x1: Any, x2: Any) -> Any:
+def lead(y: Array, x1: Array, x2: Array) -> Any:
     """x1 - x2, for the sigmoid; of nothing (both -inf) x1 has no share at all, and of two that are
     infinite it has one half, as at any tie."""
     settled = (x1 == x2) & np.isinf(y)
     return np.where(settled, np.where(y < 0, -np.inf, 0), x1 - x2) if settled.any() else x1 - x2
 
 
-def _share_of_two(x: Any) -> Any:
+def _share_of_two(x: Array) -> Array:
     """1/(1+2^-x): x log 2, rounded, would cost the sigmoid as many digits as it has itself."""
     z = np.exp2(-np.absolute(x))
     return np.where(x >= 0, 1, z) / (1 + z)
@@ -215,7 +215,7 @@ def times(slope: Any) -> Any:
     costs more than products."""
     compute = slope.operation.forward
 
-    def rule(g: Any, y: Any, x: Any) -> Any:
+    def rule(g: Array, y: Array, x: Array) -> Array:
         if x.__class__ is not np.ndarray:
             return g * slope(x)
         result = compute(x)
@@ -230,7 +230,7 @@ def times(slope: Any) -> Any:
 BLOCK = 1 << 16  # elements, whose intermediate results stay in the cache; smaller: more calls
 
 
-def _by_blocks(compute: Any, x: Any) -> Any:
+def _by_blocks(compute: Any, x: Array) -> Array:
     """compute(part, memory for its result); half a precision in a whole one, faster too."""
     half = x.dtype == np.float16
     result = np.empty(x.shape, np.float32 if half else x.dtype)
@@ -272,7 +272,7 @@ def _over_square(x: Any, z: Any) -> None:
     z /= u
 
 
-def _tanh_slope(x: Any) -> Any:
+def _tanh_slope(x: Array) -> Array:
     """1/cosh(x)² as (2/(exp(x)+exp(-x)))², small where it is small."""
     if not x.ndim:  # one number: ufuncs would take five times as long
         z = math.exp(-abs(float(x)))
@@ -280,7 +280,7 @@ def _tanh_slope(x: Any) -> Any:
     return _by_blocks(_square_of_sech, x)
 
 
-def _sigmoid_slope(x: Any) -> Any:
+def _sigmoid_slope(x: Array) -> Array:
     """sigmoid(x) sigmoid(-x) as z/(1+z)² with z = exp(-|x|), even and small on both sides."""
     if not x.ndim:
         z = math.exp(-abs(float(x)))

@@ -11,7 +11,7 @@ from autograd.ops.elementwise import floating, gate, sigmoid
 from autograd.ops.slopes import BLOCK, lead, share_of_two
 from autograd.primitives import primitive
 from autograd.rules import defvjp, operations
-from autograd.tensor import Tensor  # noqa: F401  (the examples use Tensor)
+from autograd.tensor import Array, Tensor  # noqa: F401  (the examples use Tensor)
 
 __all__ = ["erf", "normal_cdf", "normal_density"]
 
@@ -60,8 +60,8 @@ defvjp(
 
 
 def _nan_to_num(
-    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
-) -> Any:
+    x: Array, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Array:
     if not copy:
         raise TypeError("copy=False would change a Tensor in place; leave it out")
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
@@ -78,7 +78,7 @@ operations[np.nan_to_num].forward = _nan_to_num
 # ---- sinc -------------------------------------------------------------------------------------
 
 
-def _sinc_derivative(x: Any, order: int) -> Any:
+def _sinc_derivative(x: Array, order: int) -> Array:
     """The derivative of that order of sin(πx)/(πx), also at 0.
 
     Far from 0, x f⁽ⁿ⁾ + n f⁽ⁿ⁻¹⁾ = πⁿ⁻¹ sin(πx + nπ/2), which is Leibniz' rule for x f = sin(πx)/π;
@@ -116,7 +116,7 @@ defvjp(
 # ---- Bessel functions -------------------------------------------------------------------------
 
 
-def _bessel_i(x: Any, order: int) -> Any:
+def _bessel_i(x: Array, order: int) -> Array:
     """The modified Bessel function I of a whole order >= 0, in double precision inside.
 
     Up to |x| = 8 its power series, whose terms are all of one sign; beyond, the mean of
@@ -140,7 +140,7 @@ def _bessel_i(x: Any, order: int) -> Any:
     return value.astype(np.result_type(x, np.float16))[()]
 
 
-def _single(x: Any) -> Any:
+def _single(x: Array) -> Array:
     """Half a precision in a whole one: the neighbours leave its range before their mean does."""
     return x.astype(np.float32) if x.dtype == np.float16 else x
 
@@ -182,7 +182,7 @@ _TAIL_IN_SINGLE = (
 )  # fmt: skip
 
 
-def _by_blocks(compute: Any, x: Any) -> Any:
+def _by_blocks(compute: Any, x: Array) -> Array:
     """compute(x), of half a precision in a whole one, in blocks that stay in the cache."""
     x = floating(x)
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
@@ -198,7 +198,7 @@ def _by_blocks(compute: Any, x: Any) -> Any:
     return result if result.dtype == x.dtype else result.astype(x.dtype)
 
 
-def _bell(a: Any, rate: float, exact: bool = True) -> Any:
+def _bell(a: Array, rate: float, exact: bool = True) -> Array:
     """exp(-rate a²) for |a| up to 40. The rounding of the square, which would cost as many digits
     as it has before the point, is made good: a² is s + r, a = high + low of half its digits. (Not
     for gelu in single precision, which would take a fifth longer.)"""
@@ -246,18 +246,18 @@ def normal_cdf(x: Any) -> Any:
     return _by_blocks(_cdf, x)
 
 
-def _cdf(x: Any) -> Any:
+def _cdf(x: Array) -> Array:
     tail = _normal_tail(_at_most_40(np.absolute(x)))  # beyond 40 it is 0 in every precision
     np.subtract(x > 0, tail, out=tail)
     return np.absolute(tail, out=tail)
 
 
-def _at_most_40(a: Any) -> Any:
+def _at_most_40(a: Array) -> Any:
     """min(a, 40); to ask whether there is something to do takes a quarter of the time."""
     return a if np.maximum.reduce(a, axis=None, initial=0) <= 40 else np.minimum(a, 40)
 
 
-def _density(x: Any) -> Any:
+def _density(x: Array) -> Array:
     bell = _bell(_at_most_40(np.absolute(x)), 0.5, exact=x.dtype != np.float32)
     bell *= 1 / math.sqrt(2 * math.pi)
     return bell
@@ -277,7 +277,7 @@ def normal_density(x: Any) -> Any:
 _ERF_SERIES = [(-1) ** n / (math.factorial(n) * (2 * n + 1)) for n in range(13)]
 
 
-def _erf(x: Any) -> Any:
+def _erf(x: Array) -> Array:
     """Up to 1/2 the power series of erf(x)/x, beyond the tail of the normal distribution."""
     near = np.clip(x, -0.5, 0.5)
     square = near * near
@@ -303,7 +303,7 @@ def erf(x: Any) -> Any:
     return _by_blocks(_erf, x)
 
 
-def _erf_slope(x: Any) -> Any:
+def _erf_slope(x: Array) -> Array:
     return _by_blocks(
         lambda z: _bell(_at_most_40(np.absolute(z)), 1.0) * (2 / math.sqrt(math.pi)), x
     )

@@ -13,19 +13,19 @@ from autograd.ops.indexing import scatter
 from autograd.primitives import primitive
 from autograd.recording import with_options
 from autograd.rules import Signature, composes
-from autograd.tensor import Tensor
+from autograd.tensor import Array, Tensor
 
 __all__: list[str] = []
 
 
-def _rows(a: Any, axes: tuple[int, ...]) -> Any:
+def _rows(a: Array, axes: tuple[int, ...]) -> Array:
     """The reduced axes joined to one, the last."""
     others = [i for i in range(a.ndim) if i not in axes]
     n = math.prod(a.shape[i] for i in axes)
     return np.reshape(np.transpose(a, (*others, *axes)), (*[a.shape[i] for i in others], n))
 
 
-def _restored(y: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
+def _restored(y: Array, axes: tuple[int, ...], keepdims: Any) -> Any:
     return np.expand_dims(y, axes) if keepdims else y
 
 
@@ -106,27 +106,27 @@ for names, reduction in (
 def nanprod(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = None, where: Any = True,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     a = np.where(np.isnan(a), 1, a)
     return product(a, axis, dtype, None, keepdims, initial, where)
 
 
 @composes(np.nancumsum)
-def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
     return np.cumsum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype)
 
 
 @composes(np.nancumprod)
-def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
     return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype)
 
 
-def _in_halves(a: Any, dtype: Any, mean: Any) -> bool:
+def _in_halves(a: Array, dtype: Any, mean: Any) -> bool:
     """Whether a variance would be summed in half a precision, which counts no further than 2048."""
     return dtype is None and np.result_type(a.dtype, getattr(mean, "dtype", a.dtype)) == np.float16
 
 
-def _nanvar(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, **options: Any) -> Any:
+def _nanvar(a: Array, axis: Any, dtype: Any, ddof: Any, keepdims: Any, **options: Any) -> Array:
     if a.dtype.kind != "f":
         return np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **options)
     if dtype is not None:
@@ -151,7 +151,7 @@ def _nanvar(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, **options: 
 def nanvar(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     return _nanvar(a, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction)
 
 
@@ -159,7 +159,7 @@ def nanvar(
 def nanstd(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
     keepdims: Any = False, *, where: Any = True, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     half = _in_halves(a, dtype, mean)
     variance = _nanvar(
         a.astype(np.float32) if half else a, axis, dtype, ddof, keepdims, where=where, mean=mean,
@@ -171,7 +171,7 @@ def nanstd(
 @composes(np.nanmedian)
 def nanmedian(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, keepdims: Any = False
-) -> Any:
+) -> Array:
     if a.dtype.kind != "f":
         return np.median(a, axis=axis, keepdims=keepdims)
     axes = axes_of(a, axis)
@@ -197,7 +197,7 @@ _PACE = {
 }  # fmt: skip
 
 
-def _places(rows: Any, counts: Any, q: Any, method: Any, weights: Any) -> Any:
+def _places(rows: Array, counts: Array, q: Any, method: Any, weights: Array) -> Any:
     """Where the quantiles lie in the sorted rows, (*rows, quantiles), e.g. at 2.5.
 
     NumPy itself says it: the quantile of 0, 1, ..., n-1 is the place.
@@ -214,8 +214,8 @@ def _places(rows: Any, counts: Any, q: Any, method: Any, weights: Any) -> Any:
 
 
 def _quantile(
-    a: Any, q: Any, axis: Any, method: Any, keepdims: Any, weights: Any, skip: bool
-) -> Any:
+    a: Array, q: Any, axis: Any, method: Any, keepdims: Any, weights: Array, skip: bool
+) -> Array:
     a = array_of(a)
     axes, plain_q = axes_of(a, axis), values_of(q)
     unsorted = _rows(a, axes)
@@ -241,8 +241,8 @@ def _quantile(
 
 
 def _between(
-    rows: Any, places: Any, counts: Any, q: Any, plain_q: Any, method: Any, dtype: Any
-) -> Any:
+    rows: Array, places: Array, counts: Array, q: Any, plain_q: Any, method: Any, dtype: Any
+) -> Array:
     """The elements at these places, or on the straight line between two."""
     lower = np.floor(places).astype(np.intp)
     low = np.take_along_axis(rows, lower, axis=-1)
@@ -259,7 +259,7 @@ def _between(
     return base + rise * share.astype(dtype)
 
 
-def _weight_rows(a: Any, axis: Any, axes: tuple[int, ...], weights: Any) -> Any:
+def _weight_rows(a: Array, axis: Any, axes: tuple[int, ...], weights: Array) -> Array:
     if isinstance(weights, Tensor) and weights.requires_grad:
         raise TypeError(
             "np.quantile: it moves in steps with the weights, so they have no gradient; use their "
@@ -302,7 +302,7 @@ composes(np.nanpercentile)(_quantiles(percent=True, skip=True))
 def cov(
     m: Any, y: Any = None, rowvar: Any = True, bias: Any = False, ddof: Any = None,
     fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     if dtype is not None:
         check_floats("np.cov", dtype)
     if ddof is not None and ddof != int(ddof):
@@ -337,7 +337,7 @@ def cov(
     return np.squeeze((deviation @ weighted.T * factor).astype(kind))
 
 
-def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
+def _weights(fweights: Array, aweights: Array, x: Array) -> Array:
     """The product of the weights by frequency and by importance; None without any."""
     product: Any = None
     for name, weights in (("fweights", fweights), ("aweights", aweights)):
@@ -359,7 +359,7 @@ def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
 
 
 @composes(np.corrcoef)
-def corrcoef(x: Any, y: Any = None, rowvar: Any = True, *, dtype: Any = None) -> Any:
+def corrcoef(x: Any, y: Any = None, rowvar: Any = True, *, dtype: Any = None) -> Array:
     c = np.cov(x, y, rowvar, dtype=dtype)
     if not c.ndim:
         return c / c
@@ -371,7 +371,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: Any = True, *, dtype: Any = None) ->
 
 
 @composes(np.bincount)
-def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
     """Counts are plain; sums of weights that are a Tensor are a Tensor."""
     x = values_of(x)
     x = x.astype(np.intp, copy=False) if x.dtype.kind in "bi" else x  # where it has 32 bits, too
@@ -387,7 +387,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 
 @composes(np.histogram_bin_edges)
-def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Array:
     """Evenly from the smallest to the largest element, through which gradients flow."""
     ends, values = _ends(range), values_of(a)
     if np.ndim(bins) == 1:
@@ -411,7 +411,7 @@ def _ends(range: Any) -> Any:
     return tuple(end.data if isinstance(end, Tensor) else end for end in range)
 
 
-def _weighed(weights: Any, a: Any, bins: Any, range: Any, found: Any, inside: Any) -> Any:
+def _weighed(weights: Array, a: Array, bins: Any, range: Any, found: Array, inside: Array) -> Any:
     return np.histogram(a, bins, range, weights=weights)[0]
 
 
