@@ -11,8 +11,14 @@ from functools import wraps
 from types import TracebackType
 from typing import Any
 
-__all__ = ["detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "scope",
-           "set_grad_enabled"]  # fmt: skip
+__all__ = [
+    "detect_anomaly",
+    "enable_grad",
+    "is_grad_enabled",
+    "no_grad",
+    "scope",
+    "set_grad_enabled",
+]
 
 # Flags of code objects: `inspect` has them too, but is slow to import.
 _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200

@@ -13,8 +13,14 @@ import numpy as np
 from autograd import Tensor
 
 __all__ = [
-    "as_floats", "as_input", "as_operand", "as_tensor", "at_first", "at_least_single", "values"
-]  # fmt: skip
+    "as_floats",
+    "as_input",
+    "as_operand",
+    "as_tensor",
+    "at_first",
+    "at_least_single",
+    "values",
+]
 
 
 def as_input(x: Any, dtype: Any) -> Any:

@@ -36,12 +36,37 @@ from nn.losses.classes import cross_entropy, nll_loss, one_hot
 from nn.losses.distances import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
 
 __all__ = [
-    "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_similarity",
-    "cross_entropy", "dropout", "elu", "gelu", "hardtanh", "huber_loss", "kl_div", "l1_loss",
-    "layer_norm", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "logsumexp", "mse_loss",
-    "nll_loss", "normalize", "one_hot", "relu", "selu", "sigmoid", "silu", "smooth_l1_loss",
-    "softmax", "softplus", "tanh",
-]  # fmt: skip
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cosine_similarity",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "gelu",
+    "hardtanh",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "mse_loss",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "relu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softplus",
+    "tanh",
+]
 
 logsigmoid = log_sigmoid  # PyTorch's name for it; the other one is as log_softmax
 

@@ -21,10 +21,20 @@ from nn.names import unknown
 from nn.parts import as_numbers
 
 __all__ = [
-    "accuracy", "by_name", "confusion_matrix", "f1_score", "mean_absolute_error",
-    "mean_squared_error", "precision_score", "r2_score", "recall_score", "rises",
-    "roc_auc_score", "summed", "top_k_accuracy",
-]  # fmt: skip
+    "accuracy",
+    "by_name",
+    "confusion_matrix",
+    "f1_score",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "precision_score",
+    "r2_score",
+    "recall_score",
+    "rises",
+    "roc_auc_score",
+    "summed",
+    "top_k_accuracy",
+]
 
 _MOST_CLASSES = 10_000  # a matrix of 800 MB
 

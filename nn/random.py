@@ -13,9 +13,15 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "borrowed", "generator", "get_state", "is_source", "manual_seed", "set_state", "source_state",
+    "borrowed",
+    "generator",
+    "get_state",
+    "is_source",
+    "manual_seed",
+    "set_state",
+    "source_state",
     "take_source_state",
-]  # fmt: skip
+]
 
 _default: np.random.Generator | None = None
 _chosen = False  # whether somebody has chosen where it stands, by a seed or a state

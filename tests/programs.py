@@ -108,9 +108,18 @@ def raw(value: Any) -> Any:
 held, inf, nan = Held(), np.inf, np.nan
 LAYOUTS = {"": np.asarray, "slanted": slanted, "backwards": backwards, "spaced": spaced}
 __all__ = [
-    "Tensor", "autograd", "backwards", "entry", "held", "inf", "nan", "no_grad", "np", "slanted",
+    "Tensor",
+    "autograd",
+    "backwards",
+    "entry",
+    "held",
+    "inf",
+    "nan",
+    "no_grad",
+    "np",
+    "slanted",
     "spaced",
-]  # fmt: skip
+]
 NAMES = {name: globals()[name] for name in __all__}
 compiled = lru_cache(5000)(lambda text, mode: compile(text, "<program>", mode))
 

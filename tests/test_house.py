@@ -282,10 +282,10 @@ def test_opens_with_a_docstring(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in PACKAGES if n != "autograd.ops"])
-def test_public_names_are_listed_once_sorted_and_exist(name: str) -> None:
+def test_public_names_are_listed_once_and_exist(name: str) -> None:
     module = importlib.import_module(name)
     listed = module.__all__
-    assert list(listed) == sorted(set(listed))
+    assert len(listed) == len(set(listed))
     assert all(hasattr(module, public) for public in listed)
     assert not any(public.startswith("_") for public in listed)
 

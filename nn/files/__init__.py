@@ -12,6 +12,13 @@ from nn.files.state import load, save
 from nn.files.store import CheckpointError, CheckpointNotFoundError
 
 __all__ = [
-    "CheckpointError", "CheckpointNotFoundError", "as_path", "check_parts", "load",
-    "load_checkpoint", "load_idx", "save", "save_checkpoint",
-]  # fmt: skip
+    "CheckpointError",
+    "CheckpointNotFoundError",
+    "as_path",
+    "check_parts",
+    "load",
+    "load_checkpoint",
+    "load_idx",
+    "save",
+    "save_checkpoint",
+]

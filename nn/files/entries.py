@@ -11,8 +11,15 @@ from autograd import Tensor
 from nn.files.store import CheckpointError, as_bytes, sha256, telling
 
 __all__ = [
-    "Arrays", "Declared", "NOTES", "OpenFile", "OtherKind", "as_stored", "check_name", "refusal",
-]  # fmt: skip
+    "NOTES",
+    "Arrays",
+    "Declared",
+    "OpenFile",
+    "OtherKind",
+    "as_stored",
+    "check_name",
+    "refusal",
+]
 
 Arrays = dict[str, np.ndarray]
 Declared = dict[str, tuple[np.dtype, tuple[int, ...]]]  # dtypes and shapes by name

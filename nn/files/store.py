@@ -18,9 +18,20 @@ import numpy as np
 from autograd import AutogradError
 
 __all__ = [
-    "CheckpointError", "CheckpointNotFoundError", "SEAL", "as_bytes", "chunks", "damaged",
-    "filled", "notes_text", "parsed", "replacing", "sealed", "sha256", "telling",
-]  # fmt: skip
+    "SEAL",
+    "CheckpointError",
+    "CheckpointNotFoundError",
+    "as_bytes",
+    "chunks",
+    "damaged",
+    "filled",
+    "notes_text",
+    "parsed",
+    "replacing",
+    "sealed",
+    "sha256",
+    "telling",
+]
 
 SEAL = "chalkgrad sha256 "  # and then 64 hexadecimal digits
 _VERSION = 1

@@ -26,7 +26,24 @@ from nn.layers.mlp import _Function as _Function  # which pickles name here
 from nn.layers.normalization import BatchNorm1d, LayerNorm
 
 __all__ = [
-    "BatchNorm1d", "Dropout", "ELU", "Flatten", "GELU", "Hardtanh", "Identity", "LayerNorm",
-    "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MLP", "ReLU", "SELU", "SiLU", "Sigmoid",
-    "Softmax", "Softplus", "Tanh",
-]  # fmt: skip
+    "ELU",
+    "GELU",
+    "MLP",
+    "SELU",
+    "BatchNorm1d",
+    "Dropout",
+    "Flatten",
+    "Hardtanh",
+    "Identity",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+]

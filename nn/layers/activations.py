@@ -31,11 +31,34 @@ from nn.checks import number, plain
 from nn.module import Module
 
 __all__ = [
-    "ELU", "GELU", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "SELU", "SiLU",
-    "Sigmoid", "Softmax", "Softplus", "Tanh", "elu", "gelu", "hardtanh", "leaky_relu",
-    "log_sigmoid", "log_softmax", "logsumexp", "relu", "selu", "sigmoid", "silu", "softmax",
-    "softplus", "tanh",
-]  # fmt: skip
+    "ELU",
+    "GELU",
+    "SELU",
+    "Hardtanh",
+    "LeakyReLU",
+    "LogSigmoid",
+    "LogSoftmax",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "elu",
+    "gelu",
+    "hardtanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "relu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "tanh",
+]
 
 
 # ---- functions as Modules ---------------------------------------------------------------------

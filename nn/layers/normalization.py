@@ -21,8 +21,13 @@ from nn.checks import number, whole
 from nn.module import Module
 
 __all__ = [
-    "BatchNorm1d", "LayerNorm", "batch_norm", "cosine_similarity", "layer_norm", "normalize",
-]  # fmt: skip
+    "BatchNorm1d",
+    "LayerNorm",
+    "batch_norm",
+    "cosine_similarity",
+    "layer_norm",
+    "normalize",
+]
 
 # Batch and layer normalisation are one operation, over other axes: normal = (x - mean) / std, and
 # y = normal weight + bias. Fused, with the gradient in closed form, it takes half the time of its

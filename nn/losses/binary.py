@@ -24,8 +24,11 @@ from nn.losses.reduction import (
 )
 
 __all__ = [
-    "BCELoss", "BCEWithLogitsLoss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
-]  # fmt: skip
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+]
 
 # In both `_share` is what each element counts, the share at the end of a formula; if `_total`, the
 # shares are added up.

@@ -22,9 +22,16 @@ from nn.losses.reduction import (
 )
 
 __all__ = [
-    "HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss", "huber_loss", "kl_div", "l1_loss",
-    "mse_loss", "smooth_l1_loss",
-]  # fmt: skip
+    "HuberLoss",
+    "L1Loss",
+    "MSELoss",
+    "SmoothL1Loss",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "mse_loss",
+    "smooth_l1_loss",
+]
 
 # In all of them `_share` is what each element counts, the share at the end of a formula; if
 # `_total`, the shares are added up.

@@ -18,9 +18,13 @@ from nn.arguments import values
 from nn.habits import warn
 
 __all__ = [
-    "PLAIN", "SUSPECT", "check_log_probabilities", "check_logits", "check_one_logit",
+    "PLAIN",
+    "SUSPECT",
+    "check_log_probabilities",
+    "check_logits",
+    "check_one_logit",
     "check_prediction",
-]  # fmt: skip
+]
 
 # What makes most logits; none of it makes probabilities.
 PLAIN = frozenset(["linear", "add", "matmul", "subtract"])

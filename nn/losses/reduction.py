@@ -13,9 +13,17 @@ from nn.arguments import as_floats, as_input, as_tensor
 from nn.module import Module
 
 __all__ = [
-    "REDUCTIONS", "any_rows", "as_constant", "check_reduction", "divided_by", "elements",
-    "later", "paired", "reduced", "share_of",
-]  # fmt: skip
+    "REDUCTIONS",
+    "any_rows",
+    "as_constant",
+    "check_reduction",
+    "divided_by",
+    "elements",
+    "later",
+    "paired",
+    "reduced",
+    "share_of",
+]
 
 _F = TypeVar("_F")
 

@@ -14,8 +14,15 @@ from nn.optim.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.optim.optimizer import Optimizer
 
 __all__ = [
-    "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "explain_step", "lr_scheduler",
-]  # fmt: skip
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "RMSprop",
+    "explain_step",
+    "lr_scheduler",
+]
 
 _missing = _finder("nn.optim", _OPTIMIZERS, lambda: __all__)
 

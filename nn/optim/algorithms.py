@@ -12,7 +12,7 @@ from nn.checks import flag, number
 from nn.optim.joined import REUSED
 from nn.optim.optimizer import NOTES, Check, Optimizer, Setting, not_negative
 
-__all__ = ["Adagrad", "Adam", "AdamW", "RMSprop", "SGD"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "RMSprop"]
 
 
 def _betas(what: str, value: Any) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from autograd import Tensor
 from nn.random import get_state, set_state
 
-__all__ = ["Joined", "UNSHARED", "is_array", "kind", "mixing"]
+__all__ = ["UNSHARED", "Joined", "is_array", "kind", "mixing"]
 
 LARGE = 1 << 16  # elements; above, to lay them end to end costs more than the calls that it saves
 REUSED = 1 << 14  # elements; below, a new array costs less than to ask for an old one

@@ -25,9 +25,15 @@ from nn.habits import SCHEDULES, finder
 from nn.optim.optimizer import Check, Optimizer, not_negative, without_rounding
 
 __all__ = [
-    "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
-    "ReduceLROnPlateau", "StepLR",
-]  # fmt: skip
+    "CosineAnnealingLR",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "ReduceLROnPlateau",
+    "StepLR",
+]
 
 
 def _no_rate(scheduler: LRScheduler, value: Any) -> None:

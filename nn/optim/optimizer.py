@@ -22,7 +22,7 @@ from nn.checks import PLAIN, complain, number, plain
 from nn.names import unknown
 from nn.optim.joined import UNSHARED, Joined, kind, mixing
 
-__all__ = ["Check", "NOTES", "Optimizer", "Setting", "not_negative", "without_rounding"]
+__all__ = ["NOTES", "Check", "Optimizer", "Setting", "not_negative", "without_rounding"]
 
 NOTES = ("initial_lr",)  # what schedulers note in a group, beside the optimiser's settings
 # Settings of PyTorch's that choose how it computes and not what: passed over in its states.

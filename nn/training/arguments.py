@@ -20,10 +20,23 @@ from nn.optim.lr_scheduler import ReduceLROnPlateau
 from nn.training.callbacks import Callback
 
 __all__ = [
-    "check_finite", "check_kind", "check_loss", "check_parameters", "check_places", "check_scalar",
-    "check_scheduler", "checked_callbacks", "interval_of", "is_ours", "listens_to_batches",
-    "named_metrics", "one_number", "some_rows", "split", "tell_of_hidden",
-]  # fmt: skip
+    "check_finite",
+    "check_kind",
+    "check_loss",
+    "check_parameters",
+    "check_places",
+    "check_scalar",
+    "check_scheduler",
+    "checked_callbacks",
+    "interval_of",
+    "is_ours",
+    "listens_to_batches",
+    "named_metrics",
+    "one_number",
+    "some_rows",
+    "split",
+    "tell_of_hidden",
+]
 
 _TAKEN = ("loss", "lr", "epoch")  # names of other figures
 

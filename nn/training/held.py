@@ -23,10 +23,29 @@ from nn.module import Module, Sequential
 from nn.random import is_source, source_state, take_source_state
 
 __all__ = [
-    "CHANGING", "COPIED", "Roots", "SIMPLE", "enclosed", "found", "hidden_parameters", "is_opened",
-    "is_users", "judges", "methods_of", "modules", "names_in", "reached", "resting",
-    "shared_sources", "sources", "state_of", "stateful", "states_of", "take_sources", "unsavable",
-]  # fmt: skip
+    "CHANGING",
+    "COPIED",
+    "SIMPLE",
+    "Roots",
+    "enclosed",
+    "found",
+    "hidden_parameters",
+    "is_opened",
+    "is_users",
+    "judges",
+    "methods_of",
+    "modules",
+    "names_in",
+    "reached",
+    "resting",
+    "shared_sources",
+    "sources",
+    "state_of",
+    "stateful",
+    "states_of",
+    "take_sources",
+    "unsavable",
+]
 
 Roots = Mapping[str, Any]
 

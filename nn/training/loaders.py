@@ -17,9 +17,21 @@ from nn.training.arguments import some_rows
 from nn.training.totals import plain
 
 __all__ = [
-    "Batches", "JUDGED", "Loader", "Part", "Samples", "answers", "ends_with_one_row",
-    "has_targets", "held_by", "may_be_batch", "rows_of", "sample", "stacked", "targets_of",
-]  # fmt: skip
+    "JUDGED",
+    "Batches",
+    "Loader",
+    "Part",
+    "Samples",
+    "answers",
+    "ends_with_one_row",
+    "has_targets",
+    "held_by",
+    "may_be_batch",
+    "rows_of",
+    "sample",
+    "stacked",
+    "targets_of",
+]
 
 JUDGED = 1024  # rows that are computed at a time where nothing is learned, at most
 FIRST = 128  # of these the first, of which it is not known yet how wide the results are
