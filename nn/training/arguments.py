@@ -32,6 +32,7 @@ __all__ = [
     "is_ours",
     "listens_to_batches",
     "named_metrics",
+    "numbers",
     "one_number",
     "some_rows",
     "split",
@@ -319,3 +320,8 @@ def one_number(name: str, value: Any) -> float:
     raise TypeError(
         f"Trainer: the metric {name!r} must give one number, got {got}; take the mean of it"
     )
+
+
+def numbers(figures: Mapping[str, Any]) -> dict[str, float]:
+    """The same for the figures of several, by name."""
+    return {name: one_number(name, value) for name, value in figures.items()}

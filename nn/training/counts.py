@@ -27,7 +27,6 @@ from nn.training.held import (
     is_users,
     methods_of,
     names_in,
-    reached,
     shared_sources,
     state_of,
 )
@@ -245,14 +244,13 @@ def _at(holder: Any, key: Any) -> Any:
 
 
 class AsItWas:
-    """Remembers what these hold, and puts it back after a trial: attributes, lists and dicts, what
+    """Remembers what a run holds, and puts it back after a trial: attributes, lists and dicts, what
     functions have beside them, the values of buffers, generators.
 
-    Args: roots; whole, also of objects that change nothing in a trial.
+    Args: held, all that was reached; whole, also of objects that change nothing in a trial.
     """
 
-    def __init__(self, *roots: Any, whole: bool = False) -> None:
-        held = reached(roots)
+    def __init__(self, held: list[Any], whole: bool = False) -> None:
         functions = [v for v in held if isinstance(v, FunctionType) and is_users(v)]
         strange = bool(functions) or any(map(is_users, set(map(type, held)))) or whole
         kinds = source_kinds()

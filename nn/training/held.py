@@ -75,9 +75,13 @@ def found(roots: Roots) -> Iterator[tuple[str, Any]]:
         stack.extend(reversed(list(_inside(place, value))))
 
 
-def reached(roots: Iterable[Any], methods: bool = True) -> list[Any]:
-    """The same without the places, and quicker; methods, False to leave those of classes out."""
-    stack, held = list(roots), {}
+def reached(roots: Iterable[Any], known: Iterable[Any] = (), methods: bool = True) -> list[Any]:
+    """The same without the places, and quicker; after what is known, and has been gone through but
+    for the methods of classes. Args: methods, False to leave these out again."""
+    stack, held = list(roots), {id(value): value for value in known}
+    if methods:
+        for value in known:
+            stack += [m for method in methods_of(value) for _, m in _around("", method)]
     while stack:
         value = stack.pop()
         if id(value) in held or isinstance(value, _CLOSED):
@@ -86,7 +90,7 @@ def reached(roots: Iterable[Any], methods: bool = True) -> list[Any]:
         if value.__class__ is list or value.__class__ is tuple:
             inside = value
         elif isinstance(value, Module) and not (methods and is_users(type(value))):
-            inside = [*vars(value).values(), *(value if isinstance(value, list) else ())]
+            inside = [*vars(value).values(), *(value if isinstance(value, (list, tuple)) else ())]
             inside += value.values() if isinstance(value, dict) else ()
         else:
             inside = [member for _, member in _inside("", value, methods)]

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from nn.data import DataLoader, taken
-from nn.parts import as_several, is_several, leaves, mapped
+from nn.parts import as_several, called, is_several, leaves, mapped
 from nn.training.arguments import some_rows
 from nn.training.totals import plain
 
 __all__ = [
-    "JUDGED",
     "Batches",
+    "JUDGED",
     "Loader",
     "Part",
     "Samples",
@@ -27,6 +27,7 @@ __all__ = [
     "has_targets",
     "held_by",
     "may_be_batch",
+    "predicted",
     "rows_of",
     "sample",
     "stacked",
@@ -273,13 +274,26 @@ def _triple(loader: Loader, batch: Any) -> tuple[Any, Any, Any]:
     return (*batch, None)[:3]
 
 
-def answers(loader: Loader, predict: Callable[[Any], Any]) -> Iterator[tuple[Any, Any, Any]]:
+def predicted(model: Callable[..., Any], x: Any) -> Any:
+    """What a model gives for these rows, as arrays; ValueError unless it is as many rows."""
+    prediction, rows = plain(called(model, x)), len(leaves(x)[0])
+    if any(array.shape[:1] != (rows,) for array in leaves(prediction)):
+        given, got = (", ".join(str(np.shape(a)) for a in leaves(v)) for v in (x, prediction))
+        one = "; a single sample wants an axis of rows before it: x[None]"
+        raise ValueError(
+            f"the model must give a row for each row it gets: for {rows} rows, shape {given}, "
+            f"it gave the shape {got}" + one * (np.ndim(x) == 1)
+        )
+    return prediction
+
+
+def answers(loader: Loader, model: Callable[..., Any]) -> Iterator[tuple[Any, Any, Any]]:
     """(prediction, y, weight) of some rows at a time, in the data's order."""
     if not isinstance(loader, Part):
         paired = has_targets(loader)
         for batch in loader:
             x, y = batch if paired else (batch, None)
-            yield predict(x), y, None
+            yield predicted(model, x), y, None
         return
     start, size = 0, loader.batch_size
     if loader.adaptive:
@@ -287,7 +301,7 @@ def answers(loader: Loader, predict: Callable[[Any], Any]) -> Iterator[tuple[Any
     while start < loader._rows:
         x, y, weight = _triple(loader, loader._taken(slice(start, start + size)))
         start += size
-        prediction = predict(x)
+        prediction = predicted(model, x)
         if loader.adaptive:
             size = _block(loader._rows, leaves(x) + leaves(y) + leaves(prediction))
         block = prediction, y, weight

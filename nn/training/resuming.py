@@ -1,17 +1,20 @@
-"""How a run is saved and goes on: the part of Trainer that `fit` itself hardly needs."""
+"""How a run is saved and goes on: the part of Trainer that a fit from the start hardly needs."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from nn.modes import OwnModes
+from nn.files import CheckpointNotFoundError, check_parts, load_checkpoint
 from nn.module import Module
 from nn.optim import Optimizer
+from nn.random import get_state, set_state
 from nn.training.arguments import check_places
 from nn.training.counts import AsItWas, Counts, beginning, changed, same, take_counts
 from nn.training.held import (
+    reached,
     shared_sources,
     sources,
     stateful,
@@ -21,9 +24,10 @@ from nn.training.held import (
 )
 from nn.training.history import History
 from nn.training.loaders import Loader, held_by
+from nn.training.modes import LearningModes
 from nn.training.totals import Running
 
-__all__ = ["Resumable", "restore_callbacks"]
+__all__ = ["Resumable"]
 
 
 class Resumable:
@@ -34,6 +38,8 @@ class Resumable:
     loss: Any
     scheduler: Any
     metrics: dict[str, Any]
+    clip_norm: float | None
+    interval: str
     epoch: int
     history: History
     _first: int
@@ -46,10 +52,12 @@ class Resumable:
     _resumed: Mapping[str, Any] | None
     _began: Counts | None
     _shared: dict[str, Any]
-    _modes: OwnModes
+    _modes: LearningModes
     _modes_before: dict[str, Any]
-    _usual: dict[int, Any]
-    _resting: list[Module]
+    _stop: bool
+
+    def evaluate(self, x: Any) -> dict[str, float]:
+        raise NotImplementedError
 
     def say(self, text: str) -> None:
         raise NotImplementedError
@@ -87,16 +95,6 @@ class Resumable:
             self._began = beginning(self._counted(train))
             self._shared = states_of(shared_sources())
 
-    def _changed_modes(self) -> dict[str, Any]:
-        """Those of a fit under way that are no longer as before the first: a callback set them."""
-        now = self._modes.table if self.model.training else self._usual
-        rest = set(map(id, self._resting))  # (that is found out anew)
-        modes = {
-            name: id(module) in rest or now[id(module)][1]
-            for name, module in self.model.named_modules() if self._usual and id(module) in now
-        }  # fmt: skip
-        return {name: m for name, m in modes.items() if m != self._modes_before.get(name, m)}
-
     # ---- saving and resuming ------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
@@ -130,7 +128,7 @@ class Resumable:
             "parts": {p: part.state_dict() for p, part in self._stateful().items()},
             "generators": states,
             "counts": {} if self._began is None else changed(roots, self._began),
-            "modes": self._changed_modes(),
+            "modes": self._modes.changed(self._modes_before),
             "callbacks": [
                 {"kind": type(c).__name__, "state": c.state_dict()}
                 for c in self._callbacks if hasattr(c, "state_dict")
@@ -152,7 +150,7 @@ class Resumable:
             parts.append((self._incoming, state["loader"]))
         held = self._sources_from(state.get("generators"))
         before = [(part, _snapshot(part)) for part, _ in parts]
-        stood, was = states_of(held), AsItWas(*self._roots().values(), whole=True)
+        stood, was = states_of(held), AsItWas(reached(self._roots().values()), whole=True)
         self._note_beginning()
         try:
             take_counts(state.get("counts", {}), self._roots())  # as buffers may have other shapes
@@ -170,6 +168,57 @@ class Resumable:
         self.history.history = {name: list(column) for name, column in state["history"].items()}
         self._running = Running(state["running"])
         self._resumed = state
+
+    def _check_savable(self, train: Loader) -> None:
+        """Raise TypeError where the run to come could not go on from its checkpoint."""
+        self._loader, before = train, self._loader
+        try:
+            check_parts(trainer=self)
+        except TypeError as error:
+            raise TypeError(f"fit: nothing has changed; {error}") from error
+        finally:
+            self._loader = before
+
+    def _take_place(self, train: Loader, path: Any) -> None:
+        """Go on where a saved run was: in its data, its open epoch and its number of epochs."""
+        if path is not None:
+            self._incoming, resumed = train, self._resumed
+            try:  # with the loader, so that data that do not fit undo the loading, too
+                load_checkpoint(path, trainer=self)
+                return
+            except CheckpointNotFoundError:
+                pass  # the first time
+            except BaseException:
+                self._resumed = resumed
+                raise
+            finally:
+                self._incoming = None
+        self._first = self.epoch
+        if self._resumed is None:
+            self._running = Running()
+            return
+        if self._resumed["loader"] is not None:  # load_checkpoint(path, trainer=...) came before
+            train.load_state_dict(self._resumed["loader"])
+        # Callbacks of this fit begin anew, and what was set since the run was loaded stays so.
+        counts = {p: v for p, v in self._resumed.get("counts", {}).items() if p[:6] == "loader"}
+        self._resumed = {**self._resumed, "callbacks": [], "counts": counts, "model": None}
+
+    @contextmanager
+    def _going_on(self, resumed: Mapping[str, Any] | None) -> Iterator[None]:
+        """Callbacks begin. In a run that goes on everything then stands where it was, whatever they
+        have drawn or set to begin: that they had done before."""
+        if resumed is None:
+            yield
+            return
+        drawn = get_state()
+        yield
+        take_counts(resumed.get("counts", {}), self._counted())
+        if resumed["model"] is not None:
+            for part, state in self._saved_parts(resumed):
+                part.load_state_dict(state)
+        _restore_callbacks(self._callbacks, resumed["callbacks"])
+        take_sources(resumed.get("generators", {}), self._sources())
+        set_state(drawn)
 
     def _tell_of_older(self) -> None:
         """What older versions did not save of a run."""
@@ -228,7 +277,7 @@ def _snapshot(part: Any) -> Any:
     return state if isinstance(part, (Module, Optimizer)) else copy.deepcopy(state)
 
 
-def restore_callbacks(callbacks: list[Any], states: list[Mapping[str, Any]]) -> None:
+def _restore_callbacks(callbacks: list[Any], states: list[Mapping[str, Any]]) -> None:
     """Each takes the next saved state of its own kind."""
     left = list(states)
     for callback in callbacks:

@@ -25,6 +25,7 @@ from nn.training.arguments import check_scalar, is_ours
 
 __all__ = [
     "Collected",
+    "Divisor",
     "Running",
     "Weighted",
     "check_divisor",
