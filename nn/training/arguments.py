@@ -18,6 +18,7 @@ from nn.module import Module
 from nn.names import unknown
 from nn.optim.lr_scheduler import ReduceLROnPlateau
 from nn.training.callbacks import Callback
+from nn.training.held import modules
 
 __all__ = [
     "check_finite",
@@ -158,18 +159,21 @@ def listens_to_batches(callback: Any) -> bool:
 
 
 def check_parameters(
-    parameters: Mapping[str, Tensor], others: list[Tensor], loss: Any, optimizer: Any
+    parameters: Mapping[str, Tensor], beside: Iterable[Any], loss: Any, optimizer: Any
 ) -> None:
     """Raise ValueError if nothing can be trained, or the optimiser trains what is not there; warn
-    of what it lacks."""
+    of what it lacks. Args: parameters, of the model by name; beside, what judges it."""
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    trains = any(p.requires_grad and id(p) in held for p in others)
-    if not trains and not any(p.requires_grad for p in parameters.values()):
+    known, trains = set(map(id, parameters.values())), _any_trains(parameters.values())
+    if not (trains and held <= known):  # seldom
+        others = [p for part in modules(*beside) for p in part.parameters()]
+        trains = trains or _any_trains(p for p in others if id(p) in held)
+        known.update(map(id, others))
+    if not trains:
         why = "the model has no parameters"
         if parameters:
             why = "all parameters of the model are frozen; use requires_grad_() on some"
         raise ValueError(f"fit: there is nothing to train: {why}")
-    known = {id(p) for p in [*parameters.values(), *others]}
     for group in optimizer.param_groups:
         for p in group["params"]:
             if id(p) not in known:
@@ -191,6 +195,10 @@ def check_parameters(
             f"{type(optimizer).__name__}(model.parameters(), ...). If they are to stay so, freeze "
             "them: requires_grad_(False), of that part of the model"
         )
+
+
+def _any_trains(parameters: Iterable[Tensor]) -> bool:
+    return any(p.requires_grad for p in parameters)
 
 
 def tell_of_hidden(model: Module, names: list[str]) -> None:

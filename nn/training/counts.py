@@ -251,19 +251,20 @@ class AsItWas:
     """
 
     def __init__(self, held: list[Any], whole: bool = False) -> None:
-        functions = [v for v in held if isinstance(v, FunctionType) and is_users(v)]
-        strange = bool(functions) or any(map(is_users, set(map(type, held)))) or whole
         kinds = source_kinds()
         drawn = [value for value in held if isinstance(value, kinds)]
+        functions = [v for v in held if v.__class__ is FunctionType and is_users(v)]
         # What is of this library changes nothing in a trial, and leaves everybody's sources alone.
+        strange = bool(functions) or any(map(is_users, set(map(type, held)))) or whole
         opened = [value for value in held if is_opened(value)] if strange else []
         functions += [method for value in opened for method in methods_of(value)]
         self._beside = [(function, _beside(function)) for function in functions]
         self._attributes = [(value, dict(vars(value))) for value in [*opened, *functions]]
         parts = [value for value in opened if isinstance(value, Module)]
-        containers = (value for value in held if isinstance(value, CHANGING) and strange)
         self._containers = [
-            (value, value.copy()) for value in containers if not isinstance(value, Module)
+            (value, value.copy())
+            for value in (held if strange else ())
+            if isinstance(value, CHANGING) and not isinstance(value, Module)
         ]
         buffers = {id(buffer): buffer for part in parts for buffer in _buffers(part)}
         self._buffers = [(buffer, buffer.copy()) for buffer in buffers.values()]

@@ -13,6 +13,7 @@ from nn.clipping import clip_grad_norm_
 from nn.module import Module
 from nn.optim.lr_scheduler import ReduceLROnPlateau
 from nn.parts import called, leaves
+from nn.random import get_state, set_state
 from nn.training.arguments import listens_to_batches, numbers
 from nn.training.held import is_users, modules
 from nn.training.interrupts import Interrupts
@@ -47,8 +48,7 @@ class Fit:
         there are."""
         trainer = self.trainer
         resumed, trainer._resumed = trainer._resumed, None
-        with trainer._going_on(resumed):
-            self._call("on_train_begin")
+        self._begin("on_train_begin", resumed)
         if resumed is not None and "parts" not in resumed:
             trainer._tell_of_older()
         self.last = trainer._first + epochs
@@ -75,8 +75,7 @@ class Fit:
         trainer, torn = self.trainer, False
         try:
             while trainer.epoch < self.last and not (interrupts.asked or trainer._stop):
-                with trainer._going_on(resumed if trainer._running.batches else None):
-                    self._call("on_epoch_begin")
+                self._begin("on_epoch_begin", resumed if trainer._running.batches else None)
                 resumed = None
                 if trainer._stop:
                     break
@@ -90,9 +89,10 @@ class Fit:
                 trainer._running = Running()
                 self._step_scheduler(logs)
                 self.show.end(logs)
-                self._call("on_epoch_end", logs)
-                trainer.history.amend(_figures_of_callbacks(logs))
-                self._call("on_checkpoint", logs)
+                if trainer._callbacks:
+                    self._call("on_epoch_end", logs)
+                    trainer.history.amend(_figures_of_callbacks(logs))
+                    self._call("on_checkpoint", logs)
         except KeyboardInterrupt:  # of another handler, in the middle of anything
             if interrupts.asked:  # for the second time: at once
                 raise
@@ -186,6 +186,17 @@ class Fit:
             function = getattr(callback, method, None)
             if function is not None:
                 function(self.trainer, *args)
+
+    def _begin(self, method: str, resumed: Mapping[str, Any] | None) -> None:
+        """Callbacks begin. In a run that goes on everything then stands where it was, whatever they
+        have drawn or set to begin: that they had done before."""
+        if resumed is None:
+            self._call(method)
+            return
+        drawn = get_state()
+        self._call(method)
+        self.trainer._stand_again(resumed)
+        set_state(drawn)
 
     def _end(self, error: BaseException | None) -> None:
         """Whatever ended training, all callbacks hear of it; what fails there does not hide why."""

@@ -51,6 +51,8 @@ Roots = Mapping[str, Any]
 
 SIMPLE = frozenset([bool, int, float, str, type(None)])
 _CLOSED = (Tensor, np.ndarray, np.generic, type, ModuleType)
+_CONTAINERS = (dict, list, tuple)
+_OPEN = (*_CONTAINERS, FunctionType, MethodType, partial)  # of whatever class
 # Whose objects are not gone through: nobody keeps there what a run draws from.
 _OTHERS = frozenset([*sys.stdlib_module_names, "autograd", "nn", "numpy", "pandas", "matplotlib"])
 CHANGING = (list, dict, set, deque)
@@ -79,7 +81,7 @@ def reached(roots: Iterable[Any], known: Iterable[Any] = (), methods: bool = Tru
     """The same without the places, and quicker; after what is known, and has been gone through but
     for the methods of classes. Args: methods, False to leave these out again."""
     stack, held = list(roots), {id(value): value for value in known}
-    if methods:
+    if methods and any(map(is_users, set(map(type, held.values())))):
         for value in known:
             stack += [m for method in methods_of(value) for _, m in _around("", method)]
     while stack:
@@ -89,9 +91,14 @@ def reached(roots: Iterable[Any], known: Iterable[Any] = (), methods: bool = Tru
         held[id(value)] = value
         if value.__class__ is list or value.__class__ is tuple:
             inside = value
+        elif value.__class__ is dict:
+            inside = list(value.values())
         elif isinstance(value, Module) and not (methods and is_users(type(value))):
-            inside = [*vars(value).values(), *(value if isinstance(value, (list, tuple)) else ())]
-            inside += value.values() if isinstance(value, dict) else ()
+            inside = list(vars(value).values())
+            if isinstance(value, _CONTAINERS):
+                inside += value.values() if isinstance(value, dict) else value
+        elif not (isinstance(value, _OPEN) or is_users(type(value))):
+            continue
         else:
             inside = [member for _, member in _inside("", value, methods)]
         stack += [member for member in inside if member.__class__ not in _QUICK]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = ["History"]
@@ -31,16 +31,21 @@ class History:
 
     def append(self, logs: Mapping[str, float]) -> None:
         """Take in one epoch; a figure that earlier epochs had not is nan there."""
-        epochs = len(self)
-        for name in {**self.history, **logs}:
-            column = self.history.setdefault(name, [float("nan")] * epochs)
+        self._begin_columns(logs)
+        for name, column in self.history.items():
             column.append(float(logs.get(name, float("nan"))))
 
     def amend(self, logs: Mapping[str, float]) -> None:
         """Take in what was added to the figures of the last epoch, or changed in them."""
+        self._begin_columns(logs)
         for name, value in logs.items():
-            column = self.history.setdefault(name, [float("nan")] * len(self))
-            column[-1] = float(value)
+            self.history[name][-1] = float(value)
+
+    def _begin_columns(self, names: Iterable[str]) -> None:
+        if not self.history.keys() >= set(names):
+            epochs = len(self)
+            for name in names:
+                self.history.setdefault(name, [float("nan")] * epochs)
 
     def __len__(self) -> int:
         """The number of epochs."""

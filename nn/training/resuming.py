@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from nn.files import CheckpointNotFoundError, check_parts, load_checkpoint
 from nn.module import Module
 from nn.optim import Optimizer
-from nn.random import get_state, set_state
 from nn.training.arguments import check_places
 from nn.training.counts import AsItWas, Counts, beginning, changed, same, take_counts
 from nn.training.held import (
@@ -203,22 +201,14 @@ class Resumable:
         counts = {p: v for p, v in self._resumed.get("counts", {}).items() if p[:6] == "loader"}
         self._resumed = {**self._resumed, "callbacks": [], "counts": counts, "model": None}
 
-    @contextmanager
-    def _going_on(self, resumed: Mapping[str, Any] | None) -> Iterator[None]:
-        """Callbacks begin. In a run that goes on everything then stands where it was, whatever they
-        have drawn or set to begin: that they had done before."""
-        if resumed is None:
-            yield
-            return
-        drawn = get_state()
-        yield
+    def _stand_again(self, resumed: Mapping[str, Any]) -> None:
+        """Everything as it was in a saved run, of which callbacks and loader are there by now."""
         take_counts(resumed.get("counts", {}), self._counted())
         if resumed["model"] is not None:
             for part, state in self._saved_parts(resumed):
                 part.load_state_dict(state)
         _restore_callbacks(self._callbacks, resumed["callbacks"])
         take_sources(resumed.get("generators", {}), self._sources())
-        set_state(drawn)
 
     def _tell_of_older(self) -> None:
         """What older versions did not save of a run."""

@@ -150,15 +150,13 @@ class Trainer(Resumable):
             _float_of(parameters.values()), sample_weight, class_weight,
         )  # fmt: skip
         beside = self._beside()
-        judges = reached(beside.values(), methods=False)
-        others = [p for part in judges if isinstance(part, Module) for p in part.parameters()]
-        check_parameters(parameters, others, self.loss, self.optimizer)
+        check_parameters(parameters, beside.values(), self.loss, self.optimizer)
         weighed = sample_weight is not None or class_weight is not None
         weighted = Weighted(self.loss) if weighed else None
         divide = divides(self.loss, targets_of(train, whole=True))
         if resume_from is not None or any(isinstance(c, ModelCheckpoint) for c in callbacks):
             self._check_savable(train)
-        held = reached(self._roots().values(), known=judges, methods=False)
+        held = reached(self._roots().values(), methods=False)  # gone through once
         rehearsal = Rehearsal(self.model, self.loss, self.metrics, beside, divide, held)
         rehearsal.of(train, trained=True)
         if validation is not None:
