@@ -173,6 +173,20 @@ class LRScheduler:
             complaints.append(str(error))
         return complaints
 
+    def _for_groups(self, setting: Any) -> list[Any]:
+        """What was given for each group in a list, or once for all."""
+        if isinstance(setting, (list, tuple)):
+            return list(setting)
+        return [setting] * len(self.optimizer.param_groups)
+
+    def _check_count(self, given: list[Any], several: str, one: str) -> None:
+        groups = len(self.optimizer.param_groups)
+        if len(given) != groups:
+            raise ValueError(
+                f"{type(self).__name__}: {len(given)} {several} for an optimiser of {groups} "
+                f"groups; give one for each, or one {one} for all"
+            )
+
     def _attach(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(
@@ -393,28 +407,18 @@ class LambdaLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def check(self) -> None:
-        functions, groups = self._functions(), len(self.optimizer.param_groups)
+        functions = self._for_groups(self.lr_lambdas)
         for function in functions:
             if not callable(function):
                 raise TypeError(f"LambdaLR: lr_lambda must be a function, got {function!r}")
-        if len(functions) != groups:
-            raise ValueError(
-                f"LambdaLR: {len(functions)} functions for an optimiser of {groups} groups; give "
-                "one for each, or one function for all"
-            )
-
-    def _functions(self) -> list[Callable[[int], float]]:
-        given = self.lr_lambdas
-        if isinstance(given, (list, tuple)):
-            return list(given)
-        return [given] * len(self.optimizer.param_groups)  # type: ignore[list-item]
+        self._check_count(functions, "functions", "function")
 
     def _advance(self, resumed: bool = False) -> None:
         self.check()  # a group may have been added since
         super()._advance()
 
     def _next(self, index: int, epoch: int, lr: float, initial_lr: float) -> float:
-        factor = self._functions()[index](epoch)
+        factor = self._for_groups(self.lr_lambdas)[index](epoch)
         return initial_lr * number("LambdaLR: the factor", factor, finite=False)
 
 
@@ -470,20 +474,10 @@ class ReduceLROnPlateau(LRScheduler):
 
     def check(self) -> None:
         super().check()
-        groups = len(self.optimizer.param_groups)
-        least = self._min_lrs()
-        if len(least) != groups:
-            raise ValueError(
-                f"ReduceLROnPlateau: {len(least)} values of min_lr for an optimiser of {groups} "
-                "groups; give one for each, or one number for all"
-            )
+        least = self._for_groups(self.min_lr)
+        self._check_count(least, "values of min_lr", "number")
         for value in least:
             not_negative("ReduceLROnPlateau: min_lr", value)
-
-    def _min_lrs(self) -> list[float]:
-        if isinstance(self.min_lr, (list, tuple)):
-            return list(self.min_lr)
-        return [self.min_lr] * len(self.optimizer.param_groups)  # type: ignore[list-item]
 
     def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Count an epoch with this metric, a number; nan is never better.
@@ -512,14 +506,12 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _better(self, current: float) -> bool:
         sign = 1 if self.mode == "max" else -1
-        if self.threshold_mode == "rel":
-            bound = self.best * (1 + sign * self.threshold)
-        else:
-            bound = self.best + sign * self.threshold
-        return current > bound if self.mode == "max" else current < bound
+        by = sign * self.threshold
+        bound = self.best * (1 + by) if self.threshold_mode == "rel" else self.best + by
+        return sign * current > sign * bound
 
     def _reduce(self) -> None:
-        for group, least in zip(self.optimizer.param_groups, self._min_lrs()):
+        for group, least in zip(self.optimizer.param_groups, self._for_groups(self.min_lr)):
             old = float(group["lr"])
             new = max(old * self.factor, least)
             if old - new > self.eps:
