@@ -77,6 +77,9 @@ class _Elsewhere:
     `__getattr__` would do the same, but would make every look at every attribute slower.
     """
 
+    # (Tensors have one of their own in autograd/habits.py: nn uses only autograd's public names,
+    # and to make it one of them for these few lines would show users what is of no use to them.)
+
     def __init__(self, name: str, told: str) -> None:
         self.name, self.told = name, told
 
