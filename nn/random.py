@@ -176,14 +176,9 @@ def borrowed() -> Iterator[None]:
 
 def is_source(value: Any) -> bool:
     """Whether random numbers come from it: NumPy's generators, new and legacy, and Python's."""
-    return isinstance(value, source_kinds())
-
-
-def source_kinds() -> tuple[type, ...]:
-    """The classes of these generators."""
     kinds = (np.random.Generator, np.random.BitGenerator, np.random.RandomState)
     python = sys.modules.get("random")  # who holds one has loaded it
-    return kinds if python is None else (*kinds, python.Random)
+    return isinstance(value, kinds if python is None else (*kinds, python.Random))
 
 
 def source_state(source: Any) -> list[Any]:

@@ -135,9 +135,11 @@ def check_finite(name: str, array: np.ndarray) -> None:
         )
 
 
+_METHODS = [name for name in vars(Callback) if name.startswith("on_")]
+
+
 def checked_callbacks(callbacks: Any) -> list[Any]:
-    methods = [name for name in vars(Callback) if name.startswith("on_")]
-    listed = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    methods, listed = _METHODS, list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     for callback in listed:
         is_class = isinstance(callback, type)
         if is_class or not any(hasattr(callback, name) for name in methods):
@@ -159,10 +161,12 @@ def listens_to_batches(callback: Any) -> bool:
 
 
 def check_parameters(
-    parameters: Mapping[str, Tensor], beside: Iterable[Any], loss: Any, optimizer: Any
-) -> None:
+    parameters: Mapping[str, Tensor], of_loss: Mapping[str, Tensor], beside: Iterable[Any],
+    optimizer: Any,
+) -> None:  # fmt: skip
     """Raise ValueError if nothing can be trained, or the optimiser trains what is not there; warn
-    of what it lacks. Args: parameters, of the model by name; beside, what judges it."""
+    of what it lacks. Args: parameters, of the model by name; of_loss, likewise; beside, all that
+    judges the model."""
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     known, trains = set(map(id, parameters.values())), _any_trains(parameters.values())
     if not (trains and held <= known):  # seldom
@@ -184,8 +188,7 @@ def check_parameters(
                     "must be a Module.)"
                 )
     # (What a function as a loss has from around it, such as a teacher, need not be trained.)
-    of_loss = loss.named_parameters() if isinstance(loss, Module) else ()
-    named = [*parameters.items(), *((f"{name} of the loss", p) for name, p in of_loss)]
+    named = [*parameters.items(), *((f"{name} of the loss", p) for name, p in of_loss.items())]
     left = [name for name, p in named if p.requires_grad and id(p) not in held]
     if left:
         shown = ", ".join(left[:8]) + f" and {len(left) - 8} more" * (len(left) > 8)

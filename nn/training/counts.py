@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd import Tensor
 from nn.module import Module, parts_of
-from nn.random import source_kinds, take_source_state
+from nn.random import is_source, take_source_state
 from nn.training.held import (
     CHANGING,
     COPIED,
@@ -247,28 +247,28 @@ class AsItWas:
     """Remembers what a run holds, and puts it back after a trial: attributes, lists and dicts, what
     functions have beside them, the values of buffers, generators.
 
-    Args: held, all that was reached; whole, also of objects that change nothing in a trial.
+    What is all of this library changes nothing in a trial, and draws from nothing.
+
+    Args: held, all that was reached; whole, to remember that, too.
     """
 
     def __init__(self, held: list[Any], whole: bool = False) -> None:
-        kinds = source_kinds()
-        drawn = [value for value in held if isinstance(value, kinds)]
         functions = [v for v in held if v.__class__ is FunctionType and is_users(v)]
-        # What is of this library changes nothing in a trial, and leaves everybody's sources alone.
-        strange = bool(functions) or any(map(is_users, set(map(type, held)))) or whole
-        opened = [value for value in held if is_opened(value)] if strange else []
+        strange = whole or bool(functions) or any(map(is_users, set(map(type, held))))
+        held = held if strange else []
+        opened = [value for value in held if is_opened(value)]
         functions += [method for value in opened for method in methods_of(value)]
         self._beside = [(function, _beside(function)) for function in functions]
         self._attributes = [(value, dict(vars(value))) for value in [*opened, *functions]]
         parts = [value for value in opened if isinstance(value, Module)]
         self._containers = [
             (value, value.copy())
-            for value in (held if strange else ())
+            for value in held
             if isinstance(value, CHANGING) and not isinstance(value, Module)
         ]
         buffers = {id(buffer): buffer for part in parts for buffer in _buffers(part)}
         self._buffers = [(buffer, buffer.copy()) for buffer in buffers.values()]
-        drawn += shared_sources().values() if strange else ()
+        drawn = [*filter(is_source, held), *(shared_sources().values() if strange else ())]
         self._sources = [(source, state_of(source)) for source in drawn]
 
     def put_back(self) -> None:

@@ -44,8 +44,8 @@ class Fit:
         self.last = 0  # the number of epochs when it is done
 
     def run(self, epochs: int, parameters: Iterable[Tensor], held: list[Module]) -> None:
-        """From the first callback to the last. Args: parameters, of the model; held, all Modules
-        there are."""
+        """From the first callback to the last. Args: parameters, of model and loss; held, all
+        Modules there are."""
         trainer = self.trainer
         resumed, trainer._resumed = trainer._resumed, None
         self._begin("on_train_begin", resumed)

@@ -28,13 +28,13 @@ class LearningModes(OwnModes):
         """The modes to train in, at the begin of each epoch and after what callbacks did to them.
 
         A whole model, or loss, that is in evaluation is woken: a callback has judged it. Parts stay
-        as they are, but what is frozen by now keeps its buffers. Args: parameters, of the model, if
-        they are known; then all its Modules are, too.
+        as they are, but what is frozen by now keeps its buffers. Args: parameters, of model and
+        loss, if they are known; then all their Modules are, too.
         """
         roots = [part for part in (self.model, self.loss) if isinstance(part, Module)]
         if parameters is None:
             self.include(modules(self.model))  # a layer may have been put in
-            parameters = self.model.parameters()
+            parameters = [p for root in roots for p in root.parameters()]
         if not all(root.training for root in roots):
             self.table.update(self._usual)
             for root in roots:
@@ -43,8 +43,7 @@ class LearningModes(OwnModes):
         for module in self._resting:
             module.training = True
         noted = any(module._frozen for module, _ in self.table.values())
-        of_loss = self.loss.parameters() if isinstance(self.loss, Module) else ()
-        if not noted and all(p.requires_grad for p in (*parameters, *of_loss)):
+        if not noted and all(p.requires_grad for p in parameters):
             self._resting = []  # the usual case, for which not every Module is asked
         else:
             self._resting = [m for root in roots for m in resting(root) if m.training]

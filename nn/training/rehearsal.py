@@ -39,7 +39,8 @@ class Rehearsal:
 
     def of(self, loader: Loader, trained: bool = False) -> None:
         """Args: trained, whether this is what the model is to be trained on."""
-        before = AsItWas(reached([held_by(loader)], known=self.held))
+        everything = reached([held_by(loader)], known=self.held)
+        before = AsItWas(everything, whole=loader.transform is not None)
         try:
             with borrowed():
                 self._try(loader, trained)

@@ -145,12 +145,13 @@ class Trainer(Resumable):
         if resume_from is not None:
             as_path("fit: resume_from", resume_from)
         parameters = dict(self.model.named_parameters())  # asked for once: it is a long walk
+        of_loss = dict(self.loss.named_parameters()) if isinstance(self.loss, Module) else {}
         train, validation = training(
             x, y, batch_size, validation_split, validation_data, shuffle,
             _float_of(parameters.values()), sample_weight, class_weight,
         )  # fmt: skip
         beside = self._beside()
-        check_parameters(parameters, beside.values(), self.loss, self.optimizer)
+        check_parameters(parameters, of_loss, beside.values(), self.optimizer)
         weighed = sample_weight is not None or class_weight is not None
         weighted = Weighted(self.loss) if weighed else None
         divide = divides(self.loss, targets_of(train, whole=True))
@@ -169,7 +170,7 @@ class Trainer(Resumable):
         self._rate, self._first_rate = (self._resumed or {}).get("rates") or rates
         try:
             fit = Fit(self, train, validation, divide, weighted, show)
-            fit.run(epochs, parameters.values(), rehearsal.modules)
+            fit.run(epochs, [*parameters.values(), *of_loss.values()], rehearsal.modules)
         finally:
             show.close()
             self._reporter, self._first_rate = Silent(), None
