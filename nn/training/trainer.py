@@ -145,11 +145,11 @@ class Trainer(Resumable):
         if resume_from is not None:
             as_path("fit: resume_from", resume_from)
         parameters = dict(self.model.named_parameters())  # asked for once: it is a long walk
-        of_loss = dict(self.loss.named_parameters()) if isinstance(self.loss, Module) else {}
         train, validation = training(
             x, y, batch_size, validation_split, validation_data, shuffle,
             _float_of(parameters.values()), sample_weight, class_weight,
         )  # fmt: skip
+        of_loss = dict(self.loss.named_parameters()) if isinstance(self.loss, Module) else {}
         beside = self._beside()
         check_parameters(parameters, of_loss, beside.values(), self.optimizer)
         weighed = sample_weight is not None or class_weight is not None
