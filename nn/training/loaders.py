@@ -17,8 +17,8 @@ from nn.training.arguments import some_rows
 from nn.training.totals import plain
 
 __all__ = [
-    "Batches",
     "JUDGED",
+    "Batches",
     "Loader",
     "Part",
     "Samples",
