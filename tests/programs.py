@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import warnings
+import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
@@ -21,7 +23,7 @@ from autograd import Tensor, no_grad
 from tests.calls import CALLS
 from tests.cases import CASES, Case
 
-EACH = 6  # calls in a program
+WHOLE = 320  # so many programs make every call once: about six calls in each
 
 
 def _case_of(call: Any) -> Case:
@@ -30,7 +32,6 @@ def _case_of(call: Any) -> Case:
 
 
 ENTRIES = CASES + [_case_of(call) for call in CALLS if not isinstance(call.function, Case)]
-WHOLE = -(-len(ENTRIES) // EACH)
 
 OPERATORS = {
     np.add: "{} + {}", np.subtract: "{} - {}", np.multiply: "{} * {}", np.divide: "{} / {}",
@@ -260,8 +261,21 @@ def movable(position: int) -> list[bool]:
 def share(seed: int, index: int) -> list[int]:
     """The calls that a program makes: its part of an endless row of shuffled tables."""
     rounds, place = divmod(index, WHOLE)
-    order = np.random.default_rng([seed, rounds, len(ENTRIES)]).permutation(len(ENTRIES))
-    return [int(i) for i in order[place * EACH : (place + 1) * EACH]]
+    return dealt(tuple(call.label for call in ENTRIES), seed, rounds)[place]
+
+
+@lru_cache(8)
+def dealt(labels: tuple[str, ...], seed: int, rounds: int) -> list[list[int]]:
+    """The positions of all calls, dealt out to programs. Each call draws its own place, so that a
+    new one moves no other, and changes the program alone that it comes into."""
+    places: list[list[tuple[float, int]]] = [[] for _ in range(WHOLE)]
+    seen: Counter[str] = Counter()
+    for position, label in enumerate(labels):
+        seen[label] += 1
+        key = zlib.crc32(f"{label} {seen[label]}".encode())
+        rng = np.random.default_rng([seed, rounds, key])
+        places[int(rng.integers(WHOLE))].append((rng.random(), position))
+    return [[position for _, position in sorted(place)] for place in places]
 
 
 class Expression(str):

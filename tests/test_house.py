@@ -14,11 +14,14 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import autograd
 import nn
+from autograd.command import console
+from autograd.drawing.writers import files
 from tests import ROOT
 from tests.twins import OURS_ALONE, assert_cases, twin
 
@@ -143,10 +146,11 @@ LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}
 
 def room(name: str) -> str:
     """The room of a file: itself or a folder around it, whichever the floors name."""
-    while name not in LEVEL:
-        name, inner, _ = name.rpartition(".")
-        assert inner, "this file has no floor"
-    return name
+    place = name
+    while place not in LEVEL:
+        place, inner, _ = place.rpartition(".")
+        assert inner, f"{name} has no floor: name it in FLOORS of {__name__}"
+    return place
 
 
 def test_every_file_has_its_floor_and_every_room_its_files() -> None:
@@ -157,8 +161,12 @@ def test_every_file_has_its_floor_and_every_room_its_files() -> None:
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_imports_run_only_downwards(name: str) -> None:
-    wanted = needs(name, "autograd") | needs(name, "nn")
-    assert not [m for m in wanted if LEVEL[room(m)] > LEVEL[room(name)]]
+    above = [
+        f"{m} (on the floor of {room(m)})"
+        for m in needs(name, "autograd") | needs(name, "nn") if LEVEL[room(m)] > LEVEL[room(name)]
+    ]  # fmt: skip
+    told = f"{name} imports {', '.join(above)} from above; has each its floor in FLOORS?"
+    assert not above, told
 
 
 def test_rooms_stand_in_no_circle() -> None:
@@ -166,7 +174,7 @@ def test_rooms_stand_in_no_circle() -> None:
     for name in PACKAGES:
         wanted = {room(m) for m in needs(name, "autograd") | needs(name, "nn")}
         rooms[room(name)] |= wanted - {room(name)}
-    assert not circle(rooms)
+    assert not circle(rooms), f"a circle, in {', '.join(circle(rooms))}: see FLOORS of {__name__}"
 
 
 def test_the_ground_floor_imports_nothing_of_this_project() -> None:
@@ -229,7 +237,9 @@ def test_imports_stand_at_the_top(name: str) -> None:
         for function in functions(EVERYTHING[name])
         for module, _ in imported(function, PACKAGES)
     }
-    assert inside <= OPTIONAL | LAZY.get(name, set())
+    extra = inside - OPTIONAL - LAZY.get(name, set())
+    told = f"{name} imports {', '.join(sorted(extra))} in a function: at the top, or see LAZY"
+    assert not extra, told
 
 
 @each_file
@@ -268,8 +278,9 @@ def test_importing_loads_nothing_heavy() -> None:
     assert not rooms & {
         f"autograd.{room}" for room in ("command", "drawing", "explaining", "graph", "words")
     }
-    assert not loaded & HEAVY
-    assert {m.split(".")[0] for m in loaded} <= sys.stdlib_module_names | {"autograd", "nn"}
+    allowed = sys.stdlib_module_names | {"autograd", "nn"}
+    heavy = {m for m in loaded if m in HEAVY or m.split(".")[0] not in allowed}
+    assert not heavy, f"importing autograd and nn loads {', '.join(sorted(heavy))} as well"
 
 
 # ---- what a file shows ------------------------------------------------------------------------
@@ -286,7 +297,8 @@ def test_public_names_are_listed_once_and_exist(name: str) -> None:
     module = importlib.import_module(name)
     listed = module.__all__
     assert len(listed) == len(set(listed))
-    assert all(hasattr(module, public) for public in listed)
+    missing = [public for public in listed if not hasattr(module, public)]
+    assert not missing, f"__all__ of {name} has {', '.join(missing)}, which it does not import"
     assert not any(public.startswith("_") for public in listed)
 
 
@@ -320,20 +332,42 @@ def test_packages_are_marked_as_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
 
 
+HOMES: dict[type, Any] = {  # where users look for a class
+    nn.Module: nn, nn.Callback: nn, nn.optim.Optimizer: nn.optim,
+    nn.optim.lr_scheduler.LRScheduler: nn.optim.lr_scheduler,
+}  # fmt: skip
+
+
 def test_what_nn_defines_is_named_where_users_look() -> None:
-    """Layers, activations and losses in nn itself; optimisers in nn.optim; each in its file."""
+    """Each in its file and its family; layers, activations, losses and callbacks in nn itself,
+    optimisers in nn.optim; and the functions of activations and losses in nn.functional."""
     found = set()
     for module in [importlib.import_module(n) for n in PACKAGES if n.split(".")[0] == "nn"]:
+        family = importlib.import_module(module.__package__ or "nn")
         for name, value in vars(module).items():
             if not isinstance(value, type) or value.__module__ != module.__name__:
                 continue
-            if name.startswith("_") or not issubclass(value, (nn.Module, nn.optim.Optimizer)):
+            if name.startswith("_") or not issubclass(value, tuple(HOMES)):
                 continue
             found.add(name)
-            home = nn if issubclass(value, nn.Module) else nn.optim
-            assert name in module.__all__, f"{name} is missing in __all__ of {module.__name__}"
-            assert name in home.__all__, f"{name} is missing in __all__ of {home.__name__}"
-    assert {"Linear", "ReLU", "MSELoss", "Sequential", "Adam"} <= found
+            home = next(home for kind, home in HOMES.items() if issubclass(value, kind))
+            for place in (module,) if home is module else (module, family, home):
+                assert name in place.__all__, f"{name} is missing in __all__ of {place.__name__}"
+            function = getattr(value, "_function", None)
+            if function and function.__module__ == module.__name__ != "nn.layers.mlp":
+                assert function.__name__ in nn.functional.__all__, (
+                    f"{function.__name__} is missing in __all__ of nn.functional"
+                )
+    assert {"Linear", "ReLU", "MSELoss", "Sequential", "Adam", "StepLR", "EarlyStopping"} <= found
+
+
+def test_metrics_are_named_in_their_file() -> None:
+    kind = type(words)
+    missing = {
+        name for name, value in vars(nn.metrics).items()
+        if isinstance(value, kind) and value.__module__ == "nn.metrics" and name[0] != "_"
+    } - set(nn.metrics.__all__)  # fmt: skip
+    assert not missing, f"{', '.join(sorted(missing))}: missing in __all__ of nn.metrics"
 
 
 def test_public_operations_are_named_where_users_look() -> None:
@@ -434,13 +468,34 @@ def test_writers_have_a_case() -> None:
     files = {n for n in PACKAGES if n.startswith("autograd.drawing.writers.")}
     by_others = {f"autograd.drawing.writers.{part}" for part in ("marks", "notebook")}
     missing = files - by_others - words("tests/drawing/test_*.py")
-    assert not missing, f"no tests/drawing/test_*.py imports {', '.join(sorted(missing))}"
+    assert not missing, (
+        f"no case of {', '.join(sorted(missing))}: no tests/drawing/test_*.py imports it"
+    )
 
 
 def test_the_page_of_nn_names_what_it_has() -> None:
     page = (ROOT / "nn" / "README.md").read_text(encoding="utf-8")
-    missing = [n for n in (*nn.__all__, *nn.optim.__all__) if not re.search(rf"\b{n}\b", page)]
-    assert not missing, f"nn/README.md does not name {', '.join(missing)}"
+    names = {*nn.__all__, *nn.optim.__all__, *nn.metrics.__all__} - HELPERS
+    missing = sorted(n for n in names if not re.search(rf"\b{n}\b", page))
+    assert not missing, f"the table of nn/README.md does not name {', '.join(missing)}"
+
+
+def test_every_way_to_write_a_graph_is_told() -> None:
+    ways = {name for name in dir(autograd.Graph) if name.startswith("to_")}
+    source = (ROOT / "autograd/drawing/writers/files.py").read_text("utf-8")
+    missing = sorted(way for way in ways if f": lambda graph: graph.{way}()" not in source)
+    assert not missing, (
+        f"{', '.join(missing)}: no suffix in _WRITERS of autograd.drawing.writers.files"
+    )
+    pages = {
+        "autograd/README.md": (ROOT / "autograd/README.md").read_text("utf-8"),
+        "Graph.save's docstring": autograd.Graph.save.__doc__ or "",
+        "the docstring of save, in writers/files.py": files.save.__doc__ or "",
+        "HELP of autograd/command/console.py": console.HELP,
+    }
+    for page, text in pages.items():
+        untold = [suffix for suffix in files._WRITERS if suffix not in text]
+        assert not untold, f"{page} does not name {', '.join(untold)}"
 
 
 @pytest.mark.parametrize("name", PACKAGES)

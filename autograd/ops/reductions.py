@@ -438,7 +438,9 @@ def _logsumexp_rule(g: Array, y: Array, x: Array, axis: Any = None, keepdims: An
 def _centred(g: Any, y: Any, axis: Any) -> Array:
     """g - sum(g y), of shares y that sum to 1."""
     most = y > 0.5
-    if most.any():  # measured from the g of the largest share, which is then no summand
+    if most.any():
+        g = g if g.dtype == y.dtype else g.astype(np.result_type(g, y))
+        # measured from the g of the largest share, which is then no summand
         g = g - np.sum(np.where(most, g, 0), axis=axis, keepdims=True)
     return g - np.sum(g * y, axis=axis, keepdims=True)
 

@@ -1,7 +1,7 @@
 """Files: the state of a model, the checkpoint of a whole run; and MNIST's, for reading.
 
 From the ground up: store writes bytes at once and seals them; entries is what a file may hold; npz
-and tensors are the two formats, among which formats chooses; state is a model's arrays by name;
+and tensors are the formats, among which formats chooses; state is a model's arrays by name;
 values is plain values as JSON, of which run makes checkpoints; idx stands alone.
 """
 

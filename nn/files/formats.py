@@ -1,4 +1,4 @@
-"""The two formats of files, by the ends of their names: .npz and .safetensors.
+"""The formats of files, by the ends of their names: .npz and .safetensors.
 
 Any program that reads these formats reads ours; nothing is ever pickled.
 """
@@ -43,7 +43,8 @@ def as_path(caller: str, path: Any, error: type[ValueError] = ValueError) -> str
         if _suffix(text) in (".pt", ".pth", ".pkl", ".bin"):
             hint = " (in PyTorch: safetensors.torch.save_file(model.state_dict(), path))"
         raise error(
-            f"{caller}: the name of the file must end in .npz or .safetensors, got {text!r}{hint}"
+            f"{caller}: the name of the file must end in {' or '.join(_FORMATS)}, "
+            f"got {text!r}{hint}"
         )
     return text
 

@@ -13,7 +13,7 @@ import pytest
 
 from autograd import rules
 from tests.fuzz import Fault, check, told
-from tests.programs import ENTRIES, WHOLE, program_of, raw, share
+from tests.programs import ENTRIES, WHOLE, dealt, program_of, raw, share
 
 PROGRAMS = [program_of(0, index) for index in range(WHOLE)]
 
@@ -33,6 +33,13 @@ def test_every_call_takes_part_once() -> None:
     calls = [position for index in range(WHOLE) for position in share(0, index)]
     assert sorted(calls) == list(range(len(ENTRIES)))
     assert calls != [position for index in range(WHOLE) for position in share(1, index)]
+
+
+def test_a_new_call_changes_one_program() -> None:
+    labels = tuple(call.label for call in ENTRIES)
+    before, after = dealt(labels, 0, 0), dealt(("new", *labels), 0, 0)
+    moved = [k for k in range(WHOLE) if [p + 1 for p in before[k]] != after[k]]
+    assert len(moved) == 1 and 0 in after[moved[0]]
 
 
 def test_programs_hold_what_they_should() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from autograd import AutogradError, Tensor, draw
-from autograd.drawing.writers.files import save
+from autograd.drawing.writers.files import _WRITERS, save
+from tests.twins import assert_cases
 
 FORMS = [".txt", ".mmd", ".dot", ".svg", ".html"]
 
@@ -40,6 +41,10 @@ class Words:
 
 WORDS = {".txt": "tree\n", ".mmd": "chart\n", ".dot": "digraph {\n  n0\n}\n",
          ".svg": "picture ∂\n", ".html": "page\n", ".TXT": "tree\n"}  # fmt: skip
+
+
+def test_every_suffix_is_tried():
+    assert_cases(_WRITERS, [*FORMS, ".png", ".pdf"], f"FORMS of {__name__}")
 
 
 @pytest.mark.parametrize("suffix, word", WORDS.items(), ids=WORDS)

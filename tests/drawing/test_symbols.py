@@ -52,6 +52,12 @@ def rules_of(output: Tensor, names: Any = None) -> list[tuple[str, str]]:
 # ---- every operation --------------------------------------------------------------------------
 
 
+def told(operation: Any) -> str:
+    """The name, and where its forward stands: a lambda has no other."""
+    code = getattr(operation.forward, "__code__", None)
+    return operation.name + (f" ({code.co_filename}:{code.co_firstlineno})" if code else "")
+
+
 def test_the_calls_reach_every_operation() -> None:
     reached = set()
     for call in CALLS:
@@ -60,7 +66,7 @@ def test_the_calls_reach_every_operation() -> None:
             if node is not None and node._op is not None:
                 reached.add(node._op)
                 pending += node._inputs
-    missing = [operation.name for operation in OPERATIONS if operation not in reached]
+    missing = [told(operation) for operation in OPERATIONS if operation not in reached]
     assert not missing, f"add calls to tests/calls.py for {', '.join(missing)}"
 
 

@@ -57,7 +57,8 @@ def test_every_function_of_numpys_namespace_is_registered_or_listed_with_a_reaso
     refused = {name for names in REFUSED.values() for name in names}
     missing = {name for name, f in dispatched().items() if not registered(f)}
     # (what the doctests register stays registered for the session)
-    assert missing <= refused, missing - refused
+    told = f"give {', '.join(sorted(missing - refused))} a rule, or a reason in REFUSED"
+    assert missing <= refused, told
     stale = refused & {name_of(f) for f in REGISTERED}
     assert not stale, f"REFUSED lists what has rules now: {', '.join(stale)}"
     assert len(dispatched()) > 300
@@ -89,6 +90,8 @@ def test_what_is_listed_refuses_tensors_by_name(name):
     "name", [n for n in dir(np.fft) if hasattr(getattr(np.fft, n), "_implementation")]
 )
 def test_fourier_transforms_refuse_tensors_by_name(name):
+    if registered(getattr(np.fft, name)):
+        pytest.skip("it has a rule")
     with pytest.raises(TypeError, match=name):
         getattr(np.fft, name)(leaf([[1, 2], [3, 4]]))
 

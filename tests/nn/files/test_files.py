@@ -20,9 +20,10 @@ import pytest
 
 import nn
 from autograd import AutogradError, Tensor
-from nn.files import CheckpointNotFoundError
+from nn.files import CheckpointNotFoundError, formats
 from tests import ROOT
 from tests.makers import memory_of
+from tests.twins import assert_cases
 
 try:
     import safetensors.numpy  # noqa: F401
@@ -298,6 +299,14 @@ def test_files_beyond_4_gigabytes_have_another_structure(tmp_path, monkeypatch):
 
 
 # ---- paths ------------------------------------------------------------------------------------
+
+
+def test_every_format_is_tried():
+    assert_cases(
+        formats._FORMATS,
+        [getattr(s, "values", [s])[0] for s in SUFFIXES],
+        f"SUFFIXES of {__name__}",
+    )
 
 
 @pytest.mark.parametrize("name", ["model", "model.pt", "model.npy", "model.npz.gz", "", ".npz/a"])

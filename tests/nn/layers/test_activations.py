@@ -92,8 +92,8 @@ def test_every_activation_has_a_case():
     classes = {name for name in activations.__all__ if name[0].isupper()}
     assert_cases(classes, CASES, f"CASES of {__name__}")
     assert set(CASES) <= set(nn.__all__)
-    functions = {function.__name__ for function, _ in CASES.values()}
-    assert not functions - set(functional.__all__), "name them in __all__ of nn/functional.py"
+    missing = {function.__name__ for function, _ in CASES.values()} - set(functional.__all__)
+    assert not missing, f"{', '.join(sorted(missing))}: missing in __all__ of nn.functional"
 
 
 # ---- values and derivatives -------------------------------------------------------------------

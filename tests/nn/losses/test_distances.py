@@ -26,12 +26,7 @@ VARIANTS = {
     for name, several in LOSSES.items()
     for options in several
 }
-FUNCTIONS = {
-    "MSELoss": functional.mse_loss,
-    "L1Loss": functional.l1_loss,
-    "HuberLoss": functional.huber_loss,
-    "SmoothL1Loss": functional.smooth_l1_loss,
-}
+FUNCTIONS = {name: getattr(nn, name)._function for name in LOSSES}
 
 each_variant = pytest.mark.parametrize("name, options", VARIANTS.values(), ids=VARIANTS)
 each_loss = pytest.mark.parametrize("name", LOSSES)

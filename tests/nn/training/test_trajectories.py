@@ -169,6 +169,7 @@ def compare(models, optimizer, loss, target, schedule=None, rtol=1e-9):
     return curves[0]
 
 
+OR_ALONE = ", or if PyTorch has none, name it in OURS_ALONE, in tests/twins.py"
 PYTORCHS_LOSSES = [name for name in losses.__all__ if name not in OURS_ALONE]
 
 
@@ -191,7 +192,7 @@ OPTIMIZER_NAMES = [n for n in nn.optim.__all__ if isinstance(getattr(nn.optim, n
 def test_every_optimiser_has_a_curve_for_each_option_and_one_for_all(name):
     options = set(inspect.signature(getattr(nn.optim, name)).parameters) - {"params"}
     given = [set(settings) for kind, settings in OPTIMIZERS.values() if kind == name]
-    assert given, f"no curve of {name}: add one to OPTIMIZERS of {__name__}"
+    assert given, f"no curve of {name}: add one to OPTIMIZERS of {__name__}{OR_ALONE}"
     needs = {"dampening": "momentum", "nesterov": "momentum"}
     needs["decoupled_weight_decay"] = "weight_decay"
     for option in options - {"lr"}:
@@ -202,7 +203,7 @@ def test_every_optimiser_has_a_curve_for_each_option_and_one_for_all(name):
 
 
 def test_every_loss_has_a_curve():
-    assert_cases(PYTORCHS_LOSSES, LOSSES, f"LOSSES of {__name__}")
+    assert_cases(PYTORCHS_LOSSES, LOSSES, f"LOSSES of {__name__}{OR_ALONE}")
 
 
 # ---- schedulers -------------------------------------------------------------------------------
@@ -228,7 +229,7 @@ def plain_curve(case):
     "name", [n for n in lr_scheduler.__all__ if n not in {"LRScheduler"} | OURS_ALONE]
 )
 def test_training_curves_under_a_schedule_are_pytorchs(name, case):
-    assert name in SCHEDULES, f"no curve of {name}: add one to SCHEDULES of {__name__}"
+    assert name in SCHEDULES, f"no curve of {name}: add one to SCHEDULES of {__name__}{OR_ALONE}"
     schedule = name, SCHEDULES[name]
     found = compare(pair(), OPTIMIZERS[case], "CrossEntropyLoss", LABELS, schedule)
     assert found != plain_curve(case)
