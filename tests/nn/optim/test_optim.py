@@ -12,7 +12,7 @@ import nn
 from autograd import InPlaceError, Tensor, grad
 from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from tests.makers import leaf
-from tests.twins import assert_cases, twin
+from tests.twins import OURS_ALONE, assert_cases, twin
 
 MEMBERS = [getattr(nn.optim, name) for name in nn.optim.__all__]
 OPTIMIZERS = [m for m in MEMBERS if isinstance(m, type) and m is not Optimizer]
@@ -345,14 +345,12 @@ def test_float32_stays_float32(make, settings):
 def test_a_single_number_can_be_trained(optimizer):
     x = Tensor(np.float32(3.0), requires_grad=True)
     o = optimizer([x], lr=1.0 if optimizer is Adagrad else 0.1)
-    went = []
-    for _ in range(400):
+    for _ in range(200):
         o.zero_grad()
         (x * x).backward()
         o.step()
-        went.append(x.item())
-    # about 0: one that steps by signs goes to and fro
-    assert abs(np.mean(went[200:])) < 0.05 and max(map(abs, went[200:])) < 1.5
+    # One of our own may step by signs, to and fro around 0.
+    assert abs(x.item()) < (0.2 if optimizer.__name__ in OURS_ALONE else 0.05)
     assert x.dtype == np.float32 and x.data.shape == ()
 
 
