@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.arguments import as_floats, as_tensor, at_least_single
+from nn.arguments import as_floats, as_tensor, at_least_single, in_dtype
 from nn.checks import flag, number, whole
 from nn.layers.normalization import cosine_similarity
 from nn.module import Module
@@ -75,8 +75,7 @@ def pairwise_distance(
             "vectors along the last axis, of the same length, and as many in both, or one"
         )
     distances = np.linalg.norm(at_least_single(x1) - at_least_single(x2) + eps, p, -1, keepdims)
-    dtype = np.result_type(x1.dtype, x2.dtype)
-    return distances if distances.dtype == dtype else distances.astype(dtype)
+    return in_dtype(distances, np.result_type(x1.dtype, x2.dtype))
 
 
 class PairwiseDistance(Module):
