@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any, NoReturn
 
 from nn.names import unknown
@@ -21,6 +22,7 @@ __all__ = [
     "SCHEDULES",
     "elsewhere",
     "finder",
+    "later",
     "warn",
 ]
 
@@ -65,6 +67,33 @@ def finder(
         raise AttributeError(text)
 
     return missing
+
+
+def later(
+    names: dict[str, Any], homes: Mapping[str, str], missing: Callable[[str], Any]
+) -> Callable[[str], Any]:
+    """The `__getattr__` of a module some of whose names are loaded when they are first asked for.
+
+    Args: names, of the module, its globals(); homes, for each such name the module that has it;
+    missing, what to do with any other name.
+
+    >>> found = {}
+    >>> later(found, {"sqrt": "math", "pi": "math"}, finder("nn", {}, list))("sqrt")(9.0)
+    3.0
+    >>> sorted(found)
+    ['pi', 'sqrt']
+    """
+
+    def found(name: str) -> Any:
+        if name not in homes:
+            return missing(name)
+        module = import_module(homes[name])
+        for known, home in homes.items():
+            if home == homes[name]:  # what somebody has put there stays
+                names.setdefault(known, getattr(module, known))
+        return names[name]
+
+    return found
 
 
 def _plain(name: str) -> str:

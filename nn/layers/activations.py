@@ -74,9 +74,7 @@ class _Activation(Module):
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._defaults)
 
 
-def activation(
-    name: str, function: Callable[..., Any], home: str = __name__
-) -> type[_Activation]:
+def activation(name: str, function: Callable[..., Any], home: str = __name__) -> type[_Activation]:
     """A Module class that applies a function to a Tensor, array or list; home, its file.
 
     What the function takes after x are the options of the Module, with the same defaults, but for

@@ -219,9 +219,7 @@ def _softsign_rule(g: Any, y: Any, x: Any) -> Any:
     return g / size / size  # the square of the size leaves the range before its share does
 
 
-_fused_softsign = primitive(
-    _softsign, _softsign_rule, formula="g/(1+|x|)²", elementwise=True
-)
+_fused_softsign = primitive(_softsign, _softsign_rule, formula="g/(1+|x|)²", elementwise=True)
 
 
 def softsign(x: Any) -> Any:

@@ -136,8 +136,10 @@ def _variance(name: str, var: Any, prediction: Any) -> Any:
     shape = prediction.shape
     if var.ndim and var.shape == shape[:-1] != shape:
         var = np.expand_dims(var, -1)
-    fits = not var.ndim or var.ndim == len(shape) and all(
-        n in (wide, 1) for n, wide in zip(var.shape, shape)
+    fits = (
+        not var.ndim
+        or var.ndim == len(shape)
+        and all(n in (wide, 1) for n, wide in zip(var.shape, shape))
     )
     if not fits:
         raise ValueError(
@@ -161,9 +163,7 @@ class GaussianNLLLoss(_Loss):
 
     _function = staticmethod(gaussian_nll_loss)
 
-    def __init__(
-        self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
-    ) -> None:
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(
             full=flag("GaussianNLLLoss: full", full),
             eps=number("GaussianNLLLoss: eps", eps, above=0),

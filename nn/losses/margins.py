@@ -99,9 +99,7 @@ class _OfThree(_Loss):
     ) -> float | None:
         """What the value was divided by, so that values of batches add up; None for a sum."""
         counted = type(self)._function.divisor  # type: ignore[attr-defined]
-        return counted(
-            first, second, third, reduction=self.reduction, sample_weight=sample_weight
-        )
+        return counted(first, second, third, reduction=self.reduction, sample_weight=sample_weight)
 
 
 # ---- numbers ----------------------------------------------------------------------------------
@@ -287,4 +285,3 @@ class TripletMarginLoss(_OfThree):
 def _check_vectors(name: str, x: Any) -> None:
     if not x.ndim:
         raise ValueError(f"{name}: the inputs are vectors along the last axis, (n, D), got numbers")
-
