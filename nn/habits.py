@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any, NoReturn
 
+from nn import left_out
 from nn.names import unknown
 
 __all__ = [
@@ -152,7 +153,6 @@ def _listed(self: Any) -> list[str]:
 
 _DEVICE = "there is one device, the CPU: leave it out"
 _HERE = "there is none here yet: write its forward in a Module of your own"
-_WRITE = "write it in a Module of your own, or as a function of x: MLP(sizes, activation=f)"
 _LIST = "a plain list in an attribute does: its Modules are found"
 _DICT = "a plain dict in an attribute does: its Modules are found"
 _TENSOR = (
@@ -164,6 +164,7 @@ _HOOK = "there are register_forward_hook here, and register_hook of a Tensor"
 
 # What is told of names that `nn` has not.
 LAYERS = {
+    **left_out.LAYERS,
     "Parameter": _TENSOR,
     "parameter": _TENSOR,
     "Buffer": "an array in an attribute is a buffer: self.mean = np.zeros(3)",
@@ -171,14 +172,10 @@ LAYERS = {
     **dict.fromkeys(("ModuleDict", "ParameterDict"), _DICT),
     **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d", "Embedding"), _HERE),
     **dict.fromkeys(("MaxPool1d", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d"), _HERE),
-    **dict.fromkeys(("RNN", "LSTM", "GRU", "MultiheadAttention", "Transformer", "Bilinear"), _HERE),
-    **dict.fromkeys(("GroupNorm", "InstanceNorm1d", "RMSNorm", "LazyLinear", "Upsample"), _HERE),
+    **dict.fromkeys(("RNN", "LSTM", "GRU", "MultiheadAttention"), _HERE),
+    **dict.fromkeys(("GroupNorm", "InstanceNorm1d", "RMSNorm", "Upsample"), _HERE),
     **dict.fromkeys(("BatchNorm2d", "BatchNorm", "BatchNormalization"), "use nn.BatchNorm1d"),
-    **dict.fromkeys(("Dropout1d", "Dropout2d", "AlphaDropout"), "use nn.Dropout"),
-    **dict.fromkeys(
-        ("PReLU", "CELU", "Mish", "Hardswish", "Hardsigmoid", "Softsign", "GLU"), _WRITE
-    ),
-    "ReLU6": "use nn.Hardtanh(0, 6)",
+    **dict.fromkeys(("Dropout1d", "Dropout2d"), "use nn.Dropout"),
     "Swish": "use nn.SiLU",
     "Softmax2d": "use nn.Softmax(axis=1)",
     "Unflatten": "use x.reshape((-1, *shape)) in your forward",
@@ -186,10 +183,6 @@ LAYERS = {
     "Activation": "activations are Modules: nn.ReLU()",
     "Input": "no layer needs it: give nn.Linear the number of its inputs",
     "Model": "derive from nn.Module, or use nn.Sequential(...)",
-    "KLDivLoss": "use nn.functional.kl_div, whose reduction is 'batchmean' for the divergence",
-    "CosineSimilarity": "use nn.functional.cosine_similarity",
-    "CosineEmbeddingLoss": "write it with nn.functional.cosine_similarity",
-    "MultiLabelSoftMarginLoss": "use nn.BCEWithLogitsLoss",
     **dict.fromkeys(("DataParallel", "cuda", "device"), _DEVICE),
     "utils": _CLIPPING,
     **dict.fromkeys(("no_grad", "enable_grad"), "it is of autograd: from autograd import no_grad"),
@@ -199,16 +192,14 @@ LAYERS = {
 
 # What is told of names that `nn.functional` has not.
 FUNCTIONS = {
+    **left_out.FUNCTIONS,
     **dict.fromkeys(("conv1d", "conv2d", "max_pool2d", "avg_pool2d", "interpolate"), (
         "there is none here: write it in NumPy's functions, or as autograd.primitive(f, rule)"
     )),
     "embedding": "look the rows up: weight[labels]",
     "pad": "it is NumPy's, and works on Tensors: np.pad",
-    "relu6": "use hardtanh(x, 0, 6)",
     "swish": "use silu",
-    "mish": "write it: x * np.tanh(functional.softplus(x))",
-    "gumbel_softmax": "write it with functional.softmax",
-    **dict.fromkeys(("dropout1d", "dropout2d", "alpha_dropout"), "use dropout"),
+    **dict.fromkeys(("dropout1d", "dropout2d"), "use dropout"),
     "mse": "use mse_loss",
     "bce_with_logits": "use binary_cross_entropy_with_logits",
     "scaled_dot_product_attention": "write it: softmax(q @ k.mT / np.sqrt(d)) @ v",

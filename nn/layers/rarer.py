@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Tensor, primitive, relu, sigmoid, softmax, softplus
+from autograd import Tensor, primitive, relu, sigmoid, softmax
 from nn.arguments import as_floats, as_input, as_tensor, at_least_single
 from nn.checks import number, whole
 from nn.layers.activations import activation, at_most, hardtanh, kept_off
@@ -115,12 +115,18 @@ Hardswish = activation("Hardswish", hardswish, __name__)
 
 
 def _celu(x: Any, alpha: float) -> Any:
-    t = np.tanh(at_most(x, 0) / (2 * alpha))  # exp(z) - 1 = 2t / (1 - t), t = tanh(z/2): see elu
-    return relu(x) + t * (2 * alpha) / (1 - t)
+    wide = at_least_single(x)
+    t = np.tanh(at_most(wide, 0) / (2 * alpha))  # exp(z) - 1 = 2t / (1 - t), t = tanh(z/2): see elu
+    return (relu(wide) + t * (2 * alpha) / (1 - t)).astype(x.dtype, copy=False)
+
+
+def _celu_slope(x: Any, alpha: float) -> Any:
+    wide = at_least_single(x)
+    return np.exp(at_most(wide, 0) / alpha).astype(x.dtype, copy=False)
 
 
 _fused_celu_slope = primitive(
-    lambda x, alpha: np.exp(at_most(x, 0) / alpha),
+    _celu_slope,
     lambda g, y, x, alpha: g * (y * (x < 0)) / alpha,
     formula="g y/alpha where x < 0",
     elementwise=True,
@@ -151,7 +157,23 @@ CELU = activation("CELU", celu, __name__)
 
 
 # With e = exp(x) is tanh(log(1 + e)) = n/d, n = e (e + 2) and d = n + 2; its derivative is
-# 4 e (e + 1) / d². Beyond 22 they are 1 and 0 in every precision.
+# 4 e (e + 1) / d². Beyond 22 they are 1 and 0 in every precision. By s = sigmoid(x) and r = 1 - s
+# they are s (1 + r)/(1 + r²) and 4 s r²/(1 + r²)².
+
+
+def _mish_share(x: Any) -> Any:
+    r = sigmoid(-x)
+    return sigmoid(x) * (1 + r) / (1 + r * r)
+
+
+def _bend(x: Any) -> Any:
+    r = sigmoid(-x)
+    return sigmoid(x) * r * r * 4 / (1 + r * r) ** 2
+
+
+_mish_share = primitive(
+    _mish_share, lambda g, y, x: g * _bend(x), formula="g (1-t²) sigmoid(x)", elementwise=True
+)
 
 
 def _far_below(x: Any, y: Any, factor: Any) -> Any:
@@ -177,9 +199,7 @@ def _mish_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
     x = at_least_single(x)
     if saved is None:  # far out 0 times an infinite x would be nan
         near = np.clip(x, -800, 800)
-        rise = softplus(near)
-        bend = sigmoid(2 * rise) * sigmoid(-2 * rise) * sigmoid(near) * 4
-        return g * (np.tanh(rise) + near * bend)
+        return g * (_mish_share(near) + near * _bend(near))
     e, share = saved
     near = np.clip(x, -2000, 22)
     d = e * (e + 2) + 2
@@ -327,8 +347,12 @@ class GLU(Module):
         return f"axis={self.axis}"
 
 
+def _prelu(x: Any, weight: Any) -> Any:
+    return np.where(x > 0, x, x * weight)
+
+
 _fused_prelu = primitive(
-    lambda x, weight: np.where(x > 0, x, x * weight),
+    _prelu,
     lambda g, y, x, weight: np.where(x > 0, g, g * weight),
     lambda g, y, x, weight: kept_off(x > 0, g) * at_most(x, 0),
     formula=("g where x > 0, g weight elsewhere", "g x where x <= 0"),

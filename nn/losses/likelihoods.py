@@ -54,10 +54,13 @@ def _refuse(name: str, what: str, x: Any, wrong: Any, cure: str) -> None:
 
 # ---- normal -----------------------------------------------------------------------------------
 
+
+def _raised(var: Any, eps: float) -> Any:
+    return np.maximum(var, eps)
+
+
 # Where it is raised to eps, the variance keeps its gradient, as in PyTorch: it may grow again.
-_raised = primitive(
-    lambda var, eps: np.maximum(var, eps), lambda g, y, var, eps: g, formula="g", elementwise=True
-)
+_raised = primitive(_raised, lambda g, y, var, eps: g, formula="g", elementwise=True)
 
 
 def _gaussian(
