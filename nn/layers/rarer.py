@@ -393,6 +393,8 @@ class PReLU(Module):
     [[-0.25, -0.25, -0.25], [-0.25, -0.25, -0.25]]
     """
 
+    _function = staticmethod(prelu)
+
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = np.float32
     ) -> None:

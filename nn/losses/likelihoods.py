@@ -1,4 +1,4 @@
-"""-log of the likelihood of a number, or of a count: operation, function and Module.
+"""The likelihood of a number, or of a count, as a loss: operation, function and Module.
 
 The prediction says which distribution it comes from. This file is loaded when one of them is first
 asked for.

@@ -190,8 +190,9 @@ def check_log_probabilities(name: str, x: Tensor, axis: int) -> None:
     found = "probabilities" if _adds_up(data, axis) else found
     raise ValueError(
         f"{name}: the prediction holds {highest:.4g}, but the logarithm of a probability is at "
-        f"most 0: these are {found}. End the model in LogSoftmax instead, or give logits to "
-        "cross_entropy (CrossEntropyLoss), which is the faster way"
+        f"most 0: these are {found}. End the model in LogSoftmax"
+        + " instead, or give logits to cross_entropy (CrossEntropyLoss), which is the faster way"
+        * (name == "nll_loss")
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 import nn
 from nn import losses
 from nn.optim import lr_scheduler
-from tests.twins import OURS_ALONE, assert_cases
+from tests.twins import OF_SEVERAL, OURS_ALONE, assert_cases
 
 torch = pytest.importorskip("torch", reason="compares with PyTorch")
 
@@ -101,6 +101,9 @@ LOSSES = {
     "MSELoss": ((), NUMBERS),
     "NLLLoss": (("LogSoftmax", -1), LABELS),
     "SmoothL1Loss": ((), NUMBERS),
+    "HingeEmbeddingLoss": (("Softplus",), np.where(NUMBERS > 0, 1.0, -1.0)),
+    "KLDivLoss": (("LogSoftmax", -1), SHARES / SHARES.sum(axis=1, keepdims=True)),
+    "PoissonNLLLoss": ((), (SHARES * 5).round()),
 }
 
 
@@ -169,7 +172,7 @@ def compare(models, optimizer, loss, target, schedule=None, rtol=1e-9):
     return curves[0]
 
 
-PYTORCHS_LOSSES = [name for name in losses.__all__ if name not in OURS_ALONE]
+PYTORCHS_LOSSES = [name for name in losses.__all__ if name not in OURS_ALONE | OF_SEVERAL]
 
 
 # ---- optimisers x losses ----------------------------------------------------------------------
