@@ -412,7 +412,10 @@ def both(case):
 
 def test_every_layer_has_a_case():
     with_case = {name.split()[0].rstrip(",") for name in LAYERS}
-    names = set(nn.layers.__all__) - set(activations.__all__) - set(rarer.__all__) | {"PReLU", "GLU"}
+    names = set(nn.layers.__all__) - set(activations.__all__) - set(rarer.__all__) | {
+        "PReLU",
+        "GLU",
+    }
     names -= {"CosineSimilarity", "PairwiseDistance"}  # of two inputs: see test_similarity.py
     assert_cases(names, with_case, f"LAYERS of {__name__}")
 

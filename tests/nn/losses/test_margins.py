@@ -56,9 +56,7 @@ def signs(*shape):
 
 def arguments_of(name, shape, dtype=float):
     """Arrays with a gradient, and those without."""
-    arrays = [
-        np.asarray(random(*shape, seed=seed), dtype) for seed in range(FUNCTIONS[name][1])
-    ]
+    arrays = [np.asarray(random(*shape, seed=seed), dtype) for seed in range(FUNCTIONS[name][1])]
     if name == "TripletMarginLoss":
         return arrays, []
     return arrays, [signs(*(shape[:-1] if name in OF_VECTORS else shape)).astype(dtype)]
@@ -269,8 +267,8 @@ WRONG = {
     "zeros": (lambda: nn.HingeEmbeddingLoss()([1.0, 1.0], [1, 0]), ValueError,
               r"hinge_embedding_loss: the target 0 at position 1 is neither 1 nor -1; of labels 0 "
               r"and 1 make them: 2 \* labels - 1"),
-    "two": (lambda: nn.MarginRankingLoss()([1.0], [1.0], [2]), ValueError, "target 2 at position 0 is "
-            "neither 1 nor -1$"),
+    "two": (lambda: nn.MarginRankingLoss()([1.0], [1.0], [2]), ValueError,
+            "target 2 at position 0 is neither 1 nor -1$"),
     "not broadcast": (lambda: nn.HingeEmbeddingLoss()(np.ones((2, 1)), [1, 1]), ValueError,
                       r"prediction has shape \(2, 1\), the target \(2,\)"),
     "trained target": (lambda: nn.HingeEmbeddingLoss()([1.0], tensor(1)), TypeError,

@@ -178,6 +178,7 @@ PYTORCHS_LOSSES = [name for name in losses.__all__ if name not in OURS_ALONE | O
 # ---- optimisers x losses ----------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")  # PyTorch's of its KLDivLoss
 @pytest.mark.parametrize("loss", PYTORCHS_LOSSES)
 @pytest.mark.parametrize("case", OPTIMIZERS)
 def test_training_curves_are_pytorchs(case, loss):
