@@ -139,7 +139,7 @@ class _Loss(Module):
     """What all losses share: a function, and its options, which are attributes."""
 
     _function: Callable[..., Any]
-    _reductions = REDUCTIONS
+    _reductions: tuple[str, ...] = REDUCTIONS
     reduction: str
 
     def __init__(self, **options: Any) -> None:

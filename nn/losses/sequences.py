@@ -66,10 +66,10 @@ def _paths(emissions: Any, skips: Any, start: Any, waits: Any) -> Any:
     with np.errstate(divide="ignore"):  # log(0) is meant
         for t, (came, now, emitted) in enumerate(zip(from_before, places[1:], emissions)):
             np.add(came, ways, sums)
-            np.maximum.reduce(sums, 0, None, most, False, lowest)
+            np.maximum.reduce(sums, 0, out=most, initial=lowest)
             np.subtract(sums, most, sums)
             np.exp(sums, sums)
-            np.add.reduce(sums, 0, None, now)
+            np.add.reduce(sums, 0, out=now)
             np.log(now, now)
             now += most
             now += emitted
@@ -148,7 +148,8 @@ def _composed(
     emissions = np.take_along_axis(log_probs, track[None], axis=2)
     start = np.full(track.shape, -np.inf)
     start[:, 0] = 0
-    skips, places = _skips(track, blank), Tensor(start)
+    skips = _skips(track, blank)
+    places: Any = Tensor(start)
     nowhere = np.full((len(track), 2), -np.inf)
     for t in range(len(emissions)):
         padded = np.concatenate([nowhere, places], axis=1)

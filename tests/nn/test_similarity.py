@@ -1,4 +1,4 @@
-"""kl_div, pairwise_distance, cosine_similarity, normalize, logsigmoid: values, derivatives, edges, what they refuse.
+"""kl_div, pairwise_distance, cosine_similarity, normalize, logsigmoid: values, derivatives, edges.
 
 Compared with PyTorch in float64, first and second order, where it is installed, with finite
 differences, and with numbers written out here.
@@ -345,7 +345,8 @@ def test_refused(wrong, kind, message):
 # ---- distances and angles as layers -----------------------------------------------------------
 
 PAIRS = {"rows": ((4, 3), (4, 3)), "one": ((4, 3), (1, 3)), "vectors": ((3,), (3,)),
-         "a vector": ((4, 3), (3,)), "more axes": ((2, 4, 3), (4, 3)), "of 1": ((5, 1), (5, 1))}  # fmt: skip
+         "a vector": ((4, 3), (3,)), "more axes": ((2, 4, 3), (4, 3)), "of 1": ((5, 1), (5, 1)),
+}  # fmt: skip
 DISTANCES = [{}, {"p": 1.0}, {"p": 3.0, "eps": 1e-3}, {"p": INF}, {"p": -1.0}, {"keepdims": True}]
 
 
