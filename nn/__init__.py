@@ -231,7 +231,7 @@ _LATER = {
     "Softsign": "layers.rarer",
     "TripletMarginLoss": "losses.margins",
 }  # fmt: skip
-_missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__)
+_missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__, "LAYERS")
 
 
 def _lazily(name: str) -> _typing.Any:

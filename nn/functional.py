@@ -135,4 +135,6 @@ _LATER = {
 logsigmoid = log_sigmoid  # PyTorch's name for it; the other one is as log_softmax
 
 if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name
-    __getattr__ = _later(globals(), _LATER, _finder("nn.functional", _FUNCTIONS, lambda: __all__))
+    __getattr__ = _later(
+        globals(), _LATER, _finder("nn.functional", _FUNCTIONS, lambda: __all__, "FUNCTIONS")
+    )

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any, NoReturn
 
-from nn import left_out
 from nn.names import unknown
 
 __all__ = [
@@ -47,10 +46,11 @@ def _package(names: Mapping[str, Any]) -> str:
 
 
 def finder(
-    module: str, names: Mapping[str, str], known: Callable[[], Iterable[str]]
+    module: str, names: Mapping[str, str], known: Callable[[], Iterable[str]], more: str = ""
 ) -> Callable[[str], NoReturn]:
     """The `__getattr__` of a module: an AttributeError with what is told of a name from elsewhere,
-    or with the nearest name that there is.
+    or with the nearest name that there is; more, the name of a table of `nn.left_out`, which is
+    loaded for it.
 
     >>> finder("nn", {"Parameter": "it is a Tensor"}, lambda: ["ReLU"])("Parameter")
     Traceback (most recent call last):
@@ -59,8 +59,11 @@ def finder(
 
     def missing(name: str) -> NoReturn:
         text = f"module {module!r} has no attribute {name!r}"
-        if name in names:
-            text += f"; {names[name]}"
+        told = names.get(name, "")
+        if more and not told and not name.startswith("_"):
+            told = getattr(import_module("nn.left_out"), more).get(name, "")
+        if told:
+            text += f"; {told}"
         elif not name.startswith("_"):  # what tools ask for
             alike = [k for k in known() if _plain(k) == _plain(name)]
             other = unknown("name", name, known()).removeprefix(f"unknown name {name!r}")
@@ -164,7 +167,6 @@ _HOOK = "there are register_forward_hook here, and register_hook of a Tensor"
 
 # What is told of names that `nn` has not.
 LAYERS = {
-    **left_out.LAYERS,
     "Parameter": _TENSOR,
     "parameter": _TENSOR,
     "Buffer": "an array in an attribute is a buffer: self.mean = np.zeros(3)",
@@ -192,7 +194,6 @@ LAYERS = {
 
 # What is told of names that `nn.functional` has not.
 FUNCTIONS = {
-    **left_out.FUNCTIONS,
     **dict.fromkeys(("conv1d", "conv2d", "max_pool2d", "avg_pool2d", "interpolate"), (
         "there is none here: write it in NumPy's functions, or as autograd.primitive(f, rule)"
     )),
