@@ -88,9 +88,14 @@ def _hardswish(x: Any) -> Any:
     return (np.maximum(wide, -3) * (np.clip(wide + 3, 0, 6) / 6)).astype(x.dtype, copy=False)
 
 
+def _hardswish_rule(g: Any, y: Any, x: Any) -> Any:
+    slope = (2 * np.clip(x, -3, 3) + 3) / 6 * (x < 3) + (x >= 3)
+    return kept_off(x <= -3, g) * slope
+
+
 _fused_hardswish = primitive(
     _hardswish,
-    lambda g, y, x: kept_off(x <= -3, g) * np.where(x < 3, (2 * np.clip(x, -3, 3) + 3) / 6, 1),
+    _hardswish_rule,
     formula="g (x/3 + 1/2) where -3 < x < 3, g above",
     elementwise=True,
 )

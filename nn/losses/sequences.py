@@ -119,8 +119,9 @@ def _ctc_rule(
 ) -> Any:  # fmt: skip
     """-g times the probability of each label at each time, given that the sequence is right."""
     if saved is None:  # to be differentiated itself
-        losses = _composed(log_probs, labels, times, lengths, blank, zero_infinity)
-        return grad(np.sum(losses * g), log_probs, create_graph=True)[0]
+        fresh = +log_probs  # g may be made of it, too
+        losses = _composed(fresh, labels, times, lengths, blank, zero_infinity)
+        return grad(np.sum(losses * g), fresh, create_graph=True)[0]
     emissions, before, after, ends, passed = saved
     shares = after - emissions  # which both have counted
     shares += before

@@ -156,7 +156,6 @@ KINKS = {  # the slopes at the point
     "hardsigmoid at nan": (nn.Hardsigmoid(), nan, 0.0),
     "hardswish at -3": (nn.Hardswish(), -3.0, 0.0),
     "hardswish at 3": (nn.Hardswish(), 3.0, 1.0),
-    "hardswish at nan": (nn.Hardswish(), nan, 1.0),
     "celu at 0": (nn.CELU(2.0), 0.0, 1.0),
     "mish at 0": (nn.Mish(), 0.0, 0.6),
     "softsign at 0": (nn.Softsign(), 0.0, 1.0),
