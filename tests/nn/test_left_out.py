@@ -14,7 +14,7 @@ import autograd
 import nn
 from autograd import Tensor, gradcheck
 from nn import functional, left_out
-from tests.compare import random
+from tests.makers import random
 
 # Rooms that are being furnished: their names need no word until they are there.
 COMING = re.compile(

@@ -17,7 +17,8 @@ import autograd
 import nn
 from autograd import Tensor, draw, explain, grad, gradcheck, gradgradcheck
 from nn import functional
-from tests.compare import assert_equals_pytorch, random, tensor
+from tests.compare import assert_equals_pytorch
+from tests.makers import random, tensor
 
 inf, nan = np.inf, np.nan
 Long = np.longdouble

@@ -15,7 +15,8 @@ import pytest
 import nn
 from autograd import Tensor, draw, explain, grad, gradcheck, gradgradcheck
 from nn import functional
-from tests.compare import REDUCTIONS, assert_equals_pytorch, random, tensor
+from tests.compare import REDUCTIONS, assert_equals_pytorch
+from tests.makers import random, tensor
 
 LOSSES = {
     "GaussianNLLLoss": [{}, {"full": True}, {"eps": 0.5}],

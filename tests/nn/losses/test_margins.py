@@ -13,7 +13,8 @@ import pytest
 import nn
 from autograd import Tensor, draw, explain, grad, gradcheck, gradgradcheck
 from nn import functional
-from tests.compare import REDUCTIONS, assert_equals_pytorch, random, tensor
+from tests.compare import REDUCTIONS, assert_equals_pytorch
+from tests.makers import random, tensor
 from tests.twins import twin
 
 # For each Module its function, its options, and how many of its arguments have a gradient.

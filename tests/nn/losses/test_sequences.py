@@ -15,7 +15,8 @@ import nn
 from autograd import Tensor, draw, explain, grad, gradcheck, gradgradcheck, log_softmax, no_grad
 from nn import functional
 from nn.functional import ctc_loss
-from tests.compare import REDUCTIONS, random
+from tests.compare import REDUCTIONS
+from tests.makers import random
 
 inf = np.inf
 
