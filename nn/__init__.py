@@ -62,6 +62,7 @@ from nn.losses import (  # noqa: E402
     BCEWithLogitsLoss,
     CrossEntropyLoss,
     HuberLoss,
+    KLDivLoss,
     L1Loss,
     MSELoss,
     NLLLoss,
@@ -86,6 +87,32 @@ if _typing.TYPE_CHECKING:
         save,
         save_checkpoint,
     )
+    from nn.layers.rarer import (
+        CELU,
+        GLU,
+        Hardsigmoid,
+        Hardswish,
+        Mish,
+        PReLU,
+        ReLU6,
+        Softmin,
+        Softsign,
+    )
+    from nn.layers.similarity import (
+        CosineSimilarity,
+        PairwiseDistance,
+    )
+    from nn.losses.likelihoods import (
+        GaussianNLLLoss,
+        PoissonNLLLoss,
+    )
+    from nn.losses.margins import (
+        CosineEmbeddingLoss,
+        HingeEmbeddingLoss,
+        MarginRankingLoss,
+        TripletMarginLoss,
+    )
+    from nn.losses.sequences import CTCLoss
     from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy
     from nn.optim import explain_step
     from nn.scaling import standardize
@@ -94,24 +121,34 @@ if _typing.TYPE_CHECKING:
     from nn.vectors import parameters_to_vector, vector_to_parameters
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "MLP",
     "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "CTCLoss",
     "Callback",
     "CheckpointError",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "DataLoader",
     "Dropout",
     "EarlyStopping",
     "Flatten",
+    "GaussianNLLLoss",
+    "Hardsigmoid",
+    "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "History",
     "HuberLoss",
     "Identity",
+    "KLDivLoss",
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
@@ -119,18 +156,27 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
+    "Mish",
     "ModelCheckpoint",
     "Module",
     "NLLLoss",
+    "PReLU",
+    "PairwiseDistance",
+    "PoissonNLLLoss",
     "ReLU",
+    "ReLU6",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
+    "Softmin",
     "Softplus",
+    "Softsign",
     "Tanh",
     "Trainer",
+    "TripletMarginLoss",
     "accuracy",
     "clip_grad_norm_",
     "clip_grad_value_",
@@ -164,8 +210,26 @@ _LATER = {
     "top_k_accuracy": "metrics", "clip_grad_norm_": "clipping", "clip_grad_value_": "clipping",
     "parameters_to_vector": "vectors", "vector_to_parameters": "vectors",
     "explain_step": "optim", "standardize": "scaling", "train_test_split": "splitting",
+    "CELU": "layers.rarer",
+    "CTCLoss": "losses.sequences",
+    "CosineEmbeddingLoss": "losses.margins",
+    "CosineSimilarity": "layers.similarity",
+    "GLU": "layers.rarer",
+    "GaussianNLLLoss": "losses.likelihoods",
+    "Hardsigmoid": "layers.rarer",
+    "Hardswish": "layers.rarer",
+    "HingeEmbeddingLoss": "losses.margins",
+    "MarginRankingLoss": "losses.margins",
+    "Mish": "layers.rarer",
+    "PReLU": "layers.rarer",
+    "PairwiseDistance": "layers.similarity",
+    "PoissonNLLLoss": "losses.likelihoods",
+    "ReLU6": "layers.rarer",
+    "Softmin": "layers.rarer",
+    "Softsign": "layers.rarer",
+    "TripletMarginLoss": "losses.margins",
 }  # fmt: skip
-_missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__)
+_missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__, "LAYERS")
 
 
 def _lazily(name: str) -> _typing.Any:

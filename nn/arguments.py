@@ -19,6 +19,7 @@ __all__ = [
     "as_tensor",
     "at_first",
     "at_least_single",
+    "in_dtype",
     "values",
 ]
 
@@ -61,6 +62,11 @@ def as_operand(x: Any) -> Any:
 def at_least_single(x: Any) -> Any:
     """Half a precision as a whole one: squares of its numbers leave its range."""
     return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """x in this dtype; x itself, if it has it."""
+    return x if x.dtype == dtype else x.astype(dtype)
 
 
 def at_first(wrong: Any) -> tuple[tuple[int, ...], str]:

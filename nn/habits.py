@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any, NoReturn
 
 from nn.names import unknown
@@ -21,6 +22,7 @@ __all__ = [
     "SCHEDULES",
     "elsewhere",
     "finder",
+    "later",
     "warn",
 ]
 
@@ -44,10 +46,11 @@ def _package(names: Mapping[str, Any]) -> str:
 
 
 def finder(
-    module: str, names: Mapping[str, str], known: Callable[[], Iterable[str]]
+    module: str, names: Mapping[str, str], known: Callable[[], Iterable[str]], more: str = ""
 ) -> Callable[[str], NoReturn]:
     """The `__getattr__` of a module: an AttributeError with what is told of a name from elsewhere,
-    or with the nearest name that there is.
+    or with the nearest name that there is; more, the name of a table of `nn.left_out`, which is
+    loaded for it.
 
     >>> finder("nn", {"Parameter": "it is a Tensor"}, lambda: ["ReLU"])("Parameter")
     Traceback (most recent call last):
@@ -56,8 +59,11 @@ def finder(
 
     def missing(name: str) -> NoReturn:
         text = f"module {module!r} has no attribute {name!r}"
-        if name in names:
-            text += f"; {names[name]}"
+        told = names.get(name, "")
+        if more and not told and not name.startswith("_"):
+            told = getattr(import_module("nn.left_out"), more).get(name, "")
+        if told:
+            text += f"; {told}"
         elif not name.startswith("_"):  # what tools ask for
             alike = [k for k in known() if _plain(k) == _plain(name)]
             other = unknown("name", name, known()).removeprefix(f"unknown name {name!r}")
@@ -65,6 +71,33 @@ def finder(
         raise AttributeError(text)
 
     return missing
+
+
+def later(
+    names: dict[str, Any], homes: Mapping[str, str], missing: Callable[[str], Any]
+) -> Callable[[str], Any]:
+    """The `__getattr__` of a module some of whose names are loaded when they are first asked for.
+
+    Args: names, of the module, its globals(); homes, for each such name the module that has it;
+    missing, what to do with any other name.
+
+    >>> found = {}
+    >>> later(found, {"sqrt": "math", "pi": "math"}, finder("nn", {}, list))("sqrt")(9.0)
+    3.0
+    >>> sorted(found)
+    ['pi', 'sqrt']
+    """
+
+    def found(name: str) -> Any:
+        if name not in homes:
+            return missing(name)
+        module = import_module(homes[name])
+        for known, home in homes.items():
+            if home == homes[name]:  # what somebody has put there stays
+                names.setdefault(known, getattr(module, known))
+        return names[name]
+
+    return found
 
 
 def _plain(name: str) -> str:
@@ -123,7 +156,6 @@ def _listed(self: Any) -> list[str]:
 
 _DEVICE = "there is one device, the CPU: leave it out"
 _HERE = "there is none here yet: write its forward in a Module of your own"
-_WRITE = "write it in a Module of your own, or as a function of x: MLP(sizes, activation=f)"
 _LIST = "a plain list in an attribute does: its Modules are found"
 _DICT = "a plain dict in an attribute does: its Modules are found"
 _TENSOR = (
@@ -142,14 +174,10 @@ LAYERS = {
     **dict.fromkeys(("ModuleDict", "ParameterDict"), _DICT),
     **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d", "Embedding"), _HERE),
     **dict.fromkeys(("MaxPool1d", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d"), _HERE),
-    **dict.fromkeys(("RNN", "LSTM", "GRU", "MultiheadAttention", "Transformer", "Bilinear"), _HERE),
-    **dict.fromkeys(("GroupNorm", "InstanceNorm1d", "RMSNorm", "LazyLinear", "Upsample"), _HERE),
+    **dict.fromkeys(("RNN", "LSTM", "GRU", "MultiheadAttention"), _HERE),
+    **dict.fromkeys(("GroupNorm", "InstanceNorm1d", "RMSNorm", "Upsample"), _HERE),
     **dict.fromkeys(("BatchNorm2d", "BatchNorm", "BatchNormalization"), "use nn.BatchNorm1d"),
-    **dict.fromkeys(("Dropout1d", "Dropout2d", "AlphaDropout"), "use nn.Dropout"),
-    **dict.fromkeys(
-        ("PReLU", "CELU", "Mish", "Hardswish", "Hardsigmoid", "Softsign", "GLU"), _WRITE
-    ),
-    "ReLU6": "use nn.Hardtanh(0, 6)",
+    **dict.fromkeys(("Dropout1d", "Dropout2d"), "use nn.Dropout"),
     "Swish": "use nn.SiLU",
     "Softmax2d": "use nn.Softmax(axis=1)",
     "Unflatten": "use x.reshape((-1, *shape)) in your forward",
@@ -157,10 +185,6 @@ LAYERS = {
     "Activation": "activations are Modules: nn.ReLU()",
     "Input": "no layer needs it: give nn.Linear the number of its inputs",
     "Model": "derive from nn.Module, or use nn.Sequential(...)",
-    "KLDivLoss": "use nn.functional.kl_div, whose reduction is 'batchmean' for the divergence",
-    "CosineSimilarity": "use nn.functional.cosine_similarity",
-    "CosineEmbeddingLoss": "write it with nn.functional.cosine_similarity",
-    "MultiLabelSoftMarginLoss": "use nn.BCEWithLogitsLoss",
     **dict.fromkeys(("DataParallel", "cuda", "device"), _DEVICE),
     "utils": _CLIPPING,
     **dict.fromkeys(("no_grad", "enable_grad"), "it is of autograd: from autograd import no_grad"),
@@ -175,11 +199,8 @@ FUNCTIONS = {
     )),
     "embedding": "look the rows up: weight[labels]",
     "pad": "it is NumPy's, and works on Tensors: np.pad",
-    "relu6": "use hardtanh(x, 0, 6)",
     "swish": "use silu",
-    "mish": "write it: x * np.tanh(functional.softplus(x))",
-    "gumbel_softmax": "write it with functional.softmax",
-    **dict.fromkeys(("dropout1d", "dropout2d", "alpha_dropout"), "use dropout"),
+    **dict.fromkeys(("dropout1d", "dropout2d"), "use dropout"),
     "mse": "use mse_loss",
     "bce_with_logits": "use binary_cross_entropy_with_logits",
     "scaled_dot_product_attention": "write it: softmax(q @ k.mT / np.sqrt(d)) @ v",

@@ -54,6 +54,13 @@ def _nns() -> list[Call]:
     # Whatever activations and distances there are: a new one need not be named here.
     elementwise = [
         *(getattr(F, name) for name in activations.__all__ if name in F.__all__),
+        F.celu,
+        F.hardsigmoid,
+        F.hardswish,
+        F.mish,
+        F.relu6,
+        F.softsign,
+        lambda x: F.prelu(x, 0.3),
         lambda x: F.elu(x, alpha=0.7), lambda x: F.gelu(x, approximate="tanh"),
     ]  # fmt: skip
     calls = [
@@ -74,6 +81,14 @@ def _nns() -> list[Call]:
         for reduction in ("batchmean", "none")
         for logs in (False, True)
     ]  # fmt: skip
+    calls += [
+        call("glu", F.glu, [nonzero(2, 4)]),
+        call(
+            "gaussian_nll_loss", F.gaussian_nll_loss, [nonzero(3), nonzero(3), between(0.5, 2, 3)]
+        ),
+        call("poisson_nll_loss", F.poisson_nll_loss, [nonzero(3), between(1.5, 4, 3)]),
+        call("ctc_loss", lambda x: F.ctc_loss(x, [1, 2], 4, 2), [-between(0.5, 2, 4, 3)]),
+    ]
     return calls + [
         call("cross_entropy", lambda x: F.cross_entropy(x, labels), [nonzero(3, 3)]),
         call("cross_entropy-sum", lambda x: F.cross_entropy(x, labels, reduction="sum"),

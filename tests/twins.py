@@ -7,6 +7,14 @@ import pytest
 
 # Our classes that PyTorch has not: tests that compare with its class of that name pass them over.
 OURS_ALONE = {"MLP"}
+# Losses of more than a prediction and a target: a Trainer takes them inside of a function.
+OF_SEVERAL = {
+    "CTCLoss",
+    "CosineEmbeddingLoss",
+    "GaussianNLLLoss",
+    "MarginRankingLoss",
+    "TripletMarginLoss",
+}
 
 
 def twin(home: Any, name: str) -> Any:

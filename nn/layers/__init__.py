@@ -4,6 +4,10 @@
 >>> model = nn.Sequential(nn.Linear(64, 10), nn.Softmax())
 """
 
+import typing as _typing
+
+from nn.habits import finder as _finder
+from nn.habits import later as _later
 from nn.layers.activations import (
     ELU,
     GELU,
@@ -25,14 +29,36 @@ from nn.layers.mlp import MLP
 from nn.layers.mlp import _Function as _Function  # which pickles name here
 from nn.layers.normalization import BatchNorm1d, LayerNorm
 
+if _typing.TYPE_CHECKING:
+    from nn.layers.rarer import (
+        CELU,
+        GLU,
+        Hardsigmoid,
+        Hardswish,
+        Mish,
+        PReLU,
+        ReLU6,
+        Softmin,
+        Softsign,
+    )
+    from nn.layers.similarity import (
+        CosineSimilarity,
+        PairwiseDistance,
+    )
+
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "MLP",
     "SELU",
     "BatchNorm1d",
+    "CosineSimilarity",
     "Dropout",
     "Flatten",
+    "Hardsigmoid",
+    "Hardswish",
     "Hardtanh",
     "Identity",
     "LayerNorm",
@@ -40,10 +66,34 @@ __all__ = [
     "Linear",
     "LogSigmoid",
     "LogSoftmax",
+    "Mish",
+    "PReLU",
+    "PairwiseDistance",
     "ReLU",
+    "ReLU6",
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmin",
     "Softplus",
+    "Softsign",
     "Tanh",
 ]
+
+# Loaded when they are first asked for.
+_LATER = {
+    "CELU": "nn.layers.rarer",
+    "CosineSimilarity": "nn.layers.similarity",
+    "GLU": "nn.layers.rarer",
+    "Hardsigmoid": "nn.layers.rarer",
+    "Hardswish": "nn.layers.rarer",
+    "Mish": "nn.layers.rarer",
+    "PReLU": "nn.layers.rarer",
+    "PairwiseDistance": "nn.layers.similarity",
+    "ReLU6": "nn.layers.rarer",
+    "Softmin": "nn.layers.rarer",
+    "Softsign": "nn.layers.rarer",
+}
+
+if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name
+    __getattr__ = _later(globals(), _LATER, _finder("nn.layers", {}, lambda: __all__))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ import numpy as np
 from autograd import Tensor
 from nn.checks import whole
 from nn.init import named_initializer
-from nn.layers import activations
 from nn.layers.dropout import Dropout, check_probability
 from nn.layers.linear import Identity, Linear
 from nn.layers.normalization import BatchNorm1d
@@ -125,16 +125,22 @@ def _activation(given: Any) -> Module:
     return made
 
 
+# Where activations are; the second is loaded for a name that the first has not.
+_ROOMS = ("nn.layers.activations", "nn.layers.rarer")
+
+
 def _named_activation(name: str) -> type[Module]:
     """The class of a name: "leaky_relu", as the function is called, or "LeakyReLU"."""
-    found = [vars(activations)[public] for public in activations.__all__ if public[0].isupper()]
-    kinds: dict[str, Any] = {"identity": Identity, **{k._function.__name__: k for k in found}}
-    plain = {n.replace("_", ""): kind for n, kind in kinds.items()}
     wanted = name.lower().replace("_", "")
     wanted = _OTHER_NAMES.get(wanted, wanted)
-    if wanted not in plain:
-        raise ValueError(f"MLP: {unknown('activation', name, [*kinds, *_OTHER_NAMES])}")
-    return plain[wanted]
+    kinds: dict[str, Any] = {"identity": Identity}
+    for room in map(import_module, _ROOMS):
+        found = [vars(room)[public] for public in room.__all__ if public[0].isupper()]
+        kinds.update({k._function.__name__: k for k in found if hasattr(k, "_function")})
+        plain = {n.replace("_", ""): kind for n, kind in kinds.items()}
+        if wanted in plain:
+            return plain[wanted]
+    raise ValueError(f"MLP: {unknown('activation', name, [*kinds, *_OTHER_NAMES])}")
 
 
 class _Function(Module):

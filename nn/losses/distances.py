@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd import primitive
-from nn.checks import number
+from nn.checks import flag, number
 from nn.layers.activations import hardtanh
 from nn.losses.mistakes import SUSPECT, check_prediction
 from nn.losses.reduction import (
@@ -23,6 +23,7 @@ from nn.losses.reduction import (
 
 __all__ = [
     "HuberLoss",
+    "KLDivLoss",
     "L1Loss",
     "MSELoss",
     "SmoothL1Loss",
@@ -225,6 +226,8 @@ class SmoothL1Loss(_Loss):
 
 # ---- divergence of distributions --------------------------------------------------------------
 
+_WITH_BATCHMEAN = ("mean", "batchmean", "sum", "none")
+
 
 def _kl_div(prediction: Any, target: Any, _share: float, _total: bool) -> Any:
     log = np.log(np.where(target == 0, 1, target))  # of 0 anything, which counts nothing
@@ -273,7 +276,7 @@ def kl_div(prediction: Any, target: Any, reduction: str = "mean", log_target: bo
     >>> kl_div(np.log([[0.5, 0.5], [0.5, 0.5]]), [[0.5, 0.5], [1, 0]], reduction="batchmean")
     Tensor(0.34657359)
     """
-    check_reduction("kl_div", reduction, ("mean", "batchmean", "sum", "none"))
+    check_reduction("kl_div", reduction, _WITH_BATCHMEAN)
     prediction, target = paired("kl_div", prediction, target)
     if prediction.made_by in SUSPECT:
         check_prediction("kl_div", prediction)
@@ -283,3 +286,20 @@ def kl_div(prediction: Any, target: Any, reduction: str = "mean", log_target: bo
         share = share_of(reduction, prediction.size)
     operation = _fused_kl_of_logs if log_target else _fused_kl
     return operation(prediction, target, share, reduction != "none")
+
+
+class KLDivLoss(_Loss):
+    """How far log probabilities are off from probabilities; see `nn.functional.kl_div`.
+
+    The Kullback-Leibler divergence is that with the reduction "batchmean".
+
+    >>> KLDivLoss("batchmean")(np.log([[0.5, 0.5], [0.5, 0.5]]), [[0.5, 0.5], [1, 0]])
+    Tensor(0.34657359)
+    """
+
+    _function = staticmethod(kl_div)
+    _reductions = _WITH_BATCHMEAN
+
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        log_target = flag("KLDivLoss: log_target", log_target)
+        super().__init__(reduction=reduction, log_target=log_target)

@@ -38,6 +38,8 @@ SUSPECT = _THROUGH | {"softmax"}
 # What bounds each number by itself, and between which bounds.
 _BOUNDED = {
     "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "hardtanh": (-1.0, 1.0), "relu": (0.0, math.inf),
+    "hardsigmoid": (0.0, 1.0),
+    "softsign": (-1.0, 1.0),
 }  # fmt: skip
 
 
@@ -82,6 +84,8 @@ def _is_sigmoid_by_hand(tensor: Tensor) -> bool:
 _BOUNDS_TOLD = {
     "sigmoid": "to (0, 1)", "softmax": "to (0, 1)", "tanh": "to (-1, 1)", "hardtanh": "to [-1, 1]",
     "relu": "to what is not negative, with a gradient of 0 elsewhere",
+    "hardsigmoid": "to [0, 1]",
+    "softsign": "to (-1, 1)",
 }  # fmt: skip
 
 
@@ -142,13 +146,17 @@ def check_one_logit(name: str, logits: Tensor) -> None:
         if _is_one(made):
             raise ValueError(_always_one(name))
     if kind:
-        both = kind in ("tanh", "hardtanh")
+        both = kind in ("tanh", "hardtanh", "softsign")
         warn(
             f"{name}: the prediction comes out of a {kind}, which limits it {_BOUNDS_TOLD[kind]}; "
             f"but {name} takes logits, any numbers, and applies a sigmoid itself, whose result "
             + ("then never comes near 0 or 1" if both else "then never falls below 1/2")
             + f". Take the {kind} after the last layer out of the model"
-            + (", or use BCELoss, which takes probabilities" if kind == "sigmoid" else "")
+            + (
+                ", or use BCELoss, which takes probabilities"
+                if kind in ("sigmoid", "hardsigmoid")
+                else ""
+            )
         )
 
 
@@ -190,8 +198,9 @@ def check_log_probabilities(name: str, x: Tensor, axis: int) -> None:
     found = "probabilities" if _adds_up(data, axis) else found
     raise ValueError(
         f"{name}: the prediction holds {highest:.4g}, but the logarithm of a probability is at "
-        f"most 0: these are {found}. End the model in LogSoftmax instead, or give logits to "
-        "cross_entropy (CrossEntropyLoss), which is the faster way"
+        f"most 0: these are {found}. End the model in LogSoftmax"
+        + " instead, or give logits to cross_entropy (CrossEntropyLoss), which is the faster way"
+        * (name == "nll_loss")
     )
 
 

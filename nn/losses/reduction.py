@@ -23,6 +23,7 @@ __all__ = [
     "paired",
     "reduced",
     "share_of",
+    "summarised",
 ]
 
 _F = TypeVar("_F")
@@ -125,14 +126,24 @@ def reduced(losses: Any, share: float, total: bool) -> Any:
     return (np.add.reduce(losses, axis=None, dtype=np.float32) * share).astype(np.float16)
 
 
+def summarised(losses: Any, reduction: str) -> Any:
+    """The losses that a composition has given, their mean, nan of nothing, or their sum."""
+    if reduction == "none":
+        return losses
+    if reduction == "mean" and losses.size:
+        return np.mean(losses)
+    return np.sum(losses) * share_of(reduction, losses.size)
+
+
 class _Loss(Module):
     """What all losses share: a function, and its options, which are attributes."""
 
     _function: Callable[..., Any]
+    _reductions: tuple[str, ...] = REDUCTIONS
     reduction: str
 
     def __init__(self, **options: Any) -> None:
-        check_reduction(type(self).__name__, options["reduction"])
+        check_reduction(type(self).__name__, options["reduction"], self._reductions)
         self._options = tuple(options)
         vars(self).update(options)
 

@@ -92,7 +92,9 @@ def test_probabilities_with_more_axes_are_told():
     assert len(told(lambda: F.cross_entropy(F.softmax(images[0, :, 0]), 1))) == 1
 
 
-@pytest.mark.parametrize("kind", [nn.Sigmoid, nn.Tanh, nn.ReLU, nn.Hardtanh])
+@pytest.mark.parametrize(
+    "kind", [nn.Sigmoid, nn.Tanh, nn.ReLU, nn.Hardtanh, nn.Hardsigmoid, nn.Softsign]
+)
 def test_an_activation_after_the_last_layer_is_told(kind):
     name = kind.__name__.lower()
     (text,) = told(lambda: nn.CrossEntropyLoss()(model(3, kind())(100 * X), LABELS))

@@ -1,15 +1,17 @@
-"""kl_div, cosine_similarity, normalize, logsigmoid: values, derivatives, edges, what they refuse.
+"""kl_div, pairwise_distance, cosine_similarity, normalize, logsigmoid: values, derivatives, edges.
 
 Compared with PyTorch in float64, first and second order, where it is installed, with finite
 differences, and with numbers written out here.
 """
 
 import math
+import pickle
 import warnings
 
 import numpy as np
 import pytest
 
+import nn
 from autograd import Tensor, grad, gradcheck, gradgradcheck, jacobian, jvp
 from nn import functional
 from nn.functional import cosine_similarity, kl_div, normalize
@@ -338,3 +340,93 @@ REFUSED = {
 def test_refused(wrong, kind, message):
     with pytest.raises(kind, match=message):
         wrong()
+
+
+# ---- distances and angles as layers -----------------------------------------------------------
+
+PAIRS = {"rows": ((4, 3), (4, 3)), "one": ((4, 3), (1, 3)), "vectors": ((3,), (3,)),
+         "a vector": ((4, 3), (3,)), "more axes": ((2, 4, 3), (4, 3)), "of 1": ((5, 1), (5, 1)),
+}  # fmt: skip
+DISTANCES = [{}, {"p": 1.0}, {"p": 3.0, "eps": 1e-3}, {"p": INF}, {"p": -1.0}, {"keepdims": True}]
+
+
+def distance_of(torch, options):
+    names = {"keepdims": "keepdim"}
+    return torch.nn.PairwiseDistance(**{names.get(k, k): v for k, v in options.items()})
+
+
+@pytest.mark.parametrize("options", DISTANCES, ids=str)
+@pytest.mark.parametrize("shapes", PAIRS.values(), ids=PAIRS)
+def test_distances_agree_with_pytorch(shapes, options):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    arrays = [random(*shape, seed=seed) for seed, shape in enumerate(shapes)]
+    ours = nn.PairwiseDistance(**options)
+    assert_equals_pytorch(torch, ours, distance_of(torch, options), arrays)
+    np.testing.assert_array_equal(
+        ours(*arrays).data, functional.pairwise_distance(*arrays, **options)
+    )
+
+
+@pytest.mark.parametrize("options", DISTANCES, ids=str)
+def test_distances_agree_with_finite_differences(options):
+    inputs = [tensor(4, 3), tensor(4, 3, seed=1)]
+    assert gradcheck(nn.PairwiseDistance(**options), inputs)
+    assert gradgradcheck(nn.PairwiseDistance(**options), inputs)
+
+
+def test_equal_vectors_have_a_slope():
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    y = functional.pairwise_distance(x, np.ones((2, 3)))
+    y.sum().backward()
+    np.testing.assert_allclose(y.data, 1e-6 * math.sqrt(3), rtol=1e-9)
+    np.testing.assert_allclose(x.grad, 1 / math.sqrt(3), rtol=1e-9)
+    x.grad = None
+    functional.pairwise_distance(x, np.ones((2, 3)), eps=0.0).sum().backward()
+    assert not x.grad.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_distances_keep_the_dtype_and_their_digits(dtype):
+    x = Tensor(np.array([[300, 400], [3, 4]], dtype), requires_grad=True)
+    y = functional.pairwise_distance(x, np.zeros((2, 2), dtype), eps=0.0)
+    y.sum().backward()
+    assert y.dtype == x.grad.dtype == dtype and y.tolist() == [500, 5]
+    assert functional.pairwise_distance([[1, 2]], [[1, 2]]).dtype == np.float64
+    assert isinstance(functional.pairwise_distance([[1]], [[2]]), np.ndarray)
+
+
+@pytest.mark.parametrize("axis, eps", [(1, 1e-8), (0, 0.5), (-1, 1e-8)])
+def test_angles_are_those_of_the_function_and_pytorchs(axis, eps):
+    a, b = random(4, 3), random(4, 3, seed=1)
+    layer = nn.CosineSimilarity(axis, eps)
+    np.testing.assert_array_equal(layer(a, b).data, cosine_similarity(a, b, axis, eps))
+    assert isinstance(layer(a, b), Tensor) and isinstance(layer(a.tolist(), b), Tensor)
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    assert_equals_pytorch(torch, layer, torch.nn.CosineSimilarity(axis, eps), [a, b])
+
+
+def test_they_are_layers_like_others():
+    assert repr(nn.CosineSimilarity()) == "CosineSimilarity(axis=1, eps=1e-08)"
+    assert repr(nn.PairwiseDistance(1)) == "PairwiseDistance(p=1.0, eps=1e-06, keepdims=False)"
+    for layer in (nn.CosineSimilarity(), nn.PairwiseDistance()):
+        assert layer.state_dict() == {} and repr(pickle.loads(pickle.dumps(layer))) == repr(layer)
+
+
+MISFITS = {
+    "lengths": (lambda: nn.PairwiseDistance()(random(2, 3), random(2, 4)), ValueError,
+                r"pairwise_distance: x1 of shape \(2, 3\) and x2 of shape \(2, 4\) do not fit"),
+    "numbers": (lambda: functional.pairwise_distance(1.0, 2.0), ValueError, r"shape \(\) and x2"),
+    "p": (lambda: nn.PairwiseDistance("2"), TypeError, "PairwiseDistance: p must be a number"),
+    "eps": (lambda: nn.PairwiseDistance(eps=INF), ValueError, "eps must be a finite number"),
+    "keepdims": (lambda: nn.PairwiseDistance(keepdims=2), TypeError, "keepdims must be True or"),
+    "text": (lambda: nn.PairwiseDistance()("a", "b"), TypeError, "cannot take the first input"),
+    "axis": (lambda: nn.CosineSimilarity(1.5), TypeError, "axis must be a whole number, got 1.5"),
+    "eps below 0": (lambda: nn.CosineSimilarity(eps=-1), ValueError, "eps must be >= 0, got -1"),
+    "angles": (lambda: nn.CosineSimilarity()([[1.0]], ["a"]), TypeError, "the second input"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call, kind, message", MISFITS.values(), ids=MISFITS)
+def test_what_the_layers_refuse(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()

@@ -16,7 +16,7 @@ import autograd
 import nn
 from autograd import Tensor, gradcheck, gradgradcheck
 from nn import functional
-from nn.layers import activations
+from nn.layers import activations, rarer
 from tests.compare import assert_equals_pytorch
 from tests.makers import random
 from tests.twins import assert_cases, twin
@@ -58,13 +58,22 @@ CASES = {
         ],
     ),
     "Tanh": (functional.tanh, [{}]),
+    "CELU": (functional.celu, [{}, {"alpha": 2.0}, {"alpha": 0.5}]),
+    "Hardsigmoid": (functional.hardsigmoid, [{}]),
+    "Hardswish": (functional.hardswish, [{}]),
+    "Mish": (functional.mish, [{}]),
+    "ReLU6": (functional.relu6, [{}]),
+    "Softmin": (functional.softmin, [{}, {"axis": 0}]),
+    "Softsign": (functional.softsign, [{}]),
 }
+WITH_AXES = ("Softmax", "LogSoftmax", "Softmin")
+OTHERS = {"GLU", "PReLU"}  # that are more than a function of each element: see test_rarer.py
 VARIANTS = {
     name + "".join(f" {key}={value}" for key, value in options.items()): (name, options)
     for name, (_, several) in CASES.items()
     for options in several
 }
-ELEMENTWISE = {key: case for key, case in VARIANTS.items() if "Softmax" not in key}
+ELEMENTWISE = {key: case for key, case in VARIANTS.items() if case[0] not in WITH_AXES}
 
 each_variant = pytest.mark.parametrize("name, options", VARIANTS.values(), ids=VARIANTS)
 each_elementwise = pytest.mark.parametrize("name, options", ELEMENTWISE.values(), ids=ELEMENTWISE)
@@ -77,8 +86,10 @@ def ours(name, options):
 
 def pytorchs(torch, name, options):
     options = dict(options)
-    if "Softmax" in name:
+    if name in WITH_AXES:
         options = {"dim": options.get("axis", -1)}
+    if name == "Hardsigmoid":  # whose slope is single, and has no derivative
+        return lambda x: torch.nn.functional.relu6(x + 3) / 6
     return twin(torch.nn, name)(**options)
 
 
@@ -89,7 +100,8 @@ def smooth(*shape):
 
 
 def test_every_activation_has_a_case():
-    classes = {name for name in activations.__all__ if name[0].isupper()}
+    listed = {*activations.__all__, *rarer.__all__} - OTHERS
+    classes = {name for name in listed if name[0].isupper()}
     assert_cases(classes, CASES, f"CASES of {__name__}")
     assert set(CASES) <= set(nn.__all__)
     missing = {function.__name__ for function, _ in CASES.values()} - set(functional.__all__)
@@ -137,6 +149,16 @@ KINKS = {  # the slopes at the point
     "hardtanh with one value": (nn.Hardtanh(1, 1), 1.0, 0.0),
     "gelu at 0": (nn.GELU(), 0.0, 0.5),
     "silu at 0": (nn.SiLU(), 0.0, 0.5),
+    "relu6 at 0": (nn.ReLU6(), 0.0, 0.0),
+    "relu6 at 6": (nn.ReLU6(), 6.0, 0.0),
+    "hardsigmoid at its lower bound": (nn.Hardsigmoid(), -3.0, 0.0),
+    "hardsigmoid at its upper bound": (nn.Hardsigmoid(), 3.0, 0.0),
+    "hardsigmoid at nan": (nn.Hardsigmoid(), nan, 0.0),
+    "hardswish at -3": (nn.Hardswish(), -3.0, 0.0),
+    "hardswish at 3": (nn.Hardswish(), 3.0, 1.0),
+    "celu at 0": (nn.CELU(2.0), 0.0, 1.0),
+    "mish at 0": (nn.Mish(), 0.0, 0.6),
+    "softsign at 0": (nn.Softsign(), 0.0, 1.0),
 }
 
 
@@ -216,6 +238,12 @@ LIMITS = {  # the values at -1000 and 1000
     "ELU": (-1, 1000), "GELU": (0, 1000), "Hardtanh": (-1, 1), "LeakyReLU": (-10, 1000),
     "LogSigmoid": (-1000, 0), "ReLU": (0, 1000), "SELU": (-1.7580993408473766, 1050.7009873554805),
     "SiLU": (0, 1000), "Sigmoid": (0, 1), "Softplus": (0, 1000), "Tanh": (-1, 1),
+    "CELU": (-1, 1000),
+    "Hardsigmoid": (0, 1),
+    "Hardswish": (0, 1000),
+    "Mish": (0, 1000),
+    "ReLU6": (0, 6),
+    "Softsign": (-1000 / 1001, 1000 / 1001),
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from autograd import (
     no_grad,
 )
 from nn import functional
-from nn.layers import activations
+from nn.layers import activations, rarer
 from tests.makers import random, tensor
 from tests.twins import assert_cases, twin
 
@@ -352,7 +352,7 @@ def torch_mlp(lib, **more):
     )  # fmt: skip
 
 
-PLAIN = ("Flatten", "Identity", "Dropout")  # these have no dtype
+PLAIN = ("Flatten", "Identity", "Dropout", "GLU")  # these have no dtype
 # Name: (ours, PyTorch's, the shape of an input).
 LAYERS = {
     "Linear": (make("Linear", 3, 2), None, (5, 3)),
@@ -379,6 +379,10 @@ LAYERS = {
     "LayerNorm of sequences": (make("LayerNorm", 3), None, (2, 4, 3)),
     "LayerNorm without bias": (make("LayerNorm", 3, bias=False), None, (5, 3)),
     "LayerNorm not affine": (make("LayerNorm", 3, elementwise_affine=False), None, (5, 3)),
+    "GLU": (make("GLU"), None, (5, 4)),
+    "GLU of the first axis": (make("GLU", 0), None, (4, 3)),
+    "PReLU": (make("PReLU"), None, (5, 3)),
+    "PReLU of each channel": (make("PReLU", 3, 0.5), None, (4, 3, 2)),
     "MLP": (
         make("MLP", [3, 4, 2], "tanh", output_activation="sigmoid", batch_norm=True, dropout=1e-12),
         torch_mlp, (5, 3),
@@ -408,7 +412,11 @@ def both(case):
 
 def test_every_layer_has_a_case():
     with_case = {name.split()[0].rstrip(",") for name in LAYERS}
-    names = set(nn.layers.__all__) - set(activations.__all__)
+    names = set(nn.layers.__all__) - set(activations.__all__) - set(rarer.__all__) | {
+        "PReLU",
+        "GLU",
+    }
+    names -= {"CosineSimilarity", "PairwiseDistance"}  # of two inputs: see test_similarity.py
     assert_cases(names, with_case, f"LAYERS of {__name__}")
 
 
@@ -922,7 +930,9 @@ def test_what_an_activation_may_be(activation, shown):
     assert model[0].weight.grad.shape == (3, 2)
 
 
-@pytest.mark.parametrize("name", sorted(set(nn.layers.__all__) & set(activations.__all__)))
+@pytest.mark.parametrize(
+    "name", sorted(set(nn.layers.__all__) & {*activations.__all__, *rarer.__all__} - {"GLU"})
+)
 def test_every_activation_has_its_name(name):
     (words,) = [n for n in functional.__all__ if n.replace("_", "") == name.lower()]
     assert type(nn.MLP([2, 3, 1], words)[1]) is getattr(nn, name)

@@ -15,6 +15,8 @@ from tests.compare import REDUCTIONS, assert_equals_pytorch
 from tests.makers import random, tensor
 from tests.nn.losses.test_binary import LOSSES as BINARY
 from tests.nn.losses.test_distances import LOSSES as DISTANCES
+from tests.nn.losses.test_likelihoods import LOSSES as LIKELIHOODS
+from tests.nn.losses.test_margins import LOSSES as MARGINS
 from tests.twins import assert_cases
 
 WEIGHT = np.array([0.5, 2.0, 1.0, 0.25])  # of the four classes below
@@ -55,8 +57,9 @@ def probabilities_for(shape, seed=1):
 
 def test_every_loss_has_a_case():
     here = {"CrossEntropyLoss", "NLLLoss"}
+    elsewhere = {"CTCLoss", "KLDivLoss", *LIKELIHOODS, *MARGINS}  # in test_sequences, ...
     tables = "LOSSES of tests.nn.losses.test_distances, or of the file of its family"
-    assert_cases(nn.losses.__all__, here | set(DISTANCES) | set(BINARY), tables)
+    assert_cases(nn.losses.__all__, here | elsewhere | set(DISTANCES) | set(BINARY), tables)
     assert set(nn.losses.__all__) <= set(nn.__all__)
 
 

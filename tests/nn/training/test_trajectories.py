@@ -12,7 +12,7 @@ import pytest
 import nn
 from nn import losses
 from nn.optim import lr_scheduler
-from tests.twins import OURS_ALONE, assert_cases
+from tests.twins import OF_SEVERAL, OURS_ALONE, assert_cases
 
 torch = pytest.importorskip("torch", reason="compares with PyTorch")
 
@@ -101,6 +101,9 @@ LOSSES = {
     "MSELoss": ((), NUMBERS),
     "NLLLoss": (("LogSoftmax", -1), LABELS),
     "SmoothL1Loss": ((), NUMBERS),
+    "HingeEmbeddingLoss": (("Softplus",), np.where(NUMBERS > 0, 1.0, -1.0)),
+    "KLDivLoss": (("LogSoftmax", -1), SHARES / SHARES.sum(axis=1, keepdims=True)),
+    "PoissonNLLLoss": ((), (SHARES * 5).round()),
 }
 
 
@@ -170,12 +173,13 @@ def compare(models, optimizer, loss, target, schedule=None, rtol=1e-9):
 
 
 OR_ALONE = ", or if PyTorch has none, name it in OURS_ALONE, in tests/twins.py"
-PYTORCHS_LOSSES = [name for name in losses.__all__ if name not in OURS_ALONE]
+PYTORCHS_LOSSES = [name for name in losses.__all__ if name not in OURS_ALONE | OF_SEVERAL]
 
 
 # ---- optimisers x losses ----------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")  # PyTorch's of its KLDivLoss
 @pytest.mark.parametrize("loss", PYTORCHS_LOSSES)
 @pytest.mark.parametrize("case", OPTIMIZERS)
 def test_training_curves_are_pytorchs(case, loss):
