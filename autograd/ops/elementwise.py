@@ -139,7 +139,8 @@ def _gate(x: Array, mask: Array) -> Array:
         product = x * mask
     # A product with 0 is 0 but for inf and nan. The sum of squares, one fast call, tells of them;
     # where it only overflows, np.where gives the same answer later.
-    return product if math.isfinite(np.vdot(product, product)) else np.where(mask, x, 0)
+    flat = product.ravel("K")
+    return product if math.isfinite(flat.dot(flat)) else np.where(mask, x, 0)
 
 
 gate: Any = primitive(
@@ -261,7 +262,10 @@ def relu(x: Any) -> Any:
         return type(x)(0) if x <= 0 else x
     x = np.asarray(x)
     # An array of zeros as the other operand takes half the time that the number 0 takes.
-    return np.maximum(x, np.zeros(x.shape, x.dtype))
+    if x.ndim < 3:
+        return np.maximum(x, np.zeros(x.shape, x.dtype))
+    y = np.zeros_like(x)  # in the order of memory of images, and in the memory of the result
+    return np.maximum(x, y, out=y)
 
 
 def floating(x: Array) -> Array:
@@ -333,7 +337,8 @@ def _relu_rule(g: Any, y: Any, x: Array) -> Array:
     if g.__class__ is y.__class__ is np.ndarray:  # as in _gate, without all its questions
         product = y.astype(bool).astype(y.dtype)  # y != 0, in half the time where y is small
         product *= g
-        return product if math.isfinite(np.vdot(product, product)) else np.where(y != 0, g, 0)
+        flat = product.ravel("K")
+        return product if math.isfinite(flat.dot(flat)) else np.where(y != 0, g, 0)
     return gate(g, y != 0) if isinstance(g, Tensor) or isinstance(y, Tensor) else _gate(g, y != 0)
 
 

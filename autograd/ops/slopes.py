@@ -88,7 +88,8 @@ def _overflowed(values: Array) -> Any:
         return not math.isfinite(values.dot(values)) and np.isinf(values).any()
     if not values.ndim:
         return math.isinf(values)
-    return not math.isfinite(np.vdot(values, values)) and np.isinf(values).any()
+    flat = values.ravel("K")
+    return not math.isfinite(flat.dot(flat)) and np.isinf(values).any()
 
 
 def _in_halves(g: Array, x1: Array, x2: Array, slope: Array, one: Any) -> Array:
@@ -230,8 +231,15 @@ def times(slope: Any) -> Any:
 BLOCK = 1 << 16  # elements, whose intermediate results stay in the cache; smaller: more calls
 
 
-def _by_blocks(compute: Any, x: Array) -> Array:
+def _by_blocks(compute: Any, x: Any) -> Array:
     """compute(part, memory for its result); half a precision in a whole one, faster too."""
+    if x.ndim > 2 and not x.flags.c_contiguous:  # images that lie in memory in another order
+        order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+        return _by_rows(compute, x.transpose(order)).transpose(np.argsort(order))
+    return _by_rows(compute, x)
+
+
+def _by_rows(compute: Any, x: Array) -> Array:
     half = x.dtype == np.float16
     result = np.empty(x.shape, np.float32 if half else x.dtype)
     if x.size <= BLOCK and not half:

@@ -436,7 +436,8 @@ def _gelu_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
         return g * (normal_cdf(x) + np.clip(x, -40, 40) * normal_density(x))
     density = normal_density(x)
     share = x * density
-    if not math.isfinite(np.vdot(share, share)):
+    flat = share.ravel("K")
+    if not math.isfinite(flat.dot(flat)):
         share = np.where(density == 0, 0, share)
     return g * (saved + share)
 

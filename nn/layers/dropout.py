@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.arguments import as_floats
+from nn.arguments import as_floats, values
 from nn.checks import number
 from nn.module import Module
 from nn.random import generator
@@ -41,7 +41,7 @@ def dropout(
     if p == 1:
         return np.where(False, x, 0)  # a product would give nan for an infinity
     mask = generator(rng).random(x.shape, dtype=np.float32) >= p
-    return x * np.multiply(mask, 1 / (1 - p), dtype=x.dtype)
+    return x * np.multiply(mask, 1 / (1 - p), out=np.empty_like(values(x)), dtype=x.dtype)
 
 
 class Dropout(Module):
