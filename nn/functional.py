@@ -37,6 +37,28 @@ from nn.losses.classes import cross_entropy, nll_loss, one_hot
 from nn.losses.distances import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
 
 if _typing.TYPE_CHECKING:
+    from nn.layers.convolution import (
+        conv1d,
+        conv2d,
+        conv3d,
+        conv_transpose1d,
+        conv_transpose2d,
+        conv_transpose3d,
+    )
+    from nn.layers.pooling import (
+        adaptive_avg_pool1d,
+        adaptive_avg_pool2d,
+        adaptive_avg_pool3d,
+        adaptive_max_pool1d,
+        adaptive_max_pool2d,
+        adaptive_max_pool3d,
+        avg_pool1d,
+        avg_pool2d,
+        avg_pool3d,
+        max_pool1d,
+        max_pool2d,
+        max_pool3d,
+    )
     from nn.layers.rarer import (
         celu,
         glu,
@@ -48,7 +70,17 @@ if _typing.TYPE_CHECKING:
         softmin,
         softsign,
     )
+    from nn.layers.resampling import (
+        interpolate,
+        pad,
+        pixel_shuffle,
+        pixel_unshuffle,
+    )
     from nn.layers.similarity import pairwise_distance
+    from nn.layers.unfolding import (
+        fold,
+        unfold,
+    )
     from nn.losses.likelihoods import (
         gaussian_nll_loss,
         poisson_nll_loss,
@@ -62,16 +94,32 @@ if _typing.TYPE_CHECKING:
     from nn.losses.sequences import ctc_loss
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
     "ctc_loss",
     "dropout",
     "elu",
+    "fold",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -80,6 +128,7 @@ __all__ = [
     "hardtanh",
     "hinge_embedding_loss",
     "huber_loss",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -89,12 +138,18 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "mish",
     "mse_loss",
     "nll_loss",
     "normalize",
     "one_hot",
+    "pad",
     "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
@@ -109,6 +164,7 @@ __all__ = [
     "softsign",
     "tanh",
     "triplet_margin_loss",
+    "unfold",
 ]
 
 # Loaded when they are first asked for.
@@ -130,6 +186,30 @@ _LATER = {
     "softmin": "nn.layers.rarer",
     "softsign": "nn.layers.rarer",
     "triplet_margin_loss": "nn.losses.margins",
+    "adaptive_avg_pool1d": "nn.layers.pooling",
+    "adaptive_avg_pool2d": "nn.layers.pooling",
+    "adaptive_avg_pool3d": "nn.layers.pooling",
+    "adaptive_max_pool1d": "nn.layers.pooling",
+    "adaptive_max_pool2d": "nn.layers.pooling",
+    "adaptive_max_pool3d": "nn.layers.pooling",
+    "avg_pool1d": "nn.layers.pooling",
+    "avg_pool2d": "nn.layers.pooling",
+    "avg_pool3d": "nn.layers.pooling",
+    "conv1d": "nn.layers.convolution",
+    "conv2d": "nn.layers.convolution",
+    "conv3d": "nn.layers.convolution",
+    "conv_transpose1d": "nn.layers.convolution",
+    "conv_transpose2d": "nn.layers.convolution",
+    "conv_transpose3d": "nn.layers.convolution",
+    "fold": "nn.layers.unfolding",
+    "interpolate": "nn.layers.resampling",
+    "max_pool1d": "nn.layers.pooling",
+    "max_pool2d": "nn.layers.pooling",
+    "max_pool3d": "nn.layers.pooling",
+    "pad": "nn.layers.resampling",
+    "pixel_shuffle": "nn.layers.resampling",
+    "pixel_unshuffle": "nn.layers.resampling",
+    "unfold": "nn.layers.unfolding",
 }
 
 logsigmoid = log_sigmoid  # PyTorch's name for it; the other one is as log_softmax

@@ -172,10 +172,9 @@ LAYERS = {
     "Buffer": "an array in an attribute is a buffer: self.mean = np.zeros(3)",
     **dict.fromkeys(("ModuleList", "ParameterList"), _LIST),
     **dict.fromkeys(("ModuleDict", "ParameterDict"), _DICT),
-    **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d", "Embedding"), _HERE),
-    **dict.fromkeys(("MaxPool1d", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d"), _HERE),
+    "Embedding": _HERE,
     **dict.fromkeys(("RNN", "LSTM", "GRU", "MultiheadAttention"), _HERE),
-    **dict.fromkeys(("GroupNorm", "InstanceNorm1d", "RMSNorm", "Upsample"), _HERE),
+    **dict.fromkeys(("GroupNorm", "InstanceNorm1d", "RMSNorm"), _HERE),
     **dict.fromkeys(("BatchNorm2d", "BatchNorm", "BatchNormalization"), "use nn.BatchNorm1d"),
     **dict.fromkeys(("Dropout1d", "Dropout2d"), "use nn.Dropout"),
     "Swish": "use nn.SiLU",
@@ -194,11 +193,7 @@ LAYERS = {
 
 # What is told of names that `nn.functional` has not.
 FUNCTIONS = {
-    **dict.fromkeys(("conv1d", "conv2d", "max_pool2d", "avg_pool2d", "interpolate"), (
-        "there is none here: write it in NumPy's functions, or as autograd.primitive(f, rule)"
-    )),
     "embedding": "look the rows up: weight[labels]",
-    "pad": "it is NumPy's, and works on Tensors: np.pad",
     "swish": "use silu",
     **dict.fromkeys(("dropout1d", "dropout2d"), "use dropout"),
     "mse": "use mse_loss",

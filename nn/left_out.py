@@ -90,11 +90,6 @@ _WRITTEN = {
     "LinearCrossEntropyLoss linear_cross_entropy": (
         "functional.cross_entropy(functional.linear(x, weight, bias), labels)"
     ),
-    "PixelUnshuffle pixel_unshuffle": (
-        "n, c, h, w = x.shape; "
-        "x = x.reshape((n, c, h // r, r, w // r, r)).transpose((0, 1, 3, 5, 2, 4)); "
-        "x.reshape((n, c * r * r, h // r, w // r))"
-    ),
     "affine_grid": (  # to points from -1 to 1
         "rows, columns = ((2 * np.arange(n) + 1) / n - 1 for n in size[2:]); "
         "points = np.stack([*np.meshgrid(columns, rows), np.ones(size[2:])], axis=-1); "

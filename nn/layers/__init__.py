@@ -30,6 +30,28 @@ from nn.layers.mlp import _Function as _Function  # which pickles name here
 from nn.layers.normalization import BatchNorm1d, LayerNorm
 
 if _typing.TYPE_CHECKING:
+    from nn.layers.convolution import (
+        Conv1d,
+        Conv2d,
+        Conv3d,
+        ConvTranspose1d,
+        ConvTranspose2d,
+        ConvTranspose3d,
+    )
+    from nn.layers.pooling import (
+        AdaptiveAvgPool1d,
+        AdaptiveAvgPool2d,
+        AdaptiveAvgPool3d,
+        AdaptiveMaxPool1d,
+        AdaptiveMaxPool2d,
+        AdaptiveMaxPool3d,
+        AvgPool1d,
+        AvgPool2d,
+        AvgPool3d,
+        MaxPool1d,
+        MaxPool2d,
+        MaxPool3d,
+    )
     from nn.layers.rarer import (
         CELU,
         GLU,
@@ -41,9 +63,18 @@ if _typing.TYPE_CHECKING:
         Softmin,
         Softsign,
     )
+    from nn.layers.resampling import (
+        PixelShuffle,
+        PixelUnshuffle,
+        Upsample,
+    )
     from nn.layers.similarity import (
         CosineSimilarity,
         PairwiseDistance,
+    )
+    from nn.layers.unfolding import (
+        Fold,
+        Unfold,
     )
 
 __all__ = [
@@ -53,10 +84,26 @@ __all__ = [
     "GLU",
     "MLP",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
     "BatchNorm1d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CosineSimilarity",
     "Dropout",
     "Flatten",
+    "Fold",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
@@ -66,9 +113,14 @@ __all__ = [
     "Linear",
     "LogSigmoid",
     "LogSoftmax",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "Mish",
     "PReLU",
     "PairwiseDistance",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "ReLU",
     "ReLU6",
     "SiLU",
@@ -78,6 +130,8 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Tanh",
+    "Unfold",
+    "Upsample",
 ]
 
 # Loaded when they are first asked for.
@@ -93,6 +147,29 @@ _LATER = {
     "ReLU6": "nn.layers.rarer",
     "Softmin": "nn.layers.rarer",
     "Softsign": "nn.layers.rarer",
+    "AdaptiveAvgPool1d": "nn.layers.pooling",
+    "AdaptiveAvgPool2d": "nn.layers.pooling",
+    "AdaptiveAvgPool3d": "nn.layers.pooling",
+    "AdaptiveMaxPool1d": "nn.layers.pooling",
+    "AdaptiveMaxPool2d": "nn.layers.pooling",
+    "AdaptiveMaxPool3d": "nn.layers.pooling",
+    "AvgPool1d": "nn.layers.pooling",
+    "AvgPool2d": "nn.layers.pooling",
+    "AvgPool3d": "nn.layers.pooling",
+    "Conv1d": "nn.layers.convolution",
+    "Conv2d": "nn.layers.convolution",
+    "Conv3d": "nn.layers.convolution",
+    "ConvTranspose1d": "nn.layers.convolution",
+    "ConvTranspose2d": "nn.layers.convolution",
+    "ConvTranspose3d": "nn.layers.convolution",
+    "Fold": "nn.layers.unfolding",
+    "MaxPool1d": "nn.layers.pooling",
+    "MaxPool2d": "nn.layers.pooling",
+    "MaxPool3d": "nn.layers.pooling",
+    "PixelShuffle": "nn.layers.resampling",
+    "PixelUnshuffle": "nn.layers.resampling",
+    "Unfold": "nn.layers.unfolding",
+    "Upsample": "nn.layers.resampling",
 }
 
 if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name

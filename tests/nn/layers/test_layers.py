@@ -352,7 +352,10 @@ def torch_mlp(lib, **more):
     )  # fmt: skip
 
 
-PLAIN = ("Flatten", "Identity", "Dropout", "GLU")  # these have no dtype
+PLAIN = (  # these have no dtype
+    "Flatten", "Identity", "Dropout", "GLU", "MaxPool", "AvgPool", "Adaptive", "Unfold", "Fold",
+    "Upsample", "Pixel",
+)  # fmt: skip
 # Name: (ours, PyTorch's, the shape of an input).
 LAYERS = {
     "Linear": (make("Linear", 3, 2), None, (5, 3)),
@@ -383,6 +386,20 @@ LAYERS = {
     "GLU of the first axis": (make("GLU", 0), None, (4, 3)),
     "PReLU": (make("PReLU"), None, (5, 3)),
     "PReLU of each channel": (make("PReLU", 3, 0.5), None, (4, 3, 2)),
+    **{
+        kind + dims: (make(kind + dims, 3, 2, 2, 2), None, (2, 3, *(5, 4, 3)[: int(dims[0])]))
+        for kind in ("Conv", "ConvTranspose") for dims in ("1d", "2d", "3d")
+    },
+    **{
+        kind + dims: (make(kind + dims, 2), None, (2, 3, *(5, 4, 3)[: int(dims[0])]))
+        for kind in ("MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool")
+        for dims in ("1d", "2d", "3d")
+    },
+    "Unfold": (make("Unfold", 2), None, (2, 3, 3, 4)),
+    "Fold": (make("Fold", (3, 4), 2), None, (2, 8, 6)),
+    "Upsample": (make("Upsample", scale_factor=2, mode="bilinear"), None, (2, 3, 3, 4)),
+    "PixelShuffle": (make("PixelShuffle", 2), None, (2, 4, 3, 2)),
+    "PixelUnshuffle": (make("PixelUnshuffle", 2), None, (2, 1, 4, 2)),
     "MLP": (
         make("MLP", [3, 4, 2], "tanh", output_activation="sigmoid", batch_norm=True, dropout=1e-12),
         torch_mlp, (5, 3),
