@@ -29,14 +29,16 @@ from nn.layers.activations import (
     softplus,
     tanh,
 )
-from nn.layers.dropout import dropout
+from nn.layers.channels import batch_norm, group_norm, instance_norm
+from nn.layers.dropout import dropout, dropout1d, dropout2d, dropout3d
 from nn.layers.linear import linear
-from nn.layers.normalization import batch_norm, cosine_similarity, layer_norm, normalize
+from nn.layers.normalization import cosine_similarity, layer_norm, normalize, rms_norm
 from nn.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from nn.losses.classes import cross_entropy, nll_loss, one_hot
 from nn.losses.distances import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
 
 if _typing.TYPE_CHECKING:
+    from nn.layers.attention import scaled_dot_product_attention
     from nn.layers.rarer import (
         celu,
         glu,
@@ -71,15 +73,20 @@ __all__ = [
     "cross_entropy",
     "ctc_loss",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "group_norm",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "hinge_embedding_loss",
     "huber_loss",
+    "instance_norm",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -99,6 +106,8 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
@@ -130,6 +139,7 @@ _LATER = {
     "softmin": "nn.layers.rarer",
     "softsign": "nn.layers.rarer",
     "triplet_margin_loss": "nn.losses.margins",
+    "scaled_dot_product_attention": "nn.layers.attention",
 }
 
 logsigmoid = log_sigmoid  # PyTorch's name for it; the other one is as log_softmax

@@ -23,13 +23,23 @@ from nn.layers.activations import (
     Softplus,
     Tanh,
 )
-from nn.layers.dropout import Dropout
+from nn.layers.channels import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+)
+from nn.layers.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from nn.layers.linear import Flatten, Identity, Linear
 from nn.layers.mlp import MLP
 from nn.layers.mlp import _Function as _Function  # which pickles name here
-from nn.layers.normalization import BatchNorm1d, LayerNorm
+from nn.layers.normalization import LayerNorm, RMSNorm
 
 if _typing.TYPE_CHECKING:
+    from nn.layers.attention import MultiheadAttention
     from nn.layers.rarer import (
         CELU,
         GLU,
@@ -45,6 +55,12 @@ if _typing.TYPE_CHECKING:
         CosineSimilarity,
         PairwiseDistance,
     )
+    from nn.layers.transformer import (
+        TransformerDecoder,
+        TransformerDecoderLayer,
+        TransformerEncoder,
+        TransformerEncoderLayer,
+    )
 
 __all__ = [
     "CELU",
@@ -54,21 +70,32 @@ __all__ = [
     "MLP",
     "SELU",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "CosineSimilarity",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Flatten",
+    "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
+    "MultiheadAttention",
     "PReLU",
     "PairwiseDistance",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
     "SiLU",
@@ -78,6 +105,10 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Tanh",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
 ]
 
 # Loaded when they are first asked for.
@@ -93,6 +124,11 @@ _LATER = {
     "ReLU6": "nn.layers.rarer",
     "Softmin": "nn.layers.rarer",
     "Softsign": "nn.layers.rarer",
+    "MultiheadAttention": "nn.layers.attention",
+    "TransformerDecoder": "nn.layers.transformer",
+    "TransformerDecoderLayer": "nn.layers.transformer",
+    "TransformerEncoder": "nn.layers.transformer",
+    "TransformerEncoderLayer": "nn.layers.transformer",
 }
 
 if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name
