@@ -48,12 +48,8 @@ from nn.layers import (  # noqa: E402
     Dropout2d,
     Dropout3d,
     Flatten,
-    GroupNorm,
     Hardtanh,
     Identity,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    InstanceNorm3d,
     LayerNorm,
     LeakyReLU,
     Linear,
@@ -108,6 +104,12 @@ if _typing.TYPE_CHECKING:
         ReLU6,
         Softmin,
         Softsign,
+    )
+    from nn.layers.samples import (
+        GroupNorm,
+        InstanceNorm1d,
+        InstanceNorm2d,
+        InstanceNorm3d,
     )
     from nn.layers.similarity import (
         CosineSimilarity,
@@ -261,6 +263,10 @@ _LATER = {
     "Softsign": "layers.rarer",
     "TripletMarginLoss": "losses.margins",
     "MultiheadAttention": "layers.attention",
+    "GroupNorm": "layers.samples",
+    "InstanceNorm1d": "layers.samples",
+    "InstanceNorm2d": "layers.samples",
+    "InstanceNorm3d": "layers.samples",
     "TransformerDecoder": "layers.transformer",
     "TransformerDecoderLayer": "layers.transformer",
     "TransformerEncoder": "layers.transformer",

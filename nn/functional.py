@@ -29,7 +29,7 @@ from nn.layers.activations import (
     softplus,
     tanh,
 )
-from nn.layers.channels import batch_norm, group_norm, instance_norm
+from nn.layers.channels import batch_norm
 from nn.layers.dropout import dropout, dropout1d, dropout2d, dropout3d
 from nn.layers.linear import linear
 from nn.layers.normalization import cosine_similarity, layer_norm, normalize, rms_norm
@@ -50,6 +50,7 @@ if _typing.TYPE_CHECKING:
         softmin,
         softsign,
     )
+    from nn.layers.samples import group_norm, instance_norm
     from nn.layers.similarity import pairwise_distance
     from nn.losses.likelihoods import (
         gaussian_nll_loss,
@@ -139,6 +140,8 @@ _LATER = {
     "softmin": "nn.layers.rarer",
     "softsign": "nn.layers.rarer",
     "triplet_margin_loss": "nn.losses.margins",
+    "group_norm": "nn.layers.samples",
+    "instance_norm": "nn.layers.samples",
     "scaled_dot_product_attention": "nn.layers.attention",
 }
 

@@ -27,10 +27,6 @@ from nn.layers.channels import (
     BatchNorm1d,
     BatchNorm2d,
     BatchNorm3d,
-    GroupNorm,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    InstanceNorm3d,
 )
 from nn.layers.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from nn.layers.linear import Flatten, Identity, Linear
@@ -50,6 +46,12 @@ if _typing.TYPE_CHECKING:
         ReLU6,
         Softmin,
         Softsign,
+    )
+    from nn.layers.samples import (
+        GroupNorm,
+        InstanceNorm1d,
+        InstanceNorm2d,
+        InstanceNorm3d,
     )
     from nn.layers.similarity import (
         CosineSimilarity,
@@ -125,6 +127,10 @@ _LATER = {
     "Softmin": "nn.layers.rarer",
     "Softsign": "nn.layers.rarer",
     "MultiheadAttention": "nn.layers.attention",
+    "GroupNorm": "nn.layers.samples",
+    "InstanceNorm1d": "nn.layers.samples",
+    "InstanceNorm2d": "nn.layers.samples",
+    "InstanceNorm3d": "nn.layers.samples",
     "TransformerDecoder": "nn.layers.transformer",
     "TransformerDecoderLayer": "nn.layers.transformer",
     "TransformerEncoder": "nn.layers.transformer",
