@@ -29,14 +29,16 @@ from nn.layers.activations import (
     softplus,
     tanh,
 )
-from nn.layers.dropout import dropout
+from nn.layers.channels import batch_norm
+from nn.layers.dropout import dropout, dropout1d, dropout2d, dropout3d
 from nn.layers.linear import linear
-from nn.layers.normalization import batch_norm, cosine_similarity, layer_norm, normalize
+from nn.layers.normalization import cosine_similarity, layer_norm, normalize, rms_norm
 from nn.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from nn.losses.classes import cross_entropy, nll_loss, one_hot
 from nn.losses.distances import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
 
 if _typing.TYPE_CHECKING:
+    from nn.layers.attention import scaled_dot_product_attention
     from nn.layers.convolution import (
         conv1d,
         conv2d,
@@ -76,6 +78,7 @@ if _typing.TYPE_CHECKING:
         pixel_shuffle,
         pixel_unshuffle,
     )
+    from nn.layers.samples import group_norm, instance_norm
     from nn.layers.similarity import pairwise_distance
     from nn.layers.unfolding import (
         fold,
@@ -118,16 +121,21 @@ __all__ = [
     "cross_entropy",
     "ctc_loss",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "fold",
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "group_norm",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "hinge_embedding_loss",
     "huber_loss",
+    "instance_norm",
     "interpolate",
     "kl_div",
     "l1_loss",
@@ -154,6 +162,8 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
@@ -210,6 +220,9 @@ _LATER = {
     "pixel_shuffle": "nn.layers.resampling",
     "pixel_unshuffle": "nn.layers.resampling",
     "unfold": "nn.layers.unfolding",
+    "group_norm": "nn.layers.samples",
+    "instance_norm": "nn.layers.samples",
+    "scaled_dot_product_attention": "nn.layers.attention",
 }
 
 logsigmoid = log_sigmoid  # PyTorch's name for it; the other one is as log_softmax

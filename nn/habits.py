@@ -173,10 +173,10 @@ LAYERS = {
     **dict.fromkeys(("ModuleList", "ParameterList"), _LIST),
     **dict.fromkeys(("ModuleDict", "ParameterDict"), _DICT),
     "Embedding": _HERE,
-    **dict.fromkeys(("RNN", "LSTM", "GRU", "MultiheadAttention"), _HERE),
-    **dict.fromkeys(("GroupNorm", "InstanceNorm1d", "RMSNorm"), _HERE),
-    **dict.fromkeys(("BatchNorm2d", "BatchNorm", "BatchNormalization"), "use nn.BatchNorm1d"),
-    **dict.fromkeys(("Dropout1d", "Dropout2d"), "use nn.Dropout"),
+    **dict.fromkeys(("RNN", "LSTM", "GRU"), _HERE),
+    **dict.fromkeys(
+        ("BatchNorm", "BatchNormalization"), "use nn.BatchNorm1d, of images nn.BatchNorm2d"
+    ),
     "Swish": "use nn.SiLU",
     "Softmax2d": "use nn.Softmax(axis=1)",
     "Unflatten": "use x.reshape((-1, *shape)) in your forward",
@@ -195,10 +195,8 @@ LAYERS = {
 FUNCTIONS = {
     "embedding": "look the rows up: weight[labels]",
     "swish": "use silu",
-    **dict.fromkeys(("dropout1d", "dropout2d"), "use dropout"),
     "mse": "use mse_loss",
     "bce_with_logits": "use binary_cross_entropy_with_logits",
-    "scaled_dot_product_attention": "write it: softmax(q @ k.mT / np.sqrt(d)) @ v",
 }  # fmt: skip
 
 _MAKE = "there is none here: write its update in a subclass of nn.optim.Optimizer"

@@ -380,10 +380,37 @@ def softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
     x = floating(x) if dtype is None else _converted(x, dtype)
     if x.dtype.char == "e":  # half a precision is summed in a whole one
         return softmax(x.astype(np.float32), axis).astype(np.float16)
-    e = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
-    np.exp(e, out=e)
-    e /= np.add.reduce(e, axis=axis, keepdims=True)
+    if x.size > _FEW and _is_near(x):
+        e = np.exp(x)
+    else:
+        e = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+        np.exp(e, out=e)
+    e /= _row_sums(e, axis) if x.size > _FEW else np.add.reduce(e, axis=axis, keepdims=True)
     return e
+
+
+_NEAR = 40  # up to here the exponentials have room for their sums without a maximum taken away
+_FEW = 1 << 10  # elements, of which each way takes as long
+_LONGEST = 1 << 12  # what is longer loses digits where BLAS adds it up
+
+
+def _is_near(x: Any) -> bool:
+    least = np.minimum.reduce(x, axis=None)
+    return bool(least >= -_NEAR and np.maximum.reduce(x, axis=None) <= _NEAR)
+
+
+def _by_blas(a: Any, axis: Any) -> bool:
+    """Whether BLAS can add up along this axis, in a fifth of the time that NumPy takes."""
+    last = axis in (-1, a.ndim - 1) and 0 < a.ndim and 0 < a.shape[-1] <= _LONGEST
+    return bool(last and a.flags.c_contiguous and a.dtype.char in "fd")
+
+
+def _row_sums(a: Array, axis: Any) -> Array:
+    if not _by_blas(a, axis):
+        return np.add.reduce(a, axis=axis, keepdims=True)
+    *rows, length = a.shape
+    sums = a.reshape(-1, length).dot(np.ones(length, a.dtype))
+    return sums.reshape(*rows, 1)
 
 
 def _converted(x: Array, dtype: Any) -> Array:
@@ -445,8 +472,13 @@ def _centred(g: Any, y: Any, axis: Any) -> Array:
     return g - np.sum(g * y, axis=axis, keepdims=True)
 
 
-def _softmax_slope(g: Array, y: Array, axis: Any = -1) -> Array:
-    return y * _centred(g, y, axis)
+def _softmax_slope(g: Any, y: Array, axis: Any = -1) -> Array:
+    usual = y.size > _FEW and _by_blas(y, axis) and g.flags.c_contiguous and g.dtype == y.dtype
+    if not usual or np.maximum.reduce(y, axis=None) > 0.5:
+        return y * _centred(g, y, axis)
+    slope = g - np.vecdot(g, y)[..., None]
+    slope *= y
+    return slope
 
 
 def _log_softmax_slope(g: Array, y: Array, axis: Any = -1) -> Array:

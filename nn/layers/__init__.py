@@ -23,13 +23,19 @@ from nn.layers.activations import (
     Softplus,
     Tanh,
 )
-from nn.layers.dropout import Dropout
+from nn.layers.channels import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+)
+from nn.layers.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from nn.layers.linear import Flatten, Identity, Linear
 from nn.layers.mlp import MLP
 from nn.layers.mlp import _Function as _Function  # which pickles name here
-from nn.layers.normalization import BatchNorm1d, LayerNorm
+from nn.layers.normalization import LayerNorm, RMSNorm
 
 if _typing.TYPE_CHECKING:
+    from nn.layers.attention import MultiheadAttention
     from nn.layers.convolution import (
         Conv1d,
         Conv2d,
@@ -68,9 +74,21 @@ if _typing.TYPE_CHECKING:
         PixelUnshuffle,
         Upsample,
     )
+    from nn.layers.samples import (
+        GroupNorm,
+        InstanceNorm1d,
+        InstanceNorm2d,
+        InstanceNorm3d,
+    )
     from nn.layers.similarity import (
         CosineSimilarity,
         PairwiseDistance,
+    )
+    from nn.layers.transformer import (
+        TransformerDecoder,
+        TransformerDecoderLayer,
+        TransformerEncoder,
+        TransformerEncoderLayer,
     )
     from nn.layers.unfolding import (
         Fold,
@@ -94,6 +112,8 @@ __all__ = [
     "AvgPool2d",
     "AvgPool3d",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -102,12 +122,19 @@ __all__ = [
     "ConvTranspose3d",
     "CosineSimilarity",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Flatten",
     "Fold",
+    "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -117,10 +144,12 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "Mish",
+    "MultiheadAttention",
     "PReLU",
     "PairwiseDistance",
     "PixelShuffle",
     "PixelUnshuffle",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
     "SiLU",
@@ -130,6 +159,10 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Tanh",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unfold",
     "Upsample",
 ]
@@ -170,6 +203,15 @@ _LATER = {
     "PixelUnshuffle": "nn.layers.resampling",
     "Unfold": "nn.layers.unfolding",
     "Upsample": "nn.layers.resampling",
+    "MultiheadAttention": "nn.layers.attention",
+    "GroupNorm": "nn.layers.samples",
+    "InstanceNorm1d": "nn.layers.samples",
+    "InstanceNorm2d": "nn.layers.samples",
+    "InstanceNorm3d": "nn.layers.samples",
+    "TransformerDecoder": "nn.layers.transformer",
+    "TransformerDecoderLayer": "nn.layers.transformer",
+    "TransformerEncoder": "nn.layers.transformer",
+    "TransformerEncoderLayer": "nn.layers.transformer",
 }
 
 if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name

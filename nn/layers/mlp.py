@@ -12,9 +12,9 @@ import numpy as np
 from autograd import Tensor
 from nn.checks import whole
 from nn.init import named_initializer
+from nn.layers.channels import BatchNorm1d
 from nn.layers.dropout import Dropout, check_probability
 from nn.layers.linear import Identity, Linear
-from nn.layers.normalization import BatchNorm1d
 from nn.module import Module, Sequential
 from nn.names import unknown
 

@@ -1,11 +1,13 @@
-"""Batch and layer normalisation, as operation, functions and Modules; vectors of length 1."""
+"""Normalisation as an operation, and of layers: functions and Modules; vectors of length 1."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from operator import index
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -15,100 +17,231 @@ from nn.arguments import (
     as_input,
     as_operand,
     at_least_single,
-    values,
 )
-from nn.checks import number, whole
+from nn.checks import flag, number, whole
 from nn.module import Module
 
 __all__ = [
-    "BatchNorm1d",
+    "Kept",
     "LayerNorm",
-    "batch_norm",
+    "RMSNorm",
+    "constant",
     "cosine_similarity",
+    "fitting",
+    "in_dtype_of",
     "layer_norm",
     "normalize",
+    "normalized",
+    "rms_norm",
 ]
 
-# Batch and layer normalisation are one operation, over other axes: normal = (x - mean) / std, and
-# y = normal weight + bias. Fused, with the gradient in closed form, it takes half the time of its
-# parts or less.
+# All normalisations are one operation, over other axes: n = (x - mean) / std, and y = n weight +
+# bias. Fused, with the gradient in closed form, it takes half the time of its parts or less.
+
+_LONGEST = 1024  # summed by BLAS in one go; what is longer loses digits, and is summed in parts
 
 
-class _Kept:
-    """What the forward of a normalisation leaves for its rules and for running statistics."""
+class _Sums:
+    """Sums over some axes of arrays of one shape and layout; the axes stay, with length 1.
 
-    __slots__ = ("mean", "normal", "scale", "variance")
+    BLAS adds in a fourth of the time that NumPy takes. It wants the memory's own order of the axes,
+    which need not be that of the shape: convolutions lay the batch innermost.
+    """
 
+    def __init__(
+        self, shape: tuple[int, ...], strides: tuple[int, ...] | None, axes: tuple[int, ...],
+        kind: str,
+    ) -> None:  # fmt: skip
+        order = list(range(len(shape)))
+        if strides is not None:
+            order.sort(key=lambda i: -strides[i])
+        self.order = None if strides is None else order
+        self.back = None if strides is None else [order.index(i) for i in range(len(shape))]
+        self.axes = tuple(k for k, i in enumerate(order) if i in axes)
+        self.shape = [1 if i in axes else shape[i] for i in order]
+        self.count = math.prod([shape[i] for i in axes])
+        self.steps = self._steps([(i in axes, shape[i]) for i in order], kind)
+
+    def _steps(self, lengths: list[tuple[bool, int]], kind: str) -> list[tuple[Any, ...]]:
+        """What is to be done, from the innermost axis on: shapes, and ones to multiply by."""
+        if kind not in "fd" or not all(length for _, length in lengths):
+            return []
+        runs: list[list[Any]] = []  # neighbours that are summed, or are not, are one axis
+        for summed, length in lengths:
+            if runs and runs[-1][0] == summed:
+                runs[-1][1] *= length
+            else:
+                runs.append([summed, length])
+        steps: list[tuple[Any, ...]] = []
+        rest = 1
+        while runs:
+            summed, length = runs.pop()
+            before = math.prod(n for _, n in runs)
+            if not summed:
+                rest *= length
+            elif rest > 1:
+                shape = (length, rest) if before == 1 else (before, length, rest)
+                steps.append((shape, np.ones(length, kind), False))
+            else:
+                width = length if length <= _LONGEST else min(length & -length, _LONGEST)
+                width = length if width < 16 else width
+                steps.append(((before * length // width, width), np.ones(width, kind), True))
+                if width < length:
+                    steps.append(((before, length // width), None, False))
+        return steps
+
+    def __call__(self, x: Any, other: Any = None) -> Any:
+        """The sums of x, or of x times another array."""
+        if self.order is not None:
+            x = x.transpose(self.order)
+            other = None if other is None else other.transpose(self.order)
+        if self.steps and x.flags.c_contiguous:
+            for shape, ones, rows in self.steps:
+                if other is not None and not (rows and other.flags.c_contiguous):
+                    x, other = x * other, None
+                x = x.reshape(shape)
+                if ones is None:
+                    x = np.add.reduce(x, axis=1)
+                elif not rows:
+                    x = ones.dot(x) if x.ndim == 2 else np.matmul(ones, x)
+                else:
+                    x = x.dot(ones) if other is None else np.vecdot(x, other.reshape(shape))
+                    other = None
+            x = x.reshape(self.shape)
+        else:
+            x = np.add.reduce(x if other is None else x * other, axis=self.axes, keepdims=True)
+        return x if self.back is None else x.transpose(self.back)
+
+
+_sums = lru_cache(maxsize=256)(_Sums)
+
+
+def _sums_of(x: Any, axes: tuple[int, ...]) -> _Sums:
+    return _sums(x.shape, None if x.flags.c_contiguous else x.strides, axes, x.dtype.char)
+
+
+class Kept:
+    """What a forward leaves for its rules, and for running statistics: mean, variance, n and 1/std;
+    and the sums of g and of g n, which are taken once for all rules.
+
+    Those are over the `inner` axes: of the axes those along which weight and bias are the same.
+    """
+
+    __slots__ = ("_last", "inner", "mean", "normal", "scale", "sums", "variance")
+
+    inner: tuple[int, ...]
     mean: Any
     normal: Any
     scale: Any
+    sums: _Sums
     variance: Any
 
+    def __init__(self) -> None:
+        self._last: Any = None
 
-def _share(x: Any, axes: tuple[int, ...]) -> float:
-    """What each element counts in a mean over these axes; of none, anything will do."""
-    return 1 / max(1, math.prod(x.shape[axis] for axis in axes))
+    def of(self, g: Any) -> tuple[Any, Any]:
+        """The sums of g and of g n over the inner axes."""
+        if self._last is None or self._last[0]() is not g:
+            sums = _sums_of(self.normal, self.inner)
+            self._last = ref(g), (sums(g), sums(g, self.normal))
+        return self._last[1]  # type: ignore[no-any-return]
+
+
+def _inner(axes: tuple[int, ...], like: Any, x: Any) -> tuple[int, ...]:
+    if like is None:
+        return axes
+    ahead = x.ndim - like.ndim
+    return tuple([i for i in axes if i < ahead or like.shape[i - ahead] == 1])
 
 
 def _normalize(
-    x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, _kept: _Kept
+    x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, centre: bool, _kept: Kept
 ) -> Any:
-    share = _share(x, axes)
-    _kept.mean = np.add.reduce(x, axis=axes, keepdims=True) * share
-    normal = x - _kept.mean
-    y = np.square(normal)
-    _kept.variance = np.add.reduce(y, axis=axes, keepdims=True) * share
-    _kept.scale = 1 / np.sqrt(_kept.variance + eps)
-    normal *= _kept.scale
-    _kept.normal = normal
+    _kept.inner = _inner(axes, bias if weight is None else weight, x)
+    _kept.sums = sums = _sums_of(x, axes)
+    share = 1 / max(1, sums.count)  # of nothing, anything will do
+    _kept.mean = mean = sums(x) * share if centre else None
+    normal = x - mean if centre else x
+    _kept.variance = sums(normal, normal) * share
+    _kept.scale = scale = 1 / np.sqrt(_kept.variance + eps)
+    _kept.normal = normal = np.multiply(normal, scale, out=normal if centre else None)
     if weight is None:
         return normal if bias is None else normal + bias
-    if y.dtype != weight.dtype or bias is not None and y.dtype != bias.dtype:
-        return normal * weight + (0 if bias is None else bias)
-    np.multiply(normal, weight, out=y)  # the memory of the squares, which are done with
-    if bias is not None:
-        y += bias
-    return y
+    y = normal * weight
+    if bias is None:
+        return y
+    return y + bias if y.dtype != bias.dtype else np.add(y, bias, out=y)
 
 
-def _standard(x: Any, axes: tuple[int, ...], eps: float, kept: _Kept) -> tuple[Any, Any]:
-    """(x - mean) / std and 1 / std: as kept, or recorded, to be differentiated again."""
+def _again(x: Any, axes: tuple[int, ...], eps: float, centre: bool, kept: Kept) -> tuple[Any, Any]:
+    """n and 1/std, to be differentiated again, if x is."""
     if not isinstance(x, Tensor):
         return kept.normal, kept.scale
-    share = _share(x, axes)
-    centred = x - np.sum(x, axis=axes, keepdims=True) * share
-    variance = np.sum(np.square(centred), axis=axes, keepdims=True) * share
-    scale = 1 / np.sqrt(variance + eps)
-    return centred * scale, scale
+    if centre:
+        x = x - np.mean(x, axis=axes, keepdims=True)
+    scale = 1 / np.sqrt(np.mean(np.square(x), axis=axes, keepdims=True) + eps)
+    return x * scale, scale
 
 
 def _normalize_by_x(
-    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, _kept: _Kept
-) -> Any:
-    """The gradient without its parts along (1, 1, ...) and along normal: those change nothing."""
-    normal, scale = _standard(x, axes, eps, _kept)
-    g = g if weight is None else g * weight
-    share = _share(x, axes)
-    mean = np.add.reduce(g, axis=axes, keepdims=True) * share
-    along = g * normal
-    along = normal * (np.add.reduce(along, axis=axes, keepdims=True) * share)
-    along += mean  # on arrays in place; on Tensors too, where g alone may be an array
-    g = g - along
+    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float,
+    centre: bool, _kept: Kept,
+) -> Any:  # fmt: skip
+    """The gradient without its parts along (1, 1, ...) and along n: those change nothing."""
+    if isinstance(y, Tensor):
+        normal, scale = _again(x, axes, eps, centre, _kept)
+        g = g if weight is None else g * weight
+        along = normal * np.mean(g * normal, axis=axes, keepdims=True)
+        return (g - (along + np.mean(g, axis=axes, keepdims=True) if centre else along)) * scale
+    normal, scale, sums = _kept.normal, _kept.scale, _kept.sums
+    share = 1 / max(1, sums.count)
+    if _kept.inner == axes:  # the weights are a factor of all
+        mean, along = _kept.of(g)
+        scale = scale if weight is None else scale * weight
+    else:
+        parts: Any = _kept.of(g) if _kept.inner else ()
+        if weight is not None:
+            g, parts = g * weight, [part * weight for part in parts]
+        if parts:
+            mean, along = (np.add.reduce(part, axis=axes, keepdims=True) for part in parts)
+        else:
+            mean, along = sums(g) if centre else None, sums(g, normal)
+    along = normal * (along * share)
+    if centre:
+        along += mean * share
+    g = np.subtract(g, along, out=along)
     g *= scale
     return g
 
 
 def _normalize_by_weight(
-    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float, _kept: _Kept
-) -> Any:
-    return g * _standard(x, axes, eps, _kept)[0]
+    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float,
+    centre: bool, _kept: Kept,
+) -> Any:  # fmt: skip
+    if isinstance(y, Tensor):
+        return g * _again(x, axes, eps, centre, _kept)[0]
+    return _kept.of(g)[1] if _kept.inner else _as_rows(g * _kept.normal, weight)
+
+
+def _normalize_by_bias(
+    g: Any, y: Any, x: Any, weight: Any, bias: Any, axes: tuple[int, ...], eps: float,
+    centre: bool, _kept: Kept,
+) -> Any:  # fmt: skip
+    if isinstance(y, Tensor):
+        return g
+    return _kept.of(g)[0] if _kept.inner else _as_rows(g, bias)
+
+
+def _as_rows(g: Any, weight: Any) -> Any:
+    """Gradients by weights (n,) as rows, which the sweep adds up by BLAS."""
+    return g.reshape(-1, weight.size) if weight.ndim == 1 < g.ndim else g
 
 
 _fused_normalize = primitive(
     _normalize,
     _normalize_by_x,
     _normalize_by_weight,
-    lambda g, y, x, weight, bias, axes, eps, _kept: g,
+    _normalize_by_bias,
     formula=(
         "(g w - mean(g w) - n mean(g w n))/std, with n = (x - mean)/std and the weights w",
         "g n, with n = (x - mean)/std",
@@ -117,16 +250,25 @@ _fused_normalize = primitive(
 )
 
 
-def _normalized(
-    x: Any, axes: tuple[int, ...], weight: Any, bias: Any, eps: float, kept: _Kept
-) -> Any:
-    """The fused operation; half a precision computes in a whole one, or its sums would overflow."""
+def normalized(
+    x: Any, axes: tuple[int, ...], weight: Any, bias: Any, eps: float, *, centre: bool = True,
+    kept: Kept | None = None,
+) -> Any:  # fmt: skip
+    """The fused operation; half a precision computes in a whole one, or its sums would overflow.
+
+    centre, False to leave the mean as it is; kept, where mean and variance can be had afterwards.
+
+    >>> normalized(np.array([[1.0, 3.0]]), (1,), None, None, 0.0)
+    array([[-1.,  1.]])
+    """
+    kept = Kept() if kept is None else kept
     if x.dtype != np.float16:
-        return _fused_normalize(x, weight, bias, axes, eps, kept)
-    return _fused_normalize(x.astype(np.float32), weight, bias, axes, eps, kept).astype(x.dtype)
+        return _fused_normalize(x, weight, bias, axes, eps, centre, kept)
+    x = x.astype(np.float32)
+    return _fused_normalize(x, weight, bias, axes, eps, centre, kept).astype(np.float16)
 
 
-def _fitting(name: str, shape: tuple[int, ...], **arrays: Any) -> Iterator[Any]:
+def fitting(name: str, shape: tuple[int, ...], **arrays: Any) -> Iterator[Any]:
     """The arrays, or None, of which each must have this shape."""
     for what, array in arrays.items():
         array = None if array is None else as_operand(array)
@@ -135,11 +277,12 @@ def _fitting(name: str, shape: tuple[int, ...], **arrays: Any) -> Iterator[Any]:
         yield array
 
 
-def _constant(value: float, shape: Any, name: str, dtype: Any) -> Tensor:
+def constant(value: float, shape: Any, name: str, dtype: Any) -> Tensor:
+    """A parameter that begins as this number everywhere."""
     return Tensor(np.full(shape, value, dtype), requires_grad=True, name=name)
 
 
-def _cast(x: Any, *likes: Any) -> Tensor:
+def in_dtype_of(x: Any, *likes: Any) -> Tensor:
     """x as a Tensor, in the dtype of the first of these that there is."""
     x = x if isinstance(x, Tensor) else Tensor(x)
     dtype = next((like.dtype for like in likes if like is not None), None)
@@ -166,23 +309,29 @@ def layer_norm(
     Tensor([[-1.,  1.],
             [-1.,  1.]])
     """
-    shape = _as_shape(normalized_shape)
+    x, axes = _last_axes("layer_norm", x, normalized_shape)
+    weight, bias = fitting("layer_norm", x.shape[axes[0] :], weight=weight, bias=bias)
+    return normalized(x, axes, weight, bias, eps)
+
+
+def _last_axes(name: str, x: Any, normalized_shape: Any) -> tuple[Any, tuple[int, ...]]:
+    """x as floats, and the axes of this shape, which are its last."""
+    shape = _as_shape(name, normalized_shape)
     x = as_floats(x)
     if x.shape[-len(shape) :] != shape:
         raise ValueError(
-            f"layer_norm: the last axes of x must be normalized_shape, {shape}, but x has shape "
+            f"{name}: the last axes of x must be normalized_shape, {shape}, but x has shape "
             f"{x.shape}"
         )
-    weight, bias = _fitting("layer_norm", shape, weight=weight, bias=bias)
-    return _normalized(x, tuple(range(-len(shape), 0)), weight, bias, eps, _Kept())
+    return x, tuple(range(x.ndim - len(shape), x.ndim))
 
 
-def _as_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+def _as_shape(name: str, shape: int | Sequence[int]) -> tuple[int, ...]:
     """The shape that an int or a sequence of them stands for; at least one axis."""
     sizes = shape if isinstance(shape, Sequence) else (shape,)
-    found = tuple(whole("layer_norm: normalized_shape", size, least=1) for size in sizes)
+    found = tuple(whole(f"{name}: normalized_shape", size, least=1) for size in sizes)
     if not found:
-        raise ValueError("layer_norm: normalized_shape needs an axis at least, got ()")
+        raise ValueError(f"{name}: normalized_shape needs an axis at least, got ()")
     return found
 
 
@@ -207,21 +356,16 @@ class LayerNorm(Module):
         *,
         dtype: Any = np.float32,
     ) -> None:
-        self.normalized_shape = _as_shape(normalized_shape)
+        self.normalized_shape = _as_shape("LayerNorm", normalized_shape)
         self.eps = number("LayerNorm: eps", eps, least=0)
         self.elementwise_affine = bool(elementwise_affine)
         affine, shape = elementwise_affine, self.normalized_shape
-        self.weight = _constant(1, shape, "weight", dtype) if affine else None
-        self.bias = _constant(0, shape, "bias", dtype) if affine and bias else None
+        self.weight = constant(1, shape, "weight", dtype) if affine else None
+        self.bias = constant(0, shape, "bias", dtype) if affine and bias else None
 
     def forward(self, x: Any) -> Tensor:
-        x = _cast(x, self.weight)
-        shape = self.normalized_shape
-        if x.shape[-len(shape) :] != shape:
-            raise ValueError(
-                f"{self}: expected an input whose last axes are {shape}, got shape {x.shape}"
-            )
-        return layer_norm(x, shape, self.weight, self.bias, self.eps)
+        x = _of_shape(self, x)
+        return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return (
@@ -230,173 +374,67 @@ class LayerNorm(Module):
         )
 
 
-# ---- channel by channel of a batch ------------------------------------------------------------
-
-
-def batch_norm(
-    x: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
-    training: bool = False,
-    momentum: float | None = 0.1,
-    eps: float = 1e-5,
-) -> Any:
-    """Bring each channel to mean 0 and variance 1; then times weight, plus bias.
-
-    Args: x (n, C) or (n, C, L); running_mean, running_var, weight and bias (C,); training, True to
-        take the mean and the biased variance of this batch (the running ones may be None then);
-        momentum, which PyTorch's has here, changes nothing.
-    Raises ValueError for other shapes, and for one value a channel in training. The running
-    statistics are never written to: `nn.BatchNorm1d` keeps them. Source: Ioffe and Szegedy, Batch
-    Normalization, 2015; PyTorch's batch_norm, which updates them here.
-
-    >>> batch_norm(Tensor([[1.0], [3.0]]), None, None, training=True, eps=0.0)
-    Tensor([[-1.],
-            [ 1.]])
-    """
-    if training:
-        return _batch_normalized(x, weight, bias, eps)[0]
-    if running_mean is None or running_var is None:
-        raise ValueError("batch_norm: without training it needs running_mean and running_var")
-    x = _with_channels(x)
-    mean, variance, weight, bias = _fitting(
-        "batch_norm", x.shape[1:2], running_mean=running_mean, running_var=running_var,
-        weight=weight, bias=bias,
-    )  # fmt: skip
-    dtype = x.dtype
-    x = x.astype(np.float32) if dtype == np.float16 else x
-    scale = 1 / np.sqrt(values(variance) + eps)
-    scale = scale if weight is None else weight * scale
-    y = (x - _along_channels(values(mean), x)) * _along_channels(scale, x)
-    y = y if bias is None else y + _along_channels(bias, x)
-    return y.astype(dtype) if dtype == np.float16 else y
-
-
-def _batch_normalized(
-    x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> tuple[Any, Any, Any]:
-    """batch_norm in training, and the mean and the biased variance (C,) that it found, as arrays.
-
-    >>> _batch_normalized(Tensor([[1.0], [3.0]]), eps=0.0)[1:]
-    (array([2.]), array([1.]))
-    """
-    x = _with_channels(x)
-    if x.size and x.size == x.shape[1]:
+def _of_shape(layer: Any, x: Any) -> Tensor:
+    x, shape = in_dtype_of(x, layer.weight), layer.normalized_shape
+    if x.shape[-len(shape) :] != shape:
         raise ValueError(
-            f"batch_norm: one value a channel has no variance to learn from, in an input of shape "
-            f"{x.shape}; give more than one sample, or call eval() to use the running statistics "
-            "(DataLoader(..., drop_last=True) leaves out a last batch of one sample)"
-        )
-    weight, bias = _fitting("batch_norm", x.shape[1:2], weight=weight, bias=bias)
-    kept = _Kept()
-    y = _normalized(
-        x, (0, *range(2, x.ndim)), _along_channels(weight, x), _along_channels(bias, x), eps, kept
-    )
-    return y, kept.mean.reshape(-1), kept.variance.reshape(-1)
-
-
-def _with_channels(x: Any) -> Any:
-    x = as_floats(x)
-    if x.ndim < 2:
-        raise ValueError(
-            f"batch_norm: x must be (n, C) or (n, C, L) with C channels, got shape {x.shape}"
+            f"{layer}: expected an input whose last axes are {shape}, got shape {x.shape}"
         )
     return x
 
 
-def _along_channels(array: Any, x: Any) -> Any:
-    """An array (C,) with axes of length 1 behind, to stand beside x (n, C, ...)."""
-    if array is None or x.ndim == 2:
-        return array
-    return array.reshape((-1,) + (1,) * (x.ndim - 2))
+def rms_norm(
+    x: Any, normalized_shape: int | Sequence[int], weight: Any = None, eps: float | None = None
+) -> Any:
+    """Divide each sample by the root of its mean square over its last axes; then times weight.
+
+    y = x / sqrt(mean(x²) + eps) * weight: layer_norm without the mean. Args: eps, None for the
+    distance from 1 to the next number of x's dtype. Shapes: x (..., *normalized_shape), weight
+    normalized_shape. Raises ValueError for other shapes. Source: Zhang and Sennrich, Root Mean
+    Square Layer Normalization, 2019; PyTorch's rms_norm.
+
+    >>> rms_norm(Tensor([[1.0, 7.0]]), 2, eps=0.0)
+    Tensor([[0.2, 1.4]])
+    """
+    x, axes = _last_axes("rms_norm", x, normalized_shape)
+    (weight,) = fitting("rms_norm", x.shape[axes[0] :], weight=weight)
+    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    return normalized(x, axes, weight, None, eps, centre=False)
 
 
-_put = object.__setattr__  # without the questions that a Module asks of what is set
+class RMSNorm(Module):
+    """Divide each sample by the root of its mean square over its last axes; then times weight.
 
+    Args: normalized_shape, the lengths of these axes, an int for one; eps, added to the mean square
+        (None: the distance from 1 to the next number of the input's dtype); elementwise_affine,
+        False for no weight; dtype.
+    Shapes: x (..., *normalized_shape), and the same the result. Formula, errors and source as of
+    `nn.functional.rms_norm`.
 
-class BatchNorm1d(Module):
-    """Bring each channel to mean 0 and variance 1 over the batch; then times weight, plus bias.
-
-    While training, of the batch, whose mean and unbiased variance go into the running statistics:
-    new = (1 - momentum) old + momentum batch (momentum None: the plain average of all batches).
-    After `eval()`, of the running statistics, which then stay as they are.
-    Args: num_features C; eps, added to the variance; affine, False for no weight and bias;
-        track_running_stats, False to normalise by the batch always; bias, False for none; dtype.
-    Shapes: x (n, C) or (n, C, L), and the same the result. Errors and source as of
-    `nn.functional.batch_norm`.
-
-    >>> layer = BatchNorm1d(2)
-    >>> layer([[1.0, 10.0], [3.0, 30.0]]).data.round(3), layer.running_mean
-    (array([[-1., -1.],
-            [ 1.,  1.]], dtype=float32), array([0.2, 2. ], dtype=float32))
+    >>> RMSNorm(2)([[1.0, 7.0]]).data.round(3)
+    array([[0.2, 1.4]], dtype=float32)
     """
 
     def __init__(
         self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
         *,
-        bias: bool = True,
         dtype: Any = np.float32,
     ) -> None:
-        name = "BatchNorm1d"
-        self.num_features = num_features = whole(f"{name}: num_features", num_features, least=1)
-        self.eps = number(f"{name}: eps", eps, least=0)
-        self.momentum = (
-            None if momentum is None else number(f"{name}: momentum", momentum, least=0, most=1)
-        )
-        self.affine, self.track_running_stats = bool(affine), bool(track_running_stats)
-        self.weight = _constant(1, num_features, "weight", dtype) if affine else None
-        self.bias = _constant(0, num_features, "bias", dtype) if affine and bias else None
-        tracked = track_running_stats
-        self.running_mean: Any = np.zeros(num_features, dtype) if tracked else None
-        self.running_var: Any = np.ones(num_features, dtype) if tracked else None
-        self.num_batches_tracked: Any = np.zeros((), np.int64) if tracked else None
+        self.normalized_shape = _as_shape("RMSNorm", normalized_shape)
+        self.eps = None if eps is None else number("RMSNorm: eps", eps, least=0)
+        self.elementwise_affine = flag("RMSNorm: elementwise_affine", elementwise_affine)
+        affine, shape = elementwise_affine, self.normalized_shape
+        self.weight = constant(1, shape, "weight", dtype) if affine else None
 
     def forward(self, x: Any) -> Tensor:
-        x = _cast(x, self.weight, self.running_mean)
-        if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
-            raise ValueError(self._wrong_shape(x.shape))
-        affine = (self.weight, self.bias)
-        if not self.training and self.running_mean is not None:
-            mean, variance = self.running_mean, self.running_var
-            return batch_norm(x, mean, variance, *affine, eps=self.eps)
-        y, mean, variance = _batch_normalized(x, *affine, eps=self.eps)
-        if self.running_mean is not None:
-            _put(self, "num_batches_tracked", np.asarray(self.num_batches_tracked + 1))
-            if x.size:  # of no rows there is no mean, but they are counted, as PyTorch does
-                self._track(mean, variance, x.size // self.num_features)
-        return y
-
-    def _track(self, mean: np.ndarray, variance: np.ndarray, count: int) -> None:
-        """New arrays for the running statistics: graphs recorded before keep the old ones."""
-        new = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
-        variance = variance * (count / (count - 1))
-        dtype = self.running_mean.dtype
-        mean = ((1 - new) * self.running_mean + new * mean).astype(dtype, copy=False)
-        variance = ((1 - new) * self.running_var + new * variance).astype(dtype, copy=False)
-        _put(self, "running_mean", mean)
-        _put(self, "running_var", variance)
-
-    def _wrong_shape(self, shape: tuple[int, ...]) -> str:
-        flat = len(shape) > 2 and math.prod(shape[1:]) == self.num_features
-        return (
-            f"{self}: expected an input of shape (n, {self.num_features}) or "
-            f"(n, {self.num_features}, L), got {shape}"
-            + "; flatten it: x.reshape(len(x), -1)"
-            * flat
-        )
+        return rms_norm(_of_shape(self, x), self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, bias={self.bias is not None}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )
 
 

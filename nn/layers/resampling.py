@@ -14,9 +14,14 @@ from nn.checks import flag, number, one_of, whole
 from nn.module import Module
 
 __all__ = [
-    "PixelShuffle", "PixelUnshuffle", "Upsample", "interpolate", "pad", "pixel_shuffle",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "Upsample",
+    "interpolate",
+    "pad",
+    "pixel_shuffle",
     "pixel_unshuffle",
-]  # fmt: skip
+]
 
 
 # ---- padding ----------------------------------------------------------------------------------

@@ -17,9 +17,15 @@ import numpy as np
 from nn.checks import whole
 
 __all__ = [
-    "Windows", "batch_first", "batch_last", "columns", "name_of_axes", "per_axis", "put_back",
+    "Windows",
+    "batch_first",
+    "batch_last",
+    "columns",
+    "name_of_axes",
+    "per_axis",
+    "put_back",
     "span",
-]  # fmt: skip
+]
 
 ROOM = 1 << 18  # numbers in a block of columns: 1 MB of float32, which the caches hold
 

@@ -24,7 +24,7 @@ from autograd import (
     no_grad,
 )
 from nn import functional
-from nn.layers import activations, rarer
+from nn.layers import activations, attention, rarer, transformer
 from tests.makers import random, tensor
 from tests.twins import assert_cases, twin
 
@@ -400,6 +400,30 @@ LAYERS = {
     "Upsample": (make("Upsample", scale_factor=2, mode="bilinear"), None, (2, 3, 3, 4)),
     "PixelShuffle": (make("PixelShuffle", 2), None, (2, 4, 3, 2)),
     "PixelUnshuffle": (make("PixelUnshuffle", 2), None, (2, 1, 4, 2)),
+    "BatchNorm2d": (make("BatchNorm2d", 3), None, (4, 3, 2, 3)),
+    "BatchNorm2d of one image": (make("BatchNorm2d", 3, bias=False), None, (1, 3, 2, 3)),
+    "BatchNorm2d, not affine": (make("BatchNorm2d", 3, affine=False), None, (4, 3, 2, 1)),
+    "BatchNorm3d": (make("BatchNorm3d", 3, momentum=None), None, (2, 3, 2, 1, 3)),
+    "GroupNorm": (make("GroupNorm", 2, 4), None, (3, 4, 2, 3)),
+    "GroupNorm of vectors": (make("GroupNorm", 2, 6, 0.1), None, (3, 6)),
+    "GroupNorm of one group": (make("GroupNorm", 1, 3), None, (2, 3, 4)),
+    "GroupNorm of each channel": (make("GroupNorm", 3, 3, bias=False), None, (2, 3, 4)),
+    "GroupNorm not affine": (make("GroupNorm", 2, 4, affine=False), None, (3, 4, 5)),
+    "InstanceNorm1d": (make("InstanceNorm1d", 3), None, (2, 3, 4)),
+    "InstanceNorm1d of one sample": (make("InstanceNorm1d", 3, affine=True), None, (3, 4)),
+    "InstanceNorm2d": (make("InstanceNorm2d", 3, 0.1, affine=True), None, (2, 3, 4, 2)),
+    "InstanceNorm2d with memory": (
+        make("InstanceNorm2d", 3, momentum=0.3, affine=True, track_running_stats=True), None,
+        (2, 3, 4, 2),
+    ),
+    "InstanceNorm3d": (make("InstanceNorm3d", 3, affine=True, bias=False), None, (2, 3, 2, 2, 3)),
+    "RMSNorm": (make("RMSNorm", 3), None, (5, 3)),
+    "RMSNorm of two axes": (make("RMSNorm", (3, 2), 0.1), None, (4, 3, 2)),
+    "RMSNorm not affine": (make("RMSNorm", 3, elementwise_affine=False), None, (2, 4, 3)),
+    "Dropout1d of nothing": (make("Dropout1d", 0.0), None, (5, 3, 2)),
+    "Dropout1d of all": (make("Dropout1d", 1.0), None, (3, 2)),
+    "Dropout2d of all": (make("Dropout2d", 1.0), None, (5, 3, 2, 2)),
+    "Dropout3d of all": (make("Dropout3d", 1.0), None, (5, 3, 2, 2, 1)),
     "MLP": (
         make("MLP", [3, 4, 2], "tanh", output_activation="sigmoid", batch_norm=True, dropout=1e-12),
         torch_mlp, (5, 3),
@@ -434,6 +458,7 @@ def test_every_layer_has_a_case():
         "GLU",
     }
     names -= {"CosineSimilarity", "PairwiseDistance"}  # of two inputs: see test_similarity.py
+    names -= {*attention.__all__, *transformer.__all__}  # of several: see test_attention.py
     assert_cases(names, with_case, f"LAYERS of {__name__}")
 
 
@@ -688,6 +713,17 @@ WRONG_SHAPES = {
     "BatchNorm1d, one row": (nn.BatchNorm1d(4), (4,), r"got \(4,\)$"),
     "BatchNorm1d, images": (nn.BatchNorm1d(4), (5, 2, 2), r"got \(5, 2, 2\); flatten it: x\.resh"),
     "BatchNorm1d, four axes": (nn.BatchNorm1d(4), (5, 4, 2, 2), r"got \(5, 4, 2, 2\)$"),
+    "BatchNorm2d": (nn.BatchNorm2d(4), (5, 4, 2), r"of shape \(n, 4, H, W\), got \(5, 4, 2\)$"),
+    "BatchNorm3d": (
+        nn.BatchNorm3d(4),
+        (5, 3, 2, 2, 2),
+        r"\(n, 4, D, H, W\), got \(5, 3, 2, 2, 2\)$",
+    ),
+    "InstanceNorm1d": (nn.InstanceNorm1d(4), (5, 3), r"\(n, 4, L\) or \(4, L\), got \(5, 3\)$"),
+    "InstanceNorm2d": (nn.InstanceNorm2d(4), (5, 4), r"or \(4, H, W\), got \(5, 4\)$"),
+    "GroupNorm": (nn.GroupNorm(2, 4), (5, 6), r"of shape \(n, 4, \.\.\.\), got \(5, 6\)$"),
+    "GroupNorm, one axis": (nn.GroupNorm(2, 4), (4,), r"got \(4,\)$"),
+    "RMSNorm, width": (nn.RMSNorm(4), (5, 3), r"last axes are \(4,\), got shape \(5, 3\)"),
     "LayerNorm, width": (nn.LayerNorm(4), (5, 3), r"last axes are \(4,\), got shape \(5, 3\)"),
     "LayerNorm, too few axes": (nn.LayerNorm((2, 4)), (4,), r"are \(2, 4\), got shape \(4,\)"),
     "Flatten, no such axis": (nn.Flatten(), (5,), r"an input of shape \(5,\) has no such axes"),
@@ -702,6 +738,16 @@ def test_an_input_of_the_wrong_shape_names_layer_and_shapes(layer, shape, messag
 
 
 WRONG_ARGUMENTS = {
+    "GroupNorm of two and three": (
+        lambda: nn.GroupNorm(2, 3), ValueError, "must divide num_channels, got 2 and 3",
+    ),
+    "GroupNorm of none": (lambda: nn.GroupNorm(0, 3), ValueError, "num_groups must be >= 1, got 0"),
+    "InstanceNorm1d, momentum": (
+        lambda: nn.InstanceNorm1d(3, momentum=None), TypeError, "momentum must be a number, got N",
+    ),
+    "RMSNorm, eps": (lambda: nn.RMSNorm(3, -1.0), ValueError, "RMSNorm: eps must be >= 0"),
+    "RMSNorm of none": (lambda: nn.RMSNorm(()), ValueError, r"RMSNorm: normalized_shape needs"),
+    "Dropout2d above 1": (lambda: nn.Dropout2d(1.5), ValueError, r"Dropout2d: p, .*<= 1, got 1"),
     "Linear of a float": (lambda: nn.Linear(2.0, 3), TypeError, r"whole number, got 2\.0"),
     "BatchNorm1d of none": (lambda: nn.BatchNorm1d(0), ValueError, "features must be >= 1, got 0"),
     "LayerNorm of none": (lambda: nn.LayerNorm(()), ValueError, r"an axis at least, got \(\)"),
@@ -781,6 +827,35 @@ FUNCTIONS = {
     "batch_norm, one axis": (
         lambda: functional.batch_norm(np.zeros(3), None, None, training=True), r"got shape \(3,\)",
     ),
+    "group_norm, channels": (
+        lambda: functional.group_norm(np.zeros((2, 3)), 2), r"multiple of 2 groups, got .*\(2, 3\)",
+    ),
+    "group_norm, one value": (
+        lambda: functional.group_norm(np.zeros((1, 3)), 3), r"one value a group .*\(1, 3\)",
+    ),
+    "instance_norm, one value": (
+        lambda: functional.instance_norm(np.zeros((2, 3, 1))), r"one value a channel .*\(2, 3, 1\)",
+    ),
+    "instance_norm, no places": (
+        lambda: functional.instance_norm(np.zeros((2, 3))), r"with places, got shape \(2, 3\)",
+    ),
+    "instance_norm, weight": (
+        lambda: functional.instance_norm(np.zeros((2, 3, 4)), weight=np.ones(4)),
+        r"instance_norm: weight must have the shape \(3,\), got \(4,\)",
+    ),
+    "rms_norm, weight": (
+        lambda: functional.rms_norm(np.zeros((2, 3)), 3, np.ones(2)),
+        r"rms_norm: weight must have the shape \(3,\), got \(2,\)",
+    ),
+    "dropout1d": (
+        lambda: functional.dropout1d(np.zeros(3)), r"\(n, C, L\) or \(C, L\), got shape \(3,\)",
+    ),
+    "dropout2d": (
+        lambda: functional.dropout2d(np.zeros((3, 2))), r"\(C, H, W\), got shape \(3, 2\)",
+    ),
+    "dropout3d": (
+        lambda: functional.dropout3d(np.zeros((3, 2))), r"\(C, D, H, W\), got shape \(3, 2\)",
+    ),
     "dropout": (lambda: functional.dropout(np.zeros(3), 2), r"dropout: p, .* must be <= 1, got 2"),
 }  # fmt: skip
 
@@ -789,6 +864,111 @@ FUNCTIONS = {
 def test_wrong_arguments_of_functions(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# ---- layouts and groups -----------------------------------------------------------------------
+
+NORMS = {
+    "batch": lambda x, w: functional.batch_norm(x, None, None, w[:4], w[:4], True),
+    "groups": lambda x, w: functional.group_norm(x, 2, w[:4], w[:4]),
+    "instances": lambda x, w: functional.instance_norm(x, None, None, w[:4], w[:4]),
+    "layers": lambda x, w: functional.layer_norm(x, x.shape[-1], w[: x.shape[-1]]),
+    "root mean square": lambda x, w: functional.rms_norm(x, x.shape[-1], w[: x.shape[-1]]),
+}
+
+
+def innermost(x):
+    """The same images, with the batch innermost in memory, as convolutions lay it."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 0, -1)), -1, 0)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize(
+    "shape", [(5, 4, 3, 2), (3, 4, 40, 3), (40, 4, 9, 2), (2, 4, 41, 30)], ids=str
+)
+@pytest.mark.parametrize("layouts", ["cc", "ci", "ic", "ii"])
+def test_the_layout_of_the_memory_changes_no_number(norm, shape, layouts):
+    x, g, w = random(*shape), random(*shape, seed=1), random(40, seed=2)
+    found = []
+    for layout in ("cc", layouts):
+        a, b = (innermost(v) if at == "i" else v for v, at in zip((x, g), layout))
+        leaf, weight = Tensor(a, requires_grad=True), Tensor(w, requires_grad=True)
+        y = NORMS[norm](leaf, weight)
+        y.backward(b)
+        found.append([y.data, leaf.grad, weight.grad])
+        assert layout[0] == "c" or y.data.strides == a.strides  # nothing was copied on the way
+    for mine, plain in zip(found[1], found[0]):
+        np.testing.assert_allclose(mine, plain, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_bias_alone_a_second_gradient_and_a_strided_one(norm):
+    x, g = random(5, 4, 3, 3), random(5, 4, 3, 3, seed=1)
+    call = {
+        "batch": lambda x, b: functional.batch_norm(x, None, None, None, b, True),
+        "groups": lambda x, b: functional.group_norm(x, 2, None, b),
+        "instances": lambda x, b: functional.instance_norm(x, None, None, None, b),
+        "layers": lambda x, b: functional.layer_norm(x, 3, None, b[:3]),
+        "root mean square": lambda x, b: functional.rms_norm(x, 3) + b[:3],
+    }[norm]
+    leaf, bias = Tensor(x, requires_grad=True), Tensor(np.zeros(4), requires_grad=True)
+    y = call(leaf, bias)
+    for given in (g, 2 * g, np.broadcast_to(g[:1], g.shape)):
+        leaf.grad = bias.grad = None
+        y.backward(given)
+        alone = Tensor(x, requires_grad=True)
+        call(alone, np.zeros(4)).backward(given.copy())
+        np.testing.assert_allclose(leaf.grad, alone.grad, atol=1e-12)
+        axes = (0, 1, 2) if norm in ("layers", "root mean square") else (0, 2, 3)
+        total = given.sum(axis=axes)
+        np.testing.assert_allclose(bias.grad[: len(total)], total, atol=1e-12)
+
+
+def test_sums_of_many_large_numbers_keep_their_digits():
+    x = (random(8, 2, 64, 64) + 1e3).astype(np.float32)
+    exact = functional.batch_norm(x.astype(np.float64), None, None, training=True)
+    for layout in (x, innermost(x)):
+        y = functional.batch_norm(layout, None, None, training=True)
+        np.testing.assert_allclose(y, exact, atol=1e-3)
+
+
+def test_instance_norm_of_a_running_mean_and_of_no_samples():
+    layer = nn.InstanceNorm1d(2, track_running_stats=True)
+    before = layer.state_dict()
+    assert layer(np.zeros((0, 2, 3))).shape == (0, 2, 3)
+    assert all(np.array_equal(v, before[k]) for k, v in layer.state_dict().items())
+    layer(np.array([[[1.0, 3.0], [0.0, 0.0]]]))
+    np.testing.assert_allclose(layer.running_mean, [0.2, 0.0])
+    np.testing.assert_allclose(layer.running_var, [0.9 + 0.1 * 2, 0.9], rtol=1e-6)
+    y = functional.instance_norm(
+        np.ones((1, 2, 1)), layer.running_mean, layer.running_var, use_input_stats=False
+    )
+    np.testing.assert_allclose(y[0, :, 0], [0.8 / 1.1**0.5, 1 / 0.9**0.5], rtol=1e-4)
+
+
+def test_rms_norm_takes_the_smallest_step_of_its_dtype_for_eps():
+    for dtype in (np.float32, np.float64):
+        x = np.full((1, 2), 1e-5, dtype)
+        expected = 1e-5 / math.sqrt(1e-10 + np.finfo(dtype).eps)
+        np.testing.assert_allclose(functional.rms_norm(x, 2), [[expected] * 2], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["GroupNorm", "InstanceNorm2d", "RMSNorm", "BatchNorm2d"])
+def test_new_norms_of_half_a_precision_sum_in_a_whole_one(name):
+    x = np.full((4, 2, 20, 20), 60000, np.float16)
+    x[..., ::2] -= 10000
+    layer = {
+        "GroupNorm": lambda: nn.GroupNorm(1, 2, dtype=np.float16),
+        "InstanceNorm2d": lambda: nn.InstanceNorm2d(2, affine=True, dtype=np.float16),
+        "RMSNorm": lambda: nn.RMSNorm(20, dtype=np.float16),
+        "BatchNorm2d": lambda: nn.BatchNorm2d(2, track_running_stats=False, dtype=np.float16),
+    }[name]()
+    x = Tensor(x, requires_grad=True)
+    y = layer(x)
+    y.sum().backward()
+    assert y.dtype == layer.weight.grad.dtype == x.grad.dtype == np.float16
+    low, high = (50 / math.sqrt(3050), 60 / math.sqrt(3050)) if name == "RMSNorm" else (-1, 1)
+    np.testing.assert_allclose(y.data[0, 0, 0, :2], [low, high], rtol=2e-3)
 
 
 # ---- dropout ----------------------------------------------------------------------------------
@@ -843,6 +1023,31 @@ def test_dropout_draws_anew_each_time_from_its_generator_or_the_librarys():
         return nn.Dropout()(x).data
 
     assert np.array_equal(drawn(0), drawn(0)) and not np.array_equal(drawn(0), drawn(1))
+
+
+@pytest.mark.parametrize("places", [1, 2, 3])
+def test_whole_channels_are_dropped_and_the_mean_stays(places):
+    drop = getattr(functional, f"dropout{places}d")
+    layer = getattr(nn, f"Dropout{places}d")(0.25, rng=np.random.default_rng(0))
+    x = Tensor(np.ones((400, 5, *(3, 2, 2)[:places])), requires_grad=True)
+    for y in (layer(x), drop(x, 0.25, rng=np.random.default_rng(1)), drop(x[0], 0.25)):
+        channels = y.data.reshape(*y.shape[: y.ndim - places], -1)
+        assert np.all(channels == channels[..., :1])
+        np.testing.assert_allclose(np.unique(channels), np.unique(channels).clip(0, 4 / 3))
+    y = layer(x)
+    assert abs((y.data == 0).mean() - 0.25) < 0.05
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.data)
+    assert layer.eval()(x) is x and drop(x, 0.5, False) is x
+
+
+def test_dropout_keeps_the_layout_of_the_memory():
+    x = innermost(np.ones((4, 3, 2, 2), np.float32))
+    masks = [
+        functional.dropout(v, rng=np.random.default_rng(0)) for v in (x, np.ascontiguousarray(x))
+    ]
+    np.testing.assert_array_equal(*masks)
+    assert masks[0].strides == x.strides
 
 
 # ---- labels -----------------------------------------------------------------------------------
