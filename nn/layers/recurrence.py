@@ -114,15 +114,15 @@ def _recur(
     walk = _walk(counts, reverse)
     if kind == "lstm":
         squashed = np.empty((steps, batch, size), dtype)
-        _lstm(walk, product, w_hh, gates, states, cells, squashed)
+        _lstm(walk, counts, product, w_hh, gates, states, cells, squashed)
     elif kind == "gru":
         cells = np.empty((steps, batch, size), dtype)
-        _gru(walk, product, w_hh, b_hn, gates, states, cells)
+        _gru(walk, counts, product, w_hh, b_hn, gates, states, cells)
     else:
         for t, old, new, n in walk:
-            np.dot(states[old, :n], w_hh, out=product[:n])
-            sums = gates[t, :n]
-            sums += product[:n]
+            sums, p = gates[t, :n], product[:n]
+            np.dot(states[old, :n], w_hh, out=p)
+            sums += p
             if kind == "relu":
                 np.maximum(sums, 0, out=states[new, :n])
             else:
@@ -136,40 +136,58 @@ def _recur(
 
 
 def _lstm(
-    walk: Any, product: Any, w_hh: Any, gates: Any, states: Any, cells: Any, squashed: Any
-) -> None:
+    walk: Any, counts: Any, product: Any, w_hh: Any, gates: Any, states: Any, cells: Any,
+    squashed: Any,
+) -> None:  # fmt: skip
     size = states.shape[-1]
+    a, sigmoids = _each(gates, counts), _each(gates[..., : 3 * size], counts)
+    i, f, o, g = (_each(part, counts) for part in _split(gates, 4))
+    tanh = _each(squashed, counts)
     for t, old, new, n in walk:
-        a, p, c = gates[t, :n], product[:n], cells[new, :n]
+        p, c = product[:n], cells[new, :n]
         np.dot(states[old, :n], w_hh, out=p)
-        a += p
-        np.tanh(a, out=a)
-        _as_sigmoids(a[:, : 3 * size])
-        i, f, o, g = (a[:, k * size : (k + 1) * size] for k in range(4))
-        np.multiply(f, cells[old, :n], out=c)
-        c += np.multiply(i, g, out=p[:, :size])
-        np.multiply(o, np.tanh(c, out=squashed[t, :n]), out=states[new, :n])
+        np.add(a[t], p, out=a[t])
+        np.tanh(a[t], out=a[t])
+        _as_sigmoids(sigmoids[t])
+        np.multiply(f[t], cells[old, :n], out=c)
+        c += np.multiply(i[t], g[t], out=p[:, :size])
+        np.multiply(o[t], np.tanh(c, out=tanh[t]), out=states[new, :n])
 
 
 def _gru(
-    walk: Any, product: Any, w_hh: Any, b_hn: Any, gates: Any, states: Any, inner: Any
+    walk: Any, counts: Any, product: Any, w_hh: Any, b_hn: Any, gates: Any, states: Any, inner: Any
 ) -> None:
     size = states.shape[-1]
+    sigmoids, q = _each(gates[..., : 2 * size], counts), _each(inner, counts)
+    r, z, tanh = (_each(part, counts) for part in _split(gates, 3))
     for t, old, new, n in walk:
-        a, p, q, h = gates[t, :n], product[:n], inner[t, :n], states[old, :n]
+        p, h = product[:n], states[old, :n]
         np.dot(h, w_hh, out=p)
-        q[...] = p[:, :size]
-        if b_hn is not None:
-            q += b_hn
-        rz, r, z, n_ = a[:, : 2 * size], a[:, :size], a[:, size : 2 * size], a[:, 2 * size :]
-        rz += p[:, size:]
-        np.tanh(rz, out=rz)
-        _as_sigmoids(rz)
-        n_ += np.multiply(r, q, out=p[:, :size])
-        np.tanh(n_, out=n_)
-        y = np.subtract(h, n_, out=states[new, :n])
-        y *= z
-        y += n_
+        if b_hn is None:
+            q[t][...] = p[:, 2 * size :]
+        else:
+            np.add(p[:, 2 * size :], b_hn, out=q[t])
+        np.add(sigmoids[t], p[:, : 2 * size], out=sigmoids[t])
+        np.tanh(sigmoids[t], out=sigmoids[t])
+        _as_sigmoids(sigmoids[t])
+        np.add(tanh[t], np.multiply(r[t], q[t], out=p[:, :size]), out=tanh[t])
+        np.tanh(tanh[t], out=tanh[t])
+        y = np.subtract(h, tanh[t], out=states[new, :n])
+        y *= z[t]
+        y += tanh[t]
+
+
+def _split(gates: Any, count: int) -> list[Any]:
+    """Views of the gates, one by one: blocks of the last axis."""
+    size = gates.shape[-1] // count
+    return [gates[..., k * size : (k + 1) * size] for k in range(count)]
+
+
+def _each(array: Any, counts: list[int]) -> list[Any]:
+    """The rows that run at each time; views that are made at once take half the time."""
+    if counts[-1] == array.shape[1]:
+        return list(array)
+    return [rows[:n] for rows, n in zip(array, counts)]
 
 
 def _as_sigmoids(tanhs: Any) -> None:
@@ -198,99 +216,128 @@ def _recur_by_all(
     gy, dh, dc = (_sorted(part, order, dtype) for part in (*g, None)[:3])
     gy = gy if g.reached(0) else None
     dh, dc = np.array(dh), None if dc is None else np.array(dc)
-    blocks = _BLOCKS[kind]
-    w_ih, w_hh = (_arranged(w.astype(dtype, copy=False), p) for w, p in zip(weights, blocks))
+    w_ih, w_hh = (_arranged(w.astype(dtype, copy=False), kind) for w in weights[:2])
     before = saved.states[1:] if reverse else saved.states[:-1]
-    wide = w_ih.shape[0] + size * (kind == "gru")
-    at_once = max(1, _ROWS // max(1, batch))
-    deltas = np.empty((min(steps, at_once), batch, wide), dtype)
-    space = np.empty((batch, size), dtype)
+    at_once = min(steps, max(1, _ROWS // max(1, batch)))
+    deltas = np.empty((at_once, batch, len(w_ih)), dtype)
+    inner = np.empty_like(deltas) if kind == "gru" else deltas
     dx = np.empty((steps, batch, x.shape[-1]), dtype) if _dx else None
-    by_ih = np.zeros((w_ih.shape[0], saved.rows.shape[-1]), dtype)
-    by_hh = np.zeros((w_hh.shape[0], size + (kind == "gru" and bias)), dtype)
+    by_ih = np.zeros((len(w_ih), saved.rows.shape[-1]), dtype)
+    by_hh, by_b_hh = np.zeros((len(w_hh), size), dtype), np.zeros(len(w_hh), dtype)
+    back = _BACK[kind](saved, counts, w_hh, batch, size)
     walk = list(_walk(counts, reverse))[::-1]
     for first in range(0, steps, at_once):
         part = walk[first : first + at_once]
         start = min(part[0][0], part[-1][0])
-        for t, old, new, n in part:
-            d, h, c = deltas[t - start], dh[:n], None if dc is None else dc[:n]
-            if gy is not None:
-                h += gy[t, :n]
-            d[n:] = 0
-            if kind == "lstm":
-                _lstm_back(d[:n], h, c, saved, t, old, n, space[:n])
-                np.dot(d[:n], w_hh, out=h)
-            elif kind == "gru":
-                _gru_back(d[:n], h, saved, t, old, n, space[:n])
-                h += np.dot(d[:n, : 3 * size], w_hh, out=space[:n])
-            else:
-                s = saved.states[new, :n]
-                if kind == "relu":
-                    np.multiply(h, s > 0, out=d[:n])
-                else:
-                    np.subtract(1, np.multiply(s, s, out=space[:n]), out=space[:n])
-                    np.multiply(h, space[:n], out=d[:n])
-                np.dot(d[:n], w_hh, out=h)
         stop = start + len(part)
-        flat = deltas[: len(part)].reshape((-1, wide))
-        by_x = flat[:, size:] if kind == "gru" else flat
-        by_h = flat[:, : 3 * size] if kind == "gru" else flat
-        by_ih += by_x.T.dot(saved.rows[start:stop].reshape((len(flat), -1)))
-        by_hh[:, :size] += by_h.T.dot(before[start:stop].reshape((len(flat), size)))
+        for t, old, new, n in part:
+            if gy is not None:
+                np.add(dh[:n], gy[t, :n], out=dh[:n])
+            if n < batch:
+                deltas[t - start, n:] = inner[t - start, n:] = 0
+            d, e = deltas[t - start, :n], inner[t - start, :n]
+            back(t, old, new, d, e, dh[:n], None if dc is None else dc[:n])
+        flat = deltas[: len(part)].reshape((len(part) * batch, -1))
+        by_h = inner[: len(part)].reshape(flat.shape)
+        by_ih += flat.T.dot(saved.rows[start:stop].reshape((len(flat), -1)))
+        by_hh += by_h.T.dot(before[start:stop].reshape((len(flat), size)))
         if dx is not None:
-            np.dot(by_x, w_ih, out=dx[start:stop].reshape((len(flat), -1)))
-        if by_hh.shape[1] > size:
-            by_hh[:, size] += np.ones(len(flat), dtype).dot(by_h)
-    by_ih, by_hh = (_arranged(w, p, back=True) for w, p in zip((by_ih, by_hh), blocks))
+            np.dot(flat, w_ih, out=dx[start:stop].reshape((len(flat), -1)))
+        if bias and kind == "gru":
+            by_b_hh += np.ones(len(flat), dtype).dot(by_h)
+    by_ih, by_hh = _arranged(by_ih, kind), _arranged(by_hh, kind)
     width = x.shape[-1]
-    found = [by_ih[:, :width], by_hh[:, :size]]
+    found = [by_ih[:, :width], by_hh]
     if bias:
-        found += [by_ih[:, width], by_hh[:, size] if kind == "gru" else by_ih[:, width]]
+        found += [by_ih[:, width], by_b_hh if kind == "gru" else by_ih[:, width]]
     given = [dx if order is None or dx is None else _placed(dx, order)]
     given += [s if order is None else _placed(s, order, 0) for s in (dh, dc) if s is not None]
     return given + found
 
 
-def _lstm_back(d: Any, dh: Any, dc: Any, saved: Any, t: int, old: int, n: int, space: Any) -> None:
-    """dc becomes the gradient before the step, and d that of what the gates were made of."""
-    size = dh.shape[-1]
-    a, tanh = saved.gates[t, :n], saved.squashed[t, :n]
-    i, f, o, g = (a[:, k * size : (k + 1) * size] for k in range(4))
-    di, df, do, dg = (d[:, k * size : (k + 1) * size] for k in range(4))
-    np.multiply(tanh, tanh, out=space)
-    np.subtract(1, space, out=space)
-    space *= o
-    space *= dh
-    dc += space
-    np.multiply(a, a, out=d)
-    np.subtract(a[:, : 3 * size], d[:, : 3 * size], out=d[:, : 3 * size])
-    np.subtract(1, dg, out=dg)
-    for part, one, other in ((di, dc, g), (df, dc, saved.cells[old, :n]), (do, dh, tanh)):
-        part *= np.multiply(one, other, out=space)
-    dg *= np.multiply(dc, i, out=space)
-    dc *= f
+# Each takes what was kept, and gives the step back: d becomes the gradient of what the gates were
+# made of, before sigmoid and tanh (of a GRU e beside it, by V h + c); dh and dc those of the states
+# before, of which they held those after.
 
 
-def _gru_back(d: Any, dh: Any, saved: Any, t: int, old: int, n: int, space: Any) -> None:
-    """d becomes the gradient of what r multiplies, and behind it those of r, z and n, before their
-    sigmoids and tanh; dh that of the step's own share of the state before."""
-    size = dh.shape[-1]
-    a, q = saved.gates[t, :n], saved.cells[t, :n]
-    r, z, n_ = (a[:, k * size : (k + 1) * size] for k in range(3))
-    dq, dr, dz, dn = (d[:, k * size : (k + 1) * size] for k in range(4))
-    np.multiply(a, a, out=d[:, size:])
-    np.subtract(a[:, : 2 * size], d[:, size : 3 * size], out=d[:, size : 3 * size])
-    np.subtract(1, dn, out=dn)
-    np.subtract(saved.states[old, :n], n_, out=space)
-    space *= dh
-    dz *= space
-    np.subtract(1, z, out=space)
-    space *= dh
-    dn *= space
-    dr *= np.multiply(dn, q, out=space)
-    np.multiply(dn, r, out=dq)
-    dh *= z
+def _rnn_back(saved: Any, counts: Any, w_hh: Any, batch: int, size: int) -> Any:
+    states, space = saved.states, np.empty((batch, size), saved.states.dtype)
 
+    def back(t: int, old: int, new: int, d: Any, e: Any, dh: Any, dc: Any) -> None:
+        h, s = states[new, : len(d)], space[: len(d)]
+        np.multiply(h, h, out=s)
+        np.subtract(1, s, out=s)
+        np.multiply(dh, s, out=d)
+        np.dot(d, w_hh, out=dh)
+
+    return back
+
+
+def _relu_back(saved: Any, counts: Any, w_hh: Any, batch: int, size: int) -> Any:
+    def back(t: int, old: int, new: int, d: Any, e: Any, dh: Any, dc: Any) -> None:
+        np.multiply(dh, saved.states[new, : len(d)] > 0, out=d)
+        np.dot(d, w_hh, out=dh)
+
+    return back
+
+
+def _lstm_back(saved: Any, counts: Any, w_hh: Any, batch: int, size: int) -> Any:
+    gates, cells, space = saved.gates, saved.cells, np.empty((batch, size), saved.gates.dtype)
+    a, sigmoids = _each(gates, counts), _each(gates[..., : 3 * size], counts)
+    i, f, o, g = (_each(part, counts) for part in _split(gates, 4))
+    tanh = _each(saved.squashed, counts)
+
+    def back(t: int, old: int, new: int, d: Any, e: Any, dh: Any, dc: Any) -> None:
+        s = space[: len(d)]
+        di, df, do, dg = _split(d, 4)
+        slopes = d[:, : 3 * size]
+        np.multiply(tanh[t], tanh[t], out=s)
+        np.subtract(1, s, out=s)
+        s *= o[t]
+        s *= dh
+        dc += s
+        np.multiply(a[t], a[t], out=d)
+        np.subtract(sigmoids[t], slopes, out=slopes)
+        np.subtract(1, dg, out=dg)
+        di *= np.multiply(dc, g[t], out=s)
+        df *= np.multiply(dc, cells[old, : len(d)], out=s)
+        do *= np.multiply(dh, tanh[t], out=s)
+        dg *= np.multiply(dc, i[t], out=s)
+        dc *= f[t]
+        np.dot(d, w_hh, out=dh)
+
+    return back
+
+
+def _gru_back(saved: Any, counts: Any, w_hh: Any, batch: int, size: int) -> Any:
+    gates, states, space = saved.gates, saved.states, np.empty((batch, size), saved.gates.dtype)
+    a, sigmoids = _each(gates, counts), _each(gates[..., : 2 * size], counts)
+    r, z, tanh = (_each(part, counts) for part in _split(gates, 3))
+    q = _each(saved.cells, counts)
+
+    def back(t: int, old: int, new: int, d: Any, e: Any, dh: Any, dc: Any) -> None:
+        s = space[: len(d)]
+        dr, dz, dn = _split(d, 3)
+        slopes = d[:, : 2 * size]
+        np.multiply(a[t], a[t], out=d)
+        np.subtract(sigmoids[t], slopes, out=slopes)
+        np.subtract(1, dn, out=dn)
+        np.subtract(states[old, : len(d)], tanh[t], out=s)
+        s *= dh
+        dz *= s
+        np.subtract(1, z[t], out=s)
+        s *= dh
+        dn *= s
+        dr *= np.multiply(dn, q[t], out=s)
+        e[:, : 2 * size] = slopes
+        np.multiply(dn, r[t], out=e[:, 2 * size :])
+        dh *= z[t]
+        dh += np.dot(e, w_hh, out=s)
+
+    return back
+
+
+_BACK = {"lstm": _lstm_back, "gru": _gru_back, "tanh": _rnn_back, "relu": _relu_back}
 
 recur = primitive(
     _recur, _recur_by_all, formula="back through time, step by step", saves=True, elementwise=False
@@ -298,21 +345,13 @@ recur = primitive(
 
 # ---- what the two have in common ----------------------------------------------------------------
 
-# The blocks of rows of W and of V: gates that are sigmoids first, and of a GRU's V that of n first.
-_BLOCKS: dict[str, Any] = {
-    "lstm": ([0, 1, 3, 2], [0, 1, 3, 2]), "gru": ([0, 1, 2], [2, 0, 1]),
-    "tanh": ([0], [0]), "relu": ([0], [0]),
-}  # fmt: skip
 
 
-def _arranged(w: Any, blocks: list[int], back: bool = False) -> Any:
-    """The blocks of rows in this order, or from it back in PyTorch's."""
-    if blocks == sorted(blocks):
+def _arranged(w: Any, kind: str) -> Any:
+    """Rows of i, f, g, o as those of i, f, o, g, the sigmoids together; or back."""
+    if kind != "lstm":
         return w
-    if back:
-        blocks = [blocks.index(k) for k in range(len(blocks))]
-    parts = w.reshape((len(blocks), -1, *w.shape[1:]))
-    return parts[blocks].reshape(w.shape)
+    return w.reshape((4, -1, *w.shape[1:]))[[0, 1, 3, 2]].reshape(w.shape)
 
 
 def _weights(kind: str, size: int, weights: Any, dtype: Any) -> tuple[Any, Any, Any]:
@@ -327,14 +366,10 @@ def _weights(kind: str, size: int, weights: Any, dtype: Any) -> tuple[Any, Any, 
         else:
             bias += b_hh
         w_ih = np.column_stack([w_ih, bias])
-    (w_ih, w_hh), blocks = (w_ih, w_hh), _BLOCKS[kind]
-    ready = [np.array(_arranged(w, p).T, dtype, order="C") for w, p in zip((w_ih, w_hh), blocks)]
-    if kind == "lstm":
-        ready[0][:, : 3 * size] *= 0.5
-        ready[1][:, : 3 * size] *= 0.5
-    elif kind == "gru":
-        ready[0][:, : 2 * size] *= 0.5
-        ready[1][:, size:] *= 0.5
+    ready = [np.array(_arranged(w, kind).T, dtype, order="C") for w in (w_ih, w_hh)]
+    sigmoids = {"lstm": 3, "gru": 2}.get(kind, 0) * size
+    for w in ready:
+        w[:, :sigmoids] *= 0.5
     return ready[0], ready[1], b_hn
 
 
