@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd.arraylike import plain_index
 from autograd.ops.arguments import array_of, axes_of, axis_of, values_of
-from autograd.ops.indexing import scatter
+from autograd.ops.indexing import add_at, scatter
 from autograd.primitives import nondifferentiable, primitive
 from autograd.rules import composes, defvjp
 from autograd.tensor import Array
@@ -58,8 +58,8 @@ def _scatter_add(x: Array, index: Any, values: Array) -> Array:
             f"scatter_add: {values.dtype} values do not fit into an array of {x.dtype}; convert it "
             "by .astype(np.float64)"
         )
-    y = np.array(x)
-    np.add.at(y, index, values)
+    y = np.array(x, order="C")
+    add_at(y, index, values)
     return y
 
 

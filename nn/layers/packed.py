@@ -54,7 +54,8 @@ def as_lengths(name: str, lengths: Any, batch: int, steps: int) -> np.ndarray:
         raise ValueError(
             f"{name}: lengths must be from 1 to the {steps} steps of the input, got "
             f"{found[place]} at position {place}"
-            + "; leave out sequences without any step" * (found[place] == 0)
+            + "; leave out sequences without any step"
+            * (found[place] == 0)
         )
     return found
 

@@ -346,7 +346,6 @@ recur = primitive(
 # ---- what the two have in common ----------------------------------------------------------------
 
 
-
 def _arranged(w: Any, kind: str) -> Any:
     """Rows of i, f, g, o as those of i, f, o, g, the sigmoids together; or back."""
     if kind != "lstm":
