@@ -102,6 +102,13 @@ if _typing.TYPE_CHECKING:
         ConvTranspose2d,
         ConvTranspose3d,
     )
+    from nn.layers.embedding import Embedding
+    from nn.layers.packed import (
+        PackedSequence,
+        pack_padded_sequence,
+        pad_packed_sequence,
+        pad_sequence,
+    )
     from nn.layers.pooling import (
         AdaptiveAvgPool1d,
         AdaptiveAvgPool2d,
@@ -126,6 +133,14 @@ if _typing.TYPE_CHECKING:
         ReLU6,
         Softmin,
         Softsign,
+    )
+    from nn.layers.recurrent import (
+        GRU,
+        LSTM,
+        RNN,
+        GRUCell,
+        LSTMCell,
+        RNNCell,
     )
     from nn.layers.resampling import (
         PixelShuffle,
@@ -175,7 +190,10 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
     "MLP",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -209,8 +227,10 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "EarlyStopping",
+    "Embedding",
     "Flatten",
     "Fold",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardsigmoid",
@@ -225,6 +245,7 @@ __all__ = [
     "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -241,11 +262,13 @@ __all__ = [
     "MultiheadAttention",
     "NLLLoss",
     "PReLU",
+    "PackedSequence",
     "PairwiseDistance",
     "PixelShuffle",
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "Sequential",
@@ -278,6 +301,9 @@ __all__ = [
     "manual_seed",
     "metrics",
     "optim",
+    "pack_padded_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
     "parameters_to_vector",
     "r2_score",
     "save",
@@ -348,6 +374,17 @@ _LATER = {
     "TransformerDecoderLayer": "layers.transformer",
     "TransformerEncoder": "layers.transformer",
     "TransformerEncoderLayer": "layers.transformer",
+    "Embedding": "layers.embedding",
+    "GRU": "layers.recurrent",
+    "GRUCell": "layers.recurrent",
+    "LSTM": "layers.recurrent",
+    "LSTMCell": "layers.recurrent",
+    "PackedSequence": "layers.packed",
+    "RNN": "layers.recurrent",
+    "RNNCell": "layers.recurrent",
+    "pack_padded_sequence": "layers.packed",
+    "pad_packed_sequence": "layers.packed",
+    "pad_sequence": "layers.packed",
 }  # fmt: skip
 _missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__, "LAYERS")
 

@@ -47,6 +47,7 @@ if _typing.TYPE_CHECKING:
         conv_transpose2d,
         conv_transpose3d,
     )
+    from nn.layers.embedding import embedding
     from nn.layers.pooling import (
         adaptive_avg_pool1d,
         adaptive_avg_pool2d,
@@ -125,6 +126,7 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "elu",
+    "embedding",
     "fold",
     "gaussian_nll_loss",
     "gelu",
@@ -223,6 +225,7 @@ _LATER = {
     "group_norm": "nn.layers.samples",
     "instance_norm": "nn.layers.samples",
     "scaled_dot_product_attention": "nn.layers.attention",
+    "embedding": "nn.layers.embedding",
 }
 
 logsigmoid = log_sigmoid  # PyTorch's name for it; the other one is as log_softmax

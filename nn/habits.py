@@ -162,7 +162,10 @@ _TENSOR = (
     "a Tensor in an attribute is a parameter: self.w = Tensor(array, requires_grad=True), of "
     "autograd"
 )
-_CLIPPING = "they are nn.clip_grad_norm_, nn.clip_grad_value_ and nn.parameters_to_vector"
+_UTILS = (
+    "what it has stands in nn itself: nn.clip_grad_norm_, nn.parameters_to_vector, "
+    "nn.pack_padded_sequence and others"
+)
 _HOOK = "there are register_forward_hook here, and register_hook of a Tensor"
 
 # What is told of names that `nn` has not.
@@ -172,8 +175,6 @@ LAYERS = {
     "Buffer": "an array in an attribute is a buffer: self.mean = np.zeros(3)",
     **dict.fromkeys(("ModuleList", "ParameterList"), _LIST),
     **dict.fromkeys(("ModuleDict", "ParameterDict"), _DICT),
-    "Embedding": _HERE,
-    **dict.fromkeys(("RNN", "LSTM", "GRU"), _HERE),
     **dict.fromkeys(
         ("BatchNorm", "BatchNormalization"), "use nn.BatchNorm1d, of images nn.BatchNorm2d"
     ),
@@ -185,7 +186,7 @@ LAYERS = {
     "Input": "no layer needs it: give nn.Linear the number of its inputs",
     "Model": "derive from nn.Module, or use nn.Sequential(...)",
     **dict.fromkeys(("DataParallel", "cuda", "device"), _DEVICE),
-    "utils": _CLIPPING,
+    "utils": _UTILS,
     **dict.fromkeys(("no_grad", "enable_grad"), "it is of autograd: from autograd import no_grad"),
     **dict.fromkeys(("Tensor", "tensor"), "it is of autograd: from autograd import Tensor"),
     "F": "it is nn.functional",
@@ -193,7 +194,6 @@ LAYERS = {
 
 # What is told of names that `nn.functional` has not.
 FUNCTIONS = {
-    "embedding": "look the rows up: weight[labels]",
     "swish": "use silu",
     "mse": "use mse_loss",
     "bce_with_logits": "use binary_cross_entropy_with_logits",

@@ -44,6 +44,13 @@ if _typing.TYPE_CHECKING:
         ConvTranspose2d,
         ConvTranspose3d,
     )
+    from nn.layers.embedding import Embedding
+    from nn.layers.packed import (
+        PackedSequence,
+        pack_padded_sequence,
+        pad_packed_sequence,
+        pad_sequence,
+    )
     from nn.layers.pooling import (
         AdaptiveAvgPool1d,
         AdaptiveAvgPool2d,
@@ -68,6 +75,14 @@ if _typing.TYPE_CHECKING:
         ReLU6,
         Softmin,
         Softsign,
+    )
+    from nn.layers.recurrent import (
+        GRU,
+        LSTM,
+        RNN,
+        GRUCell,
+        LSTMCell,
+        RNNCell,
     )
     from nn.layers.resampling import (
         PixelShuffle,
@@ -100,7 +115,10 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
     "MLP",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -125,8 +143,10 @@ __all__ = [
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Embedding",
     "Flatten",
     "Fold",
+    "GRUCell",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
@@ -135,6 +155,7 @@ __all__ = [
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -146,10 +167,12 @@ __all__ = [
     "Mish",
     "MultiheadAttention",
     "PReLU",
+    "PackedSequence",
     "PairwiseDistance",
     "PixelShuffle",
     "PixelUnshuffle",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "SiLU",
@@ -165,6 +188,9 @@ __all__ = [
     "TransformerEncoderLayer",
     "Unfold",
     "Upsample",
+    "pack_padded_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
 ]
 
 # Loaded when they are first asked for.
@@ -212,6 +238,17 @@ _LATER = {
     "TransformerDecoderLayer": "nn.layers.transformer",
     "TransformerEncoder": "nn.layers.transformer",
     "TransformerEncoderLayer": "nn.layers.transformer",
+    "Embedding": "nn.layers.embedding",
+    "GRU": "nn.layers.recurrent",
+    "GRUCell": "nn.layers.recurrent",
+    "LSTM": "nn.layers.recurrent",
+    "LSTMCell": "nn.layers.recurrent",
+    "PackedSequence": "nn.layers.packed",
+    "RNN": "nn.layers.recurrent",
+    "RNNCell": "nn.layers.recurrent",
+    "pack_padded_sequence": "nn.layers.packed",
+    "pad_packed_sequence": "nn.layers.packed",
+    "pad_sequence": "nn.layers.packed",
 }
 
 if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name

@@ -1,6 +1,7 @@
 """Rows of a table looked up by whole numbers, as function and Module."""
 
 from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -18,7 +18,7 @@ from nn.layers.recurrence import GATES, gru_step, lstm_step, recur, rnn_step
 from nn.module import Module
 from nn.random import generator
 
-__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"]
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
 
 class _Weights(Module):
