@@ -53,11 +53,13 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     return _without_padding(found, padding[..., None]) if padding.any() else found
 
 
-# The rows as they are; only what comes back for the padding stays here.
+def _held(rows: Any, padding: Any) -> Any:
+    """The rows as they are; what comes back for the padding stays here."""
+    return rows
+
+
 _without_padding = primitive(
-    lambda rows, padding: rows,
-    lambda g, y, rows, padding: np.where(padding, 0, g),
-    formula="g, and 0 for the padding",
+    _held, lambda g, y, rows, padding: np.where(padding, 0, g), formula="g, and 0 for the padding"
 )
 
 
@@ -124,7 +126,8 @@ class Embedding(Module):
                 f"number, got {rows.dtype} {rows.shape}"
             )
         freeze = flag("Embedding.from_pretrained: freeze", freeze)
-        layer = cls(*rows.shape, padding_idx, dtype=rows.dtype, rng=np.random.default_rng(0))
+        count, width = rows.shape
+        layer = cls(count, width, padding_idx, dtype=rows.dtype, rng=np.random.default_rng(0))
         layer.weight.assign_(rows)
         return layer.requires_grad_(not freeze)
 

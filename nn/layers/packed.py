@@ -55,14 +55,15 @@ def as_lengths(name: str, lengths: Any, batch: int, steps: int) -> np.ndarray:
             f"{name}: lengths must be from 1 to the {steps} steps of the input, got "
             f"{found[place]} at position {place}"
             + "; leave out sequences without any step"
-            * (found[place] == 0)
+            * bool(found[place] == 0)
         )
     return found
 
 
 def _places(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Time and sequence of every step, in the order of packed data."""
-    return np.nonzero(np.arange(max(lengths, default=0))[:, None] < lengths)
+    time, row = np.nonzero(np.arange(max(lengths, default=0))[:, None] < lengths)
+    return time, row
 
 
 def pack_padded_sequence(

@@ -1,9 +1,9 @@
 """One layer of a recurrent network, in one direction: a step as a formula, and all as an operation.
 
-A step is written three times over, as formulas of Tensors: `rnn_step`, `lstm_step`, `gru_step`. The
-operation `recur` runs a whole sequence of them and goes back through time by hand, on plain arrays:
-one product a step, for the input's products are taken together, and those of the weights' gradients
-for some thousand rows at a time. Asked for higher orders its rule differentiates the formulas.
+The steps are formulas of Tensors: `rnn_step`, `lstm_step`, `gru_step`. The
+operations run a whole sequence of them and go back through time by hand, on plain arrays: one
+product a step, for the input's products are taken together, and those of the weights' gradients for
+some thousand rows at a time. Asked for higher orders their rule differentiates the formulas.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from autograd import Tensor, primitive, relu, sigmoid
 from nn.layers.linear import linear
 from nn.orders import recorded_gradients
 
-__all__ = ["GATES", "gru_step", "lstm_step", "recur", "rnn_step"]
+__all__ = ["GATES", "OPERATIONS", "gru_step", "lstm_step", "rnn_step"]
 
 GATES = {"tanh": 1, "relu": 1, "lstm": 4, "gru": 3}  # how many rows of weights a unit has
 _ROWS = 1024  # about as many at once as products take fastest
@@ -25,7 +25,7 @@ _ROWS = 1024  # about as many at once as products take fastest
 # ---- one step, as a formula ---------------------------------------------------------------------
 
 
-def rnn_step(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, kind: str) -> Any:
+def rnn_step(kind: str, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
     """h' = tanh(W x + b + V h + c), or relu of it."""
     total = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
     return relu(total) if kind == "relu" else np.tanh(total)
@@ -55,7 +55,7 @@ def _parts(gates: Any, count: int) -> list[Any]:
 
 
 def _composed(tensors: Sequence[Any], kind: str, reverse: bool, lengths: Any) -> list[Any]:
-    """What `recur` computes, of single operations, which every order of derivative goes through."""
+    """What the operation computes, of single ones, which every order of derivative goes through."""
     x, h, *others = tensors
     c = others.pop(0) if kind == "lstm" else None
     weights = others if len(others) == 4 else [*others, None, None]
@@ -70,7 +70,7 @@ def _composed(tensors: Sequence[Any], kind: str, reverse: bool, lengths: Any) ->
         elif kind == "gru":
             h = gru_step(x[t], h, *weights)
         else:
-            h = rnn_step(x[t], h, *weights, kind)
+            h = rnn_step(kind, x[t], h, *weights)
         y[t] = h
         if lengths is not None:
             runs = (t < lengths)[:, None]
@@ -94,9 +94,7 @@ class _Kept(NamedTuple):
     squashed: Any  # tanh(c)
 
 
-def _recur(
-    tensors: Sequence[Any], kind: str, reverse: bool = False, lengths: Any = None, _dx: bool = True
-) -> tuple[Any, _Kept]:
+def _recur(tensors: Sequence[Any], kind: str, reverse: bool, lengths: Any) -> tuple[Any, _Kept]:
     x, h, *others = tensors
     c = others.pop(0) if kind == "lstm" else None
     bias = len(others) == 4
@@ -108,7 +106,7 @@ def _recur(
     rows = _rows(x, order, counts, bias, dtype)
     states, cells = (_begun(s, steps, order, reverse, dtype) for s in (h, c))
     w_ih, w_hh, b_hn = _weights(kind, size, others, dtype)
-    gates = rows.reshape((steps * batch, -1)).dot(w_ih).reshape((steps, batch, -1))
+    gates = _flat(rows).dot(w_ih).reshape((steps, batch, w_ih.shape[1]))
     squashed = None
     product = np.empty((batch, w_hh.shape[1]), dtype)
     walk = _walk(counts, reverse)
@@ -197,10 +195,10 @@ def _as_sigmoids(tanhs: Any) -> None:
 
 
 def _recur_by_all(
-    g: Any, y: Any, tensors: Sequence[Any], kind: str, reverse: bool = False, lengths: Any = None,
-    _dx: bool = True, saved: Any = None,
+    g: Any, tensors: Sequence[Any], kind: str, reverse: bool, lengths: Any, dx_wanted: bool,
+    saved: Any,
 ) -> list[Any]:  # fmt: skip
-    """The gradients by all that `recur` was given: back through time."""
+    """The gradients by all that the operation was given, of what came for its results."""
     if any(isinstance(tensor, Tensor) for tensor in tensors):
         return recorded_gradients(
             lambda *fresh: _composed(fresh, kind, reverse, lengths), tensors, g
@@ -221,7 +219,7 @@ def _recur_by_all(
     at_once = min(steps, max(1, _ROWS // max(1, batch)))
     deltas = np.empty((at_once, batch, len(w_ih)), dtype)
     inner = np.empty_like(deltas) if kind == "gru" else deltas
-    dx = np.empty((steps, batch, x.shape[-1]), dtype) if _dx else None
+    dx = np.empty((steps, batch, x.shape[-1]), dtype) if dx_wanted else None
     by_ih = np.zeros((len(w_ih), saved.rows.shape[-1]), dtype)
     by_hh, by_b_hh = np.zeros((len(w_hh), size), dtype), np.zeros(len(w_hh), dtype)
     back = _BACK[kind](saved, counts, w_hh, batch, size)
@@ -237,12 +235,11 @@ def _recur_by_all(
                 deltas[t - start, n:] = inner[t - start, n:] = 0
             d, e = deltas[t - start, :n], inner[t - start, :n]
             back(t, old, new, d, e, dh[:n], None if dc is None else dc[:n])
-        flat = deltas[: len(part)].reshape((len(part) * batch, -1))
-        by_h = inner[: len(part)].reshape(flat.shape)
-        by_ih += flat.T.dot(saved.rows[start:stop].reshape((len(flat), -1)))
-        by_hh += by_h.T.dot(before[start:stop].reshape((len(flat), size)))
+        flat, by_h = _flat(deltas[: len(part)]), _flat(inner[: len(part)])
+        by_ih += flat.T.dot(_flat(saved.rows[start:stop]))
+        by_hh += by_h.T.dot(_flat(before[start:stop]))
         if dx is not None:
-            np.dot(flat, w_ih, out=dx[start:stop].reshape((len(flat), -1)))
+            np.dot(flat, w_ih, out=_flat(dx[start:stop]))
         if bias and kind == "gru":
             by_b_hh += np.ones(len(flat), dtype).dot(by_h)
     by_ih, by_hh = _arranged(by_ih, kind), _arranged(by_hh, kind)
@@ -275,7 +272,7 @@ def _rnn_back(saved: Any, counts: Any, w_hh: Any, batch: int, size: int) -> Any:
 
 def _relu_back(saved: Any, counts: Any, w_hh: Any, batch: int, size: int) -> Any:
     def back(t: int, old: int, new: int, d: Any, e: Any, dh: Any, dc: Any) -> None:
-        np.multiply(dh, saved.states[new, : len(d)] > 0, out=d)
+        np.multiply(dh, ~(saved.states[new, : len(d)] <= 0), out=d)  # of nan 1, as relu's
         np.dot(d, w_hh, out=dh)
 
     return back
@@ -339,11 +336,40 @@ def _gru_back(saved: Any, counts: Any, w_hh: Any, batch: int, size: int) -> Any:
 
 _BACK = {"lstm": _lstm_back, "gru": _gru_back, "tanh": _rnn_back, "relu": _relu_back}
 
-recur = primitive(
-    _recur, _recur_by_all, formula="back through time, step by step", saves=True, elementwise=False
-)
+
+def _operation(kind: str, name: str) -> Any:
+    """The operation of this kind, which drawings call by its own name."""
+
+    def forward(
+        tensors: Sequence[Any], reverse: bool = False, lengths: Any = None, _dx: bool = True
+    ) -> Any:
+        return _recur(tensors, kind, reverse, lengths)
+
+    def rule(
+        g: Any, y: Any, tensors: Sequence[Any], reverse: bool = False, lengths: Any = None,
+        _dx: bool = True, saved: Any = None,
+    ) -> Any:  # fmt: skip
+        return _recur_by_all(g, tensors, kind, reverse, lengths, _dx, saved)
+
+    forward.__name__ = name
+    formula = "back through time: δ of each step's gates, and Σ δᵀ x, Σ δᵀ h, Σ δ, and δ W"
+    return primitive(forward, rule, formula=formula, saves=True, elementwise=False)
+
+
+# One layer in one direction: (y of all steps, the last h[, the last c]) of the flat list [x (T, B,
+# ...), h, (c,) W, V(, b, c)] of Tensors and arrays; reverse, from each sequence's last step to its
+# first; lengths, of the sequences (None: all T); _dx, whether the gradient by x is wanted.
+OPERATIONS = {
+    kind: _operation(kind, name)
+    for kind, name in {"tanh": "rnn", "relu": "rnn", "lstm": "lstm", "gru": "gru"}.items()
+}
 
 # ---- what the two have in common ----------------------------------------------------------------
+
+
+def _flat(steps: Any) -> Any:
+    """The rows of all steps, below each other."""
+    return steps.reshape((steps.shape[0] * steps.shape[1], steps.shape[2]))
 
 
 def _arranged(w: Any, kind: str) -> Any:

@@ -14,7 +14,7 @@ from nn.habits import warn
 from nn.init import uniform_
 from nn.layers.dropout import check_probability, dropout
 from nn.layers.packed import PackedSequence, as_lengths, packed_rows, padded_rows, unpacked
-from nn.layers.recurrence import GATES, gru_step, lstm_step, recur, rnn_step
+from nn.layers.recurrence import GATES, OPERATIONS, gru_step, lstm_step, rnn_step
 from nn.module import Module
 from nn.random import generator
 
@@ -25,7 +25,7 @@ class _Weights(Module):
     """What layers and cells share: sizes, and weights even within ±1/sqrt(hidden_size)."""
 
     _kind = "tanh"
-    _states = ("h",)
+    _states: tuple[str, ...] = ("h",)
 
     def _begin(self, input_size: Any, hidden_size: Any, bias: Any) -> None:
         name = type(self).__name__
@@ -78,6 +78,8 @@ class _Weights(Module):
 
 class _Recurrent(_Weights):
     """Layers of steps over time: each takes the sequence of the one below it."""
+
+    weight_ih_l0: Tensor
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int, bias: bool, batch_first: bool,
@@ -179,14 +181,14 @@ class _Recurrent(_Weights):
 def _recurrence(
     x: Any, first: list[Any], weights: list[Any], kind: str, reverse: bool, lengths: Any
 ) -> Any:
-    """`recur`; half a precision computes in a whole one."""
-    tensors = [x, *first, *weights]
+    """One layer in one direction; half a precision computes in a whole one."""
+    operation, tensors = OPERATIONS[kind], [x, *first, *weights]
     dtype = np.result_type(*(tensor.dtype for tensor in tensors))
     wanted = isinstance(x, Tensor) and x.requires_grad
     if dtype != np.float16:
-        return recur(tensors, kind, reverse, lengths, _dx=wanted)
+        return operation(tensors, reverse, lengths, _dx=wanted)
     whole = [at_least_single(tensor) for tensor in tensors]
-    return [y.astype(dtype) for y in recur(whole, kind, reverse, lengths, _dx=wanted)]
+    return [y.astype(dtype) for y in operation(whole, reverse, lengths, _dx=wanted)]
 
 
 class RNN(_Recurrent):
@@ -303,6 +305,8 @@ class GRU(_Recurrent):
 class _Cell(_Weights):
     """One step, of the formula itself: for loops of your own."""
 
+    weight_ih: Tensor
+
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool, dtype: Any,
         rng: np.random.Generator | None,
@@ -363,7 +367,7 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, dtype, rng)
 
     def _step(self, *tensors: Any) -> Any:
-        return rnn_step(*tensors, self._kind)
+        return rnn_step(self._kind, *tensors)
 
     def extra_repr(self) -> str:
         relu = ", nonlinearity='relu'" if self.nonlinearity == "relu" else ""
