@@ -37,7 +37,7 @@ class PackedSequence(NamedTuple):
 def as_lengths(name: str, lengths: Any, batch: int, steps: int) -> np.ndarray:
     """The length of each sequence, all from 1 to the number of steps; others raise ValueError."""
     found = values(lengths)
-    if found.dtype.kind not in "iu" or found.ndim != 1:
+    if found.ndim != 1 or found.size and found.dtype.kind not in "iu":
         raise TypeError(
             f"{name}: lengths must be whole numbers, one for each sequence of the batch, got "
             f"{lengths!r}"
@@ -134,7 +134,7 @@ def pad_packed_sequence(
             )
     if sequence.sorted_indices is not None:
         row = np.asarray(sequence.sorted_indices)[row]
-    value = number(f"{name}: padding_value", padding_value, finite=False)
+    value = _padding(name, padding_value)
     padded = _filled(data, (steps, len(lengths)), (time, row), value)
     return (padded.swapaxes(0, 1) if batch_first else padded), lengths
 
@@ -159,6 +159,11 @@ def padded_rows(data: Any, lengths: np.ndarray) -> Any:
 def packed_rows(padded: Any, lengths: np.ndarray) -> Any:
     """The inverse of `padded_rows`."""
     return padded[_places(lengths)]
+
+
+def _padding(name: str, value: Any) -> float:
+    """A number, also inf or nan."""
+    return value if value != value else number(f"{name}: padding_value", value, finite=False)
 
 
 def _filled(data: Any, axes: tuple[int, int], places: Any, padding: float) -> Tensor:
@@ -187,7 +192,7 @@ def pad_sequence(
     """
     name = "pad_sequence"
     one_of(f"{name}: padding_side", padding_side, ("left", "right"))
-    value = number(f"{name}: padding_value", padding_value, finite=False)
+    value = _padding(name, padding_value)
     rows = [as_tensor(name, f"sequence {k}", row) for k, row in enumerate(sequences)]
     if not rows:
         raise ValueError(f"{name}: no sequences were given")

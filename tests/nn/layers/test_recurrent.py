@@ -644,7 +644,7 @@ WRONG_CALLS = {
     "hidden_size": (lambda: nn.LSTM(3, 0), ValueError, "LSTM: hidden_size must be >= 1, got 0"),
     "num_layers": (lambda: nn.GRU(3, 4, 0), ValueError, "GRU: num_layers must be >= 1, got 0"),
     "nonlinearity": (lambda: nn.RNN(3, 4, 1, "gelu"), ValueError, "'tanh' or 'relu', got 'gelu'"),
-    "batch_first": (lambda: nn.GRU(3, 4, batch_first=2), TypeError, "GRU: batch_first must be True"),
+    "batch_first": (lambda: nn.GRU(3, 4, batch_first=2), TypeError, "batch_first must be True"),
     "dropout": (lambda: nn.LSTM(3, 4, 2, dropout=2), ValueError, "LSTM, dropout: p, the prob"),
     "rng": (lambda: nn.LSTM(3, 4, rng=3), TypeError, "rng must be a numpy.random.Generator"),
     "proj_size": (lambda: nn.LSTM(3, 4, proj_size=2), TypeError, "proj_size"),
