@@ -19,6 +19,7 @@ import numpy as np
 
 from autograd import Tensor, enable_grad
 from nn.checks import PLAIN, complain, number, plain
+from nn.memory import keep_freed_memory
 from nn.names import unknown
 from nn.optim.joined import UNSHARED, Joined, kind, mixing
 
@@ -207,7 +208,8 @@ class Optimizer:
                 loss = closure()
         settings = list(map(self._settings, range(len(self.param_groups)), self.param_groups))
         gradients = self._gradients()
-        if gradients is None:
+        if gradients is None:  # the first step, or other parameters than before
+            keep_freed_memory()
             self._join(settings)
             gradients = [[p.grad for p in joined.parameters] for joined in self._joined]
             if not self._trusted:
