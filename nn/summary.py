@@ -110,12 +110,15 @@ def _row(name: str, module: Any, shapes: list[Any] | None, seen: set[int]) -> Ro
 
 
 def _inputs(model: Any, input_shape: Any) -> list[Any]:
-    """A batch of zeros for each input, in the dtype of the parameters."""
+    """A batch of zeros for each input, in the dtype of the parameters; whole numbers, which other
+    layers take as well, where the model looks something up."""
     several = isinstance(input_shape, (tuple, list)) and any(
         isinstance(part, (tuple, list)) for part in input_shape
     )
     floats = (p.dtype for p in model.parameters() if p.dtype.kind == "f")
     dtype = next(floats, np.dtype(np.float32))
+    if any(getattr(module, "_looks_up", False) for module in model.modules()):
+        dtype = np.dtype(np.int64)
     shapes = [_lengths(shape) for shape in (input_shape if several else [input_shape])]
     return [Tensor(np.zeros((SAMPLES, *shape), dtype)) for shape in shapes]
 

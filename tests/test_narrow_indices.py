@@ -38,6 +38,7 @@ LOOKUPS: dict[str, Callable[[Any], Any]] = {
     "loss module": lambda y: nn.CrossEntropyLoss()(X, y),
     "nll": lambda y: F.nll_loss(Tensor(-abs(X)), y),
     "nll, none": lambda y: nn.NLLLoss([1, 2, 3, 4], reduction="none")(-abs(X), y),
+    "embedding": lambda y: F.embedding(y, Tensor(X, requires_grad=True), padding_idx=3),
     "one hot": lambda y: F.one_hot(y, 4),
     "confusion matrix": lambda y: nn.confusion_matrix(X, y),
     "confusion of labels": lambda y: nn.confusion_matrix(y[::-1], y),

@@ -33,19 +33,19 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
             f"embedding: weight must be (V, D), a row for each number, got {weight.shape}"
         )
     rows = len(weight)
-    if places.dtype.kind not in "iu":
-        if places.size or places.dtype.kind != "f":  # an empty list has floats
-            raise TypeError(
-                f"embedding: input must be whole numbers, the rows to look up, got {places.dtype}"
-                + "; convert it: input.astype(np.int64)" * (places.dtype.kind == "f")
-            )
-        places = places.astype(np.int64)
+    kind = places.dtype.kind
+    if kind not in "iu" and (places.size or kind != "f"):  # an empty list has floats
+        raise TypeError(
+            f"embedding: input must be whole numbers, the rows to look up, got {places.dtype}"
+            + "; convert it: input.astype(np.int64)" * (kind == "f")
+        )
     if places.size and (places.min() < 0 or places.max() >= rows):  # NumPy would count from the end
         place, told = at_first((places < 0) | (places >= rows))
         raise ValueError(
             f"embedding: input must be from 0 to {rows - 1}, for weight has {rows} rows, got "
             f"{places[place]}{told}"
         )
+    places = places.astype(np.intp, copy=False)
     found = np.take(weight, places, axis=0)
     if padding_idx is None:
         return found
@@ -86,6 +86,8 @@ class Embedding(Module):
     >>> layer([[1, 2, 0, 0]]).shape, layer.weight.data[0]
     ((1, 4, 3), array([0., 0., 0.], dtype=float32))
     """
+
+    _looks_up = True  # what `summary` gives it
 
     def __init__(
         self,

@@ -153,6 +153,17 @@ def test_copies_files_and_repr(tmp_path):
         np.testing.assert_array_equal(copied([3, 1]).data, layer([3, 1]).data)
 
 
+def test_summary_gives_it_whole_numbers():
+    model = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(20, 2))
+    summary = model.summary(5)
+    assert [row.output_shape for row in summary.rows] == [
+        ("n", 2),
+        ("n", 5, 4),
+        ("n", 20),
+        ("n", 2),
+    ]
+
+
 def test_drawings_and_explanations_know_it():
     layer = nn.Embedding(4, 2, padding_idx=0, rng=np.random.default_rng(0))
     loss = (layer([[1, 0], [1, 3]]) ** 2).sum()
