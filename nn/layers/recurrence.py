@@ -1,9 +1,9 @@
 """One layer of a recurrent network, in one direction: a step as a formula, and all as an operation.
 
-The steps are formulas of Tensors: `rnn_step`, `lstm_step`, `gru_step`. The
-operations run a whole sequence of them and go back through time by hand, on plain arrays: one
-product a step, for the input's products are taken together, and those of the weights' gradients for
-some thousand rows at a time. Asked for higher orders their rule differentiates the formulas.
+The steps are formulas of Tensors: `rnn_step`, `lstm_step`, `gru_step`. The operations run a whole
+sequence of them and go back through time by hand, on plain arrays: one product a step, for those of
+the input are taken together, and those of the weights' gradients for some thousand rows at a time.
+Asked for higher orders their rule differentiates the formulas.
 """
 
 from __future__ import annotations
@@ -204,8 +204,6 @@ def _recur_by_all(
         return recorded_gradients(
             lambda *fresh: _composed(fresh, kind, reverse, lengths), tensors, g
         )
-    if saved is None:
-        saved = _recur(tensors, kind, reverse, lengths)[1]
     x, h, *others = tensors
     weights = others[1:] if kind == "lstm" else others
     steps, batch, width = x.shape

@@ -1,4 +1,4 @@
-"""What a step frees stays with the process, from an optimiser's first step on, unless told not to."""
+"""What a step frees stays with the process, from the first step of an optimiser on; or not."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Embedding: rows looked up and their gradients, beside PyTorch's and by hand; padding; mistakes."""
+"""Embedding: rows looked up, their gradients, beside PyTorch's and by hand; padding; mistakes."""
 
 import copy
 import pickle
