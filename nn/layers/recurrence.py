@@ -9,6 +9,7 @@ Asked for higher orders their rule differentiates the formulas.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -278,10 +279,6 @@ def _rnn_back(
     return _padded(deltas, counts), deltas
 
 
-def _relu_back(*args: Any) -> tuple[Any, Any]:
-    return _rnn_back(*args, rectified=True)
-
-
 def _lstm_back(
     part: Any, counts: Any, room: Any, saved: Any, here: Any, before: Any, after: Any, gy: Any,
     dh: Any, dc: Any, w_hh: Any,
@@ -343,7 +340,10 @@ def _gru_back(
     return _padded(deltas, counts), _padded(by_q, counts)
 
 
-_BACK = {"lstm": _lstm_back, "gru": _gru_back, "tanh": _rnn_back, "relu": _relu_back}
+_BACK: dict[str, Any] = {
+    "lstm": _lstm_back, "gru": _gru_back, "tanh": _rnn_back,
+    "relu": partial(_rnn_back, rectified=True),
+}  # fmt: skip
 
 
 def _padded(deltas: Any, counts: list[int]) -> Any:

@@ -234,7 +234,7 @@ def test_a_layer_is_a_loop_over_its_cell_in_each_direction(kind, lengths):
 @pytest.mark.parametrize("lengths", [None, [1, 3]], ids=["all", "lengths"])
 @pytest.mark.parametrize("result", [0, 1])
 def test_layers_agree_with_finite_differences(kind, lengths, result):
-    layer = layer_of(kind, bidirectional=True)
+    layer = layer_of(kind)
     names = [name for name, _ in layer.named_parameters()]
     arrays = inputs_of(layer, 3, 2)
     count = len(arrays)
