@@ -31,7 +31,7 @@ def _is_basic(index: Any) -> bool:
     )  # fmt: skip
 
 
-def add_at(whole: Any, index: Any, part: Any) -> None:
+def add_at(whole: np.ndarray, index: Any, part: Any) -> None:
     """`np.add.at`, and where whole rows are named, in a seventh of its time: their numbers at flat
     places, two at once as a complex one. The sums are the same, in the same order."""
     index = index if isinstance(index, tuple) else (index,)
@@ -52,7 +52,7 @@ def add_at(whole: Any, index: Any, part: Any) -> None:
         np.add.at(flat, places, added[k * width : (k + block) * width])
 
 
-def _rows(whole: Any, index: tuple[Any, ...]) -> Any:
+def _rows(whole: np.ndarray, index: tuple[Any, ...]) -> Any:
     """The numbers of the rows that arrays of whole numbers name, one for each leading axis; None
     where an index is of another kind, or out of range."""
     if not whole.flags.c_contiguous or not 0 < len(index) < whole.ndim:
