@@ -34,6 +34,8 @@ if not hasattr(_autograd, "Tensor"):
 
 from nn import functional, init, optim  # noqa: E402
 from nn import habits as _habits  # noqa: E402
+from nn import layers as _layers  # noqa: E402
+from nn import losses as _losses  # noqa: E402
 from nn.data import DataLoader  # noqa: E402
 from nn.layers import (  # noqa: E402
     ELU,
@@ -93,23 +95,12 @@ if _typing.TYPE_CHECKING:
         save,
         save_checkpoint,
     )
-    from nn.layers.attention import MultiheadAttention
-    from nn.layers.convolution import (
-        Conv1d,
-        Conv2d,
-        Conv3d,
-        ConvTranspose1d,
-        ConvTranspose2d,
-        ConvTranspose3d,
-    )
-    from nn.layers.embedding import Embedding
-    from nn.layers.packed import (
-        PackedSequence,
-        pack_padded_sequence,
-        pad_packed_sequence,
-        pad_sequence,
-    )
-    from nn.layers.pooling import (
+    from nn.layers import (
+        CELU,
+        GLU,
+        GRU,
+        LSTM,
+        RNN,
         AdaptiveAvgPool1d,
         AdaptiveAvgPool2d,
         AdaptiveAvgPool3d,
@@ -119,65 +110,56 @@ if _typing.TYPE_CHECKING:
         AvgPool1d,
         AvgPool2d,
         AvgPool3d,
-        MaxPool1d,
-        MaxPool2d,
-        MaxPool3d,
-    )
-    from nn.layers.rarer import (
-        CELU,
-        GLU,
+        Conv1d,
+        Conv2d,
+        Conv3d,
+        ConvTranspose1d,
+        ConvTranspose2d,
+        ConvTranspose3d,
+        CosineSimilarity,
+        Embedding,
+        Fold,
+        GroupNorm,
+        GRUCell,
         Hardsigmoid,
         Hardswish,
-        Mish,
-        PReLU,
-        ReLU6,
-        Softmin,
-        Softsign,
-    )
-    from nn.layers.recurrent import (
-        GRU,
-        LSTM,
-        RNN,
-        GRUCell,
-        LSTMCell,
-        RNNCell,
-    )
-    from nn.layers.resampling import (
-        PixelShuffle,
-        PixelUnshuffle,
-        Upsample,
-    )
-    from nn.layers.samples import (
-        GroupNorm,
         InstanceNorm1d,
         InstanceNorm2d,
         InstanceNorm3d,
-    )
-    from nn.layers.similarity import (
-        CosineSimilarity,
+        LSTMCell,
+        MaxPool1d,
+        MaxPool2d,
+        MaxPool3d,
+        Mish,
+        MultiheadAttention,
+        PackedSequence,
         PairwiseDistance,
-    )
-    from nn.layers.transformer import (
+        PixelShuffle,
+        PixelUnshuffle,
+        PReLU,
+        ReLU6,
+        RNNCell,
+        Softmin,
+        Softsign,
         TransformerDecoder,
         TransformerDecoderLayer,
         TransformerEncoder,
         TransformerEncoderLayer,
-    )
-    from nn.layers.unfolding import (
-        Fold,
         Unfold,
+        Upsample,
+        pack_padded_sequence,
+        pad_packed_sequence,
+        pad_sequence,
     )
-    from nn.losses.likelihoods import (
-        GaussianNLLLoss,
-        PoissonNLLLoss,
-    )
-    from nn.losses.margins import (
+    from nn.losses import (
         CosineEmbeddingLoss,
+        CTCLoss,
+        GaussianNLLLoss,
         HingeEmbeddingLoss,
         MarginRankingLoss,
+        PoissonNLLLoss,
         TripletMarginLoss,
     )
-    from nn.losses.sequences import CTCLoss
     from nn.metrics import accuracy, confusion_matrix, r2_score, top_k_accuracy
     from nn.optim import explain_step
     from nn.scaling import standardize
@@ -316,88 +298,39 @@ __all__ = [
 
 # Loaded when they are first asked for, as drawing is: who writes the loop does not wait for them.
 _LATER = {
-    "Callback": "training", "EarlyStopping": "training", "History": "training",
-    "ModelCheckpoint": "training", "Trainer": "training",
-    "CheckpointError": "files", "load": "files", "load_checkpoint": "files",
-    "load_idx": "files", "save": "files", "save_checkpoint": "files",
-    "accuracy": "metrics", "confusion_matrix": "metrics", "r2_score": "metrics",
-    "top_k_accuracy": "metrics", "clip_grad_norm_": "clipping", "clip_grad_value_": "clipping",
-    "parameters_to_vector": "vectors", "vector_to_parameters": "vectors",
-    "explain_step": "optim", "standardize": "scaling", "train_test_split": "splitting",
-    "CELU": "layers.rarer",
-    "CTCLoss": "losses.sequences",
-    "CosineEmbeddingLoss": "losses.margins",
-    "CosineSimilarity": "layers.similarity",
-    "GLU": "layers.rarer",
-    "GaussianNLLLoss": "losses.likelihoods",
-    "Hardsigmoid": "layers.rarer",
-    "Hardswish": "layers.rarer",
-    "HingeEmbeddingLoss": "losses.margins",
-    "MarginRankingLoss": "losses.margins",
-    "Mish": "layers.rarer",
-    "PReLU": "layers.rarer",
-    "PairwiseDistance": "layers.similarity",
-    "PoissonNLLLoss": "losses.likelihoods",
-    "ReLU6": "layers.rarer",
-    "Softmin": "layers.rarer",
-    "Softsign": "layers.rarer",
-    "TripletMarginLoss": "losses.margins",
-    "AdaptiveAvgPool1d": "layers.pooling",
-    "AdaptiveAvgPool2d": "layers.pooling",
-    "AdaptiveAvgPool3d": "layers.pooling",
-    "AdaptiveMaxPool1d": "layers.pooling",
-    "AdaptiveMaxPool2d": "layers.pooling",
-    "AdaptiveMaxPool3d": "layers.pooling",
-    "AvgPool1d": "layers.pooling",
-    "AvgPool2d": "layers.pooling",
-    "AvgPool3d": "layers.pooling",
-    "Conv1d": "layers.convolution",
-    "Conv2d": "layers.convolution",
-    "Conv3d": "layers.convolution",
-    "ConvTranspose1d": "layers.convolution",
-    "ConvTranspose2d": "layers.convolution",
-    "ConvTranspose3d": "layers.convolution",
-    "Fold": "layers.unfolding",
-    "MaxPool1d": "layers.pooling",
-    "MaxPool2d": "layers.pooling",
-    "MaxPool3d": "layers.pooling",
-    "PixelShuffle": "layers.resampling",
-    "PixelUnshuffle": "layers.resampling",
-    "Unfold": "layers.unfolding",
-    "Upsample": "layers.resampling",
-    "MultiheadAttention": "layers.attention",
-    "GroupNorm": "layers.samples",
-    "InstanceNorm1d": "layers.samples",
-    "InstanceNorm2d": "layers.samples",
-    "InstanceNorm3d": "layers.samples",
-    "TransformerDecoder": "layers.transformer",
-    "TransformerDecoderLayer": "layers.transformer",
-    "TransformerEncoder": "layers.transformer",
-    "TransformerEncoderLayer": "layers.transformer",
-    "Embedding": "layers.embedding",
-    "GRU": "layers.recurrent",
-    "GRUCell": "layers.recurrent",
-    "LSTM": "layers.recurrent",
-    "LSTMCell": "layers.recurrent",
-    "PackedSequence": "layers.packed",
-    "RNN": "layers.recurrent",
-    "RNNCell": "layers.recurrent",
-    "pack_padded_sequence": "layers.packed",
-    "pad_packed_sequence": "layers.packed",
-    "pad_sequence": "layers.packed",
-}  # fmt: skip
+    "Callback": "nn.training",
+    "EarlyStopping": "nn.training",
+    "History": "nn.training",
+    "ModelCheckpoint": "nn.training",
+    "Trainer": "nn.training",
+    "CheckpointError": "nn.files",
+    "load": "nn.files",
+    "load_checkpoint": "nn.files",
+    "load_idx": "nn.files",
+    "save": "nn.files",
+    "save_checkpoint": "nn.files",
+    "accuracy": "nn.metrics",
+    "confusion_matrix": "nn.metrics",
+    "r2_score": "nn.metrics",
+    "top_k_accuracy": "nn.metrics",
+    "clip_grad_norm_": "nn.clipping",
+    "clip_grad_value_": "nn.clipping",
+    "parameters_to_vector": "nn.vectors",
+    "vector_to_parameters": "nn.vectors",
+    "explain_step": "nn.optim",
+    "standardize": "nn.scaling",
+    "train_test_split": "nn.splitting",
+    **_layers.LATER,
+    **_losses.LATER,
+}
 _missing = _habits.finder("nn", _habits.LAYERS, lambda: __all__, "LAYERS")
+_found = _habits.later(globals(), _LATER, _missing)
 
 
 def _lazily(name: str) -> _typing.Any:
-    home = _LATER.get(name, name)
-    if home not in _LATER.values():
-        return _missing(name)
-    module = _importlib.import_module(f"nn.{home}")
-    for known in _LATER:
-        if _LATER[known] == home:  # what somebody has put there stays
-            globals().setdefault(known, getattr(module, known))
-    return globals()[name]
+    if f"nn.{name}" in _LATER.values():  # the module itself
+        return _importlib.import_module(f"nn.{name}")
+    return _found(name)
 
 
 if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name

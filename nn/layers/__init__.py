@@ -194,7 +194,7 @@ __all__ = [
 ]
 
 # Loaded when they are first asked for.
-_LATER = {
+LATER = {
     "CELU": "nn.layers.rarer",
     "CosineSimilarity": "nn.layers.similarity",
     "GLU": "nn.layers.rarer",
@@ -252,4 +252,4 @@ _LATER = {
 }
 
 if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name
-    __getattr__ = _later(globals(), _LATER, _finder("nn.layers", {}, lambda: __all__))
+    __getattr__ = _later(globals(), LATER, _finder("nn.layers", {}, lambda: __all__))

@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 # Loaded when they are first asked for.
-_LATER = {
+LATER = {
     "CTCLoss": "nn.losses.sequences",
     "CosineEmbeddingLoss": "nn.losses.margins",
     "GaussianNLLLoss": "nn.losses.likelihoods",
@@ -56,4 +56,4 @@ _LATER = {
 }
 
 if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name
-    __getattr__ = _later(globals(), _LATER, _finder("nn.losses", {}, lambda: __all__))
+    __getattr__ = _later(globals(), LATER, _finder("nn.losses", {}, lambda: __all__))
