@@ -307,6 +307,7 @@ KINKS: list[tuple[str, Any, float, str]] = [
      "left and right differences differ: 1 and 0; clip has a kink here, and the rules take 1"),
     ("rint", np.rint, 0.5, "rint jumps here"),
     ("sign", np.sign, 0.0, "sign jumps here"),
+    ("of a smooth one", lambda x: np.rint(2 * x), 0.25, "rint jumps here"),
     ("floor", lambda x: np.floor(x) * x, 2.0, "floor jumps here"),
     ("sqrt", np.sqrt, 0.0, "by the rules inf, but sqrt has no finite value below"),
     ("cbrt", np.cbrt, 0.0,
