@@ -134,6 +134,14 @@ def test_members_of_a_list_are_uses_of_the_operation() -> None:
     assert by_name(data)["a"].gradient.tolist() == [2.0, 2.0]
 
 
+def test_empty_views_of_one_array_are_not_one_value() -> None:
+    whole = np.ones(4)
+    names = {"x": leaf(np.ones(0)), "a": whole[:0], "b": whole[:0]}
+    data = record(np.sum(names["x"] * names["a"] + names["b"]), names=names)
+    constants = [node.name for node in data.nodes if node.kind == "constant"]
+    assert constants == ["a", "b"]
+
+
 def test_each_of_several_results_is_an_operation() -> None:
     a = leaf([[2.0, 1.0], [1.0, 3.0]], "a")
     values, vectors = np.linalg.eigh(a)
