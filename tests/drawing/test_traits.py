@@ -248,6 +248,13 @@ def test_traits_are_plain_data() -> None:
     assert traits_of(node) is node.traits
 
 
+def test_a_ufunc_says_itself_whether_it_is_elementwise() -> None:
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    np.testing.assert_array_equal(record(np.sin(x)).edges[0].local, np.cos(x.data))
+    assert record(np.matmul(x, x.data)).edges[0].local is None
+    assert rules.operations[np.matmul].traits.elementwise is False
+
+
 def test_defvjp_takes_what_is_said_too() -> None:
     operation = rules.operations[np.sin]
     before, traits = operation.rules, operation.traits
