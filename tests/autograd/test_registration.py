@@ -222,8 +222,8 @@ def test_arguments_that_are_missing_are_told_as_of_any_function(forward: Any) ->
     function = primitive(forward, *[RULE] * count)
     for given in range(1, count):
         with pytest.raises(TypeError, match=f"missing {count - given} required positional"):
-            function(*[leaf(1.0, 2.0)] * given)
-    assert function(*[leaf(1.0, 2.0)] * count).requires_grad
+            function(*[leaf([1.0, 2.0])] * given)
+    assert function(*[leaf([1.0, 2.0])] * count).requires_grad
 
 
 # ---- a gradient that would be lost --------------------------------------------------------------
