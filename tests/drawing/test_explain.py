@@ -458,6 +458,15 @@ def test_no_conditions_are_told_of_where_nothing_is_checked() -> None:
     assert explain(np.sum(np.where(x > 0, x, 0)), x).notes == ()
 
 
+def test_a_value_on_the_way_that_is_called_l_keeps_its_name() -> None:
+    x = number(2.0, "x")
+    on_the_way = 3 * x
+    names = {"x": x, "L": on_the_way}
+    text = str(explain(on_the_way * on_the_way, x, names=names))
+    assert text.startswith("∂the output/∂x = 36\n") and "g = ∂the output/∂L = 12\n" in text
+    assert str(explain(on_the_way, x, names=names)).startswith("∂L/∂x = 3\n")
+
+
 def test_of_a_long_list_a_few_members_are_told() -> None:
     x, y = number(2.0, "x"), number(3.0, "y")
     members = [x if i % 2 else y for i in range(1000)]
