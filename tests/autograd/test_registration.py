@@ -213,6 +213,19 @@ def test_one_that_no_rule_differentiates_by_is_named() -> None:
         f(leaf([1.0]), scale=leaf([2.0]))
 
 
+SUMS: list[Callable[..., Any]] = [lambda x, y: x + y, lambda x, y, z: x + y + z]
+
+
+@pytest.mark.parametrize("forward", SUMS, ids=["two", "three"])
+def test_arguments_that_are_missing_are_told_as_of_any_function(forward: Any) -> None:
+    count = forward.__code__.co_argcount
+    function = primitive(forward, *[RULE] * count)
+    for given in range(1, count):
+        with pytest.raises(TypeError, match=f"missing {count - given} required positional"):
+            function(*[leaf([1.0, 2.0])] * given)
+    assert function(*[leaf([1.0, 2.0])] * count).requires_grad
+
+
 # ---- a gradient that would be lost --------------------------------------------------------------
 
 

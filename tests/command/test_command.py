@@ -5,6 +5,7 @@ No expression is ever evaluated as Python, makes a traceback, or takes long.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import subprocess
@@ -213,6 +214,7 @@ def test_every_function_records_a_graph(name):
 VALUES = {
     "-1.5": -1.5, "1e-3": 0.001, "  7 ": 7.0, "pi/2": np.pi / 2, "sqrt(16)": 4.0, ".5": 0.5,
     "[1, 2]": [1.0, 2.0], "[[1], [2]]": [[1.0], [2.0]], "(1, 2)": [1.0, 2.0], "[]": [],
+    "e": math.e, "π": math.pi, "tau": math.tau, "τ": math.tau,
 }  # fmt: skip
 
 
@@ -335,6 +337,15 @@ def test_errors_are_one_line_with_a_caret_under_the_place(words, message, place,
         wide = sum(c == "漢" for c in source)
         under = source[carets.index("^") - wide : len(carets) - wide]
         assert under.strip() == place[: len(under)] and (under.strip() or not place)
+
+
+@pytest.mark.parametrize("call, told", {
+    "sin(0,5)": True, "sin(0, 5)": True, "sin(x, 1)": False, "sin(x, x)": False,
+    "arctan2(0,5, x)": False,
+}.items())  # fmt: skip
+def test_two_numbers_where_one_is_wanted_may_be_a_decimal_comma(call, told, capsys):
+    assert main([call + " + x", "x=1"]) == 2
+    assert ("decimal numbers have a point" in capsys.readouterr().err) == told
 
 
 def test_a_rule_that_fails_is_an_error_in_one_line(monkeypatch, capsys):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from autograd import draw
+from autograd import Tensor, draw
 from autograd.drawing.writers.dot import dot, quoted
 from autograd.drawing.writers.labels import clean, lines
 from autograd.drawing.writers.look import KINDS
@@ -35,6 +36,10 @@ def texts(element: ET.Element) -> list[str]:
     """The lines of a label; Graphviz writes spaces at the ends as hard ones."""
     found = element.iter("{http://www.w3.org/2000/svg}text")
     return [(text.text or "").replace("\xa0", " ") for text in found]
+
+
+def a_power() -> Tensor:
+    return Tensor(2.0, requires_grad=True) ** Tensor(3.0, requires_grad=True)
 
 
 QUOTED = {
@@ -73,6 +78,14 @@ def test_two_uses_show_what_each_adds():
 def test_direction_and_notes_are_told():
     data = draw(neuron(), direction="TB").data._replace(notes=("first", "second"))
     assert "rankdir=TB" in dot(data) and "first</td></tr>" in dot(data)
+
+
+@pytest.mark.parametrize("direction, rows", [("TB", 1), ("LR", 2)])
+def test_ports_stand_side_by_side_where_edges_come_from_above_and_else_below(direction, rows):
+    line = next(line for line in dot(draw(a_power(), direction=direction).data).splitlines()
+                if "port=" in line)  # fmt: skip
+    inner = re.findall("<table[^>]*>((?:(?!<table).)*?)</table>", line)[0]
+    assert inner.count("port=") == 2 and inner.count("<tr>") == rows
 
 
 def test_the_legend_tells_the_kinds_that_are_there():

@@ -307,6 +307,7 @@ KINKS: list[tuple[str, Any, float, str]] = [
      "left and right differences differ: 1 and 0; clip has a kink here, and the rules take 1"),
     ("rint", np.rint, 0.5, "rint jumps here"),
     ("sign", np.sign, 0.0, "sign jumps here"),
+    ("of a smooth one", lambda x: np.rint(2 * x), 0.25, "rint jumps here"),
     ("floor", lambda x: np.floor(x) * x, 2.0, "floor jumps here"),
     ("sqrt", np.sqrt, 0.0, "by the rules inf, but sqrt has no finite value below"),
     ("cbrt", np.cbrt, 0.0,
@@ -455,6 +456,15 @@ def test_conditions_beside_the_way_are_kept_too() -> None:
 def test_no_conditions_are_told_of_where_nothing_is_checked() -> None:
     x = number(np.zeros(0))
     assert explain(np.sum(np.where(x > 0, x, 0)), x).notes == ()
+
+
+def test_a_value_on_the_way_that_is_called_l_keeps_its_name() -> None:
+    x = number(2.0, "x")
+    on_the_way = 3 * x
+    names = {"x": x, "L": on_the_way}
+    text = str(explain(on_the_way * on_the_way, x, names=names))
+    assert text.startswith("∂the output/∂x = 36\n") and "g = ∂the output/∂L = 12\n" in text
+    assert str(explain(on_the_way, x, names=names)).startswith("∂L/∂x = 3\n")
 
 
 def test_of_a_long_list_a_few_members_are_told() -> None:

@@ -224,6 +224,29 @@ def test_without_modules_the_far_end_becomes_one_box(most: int) -> None:
     assert f"more than max_nodes={most}" in graph.notes[-1]
 
 
+@pytest.mark.parametrize("most", range(1, 7))
+def test_the_far_end_of_modules_becomes_one_box(most: int) -> None:
+    layers = nn.Linear(2, 2), nn.Tanh(), nn.LayerNorm(2), nn.ReLU(), nn.MLP([2, 2])
+    y: Any = Tensor([[1.0, 2.0]], requires_grad=True, name="x")
+    for layer in layers:
+        y = layer(y)
+    graph = draw(y, max_nodes=most)
+    assert len(graph.nodes) == most
+    assert sum("earlier module" in str(node.name) for node in graph.nodes) == (most < 6)
+
+
+def test_the_most_frequent_operations_are_counted_by_name() -> None:
+    x = y = Tensor(0.5, requires_grad=True, name="x")
+    functions = {np.sin: 5, np.cos: 4, np.tanh: 3, np.arctan: 2, np.sinh: 1, np.cbrt: 1}
+    for function, times in functions.items():
+        for _ in range(times):
+            y = function(y)
+    for _ in range(4):
+        y = y * x
+    box = next(node for node in draw(y, max_nodes=6).nodes if node.kind == "module")
+    assert box.settings == {"sin": 5, "cos": 4, "tanh": 3, "arctan": 2, "others": 2}
+
+
 def test_the_operations_nearest_to_the_output_keep_their_gradients() -> None:
     full, graph = record(chain(100)), draw(chain(100), max_nodes=20)
     expected = {node.id: node.gradient for node in full.nodes}

@@ -171,6 +171,19 @@ def test_a_chain_is_one_straight_line() -> None:
     assert len({round(y, 3) for route in placement.routes for _, y in route}) == 1
 
 
+@pytest.mark.parametrize("name", ["neuron", "broadcasting", "network"])
+@each_direction
+def test_a_result_stands_in_line_with_one_that_it_is_made_of(name: str, direction: str) -> None:
+    data, placement = placed(name, direction, "own")
+    across = 0 if direction == "TB" else 1
+    results = {edge.target for edge in data.edges}
+    bends: dict[str, list[float]] = {}
+    for edge, route in zip(data.edges, placement.routes):
+        if edge.source in results:
+            bends.setdefault(edge.target, []).append(np.ptp([point[across] for point in route]))
+    assert bends and all(min(found) < 0.5 for found in bends.values())
+
+
 def segments(routes: tuple[tuple[Point, ...], ...]) -> np.ndarray:
     """Rows (x1, y1, x2, y2, edge) of all routes; lines along an axis as one."""
     rows = []

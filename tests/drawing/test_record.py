@@ -134,6 +134,15 @@ def test_members_of_a_list_are_uses_of_the_operation() -> None:
     assert by_name(data)["a"].gradient.tolist() == [2.0, 2.0]
 
 
+@pytest.mark.parametrize(("count", "expected"), [(0, None), (1, "a")], ids=["empty", "one entry"])
+def test_views_are_called_alike_where_they_have_elements_in_common(
+    count: int, expected: str | None
+) -> None:
+    x, whole = leaf(np.ones(count)), np.ones(4)
+    data = record(np.sum(x * whole[:count]), names={"x": x, "a": whole[:count]})
+    assert [node.name for node in data.nodes if node.kind == "constant"] == [expected]
+
+
 def test_each_of_several_results_is_an_operation() -> None:
     a = leaf([[2.0, 1.0], [1.0, 3.0]], "a")
     values, vectors = np.linalg.eigh(a)

@@ -368,6 +368,22 @@ def test_the_legend_tells_of_zeros_and_of_what_is_not_finite() -> None:
     assert {"gradient 0", "nan or inf"} <= set(legend(drawn("division by zero")))
 
 
+@each_drawing
+def test_entries_of_the_legend_keep_apart(name: str) -> None:
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for entry in element(drawn(name), **{"class": "legend"}).iter(f"{SVG}g"):
+        x, _, y = (entry.get("transform") or "")[len("translate(") : -1].partition(" ")
+        text = entry.find(f"{SVG}text")
+        if text is not None and entry.get("class") != "legend":
+            start = float(x)
+            rows.setdefault(y, []).append(
+                (start, start + float(text.get("x") or 0) + text_width(text.text or "", 11.0))
+            )
+    assert rows
+    for row in rows.values():
+        assert all(end + 10 < start for (_, end), (start, _) in zip(row, row[1:]))
+
+
 def test_notes_are_wrapped_and_whole() -> None:
     note = "folded at depth 1: " + " ".join(f"word{k}" for k in range(60))
     lines = legend(svg(one()._replace(notes=(note,)), "own"))[1:]

@@ -248,6 +248,14 @@ def test_traits_are_plain_data() -> None:
     assert traits_of(node) is node.traits
 
 
+@pytest.mark.parametrize(
+    "function", [np.sin, primitive(np.sin, lambda g, y, x: g * np.cos(x))], ids=["numpy", "own"]
+)
+def test_a_ufunc_says_itself_that_it_is_elementwise(function: Any) -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    np.testing.assert_array_equal(record(function(x)).edges[0].local, np.cos(x.data))
+
+
 def test_defvjp_takes_what_is_said_too() -> None:
     operation = rules.operations[np.sin]
     before, traits = operation.rules, operation.traits

@@ -170,6 +170,26 @@ def test_large_logits_give_finite_values_without_a_warning():
     assert functional.cross_entropy(x, [0, 0]).item() == 1000
 
 
+@pytest.mark.parametrize("target", [[0], [[1.0, 0.0]]], ids=["label", "probabilities"])
+@pytest.mark.parametrize("create_graph", [False, True], ids=["arrays", "recorded"])
+def test_the_gradient_of_a_sure_row_keeps_its_digits(target, create_graph):
+    logits = Tensor([[40.0, 0.0]], requires_grad=True)
+    loss = functional.cross_entropy(logits, np.array(target))
+    (found,) = autograd.grad(loss, logits, create_graph=create_graph)
+    np.testing.assert_allclose(found.data, np.exp(-40.0) * np.array([[-1, 1]]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 31, 32, 33])
+def test_any_number_of_classes(classes):
+    """Few are laid out in another way than many: see `FEW`."""
+    logits, labels = tensor(5, classes), np.arange(5) * 7 % classes
+    loss = functional.cross_entropy(logits, labels)
+    shares = np.exp(logits.data) / np.exp(logits.data).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(loss.data, -np.log(shares[range(5), labels]).mean(), atol=1e-14)
+    loss.backward()
+    np.testing.assert_allclose(logits.grad, (shares - np.eye(classes)[labels]) / 5, atol=1e-14)
+
+
 def test_a_class_of_probability_0_is_no_trouble_elsewhere():
     x = Tensor([[-np.inf, 1.0, 1.0]], requires_grad=True)
     loss = functional.cross_entropy(x, [1])

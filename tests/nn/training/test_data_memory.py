@@ -175,6 +175,20 @@ def test_a_nan_is_found_in_every_block():
         t.fit(x, bad, progress=False)
 
 
+@pytest.mark.parametrize("row", [5, 2**18 + 7, 2**19 + 2])
+@pytest.mark.parametrize("label", [9, -7])
+def test_a_label_out_of_range_is_found_in_every_block(row, label):
+    """The highest and the lowest are tried before the first step, wherever they stand."""
+    x, y = np.zeros((2**19 + 3, 1), np.float32), np.zeros(2**19 + 3, np.int64)
+    y[row] = label
+    model = nn.Linear(1, 2)
+    before = model.state_dict()
+    t = nn.Trainer(model, nn.optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss())
+    with pytest.raises(ValueError, match=f"label {label} at position .* is out of range"):
+        t.fit(x, y, batch_size=2**18, shuffle=False, progress=False)
+    assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
+
+
 def test_rows_of_another_shape_or_dtype_in_a_later_block():
     class Changes(nn.Module):
         def __init__(self, width):
