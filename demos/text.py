@@ -1,0 +1,160 @@
+"""Who wrote it? A network that reads word by word, one that counts, and no network at all.
+
+6,000 passages of some 36 words and signs, by Shakespeare, Milton, Jane Austen, and from the King
+James Bible; a fifth of them is held out. Three ways to tell whose they are:
+
+- counted: naive Bayes adds up how often each author uses each word; nothing is trained;
+- pooled:  Embedding, the mean of the words' vectors, Linear: it does not know their order either;
+- LSTM:    Embedding, LSTM(128), its state after the last word, Linear(128) with relu, Linear.
+
+Expected, in a minute, on the passages held out, the mean of three runs: 96.6% counted, in less than
+a second; 96.2% pooled, in two; 93% by the LSTM, in 20. So begin with a baseline. (The settings were
+chosen on parts held back from what is learned, in other splits.) The picture shows what the
+networks look at: each word's gradient times its vector, of the true author's logit less the mean.
+For the pooled network these are the summands of its answer, for the LSTM a first approximation.
+
+    python demos/text.py                       # or, without installing: python -m demos.text
+    python demos/text.py --data aclImdb        # IMDB's reviews: train/neg, train/pos, test/neg, ...
+"""
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # installed or not
+
+import nn  # noqa: E402
+from autograd import grad, softmax  # noqa: E402
+from demos import tools  # noqa: E402
+
+WORD = re.compile(r"\w+|[^\w\s]")  # letters and digits in a row, or a single sign
+SIZE, LONGEST = 10_000, 200  # words that are known, and how many of a text are read
+
+
+def words(text):
+    """The words of a text in small letters, in order; each sign is a word of its own."""
+    return WORD.findall(text.lower())
+
+
+def vocabulary(texts):
+    """A number from 2 on for each of the most frequent words; equally frequent ones by alphabet."""
+    counts = Counter(word for text in texts for word in words(text))
+    order = sorted(counts, key=lambda word: (-counts[word], word))
+    return {word: number for number, word in enumerate(order[: SIZE - 2], 2)}
+
+
+def encode(texts, numbers):
+    """Rows of numbers: 1 for a word that the vocabulary lacks, and 0 behind the end of a text."""
+    rows = [[numbers.get(word, 1) for word in words(text)[:LONGEST]] or [1] for text in texts]
+    return nn.pad_sequence(rows, batch_first=True).data
+
+
+def load(reviews, step):
+    """Names of the kinds, texts to learn and their kinds, texts held out and their kinds."""
+    if reviews:
+        return ["negative", "positive"], *reviews
+    names, texts, y = tools.authors()
+    texts, y = texts[::step], y[::step]
+    texts, held_out, y, y_held_out = nn.train_test_split(texts, y, test_size=0.2, stratify=y)
+    return names, texts, y, held_out, y_held_out
+
+
+def count_words(x, y, kinds):
+    """Naive Bayes: for each word the logarithm of its part in the words of each kind, counted."""
+    counts = np.ones((SIZE, kinds))  # one more than there are, so that nothing is impossible
+    np.add.at(counts, (x, y[:, None]), 1)
+    numbers = np.log(counts / counts[1:].sum(axis=0))
+    numbers[0] = 0  # what stands behind the end of a text says nothing
+    return numbers
+
+
+class Pooled(nn.Module):
+    def __init__(self, kinds, hidden):
+        self.embedding = nn.Embedding(SIZE, 32)
+        nn.init.normal_(self.embedding.weight, std=0.1)  # what is seldom read shall say little
+        self.head = nn.Linear(32, kinds)
+
+    def forward(self, x):
+        return self.judge(self.embedding(x), x > 0)
+
+    def judge(self, vectors, there):
+        """Logits from the words' vectors; `there` is False behind the end of a text."""
+        return self.head((vectors * there[..., None]).sum(axis=1) / there.sum(axis=1)[:, None])
+
+
+class LSTM(Pooled):
+    def __init__(self, kinds, hidden):
+        super().__init__(kinds, hidden)
+        self.lstm = nn.LSTM(32, hidden, batch_first=True)
+        self.head = nn.Sequential(nn.Linear(hidden, 128), nn.ReLU(), nn.Linear(128, kinds))
+
+    def judge(self, vectors, there):
+        _, (state, _) = self.lstm(vectors, lengths=there.sum(axis=1))
+        return self.head(state[-1])
+
+
+NETWORKS = {"pooled": (Pooled, 6, 0.01), "LSTM": (LSTM, 5, 0.003)}  # epochs, Adam's rate
+
+
+def train(model, epochs, lr, x, y):
+    optimizer = nn.optim.Adam(model.parameters(), lr=lr)
+    trainer = nn.Trainer(model, optimizer, nn.CrossEntropyLoss(), clip_norm=1.0)
+    trainer.fit(x, y, epochs=epochs, batch_size=32, progress=False)
+    return trainer
+
+
+def looked_at(model, row, kind):
+    """What each word of a row adds to the logit of a kind, less the mean: gradient times vector."""
+    vectors = model.embedding(row[None])
+    logits = model.judge(vectors, row[None] > 0)[0]
+    (slope,) = grad(logits[kind] - logits.mean(), vectors)
+    return softmax(logits).data, np.sum(slope.data * vectors.data, axis=-1)[0]
+
+
+def draw(trainers, names, texts, x, y, path):
+    """The first text of each kind, as each network sees it."""
+    figure = tools.new_figure(11, 0.9 * len(names))
+    if figure is None:
+        return
+    panels = iter(figure.subplots(len(names), len(trainers)).flat)
+    for kind, name in enumerate(names):
+        first = np.flatnonzero(y == kind)[0]
+        for way, trainer in trainers.items():
+            axes, (says, shares) = next(panels), looked_at(trainer.model, x[first], kind)
+            axes.set_title(f"{way}: {name} with {says[kind]:.0%}", loc="left", fontsize=9)
+            tools.show_words(axes, texts[first], shares, WORD)
+    tools.save_picture(figure, path)
+
+
+def main():
+    parser = tools.options(__doc__, picture="text.png")
+    note = "IMDB's reviews, unpacked: train/neg, train/pos, test/neg, test/pos"
+    parser.add_argument("--data", type=tools.reviews, metavar="FOLDER", help=note)
+    parser.add_argument("--runs", type=tools.count, help="of all (3, or 1 if --quick)")
+    args = parser.parse_args()
+    step, hidden, runs = (4, 32, args.runs or 1) if args.quick else (1, 128, args.runs or 3)
+    table = []
+    for seed in range(args.seed, args.seed + runs):
+        nn.manual_seed(seed)
+        names, texts, y, held_out, y_held_out = load(args.data, step)
+        numbers = vocabulary(texts)
+        x, x_held_out = encode(texts, numbers), encode(held_out, numbers)
+        if not table:
+            print(f"{len(x):,} texts to learn from, {len(x_held_out):,} held out")
+            print("  seed   counted    pooled      LSTM")
+        logits = [count_words(x, y, len(names))[x_held_out].sum(axis=1)]
+        trainers = {}
+        for way, (network, *settings) in NETWORKS.items():
+            trainers[way] = train(network(len(names), hidden), *settings, x, y)
+            logits.append(trainers[way].predict(x_held_out))
+        table.append([nn.accuracy(some, y_held_out) for some in logits])
+        print(f"{seed:6}" + "{:10.1%}{:10.1%}{:10.1%}".format(*table[-1]), flush=True)
+    print("  mean" + "{:10.1%}{:10.1%}{:10.1%}".format(*np.mean(table, axis=0)))
+    draw(trainers, names, held_out, x_held_out, y_held_out, args.save)
+
+
+if __name__ == "__main__":
+    main()
