@@ -58,8 +58,8 @@ def load(reviews, step):
         return ["negative", "positive"], *reviews
     names, texts, y = tools.authors()
     texts, y = texts[::step], y[::step]
-    texts, held_out, y, y_held_out = nn.train_test_split(texts, y, test_size=0.2, stratify=y)
-    return names, texts, y, held_out, y_held_out
+    texts, texts_out, y, y_out = nn.train_test_split(texts, y, test_size=0.2, stratify=y)
+    return names, texts, y, texts_out, y_out
 
 
 def count_words(x, y, kinds):
@@ -72,6 +72,8 @@ def count_words(x, y, kinds):
 
 
 class Pooled(nn.Module):
+    epochs, lr = 6, 0.01
+
     def __init__(self, kinds, hidden):
         self.embedding = nn.Embedding(SIZE, 32)
         nn.init.normal_(self.embedding.weight, std=0.1)  # what is seldom read shall say little
@@ -86,6 +88,8 @@ class Pooled(nn.Module):
 
 
 class LSTM(Pooled):
+    epochs, lr = 5, 0.003
+
     def __init__(self, kinds, hidden):
         super().__init__(kinds, hidden)
         self.lstm = nn.LSTM(32, hidden, batch_first=True)
@@ -96,13 +100,10 @@ class LSTM(Pooled):
         return self.head(state[-1])
 
 
-NETWORKS = {"pooled": (Pooled, 6, 0.01), "LSTM": (LSTM, 5, 0.003)}  # epochs, Adam's rate
-
-
-def train(model, epochs, lr, x, y):
-    optimizer = nn.optim.Adam(model.parameters(), lr=lr)
+def train(model, x, y):
+    optimizer = nn.optim.Adam(model.parameters(), lr=model.lr)
     trainer = nn.Trainer(model, optimizer, nn.CrossEntropyLoss(), clip_norm=1.0)
-    trainer.fit(x, y, epochs=epochs, batch_size=32, progress=False)
+    trainer.fit(x, y, epochs=model.epochs, batch_size=32, progress=False)
     return trainer
 
 
@@ -114,46 +115,43 @@ def looked_at(model, row, kind):
     return softmax(logits).data, np.sum(slope.data * vectors.data, axis=-1)[0]
 
 
-def draw(trainers, names, texts, x, y, path):
-    """The first text of each kind, as each network sees it."""
+def draw(models, names, texts, x, y, path):
+    """A row for each kind: the first of its texts, as each network sees it."""
     figure = tools.new_figure(11, 0.9 * len(names))
     if figure is None:
         return
-    panels = iter(figure.subplots(len(names), len(trainers)).flat)
-    for kind, name in enumerate(names):
+    for kind, row in enumerate(figure.subplots(len(names), len(models))):
         first = np.flatnonzero(y == kind)[0]
-        for way, trainer in trainers.items():
-            axes, (says, shares) = next(panels), looked_at(trainer.model, x[first], kind)
-            axes.set_title(f"{way}: {name} with {says[kind]:.0%}", loc="left", fontsize=9)
+        for axes, model in zip(row, models):
+            says, shares = looked_at(model, x[first], kind)
+            title = f"{type(model).__name__}: {says[kind]:.0%} {names[kind]}"
+            axes.set_title(title, loc="left", fontsize=9)
             tools.show_words(axes, texts[first], shares, WORD)
     tools.save_picture(figure, path)
 
 
 def main():
     parser = tools.options(__doc__, picture="text.png")
-    note = "IMDB's reviews, unpacked: train/neg, train/pos, test/neg, test/pos"
-    parser.add_argument("--data", type=tools.reviews, metavar="FOLDER", help=note)
-    parser.add_argument("--runs", type=tools.count, help="of all (3, or 1 if --quick)")
+    parser.add_argument("--data", type=tools.reviews, metavar="FOLDER", help="of IMDB's reviews")
+    parser.add_argument("--runs", type=tools.count, help="with seeds in a row (3, 1 if --quick)")
     args = parser.parse_args()
     step, hidden, runs = (4, 32, args.runs or 1) if args.quick else (1, 128, args.runs or 3)
-    table = []
+
+    print("seed  learned  held out  counted   pooled     LSTM")
+    rates = []
     for seed in range(args.seed, args.seed + runs):
         nn.manual_seed(seed)
-        names, texts, y, held_out, y_held_out = load(args.data, step)
+        names, texts, y, texts_out, y_out = load(args.data, step)
         numbers = vocabulary(texts)
-        x, x_held_out = encode(texts, numbers), encode(held_out, numbers)
-        if not table:
-            print(f"{len(x):,} texts to learn from, {len(x_held_out):,} held out")
-            print("  seed   counted    pooled      LSTM")
-        logits = [count_words(x, y, len(names))[x_held_out].sum(axis=1)]
-        trainers = {}
-        for way, (network, *settings) in NETWORKS.items():
-            trainers[way] = train(network(len(names), hidden), *settings, x, y)
-            logits.append(trainers[way].predict(x_held_out))
-        table.append([nn.accuracy(some, y_held_out) for some in logits])
-        print(f"{seed:6}" + "{:10.1%}{:10.1%}{:10.1%}".format(*table[-1]), flush=True)
-    print("  mean" + "{:10.1%}{:10.1%}{:10.1%}".format(*np.mean(table, axis=0)))
-    draw(trainers, names, held_out, x_held_out, y_held_out, args.save)
+        x, x_out = encode(texts, numbers), encode(texts_out, numbers)
+        models = [Pooled(len(names), hidden), LSTM(len(names), hidden)]
+        answers = [count_words(x, y, len(names))[x_out].sum(axis=1)]
+        answers += [train(model, x, y).predict(x_out) for model in models]
+        rates.append([nn.accuracy(logits, y_out) for logits in answers])
+        row = "".join(f"{rate:9.1%}" for rate in rates[-1])
+        print(f"{seed:4}{len(x):9,}{len(x_out):10,}{row}", flush=True)
+    print(f"mean{'':19}" + "".join(f"{rate:9.1%}" for rate in np.mean(rates, axis=0)))
+    draw(models, names, texts_out, x_out, y_out, args.save)
 
 
 if __name__ == "__main__":

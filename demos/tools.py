@@ -136,7 +136,7 @@ def save_picture(figure, path):
 
 
 def show_words(axes, text, shares, word, lines=3, columns=62):
-    """The words of a text on colours: orange for a share above 0, violet for one below, white for 0.
+    """The words of a text on colours: orange for a share above 0, violet below, white for 0.
 
     `word` is the compiled pattern of a word; what goes beyond the last line is left out.
     """
@@ -146,9 +146,10 @@ def show_words(axes, text, shares, word, lines=3, columns=62):
             first, end = found.span()
             field[row, first:end], *shares = shares
             middle = (first + end - 1) / 2
-            axes.text(middle, row, found[0], ha="center", va="center", family="monospace", size=8)
+            axes.text(middle, row, found[0], ha="center", va="center", family="monospace", size=9)
     most = 1.6 * np.max(np.abs(field))  # the map's darkest colours would hide black letters
     cells = np.ma.masked_equal(field, 0)
     axes.imshow(cells, cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
     axes.hlines(np.arange(lines - 1) + 0.5, -0.5, columns - 0.5, color="white", linewidth=3)
+    axes.set_xlim(-0.5, columns + 2)
     axes.set_axis_off()
