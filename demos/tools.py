@@ -131,7 +131,7 @@ def save_picture(figure, path):
         from PIL import Image  # matplotlib needs it, too
 
         with Image.open(path) as image:
-            image.convert("RGB").quantize(256).save(path, optimize=True)
+            image.convert("RGB").quantize(128).save(path, optimize=True)
     print(f"saved {path}")
 
 
@@ -140,11 +140,11 @@ def show_words(axes, text, shares, word, lines=3, columns=62):
 
     `word` is the compiled pattern of a word; what goes beyond the last line is left out.
     """
-    field = np.zeros((lines, columns))
+    field, shares = np.zeros((lines, columns)), iter(shares)
     for row, line in enumerate(wrap(text, columns)[:lines]):
         for found in word.finditer(line):
             first, end = found.span()
-            field[row, first:end], *shares = shares
+            field[row, first:end] = next(shares, 0)
             middle = (first + end - 1) / 2
             axes.text(middle, row, found[0], ha="center", va="center", family="monospace", size=9)
     most = 1.6 * np.max(np.abs(field))  # the map's darkest colours would hide black letters

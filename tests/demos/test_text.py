@@ -47,7 +47,7 @@ def reached(seed):
     numbers = demo.vocabulary(texts)
     x, x_out = demo.encode(texts, numbers), demo.encode(texts_out, numbers)
     counted = demo.count_words(x, y, len(names))[x_out].sum(axis=1)
-    pooled = demo.train(demo.Pooled(len(names), 0), x, y).predict(x_out)
+    pooled = demo.train(demo.Pooled(len(names), 0), 0.01, x, y).predict(x_out)
     return [100 * nn.accuracy(logits, y_out) for logits in (counted, pooled)]
 
 
@@ -129,7 +129,7 @@ def test_counted_words_give_the_probabilities_of_bayes(monkeypatch):
     assert numbers == pytest.approx(
         np.log([[1, 1], [1 / 6, 1 / 6], [3 / 6, 2 / 6], [2 / 6, 3 / 6]])
     )
-    odds = softmax(numbers[[[2, 2, 3, 0]]].sum(axis=1)).data
+    odds = softmax(numbers[[[2, 2, 3, 0]]].sum(axis=1))
     assert odds == pytest.approx(np.array([[18, 12]]) / 30)
 
 
@@ -145,7 +145,7 @@ def row():
 def test_what_stands_behind_the_end_is_not_read(network, row):
     model = network(3, 8)
     alone = model(row[None]).data
-    assert model([[*row, 0, 0, 0], [4] * 8]).data[:1] == pytest.approx(alone, abs=1e-6)
+    assert model(np.array([[*row, 0, 0, 0], [4] * 8])).data[:1] == pytest.approx(alone, abs=1e-6)
 
 
 def test_pooled_does_not_see_the_order_and_the_lstm_does(row):
@@ -184,28 +184,28 @@ def test_of_the_pooled_network_they_add_up_to_its_answer(row):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Reviews as IMDB's, 24 to learn from and 8 to judge by; one of them has nothing in it."""
+    """Reviews as IMDB's, 40 to learn from and 8 to judge by; one of them has nothing in it."""
     good, bad = "A great film, and<br />moving {}.", "What a dull waste of {} hours!"
-    for part, count in (("train", 12), ("test", 4)):
+    for part, count in (("train", 20), ("test", 4)):
         for kind, text in (("pos", good), ("neg", bad)):
             (tmp_path / part / kind).mkdir(parents=True)
             for k in range(count):
-                (tmp_path / part / kind / f"{k}_7.txt").write_text(text.format(k), "utf-8")
-    (tmp_path / "train" / "pos" / "0_7.txt").write_text("", "utf-8")
+                (tmp_path / part / kind / f"{k:02}_7.txt").write_text(text.format(k), "utf-8")
+    (tmp_path / "train" / "pos" / "00_7.txt").write_text("", "utf-8")
     (tmp_path / "train" / "urls_pos.txt").write_text("no review", "utf-8")
     return tmp_path
 
 
 def test_reviews_are_read_with_their_labels(folder):
     texts, y, texts_out, y_out = tools.reviews(str(folder))
-    assert (y.tolist(), y_out.tolist()) == ([0] * 12 + [1] * 12, [0] * 4 + [1] * 4)
+    assert (y.tolist(), y_out.tolist()) == ([0] * 20 + [1] * 20, [0] * 4 + [1] * 4)
     assert texts[:2] == ["What a dull waste of 0 hours!", "What a dull waste of 1 hours!"]
-    assert texts[12] == "" and texts_out[-1] == "A great film, and moving 3."
+    assert texts[20] == "" and texts_out[-1] == "A great film, and moving 3."
 
 
 def test_text_reads_imdbs_folders(folder):
     header, row, mean, *_ = plain("text", "--quick", "--data", str(folder)).splitlines()
-    assert row.split()[:3] == ["0", "24", "8"]
+    assert row.split()[:3] == ["0", "40", "8"]
     assert percentages(mean)[0] == 100
 
 
@@ -240,12 +240,15 @@ def test_text_does_the_rest_without_matplotlib():
 def test_words_are_shown_on_their_colours():
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
     axes = tools.new_figure(4, 1).subplots()
-    tools.show_words(axes, "Ay, me! said he, far off", [1, -2, 0, 3, 4, 5, 6], demo.WORD, 2, 12)
-    assert [word.get_text() for word in axes.texts] == ["Ay", ",", "me", "!", "said", "he", ","]
+    shares = [1, -2, 0, 3, 4, 5]  # the last word of the second line has none
+    tools.show_words(axes, "Ay, me! said he. everlasting!", shares, demo.WORD, lines=2, columns=12)
+    assert [word.get_text() for word in axes.texts] == ["Ay", ",", "me", "!", "said", "he", "."]
     (image,) = axes.images
     cells = image.get_array().filled(0)
-    assert cells[0].tolist() == [1, 1, -2, 0, 0, 0, 3, 0, 0, 0, 0, 0]
-    assert cells[1].tolist() == [4, 4, 4, 4, 0, 5, 5, 6, 0, 0, 0, 0]
-    assert image.get_clim() == (-9.6, 9.6)
+    assert cells.tolist() == [
+        [1, 1, -2, 0, 0, 0, 3, 0, 4, 4, 4, 4],
+        [5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    assert image.get_clim() == (-8, 8)
     places = [word.get_position() for word in axes.texts]
-    assert places[:5] == [(0.5, 0), (2, 0), (4.5, 0), (6, 0), (1.5, 1)]
+    assert places[:3] + places[-1:] == [(0.5, 0), (2, 0), (4.5, 0), (2, 1)]
