@@ -7,10 +7,10 @@ James Bible, of which a fifth is held out. Three ways to tell whose they are:
 - pooled:  Embedding, the mean of the words' vectors, Linear: their order does not matter either;
 - LSTM:    Embedding, LSTM(128), its state after the last word, Linear(128) with relu, Linear.
 
-Expected, in a minute, on what is held out, the mean of three seeds: 96.9% counted, in no time; 96.1%
-pooled, in seconds; 93.8% by the LSTM. So begin with a baseline. (Settings were chosen on parts held
-back from what is learned, in other splits.) The picture shows which words speak for the author and
-which against: gradient times vector. Of the pooled network they are the summands of the answer.
+Expected, in a minute, on what is held out, the mean of three seeds: 96.9% counted, in no time;
+96.1% pooled, in seconds; 93.8% by the LSTM. So begin with a baseline. (Settings were chosen on
+parts held back from what is learned, in other splits.) The picture shows which words speak for the
+author and which against: gradient times vector, for the pooled network the summands of its answer.
 
     python demos/text.py                       # or, without installing: python -m demos.text
     python demos/text.py --data aclImdb        # IMDB's reviews: train/neg, train/pos, test/neg, ...
