@@ -131,7 +131,8 @@ def save_picture(figure, path):
         from PIL import Image  # matplotlib needs it, too
 
         with Image.open(path) as image:
-            image.convert("RGB").quantize(128).save(path, optimize=True)
+            colours = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+            colours.save(path, optimize=True)
     print(f"saved {path}")
 
 
