@@ -6,6 +6,7 @@ Nothing here is about networks; the lessons are in the other files.
 import argparse
 import math
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 
@@ -15,7 +16,8 @@ BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7
 
 
 def load(name):
-    """The arrays of an embedded data set by name: "digits", "breast_cancer" or "diabetes"."""
+    """The arrays of an embedded data set by name: "digits", "breast_cancer", "diabetes" or
+    "authors"."""
     with np.load(DATA / f"{name}.npz", allow_pickle=False) as file:
         return {key: file[key] for key in file.files}
 
@@ -24,6 +26,13 @@ def digits():
     """The digits: images (1797, 64), float32 from -1 to 1, and labels (1797,) from 0 to 9."""
     data = load("digits")
     return (data["images"].reshape(-1, 64) / 8 - 1).astype(np.float32), data["labels"]
+
+
+def authors():
+    """Names of four authors, passages (6000,), and their labels (6000,): places among the names."""
+    data = load("authors")
+    texts = np.array(data["text"].tobytes().decode("utf-8").split("\n"))
+    return ["Shakespeare", "Milton", "Austen", "King James"], texts, data["author"].astype(int)
 
 
 # ---- options ------------------------------------------------------------------------------------
@@ -73,6 +82,19 @@ def target(text):
     return path
 
 
+def reviews(text):
+    """For argparse's `type`: a folder as IMDB's, with files in train/neg, train/pos, test/neg and
+    test/pos; returns texts and labels 0 and 1, to learn, and the same of those held out."""
+    found = []
+    for part in (Path(text) / "train", Path(text) / "test"):
+        paths = [sorted((part / kind).glob("*.txt")) for kind in ("neg", "pos")]
+        if not all(paths):
+            raise argparse.ArgumentTypeError(f"{part} needs the folders neg and pos, of .txt files")
+        found.append([path.read_text("utf-8").replace("<br />", " ") for path in sum(paths, [])])
+        found.append(np.repeat([0, 1], [len(kind) for kind in paths]))
+    return found
+
+
 def _whole(text, least):
     return _number(text, f"from {least} on", lambda number: number >= least, int, "whole number")
 
@@ -103,6 +125,32 @@ def new_figure(width, height):
 
 
 def save_picture(figure, path):
-    """Write a Figure to path, and say so."""
+    """Write a Figure to path, and say so; a PNG with a palette, a third of the bytes."""
     figure.savefig(path, dpi=100)
+    if Path(path).suffix.lower() == ".png":
+        from PIL import Image  # matplotlib needs it, too
+
+        with Image.open(path) as image:
+            colours = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+            colours.save(path, optimize=True)
     print(f"saved {path}")
+
+
+def show_words(axes, text, shares, word, lines=3, columns=62):
+    """The words of a text on colours: orange for a share above 0, violet below, white for 0.
+
+    `word` is the compiled pattern of a word; what goes beyond the last line is left out.
+    """
+    field, shares = np.zeros((lines, columns)), iter(shares)
+    for row, line in enumerate(wrap(text, columns)[:lines]):
+        for found in word.finditer(line):
+            first, end = found.span()
+            field[row, first:end] = next(shares, 0)
+            middle = (first + end - 1) / 2
+            axes.text(middle, row, found[0], ha="center", va="center", family="monospace", size=9)
+    most = 1.6 * np.max(np.abs(field))  # the map's darkest colours would hide black letters
+    cells = np.ma.masked_equal(field, 0)
+    axes.imshow(cells, cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
+    axes.hlines(np.arange(lines - 1) + 0.5, -0.5, columns - 0.5, color="white", linewidth=3)
+    axes.set_xlim(-0.5, columns + 2)
+    axes.set_axis_off()

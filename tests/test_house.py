@@ -58,7 +58,7 @@ FLOORS: list[set[str]] = [
 ]
 
 # Extras that may be missing: imported where they are used, and nowhere else.
-OPTIONAL = {"graphviz", "matplotlib", "safetensors", "tqdm"}
+OPTIONAL = {"PIL", "graphviz", "matplotlib", "safetensors", "tqdm"}  # PIL comes with matplotlib
 
 # Heavy standard modules that only some calls need, and where they may be imported inside functions.
 LAZY = {
