@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["History"]
@@ -50,6 +50,10 @@ class History:
     def __len__(self) -> int:
         """The number of epochs."""
         return max(map(len, self.history.values()), default=0)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the figures, as of a dict; `"val_loss" in history` asks these."""
+        return iter(self.history)
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self.history:

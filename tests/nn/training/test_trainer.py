@@ -614,3 +614,11 @@ def test_a_model_that_mixes_rows_is_refused():
     t = nn.Trainer(model, nn.optim.SGD(model.parameters()), LOSS)
     with pytest.raises(ValueError, match=r"a row for each row .* 40 rows, .* the shape \(2,\)"):
         t.predict(X)
+
+
+def test_a_history_is_asked_for_its_figures_as_a_dict_is():
+    history = nn.History()
+    assert list(history) == [] and "loss" not in history
+    history.append({"loss": 0.5, "val_loss": 0.75})
+    assert list(history) == ["loss", "val_loss"] == [*dict(history.history)]
+    assert "val_loss" in history and "lr" not in history and 0 not in history
