@@ -16,8 +16,7 @@ BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7
 
 
 def load(name):
-    """The arrays of an embedded data set by name: "digits", "breast_cancer", "diabetes" or
-    "authors"."""
+    """The arrays of an embedded data set, by the name of its file in demos/data."""
     with np.load(DATA / f"{name}.npz", allow_pickle=False) as file:
         return {key: file[key] for key in file.files}
 

@@ -216,6 +216,7 @@ def test_options_take_what_makes_sense(kind, text, value, monkeypatch):
     "name, shapes",
     [
         ("digits", {"images": (1797, 8, 8), "labels": (1797,)}),
+        ("mnist_5k", {"images": (5000, 28, 28), "labels": (5000,)}),
         ("breast_cancer", {"features": (569, 30), "labels": (569,), "feature_names": (30,)}),
         ("diabetes", {"features": (442, 10), "targets": (442,), "feature_names": (10,)}),
     ],
