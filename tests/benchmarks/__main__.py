@@ -42,15 +42,20 @@ def prepared(case: Case, crew: Crew) -> dict[Entrant, int]:
         try:
             told = crew.worker(entrant).ask(prepare=entrant.name, **request)
         except Failed as error:
-            if entrant.who == "ours" and not entrant.checkout:
-                raise
-            print(f"{case.name}: without {entrant.name}: {error}")
+            left_out(case, entrant, error)
             continue
         if "none" not in told:
             times[entrant] = int(np.clip(TURN / told["took"], 1, 200))
             checks[entrant.name] = told["check"]
     check_equal(case, checks)
     return times
+
+
+def left_out(case: Case, entrant: Entrant, error: Failed) -> None:
+    """Said so; but ours must do whatever there is a case of."""
+    if entrant.who == "ours" and not entrant.checkout:
+        raise error
+    print(f"{case.name}: without {entrant.name}: {error}")
 
 
 def check_equal(case: Case, checks: dict[str, dict[str, list[float]]]) -> None:
@@ -82,9 +87,14 @@ def measure(case: Case, crew: Crew, rounds: int, shift: int = 0) -> Samples:
             samples.setdefault(phase, {}).setdefault(entrant.name, []).append(figure)
 
     if case.fresh:
+        entrants = list(filter(crew.takes_part, case.entrants))
         for _ in range(min(rounds, case.rounds)):
-            for entrant in filter(crew.takes_part, case.entrants):
-                note(entrant, crew.fresh(case, entrant))
+            for entrant in list(entrants):
+                try:
+                    note(entrant, crew.fresh(case, entrant))
+                except Failed as error:
+                    left_out(case, entrant, error)
+                    entrants.remove(entrant)
         return samples
     times = prepared(case, crew)
     if shift:
@@ -99,12 +109,19 @@ def measure(case: Case, crew: Crew, rounds: int, shift: int = 0) -> Samples:
     return samples
 
 
+def of_processor(samples: Samples) -> Samples:
+    """Processor time in the place of time, where it was taken."""
+    return {"both": samples["cpu"]} if "cpu" in samples else samples
+
+
 def arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, the small cases")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="cases whose name has a NAME")
     parser.add_argument("--rounds", type=int, help="at most (default 100, with --quick 15)")
     parser.add_argument("--against", metavar="PATH", help="another checkout, to take turns with")
+    parser.add_argument("--processor", action="store_true",
+                        help="one thread each, by processor time: where others are busy, too")
     parser.add_argument("--hips", metavar="PYTHON", help="an interpreter that has HIPS autograd")
     parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX")
     parser.add_argument("--json", metavar="FILE", help="write all figures of all rounds")
@@ -129,6 +146,8 @@ def main(words: list[str] | None = None) -> None:
         for case in all_cases(options.quick)
         if any(part in case.name for part in options.only or [""])
     ]
+    for case in cases if options.processor else ():
+        case.entrants = [entrant for entrant in case.entrants if entrant.threads == 1]
     try:
         compare = two_checkouts if options.against else contenders
         title, told, written = compare(cases, crew, options)
@@ -144,17 +163,19 @@ def main(words: list[str] | None = None) -> None:
         plot(told["results"], title, options.save)
 
 
+WHICH = {False: "", True: "; processor time of one thread"}
 Told = tuple[str, dict[str, Results], str]  # the machine, the figures, a table in Markdown
 
 
 def contenders(cases: list[Case], crew: Crew, options: argparse.Namespace) -> Told:
-    title = header(header_of(crew))
+    title = header(header_of(crew)) + WHICH[options.processor]
     rounds = options.rounds or (15 if options.quick else 100)
     print(title, *crew.missing(), sep="\n")
     print("median (quartiles) = ours / theirs, median (quartiles)\n", flush=True)
     results: Results = {}
     for case in cases:
-        results[case.name] = measure(case, crew, rounds)
+        found = measure(case, crew, rounds)
+        results[case.name] = of_processor(found) if options.processor else found
         show(case, results[case.name])
     print()
     conclude(results)
@@ -162,7 +183,7 @@ def contenders(cases: list[Case], crew: Crew, options: argparse.Namespace) -> To
 
 
 def two_checkouts(cases: list[Case], crew: Crew, options: argparse.Namespace) -> Told:
-    title = f"{header([])}; this checkout against {options.against}"
+    title = f"{header([])}; this checkout against {options.against}{WHICH[options.processor]}"
     print(title, "this, that, and the median (quartiles) of this / that\n", sep="\n", flush=True)
     pairs = [against.paired(case, options.against) for case in cases]
     crew.one_core = True  # or one of them may sit on the core that others are busy on
@@ -171,7 +192,8 @@ def two_checkouts(cases: list[Case], crew: Crew, options: argparse.Namespace) ->
         results: Results = {}
         for case in pairs:
             rounds = options.rounds or (15 if options.quick and not case.fresh else 100)
-            results[case.name] = measure(case, crew, rounds, against.SHIFT)
+            found = measure(case, crew, rounds, against.SHIFT)
+            results[case.name] = of_processor(found) if options.processor else found
             against.show(case, results[case.name])
         return results
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.benchmarks.models import LAYERS, NETWORKS
+
 THREADS = (1, 2) if (os.cpu_count() or 1) > 1 else (1,)
 MODULES = {
     "ours": "ours", "by hand": "by_hand", "PyTorch": "pytorch", "JAX jit": "jax_jit",
@@ -93,6 +95,28 @@ def training_steps() -> Iterable[Case]:
     yield Case("epoch of digits 64-100-10", "epoch", {}, entrants, "ms/epoch", 1e6, 60)
 
 
+def layered_steps(quick: bool) -> Iterable[Case]:
+    """Steps of convolutions, of recurrent layers and of attention. These are long, and their
+    weights part soon, by rounding: the first losses are compared."""
+    for name, network in list(NETWORKS.items())[: 1 if quick else None]:
+        settings: dict[str, Any] = {way: {"way": way} for way in ("default", "fused")}
+        if not network.words:
+            settings["fused, channels last"] = {"way": "fused", "channels_last": True}
+        arguments = {"network": name, "batch": network.batch, "compare": 5}
+        entrants = [*threaded("ours"), *threaded("PyTorch", **settings), *threaded("JAX jit")]
+        yield Case(f"step {name}", "step", arguments, entrants, "ms/step", 1e6, 30)
+
+
+def single_layers(quick: bool) -> Iterable[Case]:
+    for name, layer in LAYERS.items():
+        settings: dict[str, Any] = {"default": {}}
+        if layer.images and len(layer.shapes[0]) == 4:
+            settings["channels last"] = {"channels_last": True}
+        entrants = [*threaded("ours"), *threaded("PyTorch", **settings), *plainly("by hand")]
+        if not quick or "16->32" in name:
+            yield Case(f"layer {name}", "layer", {"name": name}, entrants, "µs", 1e3, 40)
+
+
 def memory(quick: bool) -> Iterable[Case]:
     """Resident memory; where there is no /proc to ask, nothing."""
     entrants = plainly("ours", "by hand", "PyTorch", "JAX jit")
@@ -101,6 +125,10 @@ def memory(quick: bool) -> Iterable[Case]:
     for network, batch in list(STEPS.items())[: 1 if quick else None]:
         arguments = {"network": network, "batch": batch}
         yield Case(f"memory {network}", "step", arguments, entrants, "MB", 1.0, 3, "memory")
+    for name, layered in () if quick else NETWORKS.items():
+        arguments = {"network": name, "batch": layered.batch}
+        peers = plainly("ours", "PyTorch")
+        yield Case(f"memory {name}", "step", arguments, peers, "MB", 1.0, 1, "memory")
 
 
 # What the cost does where a size doubles: {size: (values, its power, network, batch)}.
@@ -206,8 +234,9 @@ def imports() -> Iterable[Case]:
 def all_cases(quick: bool) -> list[Case]:
     """All of them; `quick` leaves out sizes, and the tries with two threads."""
     cases = [
-        *training_steps(), *memory(quick), *growth(quick), *optimizer_steps(quick),
-        *elements(quick), *small_operations(), *long_chains(quick), *imports(),
+        *training_steps(), *layered_steps(quick), *single_layers(quick), *memory(quick),
+        *growth(quick), *optimizer_steps(quick), *elements(quick), *small_operations(),
+        *long_chains(quick), *imports(),
     ]  # fmt: skip
     for case in cases if quick else ():
         case.entrants = [entrant for entrant in case.entrants if entrant.threads == 1]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.benchmarks import models
 from tests.benchmarks.work import (
     BETA1,
     BETA2,
@@ -320,6 +321,78 @@ def element(function: str, shape: list[int], target: str) -> Work | None:
     return Work(lambda: run(x, other) and None, check=result(list(run(x, other))))
 
 
+# ---- single layers ------------------------------------------------------------------------------
+# {name: function (parameters and input) -> y, and a function of y's gradient: its own gradients}
+
+
+def _conv(weight: Any, bias: Any, x: Any) -> Any:
+    """A product of all windows of 3 x 3, as rows, with the weights; x is (channels, h, w, n)."""
+    c, h, w, n = x.shape
+    columns = np.empty((c, 3, 3, h, w, n), x.dtype)
+    padded = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    places = [(i, j) for i in range(3) for j in range(3)]
+    for i, j in places:
+        columns[:, i, j] = padded[:, i : i + h, j : j + w]
+    rows, kernel = columns.reshape(c * 9, -1), weight.reshape(len(weight), -1)
+
+    def backward(g: Any) -> Any:
+        g = g.reshape(len(weight), -1)
+        of_columns, of_x = (kernel.T @ g).reshape(columns.shape), np.zeros_like(padded)
+        for i, j in places:
+            of_x[:, i : i + h, j : j + w] += of_columns[:, i, j]
+        return (rows @ g.T).T.reshape(weight.shape), g.sum(axis=1), of_x[:, 1:-1, 1:-1]
+
+    return (kernel @ rows + bias[:, None]).reshape(-1, h, w, n), backward
+
+
+def _layer_norm(weight: Any, bias: Any, x: Any) -> Any:
+    n = x - x.mean(axis=1, keepdims=True)
+    scale = 1 / np.sqrt((n * n).mean(axis=1, keepdims=True) + np.float32(1e-5))
+    n *= scale
+
+    def backward(g: Any) -> Any:
+        h = g * weight
+        of_x = h - h.mean(axis=1, keepdims=True) - n * (h * n).mean(axis=1, keepdims=True)
+        return (g * n).sum(axis=0), g.sum(axis=0), of_x * scale
+
+    return n * weight + bias, backward
+
+
+def _last_softmax(x: Any) -> Any:
+    y = np.exp(x - x.max(axis=-1, keepdims=True))
+    y /= y.sum(axis=-1, keepdims=True)
+
+    def backward(g: Any) -> Any:
+        h = g * y
+        return (h - y * h.sum(axis=-1, keepdims=True),)
+
+    return y, backward
+
+
+BY_HAND: dict[str, tuple[Callable[..., Any], dict[str, tuple[int, ...]]]] = {
+    "conv 3x3 64->64": (_conv, {"weight": (64, 64, 3, 3), "bias": (64,)}),
+    "layer norm 1024x128": (_layer_norm, {"weight": (128,), "bias": (128,)}),
+    "softmax 16x4x64x64": (_last_softmax, {}),
+}
+
+
+def layer(name: str) -> Work | None:
+    if name not in BY_HAND:
+        return None
+    run, shapes = BY_HAND[name]
+    values, (x,) = models.values(shapes), models.inputs(name)
+    g, images = models.incoming(x.shape), models.LAYERS[name].images
+    if images:
+        x, g = (np.ascontiguousarray(np.moveaxis(a, 0, -1)) for a in (x, g))
+
+    def once() -> Any:
+        y, backward = run(*map(values.get, shapes), x)
+        return y, *backward(g)
+
+    found = [np.moveaxis(a, -1, 0) if images and a.shape == x.shape else a for a in once()]
+    return Work(lambda: once() and None, check=result(found))
+
+
 # ---- small operations -------------------------------------------------------------------------
 
 
@@ -367,5 +440,5 @@ def multiply(kind: str, operations: int = 100) -> Work:
 
 work: dict[str, Callable[..., Work | None]] = {
     "step": step, "epoch": epoch, "optimizer": optimizer, "element": element, "chain": chain,
-    "multiply": multiply,
+    "multiply": multiply, "layer": layer,
 }  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 
 import autograd
 import nn
+from tests.benchmarks import models
 from tests.benchmarks.work import (
     COMPARED_STEPS,
     DIGITS_BATCH,
@@ -51,19 +52,27 @@ def second(kind: str, operations: int = 40) -> Work:
     return Work(once)
 
 
-def _network(weights: list[Any]) -> tuple[Any, Any, Any]:
+def _network(weights: list[Any]) -> Any:
     layers: list[Any] = []
     for w, b in zip(weights[::2], weights[1::2]):
         linear = nn.Linear(w.shape[1], w.shape[0])
         linear.weight.data, linear.bias.data = w.copy(), b.copy()
         layers += [linear, nn.ReLU()]
-    model = nn.Sequential(*layers[:-1])
-    return model, nn.optim.Adam(model.parameters(), lr=RATE), nn.CrossEntropyLoss()
+    return nn.Sequential(*layers[:-1])
+
+
+def _trained(model: Any) -> tuple[Any, Any]:
+    return nn.optim.Adam(model.parameters(), lr=RATE), nn.CrossEntropyLoss()
 
 
 def step(network: str, batch: int, compare: int = COMPARED_STEPS) -> Work:
-    x, labels, weights = network_data(network, batch)
-    model, optimizer, loss_of = _network(weights)
+    if network in models.NETWORKS:
+        x, labels = models.samples(network, batch)
+        model = models.begin(models.NETWORKS[network].build(nn), np.copy)
+    else:
+        x, labels, weights = network_data(network, batch)
+        model = _network(weights)
+    optimizer, loss_of = _trained(model)
 
     def once() -> Any:
         optimizer.zero_grad()
@@ -85,7 +94,8 @@ def step(network: str, batch: int, compare: int = COMPARED_STEPS) -> Work:
 def epoch(trainer: bool = False) -> Work:
     """An epoch of the digits: through `Trainer.fit`, or the loop that the README shows."""
     x, labels, weights = digits()
-    model, optimizer, loss_of = _network(weights)
+    model = _network(weights)
+    optimizer, loss_of = _trained(model)
     random = np.random.default_rng(0)
     loader = nn.DataLoader(x, labels, batch_size=DIGITS_BATCH, shuffle=True, rng=random)
     fitted = nn.Trainer(model, optimizer, loss_of)
@@ -147,7 +157,43 @@ def element(function: str, shape: list[int], target: str) -> Work:
     return Work(silent, check=check)
 
 
+def _innermost(array: Any) -> Any:
+    """The same array, in memory with the batch innermost, as convolutions hand images on."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0)
+
+
+def layer(name: str) -> Work:
+    """One layer of a network, forward and backward."""
+    told = models.LAYERS[name]
+    module = told.build(nn)
+    parameters = []
+    if isinstance(module, nn.Module):
+        parameters = list(models.begin(module, np.copy).parameters())
+    laid = _innermost if told.images else np.asarray
+    inputs = [laid(array) for array in models.inputs(name)]
+    if told.by_x:
+        inputs = [leaf(array) for array in inputs]
+        parameters += inputs
+    g = laid(models.incoming(models.first(module(*inputs)).shape))
+
+    def once() -> Any:
+        for p in parameters:
+            p.grad = None
+        y = models.first(module(*inputs))
+        y.backward(g, retain_graph=False)
+        return y
+
+    y = once()
+    check = result([y.data, *(p.grad for p in parameters)])
+
+    def silent() -> None:
+        once()
+
+    return Work(silent, check=check)
+
+
 work: dict[str, Callable[..., Work]] = {
     **graph_work(leaf),
     "second": second, "step": step, "epoch": epoch, "optimizer": optimizer, "element": element,
+    "layer": layer,
 }  # fmt: skip

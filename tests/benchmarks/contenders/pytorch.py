@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tests.benchmarks import models
 from tests.benchmarks.work import (
     COMPARED_STEPS,
     DIGITS_BATCH,
@@ -56,21 +57,37 @@ def _ways(way: str) -> dict[str, bool]:
     return {} if way == "default" else {way: True}
 
 
-def _network(weights: list[Any], way: str) -> tuple[Any, Any, Any]:
+def _network(weights: list[Any]) -> Any:
     layers: list[Any] = []
     for w, b in zip(weights[::2], weights[1::2]):
         linear = torch.nn.Linear(w.shape[1], w.shape[0])
         linear.weight.data, linear.bias.data = torch.tensor(w), torch.tensor(b)
         layers += [linear, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def _trained(model: Any, way: str) -> tuple[Any, Any]:
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, **_ways(way))
-    return model, optimizer, torch.nn.CrossEntropyLoss()
+    return optimizer, torch.nn.CrossEntropyLoss()
 
 
-def step(network: str, batch: int, way: str = "default", compare: int = COMPARED_STEPS) -> Work:
-    x, labels, weights = network_data(network, batch)
-    x, labels = torch.from_numpy(x), torch.from_numpy(labels)
-    model, optimizer, loss_of = _network(weights, way)
+def _layout(channels_last: bool) -> Any:
+    return torch.channels_last if channels_last else torch.preserve_format
+
+
+def step(
+    network: str, batch: int, way: str = "default", channels_last: bool = False,
+    compare: int = COMPARED_STEPS,
+) -> Work:  # fmt: skip
+    if network in models.NETWORKS:
+        x, labels = map(torch.from_numpy, models.samples(network, batch))
+        model = models.begin(models.NETWORKS[network].build(torch.nn), torch.from_numpy)
+        model, x = (a.to(memory_format=_layout(channels_last)) for a in (model, x))
+    else:
+        x, labels, weights = network_data(network, batch)
+        x, labels = torch.from_numpy(x), torch.from_numpy(labels)
+        model = _network(weights)
+    optimizer, loss_of = _trained(model, way)
 
     def once() -> Any:
         optimizer.zero_grad()
@@ -93,7 +110,8 @@ def epoch(way: str = "default") -> Work:
     """The loop, with rows picked out by hand, which is faster than PyTorch's DataLoader."""
     x, labels, weights = digits()
     x, labels = torch.from_numpy(x), torch.from_numpy(labels)
-    model, optimizer, loss_of = _network(weights, way)
+    model = _network(weights)
+    optimizer, loss_of = _trained(model, way)
     random = np.random.default_rng(0)
 
     def once() -> float:
@@ -154,7 +172,37 @@ def element(function: str, shape: list[int], target: str) -> Work:
     return Work(silent, check=check)
 
 
+def layer(name: str, channels_last: bool = False) -> Work:
+    told, laid = models.LAYERS[name], _layout(channels_last)
+    module = told.build(torch.nn)
+    parameters = []
+    if isinstance(module, torch.nn.Module):
+        module = models.begin(module, torch.from_numpy).to(memory_format=laid)
+        parameters = list(module.parameters())
+    inputs = [torch.from_numpy(a).to(memory_format=laid) for a in models.inputs(name)]
+    if told.by_x:
+        parameters += [array.requires_grad_() for array in inputs]
+    g = models.incoming(tuple(models.first(module(*inputs)).shape))
+    g = torch.from_numpy(g).to(memory_format=laid)
+
+    def once() -> Any:
+        for p in parameters:
+            p.grad = None
+        y = models.first(module(*inputs))
+        y.backward(g)
+        return y
+
+    y = once()
+    check = result([y.detach().numpy(), *(p.grad.numpy() for p in parameters)])
+
+    def silent() -> None:
+        once()
+
+    return Work(silent, check=check)
+
+
 work: dict[str, Callable[..., Work]] = {
     **graph_work(leaf, torch.from_numpy),
     "second": second, "step": step, "epoch": epoch, "optimizer": optimizer, "element": element,
+    "layer": layer,
 }  # fmt: skip
