@@ -120,8 +120,11 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="cases whose name has a NAME")
     parser.add_argument("--rounds", type=int, help="at most (default 100, with --quick 15)")
     parser.add_argument("--against", metavar="PATH", help="another checkout, to take turns with")
-    parser.add_argument("--processor", action="store_true",
-                        help="one thread each, by processor time: where others are busy, too")
+    parser.add_argument(
+        "--processor",
+        action="store_true",
+        help="one thread each, by processor time: where others are busy, too",
+    )
     parser.add_argument("--hips", metavar="PYTHON", help="an interpreter that has HIPS autograd")
     parser.add_argument("--jax", metavar="PYTHON", help="an interpreter that has JAX")
     parser.add_argument("--json", metavar="FILE", help="write all figures of all rounds")

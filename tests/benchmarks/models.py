@@ -154,9 +154,7 @@ def _attention(nn: Any) -> Any:
 LAYERS: dict[str, Layer] = {
     "conv 3x3 64->64": Layer(_conv(64, 64, 3, padding=1), (IMAGES,), images=True),
     "conv 1x1 64->64": Layer(_conv(64, 64, 1), (IMAGES,), images=True),
-    "conv 5x5 1->6": Layer(
-        _conv(1, 6, 5, padding=2), ((32, 1, 28, 28),), images=True, by_x=False
-    ),
+    "conv 5x5 1->6": Layer(_conv(1, 6, 5, padding=2), ((32, 1, 28, 28),), images=True, by_x=False),
     "conv depthwise": Layer(_conv(64, 64, 3, padding=1, groups=64), (IMAGES,), images=True),
     "conv depthwise, stride 2": Layer(
         _conv(64, 64, 3, padding=1, groups=64, stride=2), (IMAGES,), images=True

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tests.benchmarks import models
 from tests.benchmarks.work import (
     BETA1,
     BETA2,
@@ -36,6 +37,69 @@ def _loss(weights: list[Any], x: Any, labels: Any) -> Any:
         x = x @ weights[i].T + weights[i + 1]
         x = jnp.maximum(x, 0) if i + 2 < len(weights) else x
     return _cross_entropy(x, labels)
+
+
+def _convolved(weights: Any, layer: int, x: Any, padding: int = 0) -> Any:
+    y = jax.lax.conv(x, weights[f"{layer}.weight"], (1, 1), [(padding, padding)] * 2)
+    return jnp.maximum(y + weights[f"{layer}.bias"][:, None, None], 0)
+
+
+def _dense(weights: Any, layer: int | str, x: Any) -> Any:
+    return x @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"]
+
+
+def _halved(x: Any) -> Any:
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+
+
+def _wide(weights: Any, x: Any) -> Any:
+    x = _convolved(weights, 0, x)
+    return _dense(weights, 5, jnp.maximum(_dense(weights, 3, x.reshape(len(x), -1)), 0))
+
+
+def _lenet(weights: Any, x: Any) -> Any:
+    x = _halved(_convolved(weights, 3, _halved(_convolved(weights, 0, x, 2))))
+    x = jnp.maximum(_dense(weights, 7, x.reshape(len(x), -1)), 0)
+    return _dense(weights, 11, jnp.maximum(_dense(weights, 9, x), 0))
+
+
+def _of_words(weights: Any, x: Any) -> Any:
+    x = weights["words.weight"][x.T]
+    by_x, by_h, *biases = (weights[f"lstm.{name}_l0"] for name in LSTM)
+    gates = x @ by_x.T + sum(biases)
+
+    def step(state: Any, gate: Any) -> Any:
+        h, c = state
+        i, f, g, o = jnp.split(gate + h @ by_h.T, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    zeros = jnp.zeros((x.shape[1], by_h.shape[1]), x.dtype)
+    (h, _), _ = jax.lax.scan(step, (zeros, zeros), gates)
+    return _dense(weights, "head", jnp.maximum(_dense(weights, "dense", h), 0))
+
+
+LSTM = {"weight_ih": (512, 64), "weight_hh": (512, 128), "bias_ih": (512,), "bias_hh": (512,)}
+
+
+def _affine(**layers: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of weights and biases."""
+    shapes = {}
+    for layer, shape in layers.items():
+        shapes |= {f"{layer.strip('_')}.weight": shape, f"{layer.strip('_')}.bias": shape[:1]}
+    return shapes
+
+
+NETWORKS: dict[str, tuple[Any, dict[str, tuple[int, ...]]]] = {
+    "conv 32, 21632-128-10": (_wide, _affine(_0=(32, 1, 3, 3), _3=(128, 21632), _5=(10, 128))),
+    "LeNet": (_lenet, _affine(
+        _0=(6, 1, 5, 5), _3=(16, 6, 5, 5), _7=(120, 400), _9=(84, 120), _11=(10, 84)
+    )),
+    "Embedding, LSTM, Dense": (_of_words, {
+        "words.weight": (10_000, 64), **{f"lstm.{name}_l0": LSTM[name] for name in LSTM},
+        **_affine(dense=(128, 128), head=(2, 128)),
+    }),
+}  # fmt: skip
 
 
 def _cross_entropy(x: Any, labels: Any) -> Any:
@@ -70,12 +134,12 @@ def _split(vector: Any, like: list[Any]) -> list[Any]:
 class _Steps:
     """The state of a network, and one compiled step."""
 
-    def __init__(self, weights: list[Any], flat: bool) -> None:
-        self.like, self.flat = weights, flat
-        vector = jnp.asarray(np.concatenate([w.ravel() for w in weights]))
-        self.state = _start(vector if flat else [jnp.array(w) for w in weights])
-        self.rate = jnp.float32(RATE)
-        loss_of = (lambda v, x, labels: _loss(_split(v, weights), x, labels)) if flat else _loss
+    def __init__(self, weights: Any, flat: bool, loss_of: Any = _loss) -> None:
+        self.like, self.flat, self.rate = weights, flat, jnp.float32(RATE)
+        if flat:
+            vector = jnp.asarray(np.concatenate([w.ravel() for w in weights]))
+            loss_of = lambda v, x, labels: _loss(_split(v, weights), x, labels)  # noqa: E731
+        self.state = _start(vector if flat else jax.tree_util.tree_map(jnp.array, weights))
 
         @partial(jax.jit, donate_argnums=0)
         def step(state: Any, x: Any, labels: Any, rate: Any) -> Any:
@@ -90,13 +154,23 @@ class _Steps:
 
     def weights(self) -> list[Any]:
         found = _split(self.state[0], self.like) if self.flat else self.state[0]
-        return [np.asarray(w) for w in found]
+        return [np.asarray(w) for w in jax.tree_util.tree_leaves(found)]
 
 
-def step(network: str, batch: int, flat: bool = False, compare: int = COMPARED_STEPS) -> Work:
-    x, labels, weights = network_data(network, batch)
+def step(
+    network: str, batch: int, flat: bool = False, compare: int = COMPARED_STEPS
+) -> Work | None:
+    if network in NETWORKS:
+        x, labels = models.samples(network, batch)
+        run, shapes = NETWORKS[network]
+        loss_of = lambda w, x, labels: _cross_entropy(run(w, x), labels)  # noqa: E731
+        steps = _Steps(models.values(shapes), flat, loss_of)
+    elif network in models.NETWORKS:
+        return None
+    else:
+        x, labels, weights = network_data(network, batch)
+        steps = _Steps(weights, flat)
     x, labels = jnp.asarray(x), jnp.asarray(labels)
-    steps = _Steps(weights, flat)
     check = compared(lambda: float(steps(x, labels)), steps.weights, compare)
     steps.rate = jnp.float32(STILL)
 
