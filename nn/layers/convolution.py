@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import Tensor
 from nn.arguments import as_floats, as_input
-from nn.checks import flag, one_of, whole
+from nn.checks import Named, flag, one_of, whole
 from nn.init import uniform_
 from nn.layers.convolving import conv, conv_transpose
 from nn.layers.resampling import pad
@@ -43,8 +43,8 @@ def _paddings(
 ) -> tuple[tuple[int, int], ...]:  # fmt: skip
     """The padding before and after each axis, of numbers or of the words 'same' and 'valid'."""
     if not isinstance(padding, str):
-        return tuple((n, n) for n in per_axis(f"{name}: padding", padding, len(kernel), 0))
-    if one_of(f"{name}: padding", padding, ("same", "valid")) == "valid":
+        return tuple((n, n) for n in per_axis(Named(name, "padding"), padding, len(kernel), 0))
+    if one_of(Named(name, "padding"), padding, ("same", "valid")) == "valid":
         return ((0, 0),) * len(kernel)
     if max(stride) > 1:
         raise ValueError(
@@ -77,7 +77,7 @@ def _batched(name: Any, x: Any, channels: int, axes: int) -> tuple[Any, bool]:
 def _check_weight(
     name: Any, axes: int, weight: Any, bias: Any, groups: Any, transposed: bool
 ) -> None:
-    groups = whole(f"{name}: groups", groups, least=1)
+    groups = whole(Named(name, "groups"), groups, least=1)
     shape = "(in, out / groups, *kernel)" if transposed else "(out, in / groups, *kernel)"
     if weight.ndim != axes + 2 or not weight.size:
         raise ValueError(f"{name}: weight must be {shape}, got shape {weight.shape}")
@@ -99,8 +99,8 @@ def _convolve(
     groups: int,
 ) -> Any:  # fmt: skip
     _check_weight(name, axes, weight, bias, groups, False)
-    stride = per_axis(f"{name}: stride", stride, axes, 1)
-    dilation = per_axis(f"{name}: dilation", dilation, axes, 1)
+    stride = per_axis(Named(name, "stride"), stride, axes, 1)
+    dilation = per_axis(Named(name, "dilation"), dilation, axes, 1)
     kernel = weight.shape[2:]
     paddings = _paddings(name, padding, kernel, stride, dilation)
     x, alone = _batched(name, x, weight.shape[1] * groups, axes)
@@ -121,10 +121,10 @@ def _convolve_transposed(
     output_padding: Any, groups: int, dilation: Any, output_size: Any = None,
 ) -> Any:  # fmt: skip
     _check_weight(name, axes, weight, bias, groups, True)
-    stride = per_axis(f"{name}: stride", stride, axes, 1)
-    dilation = per_axis(f"{name}: dilation", dilation, axes, 1)
-    padding = per_axis(f"{name}: padding", padding, axes, 0)
-    more = per_axis(f"{name}: output_padding", output_padding, axes, 0)
+    stride = per_axis(Named(name, "stride"), stride, axes, 1)
+    dilation = per_axis(Named(name, "dilation"), dilation, axes, 1)
+    padding = per_axis(Named(name, "padding"), padding, axes, 0)
+    more = per_axis(Named(name, "output_padding"), output_padding, axes, 0)
     kernel = weight.shape[2:]
     x, alone = _batched(name, x, weight.shape[0], axes)
     counts = x.shape[2:]
@@ -133,7 +133,7 @@ def _convolve_transposed(
         for count, s, k, d, p in zip(counts, stride, kernel, dilation, padding)
     )
     if output_size is not None:
-        wanted = per_axis(f"{name}: output_size", output_size, axes, 0)
+        wanted = per_axis(Named(name, "output_size"), output_size, axes, 0)
         more = tuple(n - m for n, m in zip(wanted, least))
         if not all(0 <= n < s for n, s in zip(more, stride)):
             most = tuple(n + s - 1 for n, s in zip(least, stride))

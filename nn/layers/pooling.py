@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd import Tensor
 from nn.arguments import as_floats, as_tensor
-from nn.checks import flag, whole
+from nn.checks import Named, flag, whole
 from nn.layers.along import Along, adaptive, avg_pool, max_pool, regular
 from nn.layers.windows import name_of_axes, per_axis, span
 from nn.module import Module
@@ -67,7 +67,7 @@ def _windows(
 ) -> list[Along]:  # fmt: skip
     """The windows along each axis, the last one first, the order in which they are pooled."""
     kernel, stride, padding, dilation = _options(name, axes, kernel_size, stride, padding, dilation)
-    ceil_mode, shape = flag(f"{name}: ceil_mode", ceil_mode), x.shape[-axes:]
+    ceil_mode, shape = flag(Named(name, "ceil_mode"), ceil_mode), x.shape[-axes:]
     for n, k, p, d in zip(shape, kernel, padding, dilation):
         if n + 2 * p < span(k, d):
             raise ValueError(
@@ -81,10 +81,10 @@ def _windows(
 def _options(
     name: Any, axes: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any
 ) -> tuple[tuple[int, ...], ...]:
-    kernel = per_axis(f"{name}: kernel_size", kernel_size, axes, 1)
-    stride = kernel if stride is None else per_axis(f"{name}: stride", stride, axes, 1)
-    dilation = per_axis(f"{name}: dilation", dilation, axes, 1)
-    padding = per_axis(f"{name}: padding", padding, axes, 0)
+    kernel = per_axis(Named(name, "kernel_size"), kernel_size, axes, 1)
+    stride = kernel if stride is None else per_axis(Named(name, "stride"), stride, axes, 1)
+    dilation = per_axis(Named(name, "dilation"), dilation, axes, 1)
+    padding = per_axis(Named(name, "padding"), padding, axes, 0)
     if any(2 * p > k for p, k in zip(padding, kernel)):
         raise ValueError(
             f"{name}: padding must be at most half of kernel_size, {kernel}, got {padding}: beyond "
@@ -103,7 +103,7 @@ def _max(
 
 
 def _no_indices(name: Any, return_indices: Any) -> None:
-    if flag(f"{name}: return_indices", return_indices):
+    if flag(Named(name, "return_indices"), return_indices):
         raise ValueError(
             f"{name}: return_indices is not here, for there is no unpooling; the gradient of the "
             "sum of the result says where the maxima stand: grad(y.sum(), x)"
@@ -114,7 +114,7 @@ def _average(
     name: Any, axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: Any,
     count_include_pad: Any, divisor_override: Any = None,
 ) -> Any:  # fmt: skip
-    include = flag(f"{name}: count_include_pad", count_include_pad)
+    include = flag(Named(name, "count_include_pad"), count_include_pad)
     divisor = _divisor(name, divisor_override)
     x = _spacious(name, x, axes)
     found = _windows(name, x, axes, kernel_size, stride, padding, 1, ceil_mode, include)
@@ -122,7 +122,7 @@ def _average(
 
 
 def _divisor(name: Any, divisor: Any) -> int | None:
-    return None if divisor is None else whole(f"{name}: divisor_override", divisor, least=1)
+    return None if divisor is None else whole(Named(name, "divisor_override"), divisor, least=1)
 
 
 def _averaged(x: Any, found: list[Along], divisor: int | None = None) -> Any:

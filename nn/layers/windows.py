@@ -30,7 +30,7 @@ __all__ = [
 ROOM = 1 << 18  # numbers in a block of columns: 1 MB of float32, which the caches hold
 
 
-def per_axis(what: str, value: Any, axes: int, least: int | None = None) -> tuple[int, ...]:
+def per_axis(what: object, value: Any, axes: int, least: int | None = None) -> tuple[int, ...]:
     """One whole number for all axes, or a sequence with one for each, as a tuple.
 
     >>> per_axis("Conv2d: stride", 2, 2), per_axis("Conv2d: stride", (2, 1), 2)
