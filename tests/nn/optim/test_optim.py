@@ -508,6 +508,21 @@ def test_adam_steps_in_the_precision_of_parameters_that_became_wider():
     assert run((3,)) == run((200, 100)) != np.float32(run((3,)))  # a small one as a large one
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_adam_steps_a_large_parameter_as_it_steps_its_parts(order):
+    rng, rows = np.random.default_rng(0), 3
+    values, *gradients = rng.normal(size=(4, rows, 100_000)).astype(np.float32)
+    whole, parts = leaf(np.asarray(values, order=order)), [leaf(row.copy()) for row in values]
+    optimizers = [Adam([whole], lr=0.1, weight_decay=0.1), Adam(parts, lr=0.1, weight_decay=0.1)]
+    for gradient in gradients:
+        whole.grad = np.asarray(gradient, order=order)
+        for part, row in zip(parts, gradient):
+            part.grad = row.copy()
+        for optimizer in optimizers:
+            optimizer.step()
+    assert np.array_equal(whole.data, [part.data for part in parts])
+
+
 @pytest.mark.parametrize("entry", [0.0, np.zeros(()), np.zeros(1)], ids=["number", "0-d", "one"])
 def test_adam_takes_one_value_for_all_as_its_state(entry):
     def run(entry):
