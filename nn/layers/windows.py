@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -140,22 +141,26 @@ class Windows:
         ]
 
 
-def _boxes(lengths: tuple[int, ...], room: int) -> Iterator[tuple[slice, ...]]:
+@lru_cache(maxsize=64)  # each step asks for the same, and copies a block in a few microseconds
+def _boxes(lengths: tuple[int, ...], room: int) -> tuple[tuple[slice, ...], ...]:
     """Parts of an array of these lengths with about `room` elements, in order, about as large.
 
     >>> [[(part.start, part.stop) for part in box] for box in _boxes((3, 4), 8)]
     [[(0, 2), (0, 4)], [(2, 3), (0, 4)]]
     """
     if 0 in lengths:
-        return
+        return ()
     sizes = list(lengths)
     for axis, length in enumerate(lengths):
         rest = math.prod(lengths[axis + 1 :])
         sizes[axis] = -(-length // min(length, max(1, round(length * rest / room))))
         if rest <= room:
             break
-    for corner in product(*(range(0, n, size) for n, size in zip(lengths, sizes))):
-        yield tuple(slice(at, min(at + size, n)) for at, size, n in zip(corner, sizes, lengths))
+    along = [
+        [slice(at, min(at + size, n)) for at in range(0, n, size)]
+        for n, size in zip(lengths, sizes)
+    ]
+    return tuple(product(*along))
 
 
 # ---- the batch as last axis -------------------------------------------------------------------

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.cases import GROWTH, MULTIPLY, STEPS, Case
+from tests.benchmarks.models import NETWORKS
 
 Samples = dict[str, dict[str, list[float]]]  # {phase: {entrant: one figure a round}}
 Results = dict[str, Samples]
 
 ADAM = "Adam, 10 arrays, 10^"
+DEFAULT = "PyTorch, default"  # its loop over the parameters, and its usual layout of images
 # What the figures should show: (case, phase, ours / whom, at most; None: for information).
 TARGETS: list[tuple[str, str, str, float | None]] = [
     ("step 784-64-64-10", "both", "by hand", 1.2),
@@ -42,14 +44,30 @@ TARGETS: list[tuple[str, str, str, float | None]] = [
     ("chain size 8", "both", MULTIPLY, 8.5),
     *((f"chain {kind}", "both", "PyTorch", 0.5) for kind in ("scalar", "size 1", "size 8")),
     *((f"second order {kind}", "both", "HIPS", 1 / 3) for kind in ("scalar", "size 8")),
-]
+    *((f"step {name}", "both", DEFAULT, limit) for name, limit in {
+        "LeNet": 0.75, "conv 32, 21632-128-10": 0.8, "3 x conv-BN-ReLU-pool": 1.2,
+        "Embedding, LSTM, Dense": 1.0, "GPT": 1.15, "GPT, gelu by tanh": 1.0,
+    }.items()),
+    *((f"memory {name}", "peak", "PyTorch", 1.0) for name in NETWORKS),
+    *((f"layer {name}", "both", DEFAULT, limit) for name, limit in {
+        "conv 3x3 64->64": 1.37, "conv 1x1 64->64": 0.75, "conv 5x5 1->6": 1.15,
+        "conv depthwise": 1.2, "conv 3d 8->16": 0.9, "max pool 2x2": 0.5, "max pool 3x3": 0.8,
+        "batch norm of images": 1.2, "LSTM 64->128, 80 steps": 1.0, "LSTM 16->32, 20 steps": 1.6,
+        "GRU 64->128, 80 steps": 0.9, "RNN 64->128, 80 steps": 0.76, "softmax 16x4x64x64": 1.2,
+        "layer norm 1024x128": 1.6, "gelu 1024x512": 2.0, "gelu by tanh 1024x512": 1.0,
+        "Embedding 10,000x64": 1.0, "attention 16x4x64x32": 1.0,
+    }.items()),
+]  # fmt: skip
 ROWS = ("both", "peak")  # the phases that make a row of a table
 SLACK = 1.25  # how much more than in proportion the cost may grow where a size doubles
 
 
 def best(figures: dict[str, list[float]], label: str) -> str | None:
-    """The entrant with the least median among the settings of a contender, or one by its name."""
-    names = [n for n in figures if n == label or n.startswith(f"{label}, ")]
+    """The entrant with the least median among the settings of a contender; of those that have what
+    the label names after it: "PyTorch, default" with any number of threads."""
+    who, *settings = label.split(", ")
+    named = ((n, n.split(", ")) for n in figures)
+    names = [n for n, parts in named if parts[0] == who and set(settings) <= set(parts)]
     names = [n for n in names if not (label == "ours" and n.endswith("GC on"))]
     return min(names, key=lambda n: float(np.median(figures[n])), default=None)
 
@@ -110,7 +128,7 @@ def _cell(label: str, figures: Any, cpu: Any, scale: float) -> str:
     return cell if of_cpu is None else cell + f", cpu {of_cpu[1]:.2f}"
 
 
-PEERS = ("by hand", "explicit loop", "PyTorch", "JAX jit", "micrograd", "HIPS")
+PEERS = ("by hand", "explicit loop", "PyTorch", "JAX jit", "micrograd", "HIPS", DEFAULT)
 
 
 def _present(samples: Samples) -> set[str]:
@@ -121,7 +139,7 @@ def table(cases: list[Case], results: Results) -> str:
     """In Markdown: our time or memory, and the ratios ours / theirs with their quartiles."""
     measured = [case for case in cases if case.name in results]
     everybody = {label for case in measured for label in _present(results[case.name])}
-    peers = [peer for peer in PEERS if peer in everybody]
+    peers = [peer for peer in PEERS if peer.split(", ")[0] in everybody]
     rows = ["", "ours", *(f"/ {peer}" for peer in peers)]
     lines = [f"| {' | '.join(rows)} |", "| --- " * len(rows) + "|"]
     for case in measured:
