@@ -1,4 +1,4 @@
-"""The benchmarks' comparison of two checkouts: what it measures, and what it makes of figures.
+"""The benchmarks: what is measured, and what is made of figures; the comparison of two checkouts.
 
 Nothing here depends on how long anything takes.
 """
@@ -9,12 +9,16 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import nn
+from autograd import Tensor
 from tests import ROOT
-from tests.benchmarks import against
-from tests.benchmarks.__main__ import arguments, main
-from tests.benchmarks.cases import all_cases
+from tests.benchmarks import against, models, report
+from tests.benchmarks.__main__ import arguments, main, measure, of_processor
+from tests.benchmarks.cases import Case, all_cases, plainly, threaded
+from tests.benchmarks.worker import Failed
 
 
 def results(here, there, case="step", phase="both"):
@@ -50,6 +54,87 @@ def test_imports_are_compared_by_the_best_of_all():
 def test_parts_of_a_round_are_shown_and_not_judged():
     (row,) = against.rows(results([20, 20], [10, 10], phase="forward"))
     assert (row.name, row.slower) == ("step, forward", False)
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_a_network_is_the_same_in_pytorch(name):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    network = models.NETWORKS[name]
+    x, labels = models.samples(name, 2)
+    ours = models.begin(network.build(nn), np.copy)
+    theirs = models.begin(network.build(torch.nn), torch.from_numpy)
+    y = ours(x)
+    assert y.shape == (len(labels), network.classes)
+    assert np.allclose(y.data, theirs(torch.from_numpy(x)).detach(), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", models.LAYERS)
+def test_a_layer_takes_what_it_is_given(name):
+    layer = models.LAYERS[name]
+    module = layer.build(nn)
+    if isinstance(module, nn.Module):
+        models.begin(module, np.copy)
+    few = [np.array(array[:2]) for array in models.inputs(name)]
+    assert np.isfinite(models.first(module(*map(Tensor, few))).data).all()
+
+
+def test_every_row_has_a_name_of_its_own_and_every_target_a_row():
+    names = [case.name for case in all_cases(quick=False)]
+    assert len(set(names)) == len(names)
+    assert {case for case, *_ in report.TARGETS} <= set(names)
+    assert {f"layer {name}" for name in models.LAYERS} <= set(names)
+    assert {f"step {name}" for name in models.NETWORKS} <= set(names)
+
+
+def test_a_label_may_name_settings_in_any_number_of_threads():
+    figures = {
+        "PyTorch, 1 thread, default": [3.0], "PyTorch, 2 threads, default": [2.0],
+        "PyTorch, 2 threads, fused": [1.0], "ours": [4.0], "ours, GC on": [1.0],
+    }  # fmt: skip
+    assert report.best(figures, "PyTorch") == "PyTorch, 2 threads, fused"
+    assert report.best(figures, "PyTorch, default") == "PyTorch, 2 threads, default"
+    assert report.best(figures, "PyTorch, 1 thread, default") == "PyTorch, 1 thread, default"
+    assert report.best(figures, "ours") == "ours"
+    assert report.best(figures, "HIPS") is None
+
+
+def test_processor_time_stands_in_the_place_of_time_where_it_was_taken():
+    assert of_processor({"both": {"ours": [2.0]}, "cpu": {"ours": [1.0]}}) == {
+        "both": {"ours": [1.0]}
+    }
+    assert of_processor({"peak": {"ours": [2.0]}}) == {"peak": {"ours": [2.0]}}
+
+
+def test_who_cannot_do_it_in_a_fresh_process_is_left_out_and_ours_is_not(capsys):
+    class Fresh:
+        lacks = "PyTorch"
+
+        def takes_part(self, entrant):
+            return True
+
+        def fresh(self, case, entrant):
+            if entrant.who == self.lacks:
+                raise Failed("there is none")
+            return {"peak": 1.0}
+
+    case = Case("memory", "step", {}, plainly("ours", "PyTorch"), rounds=2, fresh="memory")
+    assert measure(case, Fresh(), 2) == {"peak": {"ours": [1.0, 1.0]}}
+    assert capsys.readouterr().out == "memory: without PyTorch: there is none\n"
+    Fresh.lacks = "ours"
+    with pytest.raises(Failed, match="there is none"):
+        measure(case, Fresh(), 2)
+
+
+def test_processor_time_has_one_thread_each(tmp_path, monkeypatch, capsys):
+    case = Case("small", "layer", {"name": "LSTM 16->32, 20 steps"}, threaded("ours"))
+    monkeypatch.setattr("tests.benchmarks.__main__.all_cases", lambda quick: [case])
+    file = tmp_path / "figures.json"
+    main(["--processor", "--rounds", "1", "--json", str(file)])
+    told = json.loads(file.read_text())
+    assert told["header"].endswith("processor time of one thread")
+    assert set(told["results"]["small"]) == {"both"}
+    assert set(told["results"]["small"]["both"]) == {case.entrants[0].name}
+    assert "2 threads" not in capsys.readouterr().out
 
 
 def test_each_row_of_ours_gets_its_other_half():
