@@ -126,7 +126,7 @@ def memory(quick: bool) -> Iterable[Case]:
         arguments = {"network": network, "batch": batch}
         yield Case(f"memory {network}", "step", arguments, entrants, "MB", 1.0, 3, "memory")
     for name, layered in () if quick else NETWORKS.items():
-        arguments = {"network": name, "batch": layered.batch}
+        arguments = {"network": name, "batch": layered.batch, "steps": 30}
         peers = plainly("ours", "PyTorch")
         yield Case(f"memory {name}", "step", arguments, peers, "MB", 1.0, 1, "memory")
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 MEGABYTE = 1e6
-SETTLING, STEPS = 100, 300
+STEPS = 300
 
 
-def memory(step: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, float]:
-    """Resident megabytes above the import: the peak of three steps, and what 300 more add to the
-    peak once 100 have settled how memory is cut up.
+def memory(
+    step: Callable[..., Any], network: str, batch: int, steps: int = STEPS
+) -> dict[str, float]:
+    """Resident megabytes above the import: the peak of three steps, and what so many more add to
+    the peak once a third of them have settled how memory is cut up.
 
     "after a small step" is the same above a step of a tiny network, which loads what a library
     loads when it is first used.
@@ -25,8 +27,8 @@ def memory(step: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, flo
     small.wait()
     begun = resident()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: not that of the import
-    work = step(compare=0, **arguments)
-    peak, settled, end = (_after(work, steps) for steps in (3, SETTLING, STEPS))
+    work = step(network, batch, compare=0)
+    peak, settled, end = (_after(work, count) for count in (3, steps // 3, steps))
     return {"peak": peak - imported, "after a small step": peak - begun, "growth": end - settled}
 
 

@@ -129,7 +129,7 @@ def answer(module: Any, request: dict[str, Any], works: dict[str, Any]) -> dict[
         quiet()
         return told
     if "memory" in request:
-        return footprint.memory(module.work["step"], request["memory"])
+        return footprint.memory(module.work["step"], **request["memory"])
     if "long_chain" in request:
         return footprint.long_chain(module.leaf, **request["long_chain"])
     works.clear()
