@@ -165,11 +165,11 @@ class Adam(Optimizer):
         numbers = beta1, beta2, settings["eps"], root, lr, 1 - beta1**step
         arrays = [value, g, m, v, *new]
         if value.size < 2 * BLOCK or most is not None or not _alike(arrays):
-            *new, most = _adam(*arrays, numbers, most)
+            *new, most = _adam(numbers, most, *arrays)
         else:  # what a block needs stays in the cache
             arrays = [array.reshape(-1) for array in arrays]
             for start in range(0, value.size, BLOCK):
-                _adam(*[array[start : start + BLOCK] for array in arrays], numbers)
+                _adam(numbers, None, *[array[start : start + BLOCK] for array in arrays])
         state["step"], state["exp_avg"], state["exp_avg_sq"] = step, *new[:2]
         if most is not None:
             state["max_exp_avg_sq"] = most
@@ -188,10 +188,10 @@ def _alike(arrays: list[Any]) -> bool:
 
 
 def _adam(
-    value: Any, g: Any, m: Any, v: Any, change: Any, square: Any, new: Any,
-    numbers: tuple[float, ...], most: Any = None,
+    numbers: tuple[float, ...], most: Any, value: Any, g: Any, m: Any, v: Any, change: Any,
+    square: Any, new: Any,
 ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
-    """The new m, v, value and, for amsgrad, largest v; in the arrays after v where they are given.
+    """The new m, v, value and, for amsgrad, largest v; in the last three arrays, if not None.
 
     m + (g - m) (1 - beta1) and v beta2 + g g (1 - beta2) are in arrays that are new anyway. One
     more, `new`, serves for all the rest: a fifth less time than with an array each.

@@ -109,12 +109,17 @@ def show(case: Case, samples: Samples) -> None:
         print(f"{title:30} {case.unit:8}  " + " | ".join(c for c in cells if c), flush=True)
 
 
+def _digits(figure: float) -> str:
+    """Four digits, without an exponent: "17,580"."""
+    return f"{float(f'{figure:.4g}'):,.10g}"
+
+
 def _cell(label: str, figures: Any, cpu: Any, scale: float) -> str:
     name = best(figures, label)
     if name is None:
         return ""
     low, middle, high = np.percentile(figures[name], [25, 50, 75]) / scale
-    cell = f"{name} {middle:,.4g} ({low:,.4g}-{high:,.4g})"
+    cell = f"{name} {_digits(middle)} ({_digits(low)}-{_digits(high)})"
     against = None if label == "ours" else ratios(figures, label)
     if against is not None:
         cell += f" = {against[1]:.2f} ({against[0]:.2f}-{against[2]:.2f})"
@@ -149,7 +154,7 @@ def table(cases: list[Case], results: Results) -> str:
             middle = np.median(figures[best(figures, "ours") or "ours"]) / case.scale
             against = [ratios(figures, peer) for peer in peers]
             cells = ["" if r is None else f"{r[1]:.2f} ({r[0]:.2f} to {r[2]:.2f})" for r in against]
-            ours = f"{middle:,.4g} {case.unit.split('/')[0].strip()}"
+            ours = f"{_digits(middle)} {case.unit.split('/')[0].strip()}"
             lines.append(f"| {case.name} | {ours} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
