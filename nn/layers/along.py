@@ -8,6 +8,7 @@ axes, and windows of an adaptive pool, which are not all as long, are only other
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class Along:
         return (*shape[: self.axis], length, *shape[self.axis + 1 :])
 
 
+@lru_cache(maxsize=64)  # each step asks for the same
 def regular(geometry: tuple[int, ...], ceil_mode: bool, count_include_pad: bool = True) -> Along:
     """Windows of one size at even distances: axis, length, kernel, stride, padding, dilation."""
     axis, length, kernel, stride, padding, dilation = geometry
