@@ -158,28 +158,29 @@ class Adam(Optimizer):
             and g.dtype is m.dtype is v.dtype is value.dtype and m.shape == v.shape == value.shape
         )  # fmt: skip
         # Small arrays are made soonest by the operations themselves.
-        new = [None] * 3 if small else [self.empty_like(value) for _ in range(3)]
+        made: list[Any] = [None] * 3 if small else [self.empty_like(value) for _ in range(3)]
+        change, square, new = made
         most = state.get("max_exp_avg_sq", v) if settings["amsgrad"] else None
         # lr m' / (sqrt(v') + eps), where m' = m / (1 - beta1^step) and v' = v / root².
         root = (1 - beta2**step) ** 0.5
         numbers = beta1, beta2, settings["eps"], root, lr, 1 - beta1**step
-        arrays = [value, g, m, v, *new]
-        if value.size < 2 * BLOCK or most is not None or not _alike(arrays):
-            *new, most = _adam(numbers, most, *arrays)
-        else:  # what a block needs stays in the cache
-            arrays = [array.reshape(-1) for array in arrays]
+        if value.size < MANY or most is not None or not _alike(value, g, m, v, change, square, new):
+            change, square, new, most = _adam(numbers, most, value, g, m, v, change, square, new)
+        else:
+            flat = [array.reshape(-1) for array in (value, g, m, v, change, square, new)]
             for start in range(0, value.size, BLOCK):
-                _adam(numbers, None, *[array[start : start + BLOCK] for array in arrays])
-        state["step"], state["exp_avg"], state["exp_avg_sq"] = step, *new[:2]
+                _adam(numbers, None, *[array[start : start + BLOCK] for array in flat])
+        state["step"], state["exp_avg"], state["exp_avg_sq"] = step, change, square
         if most is not None:
             state["max_exp_avg_sq"] = most
-        return new[2]
+        return new
 
 
-BLOCK = 1 << 16  # elements that are stepped at a time: seven arrays of them are 2 MB of float32
+# More elements than the cache holds seven arrays of are stepped so many at a time.
+MANY, BLOCK = 1 << 21, 1 << 17
 
 
-def _alike(arrays: list[Any]) -> bool:
+def _alike(*arrays: Any) -> bool:
     """Whether the same elements of all lie beside each other in memory."""
     return all(
         a.__class__ is np.ndarray and a.shape == arrays[0].shape and a.flags.c_contiguous
