@@ -33,23 +33,27 @@ _array = np.ndarray  # a name of its own is looked up in half the time
 def primitive(
     forward: Callable[..., Any],
     *rules: Callable[..., Any] | None,
-    formula: str | tuple[str, ...] | None = None,
+    formula: str | tuple[str | dict[str, str], ...] | dict[str, str] | None = None,
     sign: str | None = None,
     pattern: str | None = None,
     elementwise: bool | None = None,
     symmetric: bool = False,
     saves: bool = False,
+    shows: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
     """Make a differentiable operation of a function on arrays and the rules of its derivative.
 
     Args: forward, a function of arrays; rules, one for each argument, `rule(g, y, *args,
         **kwargs)`, as `defvjp` describes. For drawings and explanations, which know of an
         operation what it says itself: formula, the derivative in symbols, or a tuple with one for
-        each rule; sign, as "×"; pattern, how it is written with its arguments, as "{}·{}";
-        elementwise, whether it treats every element alone; symmetric, whether its arguments may
-        stand in any order. saves, True where the forward returns (result, kept): its rules are
-        then handed `saved=kept`, until the graph is freed, so that they need not compute it again;
-        but they do, from x, where saved is None: to be differentiated themselves.
+        each rule (of a list argument a dict of one for each member, by its name); sign, as "×";
+        pattern, how it is written with its arguments, as "{}·{}"; elementwise, whether it treats
+        every element alone; symmetric, whether its arguments may stand in any order; shows, what
+        there is to see beside the result: a function (y, *args, **kwargs) that returns an array,
+        which is shown under the name of that function. saves, True where the forward returns
+        (result, kept): its rules, and `shows`, are then handed `saved=kept`, until the graph is
+        freed, so that they need not compute it again; but rules do, from x, where saved is None:
+        to be differentiated themselves.
     Returns a function that takes Tensors (and, giving an array, plain arrays).
 
     >>> from autograd import Tensor
@@ -72,7 +76,7 @@ def primitive(
     Tensor([ 0., 20.])
     """
     operation = Operation(forward)
-    operation.define(rules, formula, sign, pattern, elementwise, symmetric, saves)
+    operation.define(rules, formula, sign, pattern, elementwise, symmetric, saves, shows)
 
     function = wraps(forward)(_written_out(operation, forward, rules))
     hold(function, operation)

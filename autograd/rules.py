@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary, ref
 import numpy as np
 
 from autograd.errors import writes_in_place
-from autograd.traits import Traits, check_said
+from autograd.traits import Traits, check_said, texts
 
 __all__ = ["Operation", "defvjp"]
 
@@ -71,8 +71,8 @@ class Operation:
     """A function that the graph can record: its forward, and a rule for each argument."""
 
     __slots__ = (
-        "_said", "forward", "function", "name", "operands", "pair", "rules", "saves", "signature",
-        "single", "__weakref__",
+        "_said", "forward", "function", "name", "operands", "pair", "rules", "saves", "shows",
+        "signature", "single", "__weakref__",
     )  # fmt: skip
 
     whole = True  # its rules want a gradient added up, not in parts (gradients.Deferred)
@@ -86,6 +86,7 @@ class Operation:
         self.single = self.pair = False
         # Whether its forward returns (result, kept), and its rules are handed saved=kept.
         self.saves = False
+        self.shows: Any = None  # a function of (y, *args) that gives what there is to see beside y
         self.signature: Any = None  # a Signature, from `define` on
         self._said: Any = ()  # what `define` was told, of which `traits` makes its own
         self.function: Any = None  # a weak reference to what `primitive` made of it
@@ -117,7 +118,7 @@ class Operation:
     def define(
         self, rules: tuple[Callable[..., Any] | None, ...], formula: Any = None,
         sign: Any = None, pattern: Any = None, elementwise: Any = None, symmetric: bool = False,
-        saves: bool = False,
+        saves: bool = False, shows: Any = None,
     ) -> None:  # fmt: skip
         """Give the operation its rules; None stands for an argument that has no gradient. What it
         says of itself is described at `primitive`."""
@@ -128,16 +129,19 @@ class Operation:
                 f"each argument (None for one without a gradient), got {rules!r}"
             )
         parts: tuple[str, ...] = ()
-        if formula.__class__ is not str or sign is not None or pattern is not None:
-            check_said(self.name, len(known), formula, sign, pattern)
+        if isinstance(formula, dict):
+            formula = (formula,)
+        plainly = formula.__class__ is str and sign is None and pattern is None and shows is None
+        if not plainly:
+            check_said(self.name, len(known), formula, sign, pattern, shows)
             if isinstance(formula, tuple):  # what is multiplied at their ends is no word to read
                 parts = formula
-                formula = ", ".join(part.removesuffix(" share") for part in parts)
+                formula = ", ".join(t.removesuffix(" share") for part in parts for t in texts(part))
         self.rules = rules
         self._said = formula, parts, sign, pattern, elementwise, symmetric
         self.signature = Signature(known[0], skip=2)
         self.signature.functions.append(self.forward)
-        self.saves = saves
+        self.saves, self.shows = saves, shows
         if saves:
             for rule in known:
                 names = Signature(rule, skip=2).names
@@ -265,7 +269,7 @@ def defvjp(
     for same in (function, *twins.get(function, ())):
         operation = declare(same)
         operation.define(
-            rules, formula, sign, pattern, elementwise, symmetric, saves=operation.saves
+            rules, formula, sign, pattern, elementwise, symmetric, operation.saves, operation.shows
         )
 
 

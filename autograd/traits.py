@@ -17,11 +17,12 @@ class Traits:
     )  # fmt: skip
 
     def __init__(
-        self, formula: str | None = None, parts: tuple[str, ...] = (), sign: str | None = None,
-        pattern: str | None = None, elementwise: bool | None = None, symmetric: bool = False,
+        self, formula: str | None = None, parts: tuple[str | dict[str, str], ...] = (),
+        sign: str | None = None, pattern: str | None = None, elementwise: bool | None = None,
+        symmetric: bool = False,
     ) -> None:  # fmt: skip
         self.formula = formula  # the derivative in symbols: "g x2, g x1"
-        self.parts = parts  # one formula for each rule, where they were given so
+        self.parts = parts  # one formula for each rule; of a list argument one a member, by name
         self.sign = sign  # "×"
         self.pattern = pattern  # how it is written with its arguments: "{}·{}"
         self.elementwise = elementwise  # None: it does not say
@@ -31,13 +32,20 @@ class Traits:
         self.ruled: tuple[bool, ...] = ()  # which of them have a rule
 
 
-def check_said(name: str, rules: int, formula: Any, sign: Any, pattern: Any) -> None:
+def check_said(
+    name: str, rules: int, formula: Any, sign: Any, pattern: Any, shows: Any = None
+) -> None:
     """What is said wrongly would first be seen in a drawing, far from its cause."""
     parts = formula if isinstance(formula, tuple) else ()
-    if not all(isinstance(part, str) for part in parts or (formula or "",)):
+    if not all(isinstance(text, str) for part in parts or (formula or "",) for text in texts(part)):
         raise TypeError(
             f"{name}: formula is the derivative in symbols, as in formula='2 g x', or a tuple of "
             f"such texts; got {formula!r}"
+        )
+    if not (shows is None or (callable(shows) and hasattr(shows, "__name__"))):
+        raise TypeError(
+            f"{name}: shows is a function (y, *args) of what there is to see, called as that is; "
+            f"got {shows!r}"
         )
     if parts and len(parts) != rules:
         raise TypeError(
@@ -52,6 +60,11 @@ def check_said(name: str, rules: int, formula: Any, sign: Any, pattern: Any) -> 
             f"{name}: pattern has {{}} in the place of each argument and no other braces, as in "
             f"pattern='{{}} + {{}}'; got {pattern!r}"
         )
+
+
+def texts(part: Any) -> tuple[Any, ...]:
+    """The formulas in one part: of a list argument one for each member."""
+    return tuple(part.values()) if isinstance(part, dict) and part else (part,)
 
 
 def _is_pattern(pattern: str) -> bool:

@@ -44,6 +44,7 @@ class Node(NamedTuple):
     members: tuple[str, ...] = ()  # of a folded module, the nodes inside
     parameters: int = 0  # of a folded module, how many numbers are trained in it
     traits: Any = None  # what the operation says of itself: see `traits`
+    shown: Mapping[str, Any] = NOTHING  # what it shows beside its value: {"weights": an array}
 
     @property
     def is_leaf(self) -> bool:

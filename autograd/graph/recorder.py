@@ -249,6 +249,7 @@ class _Recording:
             private=step.private,
             formula=operation.formula,
             traits=operation.traits,
+            shown=step.shown(),
             freed=step.freed,
         )
 

@@ -47,6 +47,15 @@ class Step(NamedTuple):
         """Whether `backward(retain_graph=False)` took away what made it."""
         return self.maker._inputs is None
 
+    def shown(self) -> dict[str, Any]:
+        """What the operation shows beside its result, by its name; {} where there is nothing."""
+        maker = self.maker
+        shows = maker._op.shows
+        if shows is None or self.freed:
+            return {}
+        array = shows(maker._value, *maker._args, **(maker._kwargs or {}))
+        return {shows.__name__.strip("_").replace("_", " "): locked(np.asarray(array))}
+
 
 def reachable(outputs: Iterable[Any]) -> list[Any]:
     """The recorded results that the outputs depend on, oldest first, as far as they still hang

@@ -96,13 +96,22 @@ def _slots(node: Node, edge: Edge, inputs: Sequence[Node]) -> tuple[list[str], i
     usual = ["x"] if count == 1 else [f"x{i + 1}" for i in range(count)]
     base, _, member = edge.slot.partition("[")
     if member:  # one of a list argument
-        return usual, min(int(member.rstrip("]")), count - 1)
+        return _members(node, base, usual), min(int(member.rstrip("]")), count - 1)
     names = traits_of(node).names
     free = [name for name in names if name not in node.settings and name[0] != "_"][:count]
     if len(free) == count and base in free:
         return free, free.index(base)
     places = [i for i, n in enumerate(inputs) if n.id == edge.source] or [0]
     return usual, edge.position if edge.position in places else places[0]
+
+
+def _members(node: Node, base: str, usual: list[str]) -> list[str]:
+    """How an operation calls the members of its list argument, where it says so."""
+    traits = traits_of(node)
+    place = traits.names.index(base) if base in traits.names else 0
+    said = traits.parts[sum(traits.ruled[:place])] if traits.parts else ""
+    names = list(said)[: len(usual)] if isinstance(said, dict) else []
+    return names + usual[len(names) :]
 
 
 def _called(slots: Sequence[str], inputs: Sequence[Node]) -> list[str]:
@@ -218,6 +227,9 @@ def _part(node: Node, edge: Edge, place: int, slots: Sequence[str]) -> str:
         count = formula.count(",") + 1
     parts = traits.parts or formulas.split(formula, count)
     part = parts[min(place, len(parts) - 1)]
+    if isinstance(part, dict):  # one for each member of a list
+        texts, member = list(part.values()), edge.slot.partition("[")[2]
+        part = texts[min(int(member.rstrip("]") or 0), len(texts) - 1)]
     numbers = {
         name: short(value)
         for name, value in node.settings.items()

@@ -169,6 +169,48 @@ def _level(run: Any, infinite: Any) -> float:
     return float(run.mean())
 
 
+class Tiles(NamedTuple):
+    """The first matrices of an array of three or more axes, as numbers from -1 to 1."""
+
+    matrices: Any  # (count, rows, columns)
+    of: int  # how many there are in all
+    each: int  # how many stand together, along the axis before them
+
+
+def tiles(array: Any, most: int, cells: int, few: int, fine: int) -> Tiles:
+    """At most `most` matrices of at most `cells` rows and columns; of up to `few` `fine` ones.
+
+    As in a `strip`: in parts of the array's largest magnitude, and where entries are too many a
+    cell is the mean of a block of them. Of several groups of matrices (the maps of one sample, the
+    kernels of one result) whole ones are shown, if one fits.
+
+    >>> tiles(np.ones((4, 6, 1, 2)), 16, 16, 3, 32).matrices.shape
+    (12, 1, 2)
+    """
+    values = np.asarray(array)
+    (*ahead, rows, columns), each = values.shape, values.shape[-3]
+    count = math.prod(ahead)
+    shown = min(count, most // each * each if each <= most else most)
+    side = fine if shown <= few else cells
+    values = _floats(values)
+    largest = float(np.absolute(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
+    matrices = values.reshape(count, rows, columns)[:shown]
+    with np.errstate(all="ignore"):
+        scaled = np.where(np.isinf(matrices), np.sign(matrices), matrices / largest)
+        for axis in (1, 2):
+            scaled = _in_blocks(scaled, axis, -(-scaled.shape[axis] // side))
+    return Tiles(scaled, count, each)
+
+
+def _in_blocks(matrices: Any, axis: int, size: int) -> Any:
+    """The means of so many neighbours along an axis; of fewer at its end."""
+    if size <= 1:
+        return matrices
+    starts = np.arange(0, matrices.shape[axis], size)
+    counts = np.diff([*starts, matrices.shape[axis]])
+    return np.add.reduceat(matrices, starts, axis) / counts.reshape(-1, *[1] * (2 - axis))
+
+
 def alarms(node: Node) -> tuple[str, ...]:
     """What should stand out in a node: nan, inf, units that are dead, a gradient that vanished.
 

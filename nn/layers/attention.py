@@ -131,8 +131,20 @@ def _attention_rule(
     )
 
 
-_FORMULA = "g times its share p to each value, p (g · value - g · y) to each score"
-_fused_attention = primitive(_attention, _attention_rule, formula=_FORMULA, saves=True)
+def _weights(y: Any, *args: Any, saved: Any) -> Any:
+    """softmax(scores), before dropout: what drawings show."""
+    e, sums = saved
+    return e / sums
+
+
+_SCORES = "with the weights p, and s = p (g vᵀ - the mean of g vᵀ by p) for the scores"
+_fused_attention = primitive(
+    _attention, _attention_rule, saves=True, shows=_weights,
+    formula={
+        "q": f"s k scale, {_SCORES}", "k": f"sᵀ q scale, {_SCORES}", "v": "pᵀ g, with the weights p",
+        "bias": f"s, {_SCORES}",
+    },
+)  # fmt: skip
 
 
 # Where queries, keys and values come from one sequence, they are one array (.., .., 3 E), and so is
@@ -186,8 +198,9 @@ def _self_attention_rule(
 
 
 _fused_self_attention = primitive(
-    _self_attention, _self_attention_rule, formula=_FORMULA, saves=True
-)
+    _self_attention, _self_attention_rule, saves=True, shows=_weights,
+    formula=f"s k scale, sᵀ q scale and pᵀ g for q, k and v, {_SCORES}",
+)  # fmt: skip
 
 
 # ---- as a function ----------------------------------------------------------------------------

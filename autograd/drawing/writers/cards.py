@@ -1,7 +1,8 @@
 """What stands on the card of a node: its lines, and how large the card is.
 
 A card tells the sign of the operation, the name, shape and dtype, the value and its gradient; an
-array beyond a few numbers as statistics over a strip of colours.
+array beyond a few numbers as statistics over a strip of colours, or of three and more axes (kernels,
+images, the weights of attention) over a small picture of each matrix.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from autograd.drawing.writers.look import shortened, text_width
 from autograd.graph.data import GraphData, Node
 from autograd.words.names import cleaned
-from autograd.words.numbers import alarms, settled, short, statistics, strip, summary
+from autograd.words.numbers import alarms, settled, short, statistics, strip, summary, tiles
 from autograd.words.symbols import sign_of, sign_of_all
 from autograd.words.telling import settings_text
 
@@ -28,11 +29,31 @@ GAP = 10.0  # between a label and its text
 WIDEST = 200.0  # of a text; longer ones lose their middle
 NARROWEST = 52.0
 ROWS, WIDE = 8, 16  # of a matrix that is written out, or drawn entry by entry
+TILE, LARGE, SPACE = 32, 64, 3  # pixels of a small picture, of one of few, and between them
+FEW, MANY = 3, 16  # pictures on a card
 MOST = 5  # operations that are counted in a module
 
 
+class Tiled(NamedTuple):
+    """Small pictures side by side in rows, of square cells."""
+
+    matrices: Any  # of numbers from -1 to 1, in steps: (count, rows, columns)
+    columns: int  # pictures in a row
+    cell: int  # pixels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of all."""
+        count, rows, columns = self.matrices.shape
+        down = -(-count // self.columns)
+        return (
+            self.columns * (columns * self.cell + SPACE) - SPACE,
+            down * (rows * self.cell + SPACE) - SPACE,
+        )
+
+
 class Line(NamedTuple):
-    """A line of a card: a text on the left, one on the right, or a strip of colours."""
+    """A line of a card: texts on the left and on the right, a strip of colours, or pictures."""
 
     left: str = ""
     right: str = ""
@@ -40,6 +61,7 @@ class Line(NamedTuple):
     cells: tuple[float, ...] = ()
     rows: int = 1  # of the cells
     part: str = ""  # "value" or "gradient": what it tells of
+    tiles: Tiled | None = None
 
 
 class Card(NamedTuple):
@@ -78,6 +100,8 @@ def _lines(node: Node, data: GraphData) -> list[Line]:
 
 def line_height(line: Line) -> float:
     """How much of the card's height a line takes."""
+    if line.tiles is not None:
+        return line.tiles.size[1] + 4
     return HEAT * line.rows + 3 if line.cells else LINE + (3 if line.style == "title" else 0)
 
 
@@ -127,7 +151,10 @@ def _value(node: Node, data: GraphData) -> list[Line]:
         known = node.kind == "module"
         return [] if known else [Line("value", "freed" if node.state == "freed" else "not kept",
                                       "quiet")]  # fmt: skip
-    return _numbers("value", node.value, data)
+    lines = _numbers("value", node.value, data)
+    for name, array in node.shown.items():
+        lines += _numbers(name, array, data)
+    return lines
 
 
 def _gradient(node: Node, data: GraphData) -> list[Line]:
@@ -152,11 +179,31 @@ def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
     lines = [Line(label, _range(array))]
     if array.dtype.kind in "fiu" and array.size:
         known = statistics(array)
-        if known.min != known.max or known.nan or known.inf:
+        if not (known.min != known.max or known.nan or known.inf):
+            return lines
+        if array.ndim > 2 and min(array.shape[-2:]) > 1:
+            lines += _pictures(array)
+        else:
             many = _strips(array)
             shown = strip(array) if many == 1 else strip(array.reshape(-1), array.size)
             lines.append(Line(cells=tuple(map(_shade, shown)), rows=many))
     return lines
+
+
+def _pictures(array: Any) -> list[Line]:
+    """A small picture of each matrix; where these are too many of the first ones."""
+    found = tiles(array, MANY, TILE // 2, FEW, LARGE // 2)
+    count, rows, columns = found.matrices.shape
+    cell = max(2, (LARGE if count <= FEW else TILE) // max(rows, columns))
+    fit = max(1, int(WIDEST + 2 * SPACE) // (columns * cell + SPACE))
+    if 1 < found.each <= fit:  # what belongs together begins a row
+        wide = min(fit, count) // found.each * found.each
+    else:
+        down = -(-count // fit)
+        wide = -(-count // down)
+    line = Line(tiles=Tiled(np.round(found.matrices * 8) / 8, wide, cell))
+    counted = f"the first {count} of {found.of:,}"
+    return [line] if count == found.of else [line, Line(counted, style="quiet")]
 
 
 def _shade(level: float) -> float:
@@ -213,6 +260,8 @@ def _size(line: Line) -> float:
 
 
 def _width(line: Line) -> float:
+    if line.tiles is not None:
+        return float(line.tiles.size[0])
     if line.cells:
         return len(line.cells) // line.rows * CELL
     bold = line.style in ("title", "alarm")

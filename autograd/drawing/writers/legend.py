@@ -33,7 +33,7 @@ Entry = tuple[str, float, str]  # a mark, its width, words
 
 
 def legend(
-    data: GraphData, strokes: Collection[Stroke], scale: look.Scale | None, strips: bool,
+    data: GraphData, strokes: Collection[Stroke], scale: look.Scale | None, strips: tuple[bool, bool],
     notes: Iterable[str], room: float,
 ) -> Legend:  # fmt: skip
     """Entries side by side, as many as fit, and every note in lines of its own."""
@@ -72,7 +72,7 @@ def wrapped(text: str, room: float) -> list[str]:
 
 
 def _entries(
-    data: GraphData, strokes: Collection[Stroke], scale: look.Scale | None, strips: bool
+    data: GraphData, strokes: Collection[Stroke], scale: look.Scale | None, strips: tuple[bool, bool]
 ) -> Iterator[Entry]:
     kinds = {node.kind for node in data.nodes}
     for name, kind in look.KINDS.items():
@@ -87,9 +87,10 @@ def _entries(
     ):
         if stroke in strokes:
             yield stroke.line(f"M0 0H{SAMPLE:g}"), SAMPLE, words
-    if strips:
+    if any(strips):
         cells = (-1, -0.5, 0, 0.5, 1)
-        words = "entries or means of columns, negative to positive"
+        means = {(True, False): "columns", (False, True): "blocks"}.get(strips, "columns and blocks")
+        words = f"entries or means of {means}, negative to positive"
         yield strip(cells, 0, -HEAT / 2, 5 * CELL), 5 * CELL, words
 
 

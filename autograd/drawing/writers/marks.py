@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
 from autograd.drawing.layout.geometry import Box, Point, pieces
 from autograd.drawing.writers import look
-from autograd.drawing.writers.cards import HEAT, SIDE, TITLE, Line
+from autograd.drawing.writers.cards import HEAT, SIDE, SPACE, TITLE, Line, Tiled
 from autograd.graph.data import Edge
 from autograd.words.names import cleaned
 from autograd.words.numbers import settled
@@ -96,6 +97,8 @@ def _card(name: str, x: float, y: float, width: float, height: float) -> str:
 
 def card_line(line: Line, x: float, top: float, width: float) -> str:
     """One line of a card, between its two sides."""
+    if line.tiles is not None:
+        return pictures(line.tiles, x + SIDE, top)
     if line.cells:
         return strip(line.cells, x + SIDE, top, width - 2 * SIDE, line.rows)
     title, last = line.style == "title", x + width - SIDE
@@ -135,6 +138,52 @@ def strip(cells: Sequence[float], x: float, top: float, width: float, rows: int 
                 f'height="{number(HEAT)}" fill="{colour}" fill-opacity="{abs(value):.3g}"/>'
             )
     return "".join(parts)
+
+
+def pictures(tiles: Tiled, x: float, top: float) -> str:
+    """Small pictures in the colours of a strip, one path for all cells of a colour; nan stands out.
+
+    Coordinates are whole pixels, and a row of cells is one stroke along its upper side that turns
+    down around each run of the colour: so pictures take a tenth of what single cells would.
+    """
+    (count, rows, columns), cell = tiles.matrices.shape, tiles.cell
+    width, height = columns * cell, rows * cell
+    paths: dict[float | None, str] = {}
+    ground = ""
+    for first in range(0, count, tiles.columns):
+        here = tiles.matrices[first : first + tiles.columns]
+        y = first // tiles.columns * (height + SPACE)
+        starts = [k * (width + SPACE) for k in range(len(here))]
+        ground += "".join(f"M{left} {y}h{width}v{height}h-{width}" for left in starts)
+        for row in range(rows):
+            for level, runs in _runs(here[:, row].tolist(), starts, cell).items():
+                path, at = f"M0 {y + row * cell}", 0
+                for start, length in runs:
+                    path += f"h{start - at}v{cell}h{length}v-{cell}"
+                    at = start + length
+                paths[level] = paths.get(level, "") + path.replace("h0v", "v")
+    marks = [f'<path class="quiet" d="{ground}" fill="{look.QUIET[0]}" fill-opacity="0.14"/>']
+    for level, path in sorted(paths.items(), key=lambda one: (one[0] is None, one[0] or 0)):
+        name, colour = ("plus", look.PLUS) if (level or 0) > 0 else ("minus", look.MINUS)
+        name, colour = ("alarm", look.ALARM) if level is None else (name, colour)
+        opacity = "" if level is None else f' fill-opacity="{abs(level):.3g}"'
+        marks.append(f'<path class="{name}" d="{path}" fill="{colour[0]}"{opacity}/>')
+    return f'<g transform="translate({number(x)} {number(top)})">{"".join(marks)}</g>'
+
+
+def _runs(
+    rows: list[list[float]], starts: list[int], cell: int
+) -> dict[float | None, list[tuple[int, int]]]:
+    """(start, length) of each run of equal cells in rows side by side, by what they hold, None for
+    nan; cells of 0 are left out."""
+    found: dict[float | None, list[tuple[int, int]]] = {}
+    for row, at in zip(rows, starts):
+        for level, cells in groupby(None if math.isnan(one) else one for one in row):
+            length = sum(cell for _ in cells)
+            if level != 0:
+                found.setdefault(level, []).append((at, length))
+            at += length
+    return found
 
 
 # ---- edges --------------------------------------------------------------------------------------

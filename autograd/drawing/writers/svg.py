@@ -89,7 +89,8 @@ class _Picture:
 
     def document(self) -> str:
         placement = self.placement
-        strips = any(line.cells for made in self.cards.values() for line in made.lines)
+        lines = [line for made in self.cards.values() for line in made.lines]
+        strips = any(line.cells for line in lines), any(line.tiles is not None for line in lines)
         notes = (*self.data.notes, *placement.notes)
         below = legend(
             self.data, set(self.strokes), self.scale, strips, notes, placement.width
