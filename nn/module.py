@@ -381,7 +381,8 @@ class Module:
 
         Args: input_shape, of one sample, without the batch axis: an int, a tuple of ints, or a list
             of these for several inputs; None to leave the output shapes out. Two samples of zeros
-            go through the model in evaluation mode, and leave it as it was.
+            go through the model in evaluation mode, and four where two leave it open which axis is
+            that of the batch; it is left as it was.
         Returns a Summary with `.total .trainable .frozen .memory .rows`.
 
         >>> import nn

@@ -16,6 +16,7 @@ from nn.random import borrowed, is_source
 __all__ = ["Row", "Summary", "summarize"]
 
 SAMPLES = 2  # of the batch that goes through the model: an axis of this length in front is n
+MORE = 4  # of a second one, where other axes are as long: n is which grows with it
 
 
 class Row(NamedTuple):
@@ -71,14 +72,10 @@ def summarize(model: Any, input_shape: Any = None) -> Summary:
     modules = list(model.named_modules())
     calls: dict[int, list[Any]] = {}
     if input_shape is not None:
-        inputs, twins = _inputs(model, input_shape), _Twins(model)
-        twin = twins.of(model)
-        with no_grad(), borrowed():
-            twin.eval()
-            for _, module in modules:
-                own, shapes = twins.of(module), calls.setdefault(id(module), [])
-                vars(own)["forward"] = _noting(own.forward, shapes)
-            twin(*inputs)
+        calls = _calls(model, modules, _inputs(model, input_shape, SAMPLES))
+        doubtful = any(map(_is_doubtful, calls.values()))
+        again = _calls(model, modules, _inputs(model, input_shape, MORE)) if doubtful else {}
+        calls = {key: _named(shapes, again.get(key)) for key, shapes in calls.items()}
     seen: set[int] = set()
     rows = [_row(name, module, calls.get(id(module)), seen) for name, module in modules]
     state = [*model.parameters(), *model.buffers()]
@@ -109,9 +106,23 @@ def _row(name: str, module: Any, shapes: list[Any] | None, seen: set[int]) -> Ro
 # ---- one batch through the model --------------------------------------------------------------
 
 
-def _inputs(model: Any, input_shape: Any) -> list[Any]:
+def _calls(model: Any, modules: list[tuple[str, Any]], inputs: list[Any]) -> dict[int, list[Any]]:
+    """The shapes that each Module gives, of every call, by its id."""
+    twins, calls = _Twins(model), {}
+    twin = twins.of(model)
+    with no_grad(), borrowed():
+        twin.eval()
+        for _, module in modules:
+            own, shapes = twins.of(module), calls.setdefault(id(module), [])
+            vars(own)["forward"] = _noting(own.forward, shapes)
+        twin(*inputs)
+    return calls
+
+
+def _inputs(model: Any, input_shape: Any, samples: int) -> list[Any]:
     """A batch of zeros for each input, in the dtype of the parameters; whole numbers, which other
-    layers take as well, where the model looks something up."""
+    layers take as well, where the model looks something up. The batch is the first axis, or of
+    sequences the second where the model says so."""
     several = isinstance(input_shape, (tuple, list)) and any(
         isinstance(part, (tuple, list)) for part in input_shape
     )
@@ -120,7 +131,8 @@ def _inputs(model: Any, input_shape: Any) -> list[Any]:
     if any(getattr(module, "_looks_up", False) for module in model.modules()):
         dtype = np.dtype(np.int64)
     shapes = [_lengths(shape) for shape in (input_shape if several else [input_shape])]
-    return [Tensor(np.zeros((SAMPLES, *shape), dtype)) for shape in shapes]
+    at = 1 if getattr(model, "batch_first", True) is False else 0
+    return [Tensor(np.zeros((*s[:at], samples, *s[at:]), dtype)) for s in shapes]
 
 
 def _lengths(shape: Any) -> tuple[int, ...]:
@@ -151,13 +163,32 @@ def _noting(forward: Callable[..., Any], shapes: list[Any]) -> Callable[..., Any
 
 
 def _shapes(result: Any) -> Any:
-    """The shape of an output, with n for the batch; of several outputs a list or a dict of them."""
+    """The shape of an output; of several outputs a list or a dict of them; None of None."""
     if isinstance(result, dict):
         return {key: _shapes(part) for key, part in result.items()}
     if isinstance(result, (tuple, list)):
         return [_shapes(part) for part in result]
-    shape = getattr(result, "shape", ())
-    return ("n", *shape[1:]) if shape[:1] == (SAMPLES,) else tuple(shape)
+    return None if result is None else tuple(getattr(result, "shape", ()))
+
+
+def _is_doubtful(shape: Any) -> bool:
+    """Whether another axis than the first is as long as the batch."""
+    if isinstance(shape, (dict, list)):
+        return any(map(_is_doubtful, shape.values() if isinstance(shape, dict) else shape))
+    return shape is not None and SAMPLES in shape[1:]
+
+
+def _named(shape: Any, again: Any) -> Any:
+    """The shapes with n for the batch: the axis in front, or, where they are known of a larger
+    batch, too, what is longer there."""
+    same = type(shape) is type(again) and len(shape or ()) == len(again or ())
+    if isinstance(shape, dict):
+        return {key: _named(part, again.get(key) if same else None) for key, part in shape.items()}
+    if isinstance(shape, list):
+        return [_named(*pair) for pair in zip(shape, again if same else [None] * len(shape))]
+    if shape is None or not same:
+        return ("n", *shape[1:]) if shape and shape[0] == SAMPLES else shape
+    return tuple("n" if pair == (SAMPLES, MORE) else pair[0] for pair in zip(shape, again))
 
 
 class _Twins:
@@ -229,17 +260,16 @@ def _holds_module(cell: Any) -> bool:
 
 def _cells(row: Row) -> list[str]:
     counts = [f"{row.parameters:,}", f"{row.trainable:,}"]
-    return [row.name, row.kind, _shown(row.output_shape), *counts, row.note]
+    shape = "" if row.output_shape is None else _shown(row.output_shape)
+    return [row.name, row.kind, shape, *counts, row.note]
 
 
 def _shown(shape: Any) -> str:
-    if shape is None:
-        return ""
     if isinstance(shape, tuple):
         return f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
     if isinstance(shape, dict):
         return "{" + ", ".join(f"{key}: {_shown(part)}" for key, part in shape.items()) + "}"
-    return f"[{', '.join(map(_shown, shape))}]"
+    return str(shape) if shape is None else f"[{', '.join(map(_shown, shape))}]"
 
 
 def _aligned(rows: list[list[str]], sides: str) -> list[str]:

@@ -250,7 +250,7 @@ class _Called:
             ".".join(self._scopes.path(step.maker._scope)), said.symbols, said.numbers,
             latex(drawn, edge, shown, self.output, self.taken),
             locked(np.asarray(found.upstream)), flow.local, locked(flow.contribution), flow.summed,
-            terms.upstream,
+            step.shown(), terms.upstream,
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +33,7 @@ class Use(NamedTuple):
     local: Any  # the derivative of the result by the tensor, where it is one number an element
     contribution: Any  # what is handed back, of the tensor's shape
     summed: tuple[int, ...]  # axes that broadcasting had stretched
+    shown: Mapping[str, Any]  # what else the operation has to show: {"weights": an array}
     letter: str = "g"  # what the rule calls the upstream gradient
 
 
@@ -86,6 +87,7 @@ def _lines(why: Explanation) -> Iterator[str]:
         yield f"{number:3}. {_heading(use)}"
         yield f"     upstream   {_upstream(why, use)}"
         yield f"     rule       {use.rule}"
+        yield from (f"     {name:<10} {_what(array)}" for name, array in use.shown.items())
         yield f"     numbers    {use.numbers}"
     if (total := _sum(why)) != "":
         yield ""
@@ -114,6 +116,16 @@ def _value(value: Any) -> str:
     low, high = short(known.min), short(known.max)
     entries = f"all entries {low}" if low == high else f"entries {low} to {high}"
     return ", ".join([f"an array {text}", f"norm {norm}", entries, *odd])
+
+
+def _what(array: Any) -> str:
+    """An array that an operation shows; of truth values the places of the true ones."""
+    if array.dtype.kind != "b":
+        return _value(array)
+    places = [_place(tuple(place)) for place in np.argwhere(array)[:ROWS].tolist()]
+    count = int(np.count_nonzero(array))
+    more = f" and {count - ROWS:,} more" if count > ROWS else ""
+    return ", ".join(places) + more
 
 
 def _largest(why: Explanation) -> list[str]:
@@ -235,7 +247,9 @@ def _markdown(why: Explanation) -> Iterator[str]:
         yield ""
         yield f"    $${use.latex}$$"
         yield ""
-        yield f"    with {_coded(_upstream(why, use))}: {_coded(use.numbers)}"
+        shown = [f"{name}: {_what(array)}" for name, array in use.shown.items()]
+        also = "".join(f", {_coded(text)}" for text in shown)
+        yield f"    with {_coded(_upstream(why, use))}{also}: {_coded(use.numbers)}"
         yield ""
     if (total := _sum(why)) != "":
         yield f"Sum: {_coded(total)}"

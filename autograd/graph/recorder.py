@@ -237,6 +237,7 @@ class _Recording:
 
     def _result(self, step: Step) -> None:
         node, operation = step.node, step.maker._op
+        shown = step.shown().items()  # truth values are places, which explanations tell
         self._node(
             node,
             "output" if node in self.outputs else "operation",
@@ -249,7 +250,7 @@ class _Recording:
             private=step.private,
             formula=operation.formula,
             traits=operation.traits,
-            shown=step.shown(),
+            shown={name: array for name, array in shown if array.dtype.kind != "b"},
             freed=step.freed,
         )
 

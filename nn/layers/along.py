@@ -172,20 +172,26 @@ def _of_winners(x: Any, _winners: Any, _along: Sequence[Along]) -> Any:
     return x
 
 
+def _of_these(y: Any, x: Any, _along: Sequence[Along], saved: Any) -> Any:
+    """Where the maxima stood, as explanations tell it."""
+    return _to_winners(np.ones_like(y), saved, _along) > 0
+
+
+_of_these.__name__ = "maxima at"
 max_pool = primitive(
-    _max_pool, _max_pool_rule, formula="g at each maximum, 0 elsewhere", elementwise=False,
-    saves=True,
+    _max_pool, _max_pool_rule, formula="g at the maximum of each window, 0 elsewhere",
+    elementwise=False, saves=True, shows=_of_these,
 )  # fmt: skip
 to_winners: Any = primitive(
     _to_winners,
     lambda g, y, x, _winners, _along: of_winners(g, _winners, _along),
-    formula="g at each maximum",
+    formula="g at the maximum of each window",
     elementwise=False,
 )
 of_winners: Any = primitive(
     _of_winners,
     lambda g, y, x, _winners, _along: to_winners(g, _winners, _along),
-    formula="g at each maximum, 0 elsewhere",
+    formula="g at the maximum of each window, 0 elsewhere",
     elementwise=False,
 )
 

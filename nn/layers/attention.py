@@ -137,11 +137,11 @@ def _weights(y: Any, *args: Any, saved: Any) -> Any:
     return e / sums
 
 
-_SCORES = "with the weights p, and s = p (g vᵀ - the mean of g vᵀ by p) for the scores"
+_SCORES = "with the weights p and, of the scores, s = p (g vᵀ - its mean by p)"
 _fused_attention = primitive(
     _attention, _attention_rule, saves=True, shows=_weights,
     formula={
-        "q": f"s k scale, {_SCORES}", "k": f"sᵀ q scale, {_SCORES}", "v": "pᵀ g, with the weights p",
+        "q": f"scale s k, {_SCORES}", "k": f"scale sᵀ q, {_SCORES}", "v": "pᵀ g, with the weights p",
         "bias": f"s, {_SCORES}",
     },
 )  # fmt: skip
@@ -199,7 +199,7 @@ def _self_attention_rule(
 
 _fused_self_attention = primitive(
     _self_attention, _self_attention_rule, saves=True, shows=_weights,
-    formula=f"s k scale, sᵀ q scale and pᵀ g for q, k and v, {_SCORES}",
+    formula=f"s k/√d, sᵀ q/√d and pᵀ g for q, k and v, {_SCORES}",
 )  # fmt: skip
 
 

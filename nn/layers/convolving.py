@@ -159,16 +159,18 @@ conv = primitive(
     lambda g, y, x, weight, bias, _how: conv_transpose(g, weight, _how),
     lambda g, y, x, weight, bias, _how: conv_weight(g, x, _how),
     lambda g, y, x, weight, bias, _how: _over_channels(g),
-    formula=("g ⋆ turned weight", "x ⋆ g", "sum of g"),
-    sign="⋆",
+    formula=(
+        "g ⋆ turned weight, the sum over all windows that x is in",
+        "x ⋆ g, the sum over all windows of g times the x there",
+        "sum of g over all windows",
+    ),
     elementwise=False,
 )
 conv_transpose: Any = primitive(
     _conv_transpose,
     lambda g, y, x, weight, _how: conv(g, weight, None, _how),
     lambda g, y, x, weight, _how: conv_weight(x, g, _how),
-    formula=("g ⋆ weight", "g ⋆ x"),
-    sign="⋆ᵀ",
+    formula=("g ⋆ weight", "g ⋆ x, the sum over all windows of x times the g there"),
     elementwise=False,
 )
 conv_weight: Any = primitive(

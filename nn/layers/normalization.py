@@ -243,7 +243,8 @@ _fused_normalize = primitive(
     _normalize_by_weight,
     _normalize_by_bias,
     formula=(
-        "(g w - mean(g w) - n mean(g w n))/std, with n = (x - mean)/std and the weights w",
+        "(g weight - mean(g weight) - n mean(g weight n))/std, with n = (x - mean)/std and "
+        "the weight 1 where there is none",
         "g n, with n = (x - mean)/std",
         "g",
     ),

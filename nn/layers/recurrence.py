@@ -369,8 +369,25 @@ def _operation(kind: str, name: str) -> Any:
         return _recur_by_all(g, tensors, kind, reverse, lengths, _dx, saved)
 
     forward.__name__ = name
-    formula = "back through time: δ of each step's gates, and Σ δᵀ x, Σ δᵀ h, Σ δ, and δ W"
-    return primitive(forward, rule, formula=formula, saves=True, elementwise=False)
+    return primitive(forward, rule, formula=_formulas(kind), saves=True, elementwise=False)
+
+
+def _formulas(kind: str) -> dict[str, str]:
+    """The derivative by each member of the list, by its name."""
+    said = {
+        what: f"{{}}, with δ what comes back to {of}, from the last step on"
+        for what, of in (("x", "w_ih x"), ("h", "w_hh h"))
+    }
+    found = {"x": said["x"].format("δ w_ih"), "h_0": said["h"].format("δ w_hh of the first step")}
+    if kind == "lstm":
+        found["c_0"] = "what of g the forget gates of all steps let through"
+    elif kind == "gru":
+        found["h_0"] += ", and what of g the gates z of all steps let through"
+    found["w_ih"] = said["x"].format("Σ δᵀ x over the steps")
+    found["w_hh"] = said["h"].format("Σ δᵀ h over the steps")
+    found["b_ih"] = said["x"].format("Σ δ over the steps")
+    found["b_hh"] = said["h"].format("Σ δ over the steps")
+    return found
 
 
 # One layer in one direction: (y of all steps, the last h[, the last c]) of the flat list [x (T, B,

@@ -60,7 +60,7 @@ class Line(NamedTuple):
     style: str = ""  # "title", "quiet" or ""; "alarm" for what should stand out
     cells: tuple[float, ...] = ()
     rows: int = 1  # of the cells
-    part: str = ""  # "value" or "gradient": what it tells of
+    part: str = ""  # "value", "gradient" or "value shown" (beside the value): what it tells of
     tiles: Tiled | None = None
 
 
@@ -93,7 +93,7 @@ def _lines(node: Node, data: GraphData) -> list[Line]:
         Line(f"! {alarm}", style="alarm", part="gradient" if "gradient" in alarm else "value")
         for alarm in _alarms(node)
     ]
-    value = [line._replace(part="value") for line in _value(node, data)]
+    value = [line._replace(part=line.part or "value") for line in _value(node, data)]
     gradient = [line._replace(part="gradient") for line in _gradient(node, data)]
     return [*_title(node), *_shape(node), *value, *gradient, *warnings]
 
@@ -101,7 +101,7 @@ def _lines(node: Node, data: GraphData) -> list[Line]:
 def line_height(line: Line) -> float:
     """How much of the card's height a line takes."""
     if line.tiles is not None:
-        return line.tiles.size[1] + 4
+        return line.tiles.size[1] + 5
     return HEAT * line.rows + 3 if line.cells else LINE + (3 if line.style == "title" else 0)
 
 
@@ -153,7 +153,7 @@ def _value(node: Node, data: GraphData) -> list[Line]:
                                       "quiet")]  # fmt: skip
     lines = _numbers("value", node.value, data)
     for name, array in node.shown.items():
-        lines += _numbers(name, array, data)
+        lines += [line._replace(part="value shown") for line in _numbers(name, array, data)]
     return lines
 
 

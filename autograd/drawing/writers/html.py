@@ -230,9 +230,10 @@ def _node(node: Node, most: int, rule: str = "") -> dict[str, Any]:
         "state": node.state,
         "value": _value(node.value, most),
         "gradient": _value(_shown(node.gradient, node.noise), most),
+        "shown": {name: _value(array, most) for name, array in node.shown.items()},
         "alarms": list(alarms(node)),
     }
-    return {name: what for name, what in known.items() if what not in ("", 0, None, [])}
+    return {name: what for name, what in known.items() if what not in ("", 0, None, [], {})}
 
 
 def _value(value: Any, most: int) -> dict[str, Any] | None:

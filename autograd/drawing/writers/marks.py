@@ -162,7 +162,10 @@ def pictures(tiles: Tiled, x: float, top: float) -> str:
                     path += f"h{start - at}v{cell}h{length}v-{cell}"
                     at = start + length
                 paths[level] = paths.get(level, "") + path.replace("h0v", "v")
-    marks = [f'<path class="quiet" d="{ground}" fill="{look.QUIET[0]}" fill-opacity="0.14"/>']
+    marks = [  # paper first: on a coloured card blue and orange are what they are
+        f'<path class="paper" d="{ground}" fill="{look.PAPER[0]}"/>',
+        f'<path class="quiet" d="{ground}" fill="{look.QUIET[0]}" fill-opacity="0.14"/>',
+    ]
     for level, path in sorted(paths.items(), key=lambda one: (one[0] is None, one[0] or 0)):
         name, colour = ("plus", look.PLUS) if (level or 0) > 0 else ("minus", look.MINUS)
         name, colour = ("alarm", look.ALARM) if level is None else (name, colour)

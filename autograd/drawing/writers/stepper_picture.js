@@ -190,6 +190,23 @@ function tinted(entry, largest) {
   return cell;
 }
 
+// The small pictures on the card of a node, twice as large.
+function pictured(id, part) {
+  const drawn = boxes.has(id) ? [...boxes.get(id).element.querySelectorAll(`${part} > g`)] : [];
+  return drawn.map((group) => {
+    const {width, height} = group.getBBox(), copy = group.cloneNode(true);
+    const picture = stage.querySelector("svg").cloneNode(false);
+    copy.removeAttribute("transform");
+    for (const name of ["role", "aria-label", "style"]) picture.removeAttribute(name);
+    picture.setAttribute("aria-hidden", "true");
+    picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    picture.setAttribute("width", 2 * width);
+    picture.setAttribute("height", 2 * height);
+    picture.setAttribute("shape-rendering", "crispEdges");
+    return add(make("p", "", "rows"), add(picture, copy));
+  });
+}
+
 const hint = [...$("details").children]; // what to do, while nothing is chosen
 
 function choose(id) {
@@ -270,11 +287,18 @@ function describe() {
   box.replaceChildren(make("h2", node.label), facts(node));
   for (const alarm of alarms(id, state.step)) add(box, make("p", alarm, "warning"));
   const early = make("p", "not computed yet");
-  add(box, make("h3", "Value"), reached[k] > state.step ? early : entries(node.value));
+  const late = reached[k] > state.step;
+  add(box, make("h3", "Value"), late ? early : entries(node.value));
+  if (!late) add(box, ...pictured(id, ".value:not(.shown)"));
+  for (const [name, value] of Object.entries(late ? {} : node.shown || {})) {
+    add(box, make("h3", name), entries(value), ...pictured(id, ".shown"));
+  }
   const known = gradient(k, state.step), several = node.inside && !node.value;
   add(box, make("h3", `Gradient, ${slope(id)}`));
   if (several) add(box, make("p", "it has several results, each with its own", "hint"));
-  else if (known.kind === "done" && node.gradient) add(box, entries(node.gradient));
+  else if (known.kind === "done" && node.gradient) {
+    add(box, entries(node.gradient), ...pictured(id, ".gradient"));
+  }
   else add(box, make("p", `${known.text} ${known.note || ""}`));
   add(box, ...uses(id), jumps(k));
 }
