@@ -177,38 +177,40 @@ class Tiles(NamedTuple):
     each: int  # how many stand together, along the axis before them
 
 
-def tiles(array: Any, most: int, cells: int, few: int, fine: int) -> Tiles:
-    """At most `most` matrices of at most `cells` rows and columns; of up to `few` `fine` ones.
+def tiles(array: Any, most: int) -> Tiles:
+    """The first `most` matrices of an array, in parts of its largest magnitude.
 
-    As in a `strip`: in parts of the array's largest magnitude, and where entries are too many a
-    cell is the mean of a block of them. Of several groups of matrices (the maps of one sample, the
-    kernels of one result) whole ones are shown, if one fits.
+    Of several groups of matrices (the maps of one sample, the kernels of one result) whole ones
+    are taken, if one fits.
 
-    >>> tiles(np.ones((4, 6, 1, 2)), 16, 16, 3, 32).matrices.shape
+    >>> tiles(np.ones((4, 6, 1, 2)), 16).matrices.shape
     (12, 1, 2)
     """
     values = np.asarray(array)
     (*ahead, rows, columns), each = values.shape, values.shape[-3]
     count = math.prod(ahead)
     shown = min(count, most // each * each if each <= most else most)
-    side = fine if shown <= few else cells
     values = _floats(values)
     largest = float(np.absolute(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
     matrices = values.reshape(count, rows, columns)[:shown]
     with np.errstate(all="ignore"):
         scaled = np.where(np.isinf(matrices), np.sign(matrices), matrices / largest)
-        for axis in (1, 2):
-            scaled = _in_blocks(scaled, axis, -(-scaled.shape[axis] // side))
     return Tiles(scaled, count, each)
 
 
-def _in_blocks(matrices: Any, axis: int, size: int) -> Any:
-    """The means of so many neighbours along an axis; of fewer at its end."""
-    if size <= 1:
-        return matrices
-    starts = np.arange(0, matrices.shape[axis], size)
-    counts = np.diff([*starts, matrices.shape[axis]])
-    return np.add.reduceat(matrices, starts, axis) / counts.reshape(-1, *[1] * (2 - axis))
+def in_blocks(matrices: Any, rows: int, columns: int) -> Any:
+    """Matrices of at most so many rows and columns: means of blocks, smaller ones at the ends.
+
+    >>> in_blocks(np.array([[[0.0, 2.0, 4.0]]]), 1, 2)
+    array([[[1., 4.]]])
+    """
+    for axis, most in ((1, rows), (2, columns)):
+        length = matrices.shape[axis]
+        starts = np.arange(0, length, -(-length // most))
+        counts = np.diff([*starts, length]).reshape(-1, *[1] * (2 - axis))
+        with np.errstate(all="ignore"):
+            matrices = np.add.reduceat(matrices, starts, axis) / counts
+    return matrices
 
 
 def alarms(node: Node) -> tuple[str, ...]:

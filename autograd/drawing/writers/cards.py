@@ -15,7 +15,16 @@ import numpy as np
 from autograd.drawing.writers.look import shortened, text_width
 from autograd.graph.data import GraphData, Node
 from autograd.words.names import cleaned
-from autograd.words.numbers import alarms, settled, short, statistics, strip, summary, tiles
+from autograd.words.numbers import (
+    alarms,
+    in_blocks,
+    settled,
+    short,
+    statistics,
+    strip,
+    summary,
+    tiles,
+)
 from autograd.words.symbols import sign_of, sign_of_all
 from autograd.words.telling import settings_text
 
@@ -29,8 +38,8 @@ GAP = 10.0  # between a label and its text
 WIDEST = 200.0  # of a text; longer ones lose their middle
 NARROWEST = 52.0
 ROWS, WIDE = 8, 16  # of a matrix that is written out, or drawn entry by entry
-TILE, LARGE, SPACE = 32, 64, 3  # pixels of a small picture, of one of few, and between them
-FEW, MANY = 3, 16  # pictures on a card
+SMALL, LARGE, SPACE = 32, 64, 3  # pixels of a picture, of one of few, and between them
+PIXELS, MANY = 2, 16  # of a cell at least; pictures on a card at most
 MOST = 5  # operations that are counted in a module
 
 
@@ -192,16 +201,16 @@ def _numbers(label: str, value: Any, data: GraphData) -> list[Line]:
 
 def _pictures(array: Any) -> list[Line]:
     """A small picture of each matrix; where these are too many of the first ones."""
-    found = tiles(array, MANY, TILE // 2, FEW, LARGE // 2)
-    count, rows, columns = found.matrices.shape
-    cell = max(2, (LARGE if count <= FEW else TILE) // max(rows, columns))
+    found = tiles(array, MANY)
+    width = max(SMALL, int(WIDEST) // len(found.matrices) - SPACE)
+    height = min(LARGE, width)
+    matrices = in_blocks(found.matrices, height // PIXELS, width // PIXELS)
+    count, rows, columns = matrices.shape
+    cell = max(PIXELS, min(height // rows, width // columns))
     fit = max(1, int(WIDEST + 2 * SPACE) // (columns * cell + SPACE))
-    if 1 < found.each <= fit:  # what belongs together begins a row
-        wide = min(fit, count) // found.each * found.each
-    else:
-        down = -(-count // fit)
-        wide = -(-count // down)
-    line = Line(tiles=Tiled(np.round(found.matrices * 8) / 8, wide, cell))
+    each = found.each if 1 < found.each <= count else count  # what belongs together begins a row
+    wide = min(fit, count) // each * each or -(-each // -(-each // fit))
+    line = Line(tiles=Tiled(np.round(matrices * 8) / 8, wide, cell))
     counted = f"the first {count} of {found.of:,}"
     return [line] if count == found.of else [line, Line(counted, style="quiet")]
 

@@ -72,7 +72,10 @@ def wrapped(text: str, room: float) -> list[str]:
 
 
 def _entries(
-    data: GraphData, strokes: Collection[Stroke], scale: look.Scale | None, strips: tuple[bool, bool]
+    data: GraphData,
+    strokes: Collection[Stroke],
+    scale: look.Scale | None,
+    strips: tuple[bool, bool],
 ) -> Iterator[Entry]:
     kinds = {node.kind for node in data.nodes}
     for name, kind in look.KINDS.items():
@@ -89,7 +92,9 @@ def _entries(
             yield stroke.line(f"M0 0H{SAMPLE:g}"), SAMPLE, words
     if any(strips):
         cells = (-1, -0.5, 0, 0.5, 1)
-        means = {(True, False): "columns", (False, True): "blocks"}.get(strips, "columns and blocks")
+        means = {(True, False): "columns", (False, True): "blocks"}.get(
+            strips, "columns and blocks"
+        )
         words = f"entries or means of {means}, negative to positive"
         yield strip(cells, 0, -HEAT / 2, 5 * CELL), 5 * CELL, words
 
