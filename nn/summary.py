@@ -108,7 +108,8 @@ def _row(name: str, module: Any, shapes: list[Any] | None, seen: set[int]) -> Ro
 
 def _calls(model: Any, modules: list[tuple[str, Any]], inputs: list[Any]) -> dict[int, list[Any]]:
     """The shapes that each Module gives, of every call, by its id."""
-    twins, calls = _Twins(model), {}
+    twins = _Twins(model)
+    calls: dict[int, list[Any]] = {}
     twin = twins.of(model)
     with no_grad(), borrowed():
         twin.eval()

@@ -141,8 +141,8 @@ _SCORES = "with the weights p and, of the scores, s = p (g vᵀ - its mean by p)
 _fused_attention = primitive(
     _attention, _attention_rule, saves=True, shows=_weights,
     formula={
-        "q": f"scale s k, {_SCORES}", "k": f"scale sᵀ q, {_SCORES}", "v": "pᵀ g, with the weights p",
-        "bias": f"s, {_SCORES}",
+        "q": f"scale s k, {_SCORES}", "k": f"scale sᵀ q, {_SCORES}",
+        "v": "pᵀ g, with the weights p", "bias": f"s, {_SCORES}",
     },
 )  # fmt: skip
 

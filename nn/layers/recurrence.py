@@ -375,7 +375,7 @@ def _operation(kind: str, name: str) -> Any:
 def _formulas(kind: str) -> dict[str, str]:
     """The derivative by each member of the list, by its name."""
     said = {
-        what: f"{{}}, with δ what comes back to {of}, from the last step on"
+        what: f"{{}}, with δ what comes back through time to {of}"
         for what, of in (("x", "w_ih x"), ("h", "w_hh h"))
     }
     found = {"x": said["x"].format("δ w_ih"), "h_0": said["h"].format("δ w_hh of the first step")}

@@ -223,3 +223,45 @@ WRONG = {
 def test_wrong_input_shapes(shape, kind, message):
     with pytest.raises(kind, match=message):
         nn.MLP([4, 3]).summary(shape)
+
+
+# ---- layers with inputs and outputs of their own ------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_the_axis_of_the_batch_is_found_in_states(kind, batch_first):
+    layer = getattr(nn, kind)(3, 4, 2, batch_first=batch_first, bidirectional=True)
+    states = [(4, "n", 4)] * 2 if kind == "LSTM" else (4, "n", 4)
+    y = ("n", 5, 8) if batch_first else (5, "n", 8)
+    assert layer.summary((5, 3)).rows[0].output_shape == [y, states]
+
+
+def test_axes_that_are_as_long_as_the_batch_by_chance_are_no_batch():
+    class Two(nn.Module):
+        def forward(self, x):
+            return x[:, :2], {"turned": x[:, :2].T, "none": None, "table": np.zeros((2, 2))}
+
+    (row,) = Two().summary(5).rows
+    assert row.output_shape == [("n", 2), {"turned": (2, "n"), "none": None, "table": (2, 2)}]
+    assert "[(n, 2), {turned: (2, n), none: None, table: (2, 2)}]" in str(Two().summary(5))
+
+
+def test_attention_takes_three_inputs_and_may_give_no_weights():
+    layer = nn.MultiheadAttention(8, 2, batch_first=True)
+    assert layer.summary([(5, 8), (4, 8), (4, 8)]).rows[0].output_shape == [
+        ("n", 5, 8), ("n", 5, 4),
+    ]  # fmt: skip
+    encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    rows = {row.name: row.output_shape for row in encoder.summary((5, 8)).rows}
+    assert rows["self_attn"] == [("n", 5, 8), None] and rows["linear1"] == ("n", 5, 16)
+
+
+def test_images_and_words():
+    model = nn.Sequential(nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),
+                          nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2))  # fmt: skip
+    shapes = [row.output_shape for row in model.summary((1, 28, 28)).rows]
+    assert shapes == [
+        ("n", 2), *[("n", 6, 26, 26)] * 3, ("n", 6, 13, 13), ("n", 6, 1, 1), ("n", 6), ("n", 2)
+    ]  # fmt: skip
+    assert nn.Embedding(10, 3).summary(5).rows[0].output_shape == ("n", 5, 3)

@@ -1,8 +1,8 @@
 """What stands on the card of a node: its lines, and how large the card is.
 
 A card tells the sign of the operation, the name, shape and dtype, the value and its gradient; an
-array beyond a few numbers as statistics over a strip of colours, or of three and more axes (kernels,
-images, the weights of attention) over a small picture of each matrix.
+array beyond a few numbers as statistics over a strip of colours, or over a small picture of each
+matrix, where there are three and more axes: of kernels, images, the weights of attention.
 """
 
 from __future__ import annotations

@@ -33,10 +33,13 @@ Entry = tuple[str, float, str]  # a mark, its width, words
 
 
 def legend(
-    data: GraphData, strokes: Collection[Stroke], scale: look.Scale | None, strips: tuple[bool, bool],
-    notes: Iterable[str], room: float,
+    data: GraphData, strokes: Collection[Stroke], scale: look.Scale | None,
+    strips: tuple[bool, bool], notes: Iterable[str], room: float,
 ) -> Legend:  # fmt: skip
-    """Entries side by side, as many as fit, and every note in lines of its own."""
+    """Entries side by side, as many as fit, and every note in lines of its own.
+
+    strips, whether there are strips of colours, and small pictures.
+    """
     room = max(room, LEAST)
     parts: list[str] = []
     x, y, widest = 0.0, ROW / 2, 0.0

@@ -706,7 +706,7 @@ def test_the_operation_is_one_node_with_its_formula() -> None:
     operations = [node.operation for node in draw(y.sum()).nodes if node.operation]
     assert operations.count("self_attention") == 1 and "softmax" not in operations
     (node,) = [n for n in draw(y.sum()).nodes if n.operation == "self_attention"]
-    assert "p (g · value - g · y)" in node.formula and set(node.settings) == {
+    assert "s = p (g vᵀ - its mean by p)" in node.formula and set(node.settings) == {
         "heads",
         "batch_first",
     }
@@ -722,6 +722,44 @@ def test_the_weights_can_be_drawn() -> None:
     x = Tensor(random(1, 3, 4).astype(np.float32), requires_grad=True)
     _, weights = layer(x, x, x)
     assert weights.shape == (1, 3, 3) and "softmax" in draw(weights.sum()).to_html()
+
+
+@pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"enable_gqa": True}], ids=str)
+def test_the_fused_operations_show_their_weights(options: dict[str, Any]) -> None:
+    heads = 4 if "enable_gqa" in options else 2
+    q, k, v = (Tensor(random(2, n, 5, 3), requires_grad=True) for n in (heads, 2, 2))
+    node = draw(sdpa(q, k, v, **options).sum(), values=False).nodes
+    (weights,) = (n.shown["weights"] for n in node if n.operation == "attention")
+    scores = q.data.reshape(2, 2, -1, 5, 3) @ np.swapaxes(k.data, -1, -2)[:, :, None] / 3**0.5
+    if options.get("is_causal"):
+        scores = np.where(np.tri(5, dtype=bool), scores, -np.inf)
+    np.testing.assert_allclose(weights.reshape(scores.shape), nn.functional.softmax(scores, -1))
+    assert not weights.flags.writeable
+
+
+def test_self_attention_shows_what_need_weights_gives() -> None:
+    layer = nn.MultiheadAttention(4, 2, batch_first=True)
+    x = Tensor(random(2, 3, 4).astype(np.float32), requires_grad=True, name="x")
+    y, _ = layer(x, x, x, need_weights=False)
+    _, weights = layer(x, x, x, average_attn_weights=False)
+    graph = draw(y.sum())
+    (shown,) = (n.shown["weights"] for n in graph.nodes if n.operation == "self_attention")
+    np.testing.assert_allclose(shown, weights.data, rtol=1e-5)
+    assert ">weights<" in graph.to_svg() and ">weights<" not in draw(y.sum(), values=False).to_svg()
+    assert "weights" not in graph.to_text() + graph.to_mermaid() + graph.to_dot()
+
+
+def test_an_explanation_tells_the_rule_of_each_argument() -> None:
+    q, k, v, bias = (Tensor(random(*s), requires_grad=True) for s in [(2, 3)] * 3 + [(2, 2)])
+    names = {"queries": q, "keys": k, "values": v, "bias": bias}
+    y = (sdpa(q, k, v, attn_mask=bias) ** 2).sum()
+    found = {name: str(explain(y, one, names=names)) for name, one in names.items()}
+    assert "∂L/∂queries = scale s keys, with the weights p" in found["queries"]
+    assert "∂L/∂keys = scale sᵀ queries, with" in found["keys"]
+    assert "∂L/∂values = pᵀ g, with the weights p\n" in found["values"]
+    assert "∂L/∂bias = s, with" in found["bias"]
+    for text in found.values():
+        assert "they agree" in text and "\n     weights    an array (2, 2), norm" in text
 
 
 def test_every_name_of_these_rooms_is_tested_here() -> None:

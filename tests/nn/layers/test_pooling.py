@@ -254,7 +254,13 @@ def test_drawings_and_explanations_tell_what_is_pooled():
     x = tensor(1, 4, 4)
     y = functional.max_pool2d(x, 2).sum()
     assert "_Along" not in draw(y, names={"x": x}).to_text()
-    assert "g at each maximum" in str(explain(y, x, names={"x": x}))
+    text = str(explain(y, x, names={"x": x}))
+    assert "g at the maximum of each window, 0 elsewhere" in text
+    places = np.argwhere(grad(y, x)[0].data).tolist()
+    assert len(places) == 4 and f"maxima at  {str(places)[1:-1]}\n" in text
+    assert not draw(y).nodes[1].shown and "maxima" not in draw(y).to_svg()  # told, not drawn
+    large = tensor(1, 2, 8, 8)
+    assert " and 27 more\n" in str(explain(functional.max_pool2d(large, 2).sum(), large))
     y = functional.avg_pool2d(x, 2).sum()
     assert "_Along" not in draw(y, names={"x": x}).to_text()
     assert "over the size of the window" in str(explain(y, x, names={"x": x}))

@@ -557,7 +557,27 @@ def test_a_layer_is_one_operation_with_its_formula():
     graph = draw(loss, names={"x": x, "layer": layer})
     assert [n.operation for n in graph.nodes if n.operation in ("lstm", "recur")] == ["lstm"]
     text = str(explain(loss, layer.weight_hh_l0))
-    assert "back through time" in text and "they agree" in text
+    assert "Σ δᵀ h over the steps, with δ what comes back through time to weight_hh_l0 h" in text
+    assert "they agree" in text and "lstm(x, h_0, c_0, …)" in text
+
+
+def test_an_explanation_tells_the_rule_of_each_argument():
+    state = Tensor(random(2, 3), requires_grad=True, name="before")
+    first = Tensor(random(2, 3, seed=1), requires_grad=True, name="cell")
+    rules = {}
+    for kind in ("LSTM", "GRU", "RNN"):
+        layer = getattr(nn, kind)(2, 3, dtype=float)
+        x = Tensor(random(4, 2, 2), requires_grad=True, name="x")
+        given = (state[None], first[None]) if kind == "LSTM" else state[None]
+        y = layer(x, given)[0].sum()
+        for what in (x, layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0):
+            use = explain(y, what).uses[0]
+            rules[kind, what._name] = use.rule.split(" = ", 1)[1].split(", with")[0]
+    for kind in ("LSTM", "GRU", "RNN"):
+        assert rules[kind, "x"] == "δ weight_ih_l0"
+        assert rules[kind, "weight_ih_l0"] == "Σ δᵀ x over the steps"
+        assert rules[kind, "weight_hh_l0"] == "Σ δᵀ h over the steps"
+        assert rules[kind, "bias_hh_l0"] == rules[kind, "bias_ih_l0"] == "Σ δ over the steps"
 
 
 @pytest.mark.parametrize("kind, name", [("RNN", "rnn"), ("GRU", "gru"), ("LSTM", "lstm")])
