@@ -16,7 +16,8 @@ import numpy as np
 import autograd
 import nn.functional as F
 from autograd import Tensor, rules
-from nn.layers import activations
+from nn.layers import activations, along, attention, convolving, rarer, recurrence, resampling
+from nn.layers.windows import Windows
 from nn.losses import binary, distances
 from tests.cases import CASES, home_of
 
@@ -110,10 +111,50 @@ def _nns() -> list[Call]:
         call("layer_norm", lambda x, w, b: F.layer_norm(x, (3,), w, b),
              [nonzero(4, 3), nonzero(3), nonzero(3)]),
         call("elu_slope", lambda x: activations._fused_elu_slope(x, 0.7), [nonzero(3)]),
+        call("celu_slope", lambda x: rarer._fused_celu_slope(x, 0.7), [nonzero(3)]),
+        call("mish_share", rarer._mish_share, [nonzero(3)]),
         call("normal_density", autograd.normal_density, [nonzero(3)]),
         call("normal_cdf", autograd.normal_cdf, [nonzero(3)]),
         call("clamped_log", binary._fused_log, [between(0.2, 0.8, 3)]),
         call("clamped_log_rest", binary._fused_log_rest, [between(0.2, 0.8)]),
+    ]  # fmt: skip
+
+
+def _layers() -> list[Call]:
+    """Those that take several axes at once, each with the operations that it is by its rule."""
+    image, kernels = nonzero(2, 2, 5, 4), nonzero(3, 2, 2, 3)
+    windows = Windows((5, 4), (2, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    pairs = [along.regular((axis, n, 2, 2, 0, 1), False) for axis, n in ((3, 4), (2, 5))]
+    pooled, winners = along._max_pool(image, pairs)
+    divisors, lines = np.array(4.0), [resampling._nearest(2, 3, 3, 7, 3 / 7)]
+    steps = [nonzero(4, 2, 3), nonzero(2, 2)]
+    recurrent = {
+        kind: [*steps, *[steps[1] * 0.5] * (kind == "lstm"), nonzero(2 * gates, 3),
+               nonzero(2 * gates, 2), nonzero(2 * gates), nonzero(2 * gates)]
+        for kind, gates in {"tanh": 1, "relu": 1, "lstm": 4, "gru": 3}.items()
+    }  # fmt: skip
+    return [
+        call("conv2d", F.conv2d, [image, kernels, nonzero(3)]),
+        call("conv_transpose2d", F.conv_transpose2d, [image, nonzero(2, 3, 2, 2)]),
+        call("conv_weight", lambda g, x: convolving.conv_weight(g, x, windows),
+             [nonzero(2, 3, 4, 2), image]),
+        call("max_pool2d", lambda x: F.max_pool2d(x, 2), [image]),
+        call("to_winners", lambda g: along.to_winners(g, winners, pairs), [pooled]),
+        call("of_winners", lambda x: along.of_winners(x, winners, pairs), [image]),
+        call("avg_pool2d", lambda x: F.avg_pool2d(x, 2), [image]),
+        call("spread", lambda g: along.spread_evenly(g, pairs, divisors), [pooled]),
+        call("interpolate", lambda x: F.interpolate(x, 7, mode="linear"), [nonzero(1, 2, 3)]),
+        call("resample_back", lambda g: resampling.resample_back(g, lines), [nonzero(1, 2, 7)]),
+        call("unfold", lambda x: F.unfold(x, 2), [image]),
+        call("fold", lambda x: F.fold(x, 3, 2), [nonzero(1, 4, 4)]),
+        call("embedding", lambda w: F.embedding([[1, 0], [1, 2]], w, 0), [nonzero(3, 2)]),
+        call("attention", F.scaled_dot_product_attention, [nonzero(2, 3, 2) for _ in range(3)]),
+        call("attention-mask", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m),
+             [*(nonzero(2, 3, 2) for _ in range(3)), nonzero(3, 3)]),
+        call("self_attention", lambda x: attention._fused_self_attention(
+            x, 2, True, attention.causal(3, 3), None, None, 1.0), [nonzero(2, 3, 12)]),
+        *(call(kind, lambda *xs, kind=kind: recurrence.OPERATIONS[kind](list(xs)), arrays)
+          for kind, arrays in recurrent.items()),
     ]  # fmt: skip
 
 
@@ -127,7 +168,7 @@ def _cases() -> list[Call]:
     return list(found.values())
 
 
-CALLS = _cases() + _nns()
+CALLS = _cases() + _nns() + _layers()
 
 # Taken on import, before other tests and doctests register functions of their own.
 OPERATIONS = [

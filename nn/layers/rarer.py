@@ -177,7 +177,7 @@ def _bend(x: Any) -> Any:
 
 
 _mish_share = primitive(
-    _mish_share, lambda g, y, x: g * _bend(x), formula="g (1-t²) sigmoid(x)", elementwise=True
+    _mish_share, lambda g, y, x: g * _bend(x), formula="g (1-y²) sigmoid(x)", elementwise=True
 )
 
 

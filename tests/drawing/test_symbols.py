@@ -113,6 +113,7 @@ def computed(part: str, values: dict[str, Any]) -> Any:
     letters = {name: f"(values[{name!r}])" for name in values}
     code = formulas.written(part, letters, times="*")
     code = re.sub(r"\blog (\d+)", r"log(\1)", code)
+    code = re.sub(r"\|([^|]+)\|", r"abs(\1)", code)
     for sign_, python in (("√", "sqrt"), ("∛", "cbrt"), ("²", "**2"), ("^", "**"), ("π(", "pi*(")):
         code = code.replace(sign_, python)
     with np.errstate(all="ignore"):
