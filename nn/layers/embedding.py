@@ -50,16 +50,20 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     if padding_idx is None:
         return found
     padding = places == _padding("embedding", padding_idx, rows)
-    return _without_padding(found, padding[..., None]) if padding.any() else found
+    if not padding.any():
+        return found
+    return _without_padding(found, padding[..., None], values(found))
 
 
-def _held(rows: Any, padding: Any) -> Any:
-    """The rows as they are; what comes back for the padding stays here."""
-    return rows
+def _held(rows: Any, padding: Any, _first: Any) -> Any:
+    """The rows as they are; those of the padding stay what they were at first, as constants."""
+    return rows if rows is _first else np.where(padding, _first, rows)
 
 
 _without_padding = primitive(
-    _held, lambda g, y, rows, padding: np.where(padding, 0, g), formula="g, and 0 for the padding"
+    _held,
+    lambda g, y, rows, padding, _first: np.where(padding, 0, g),
+    formula="g, and 0 for the padding",
 )
 
 
