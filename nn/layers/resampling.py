@@ -33,7 +33,7 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) ->
     Args: x of any shape; pad, an even number of whole numbers, negative ones to cut elements off;
         mode, what is put there: "constant" for value (0 if None), "reflect" for the elements
         mirrored at the first and the last one, "replicate" for these again and again, "circular"
-        for those of the other end.
+        for those of the other end of what is left.
     Raises ValueError for pads that do not fit. Source: PyTorch's pad; NumPy's np.pad takes Tensors
     as well.
 
@@ -63,13 +63,16 @@ def _padded(x: Any, axis: int, ahead: int, behind: int, mode: str, filling: floa
         raise ValueError(
             f"pad: {(ahead, behind)} cut off more than axis {axis} of shape {x.shape} has"
         )
+    kept = _part(x, axis, slice(max(0, -ahead), n - max(0, -behind)))
+    if mode == "circular" and kept.shape != x.shape:  # what is left goes round, as in PyTorch
+        return _padded(kept, axis, max(0, ahead), max(0, behind), mode, filling)
     most = {"constant": math.inf, "reflect": n - 1, "circular": n, "replicate": n and math.inf}
     if max(ahead, behind) > most[mode]:
         raise ValueError(
             f"pad: mode {mode!r} can put at most {max(0, most[mode])} elements beside an axis of "
             f"length {n}, got {(ahead, behind)}"
         )
-    parts = [_part(x, axis, slice(max(0, -ahead), n - max(0, -behind)))]
+    parts = [kept]
     if ahead > 0:
         first = {
             "reflect": slice(ahead, 0, -1), "circular": slice(n - ahead, n),
@@ -204,27 +207,31 @@ resample_back: Any = primitive(
 
 def interpolate(
     x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
-    align_corners: bool | None = None,
+    align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
 ) -> Any:  # fmt: skip
     """x (N, C, *lengths) with other lengths, read between its elements.
 
     Args: size, the new lengths, or scale_factor, how many times the old ones (rounded down): one
         number, or one for each axis of space, of which there are one to three; mode, "nearest", or
         "linear", "bilinear" and "trilinear" for one, two and three axes; align_corners, for these,
-        True to lay the first and last elements on each other, not the edges.
+        True to lay the first and last elements on each other, not the edges;
+        recompute_scale_factor, True to go on with the quotient of the lengths, where rounding down
+        makes it another than scale_factor.
     Raises ValueError for sizes and modes that do not fit. Source: PyTorch's interpolate.
 
     >>> x = Tensor([[[1.0, 3.0]]])
     >>> interpolate(x, scale_factor=2), interpolate(x, size=3, mode="linear", align_corners=True)
     (Tensor([[[1., 1., 3., 3.]]]), Tensor([[[1., 2., 3.]]]))
     """
-    _check("interpolate", size, scale_factor, mode, align_corners)
-    return _interpolated("interpolate", as_floats(x), size, scale_factor, mode, align_corners)
+    options = (size, scale_factor, mode, align_corners, recompute_scale_factor)
+    _check("interpolate", *options)
+    return _interpolated("interpolate", as_floats(x), *options)
 
 
 def _interpolated(
-    name: Any, x: Any, size: Any, scale_factor: Any, mode: str, align_corners: bool | None
-) -> Any:
+    name: Any, x: Any, size: Any, scale_factor: Any, mode: str, align_corners: bool | None,
+    recompute: bool | None,
+) -> Any:  # fmt: skip
     axes = x.ndim - 2
     if axes not in _LINEAR or 0 in x.shape[1:]:
         raise ValueError(
@@ -237,13 +244,17 @@ def _interpolated(
             f"{_LINEAR[axes]!r}"
         )
     sizes, scales = _sizes_and_scales(name, x.shape[2:], size, scale_factor)
+    if recompute:
+        scales = [n / count for n, count in zip(x.shape[2:], sizes)]
     options = list(zip(range(2, x.ndim), (x.ndim,) * axes, x.shape[2:], sizes, scales))
     if mode == "nearest":
         return resample(x, [_nearest(*each) for each in options])
     return resample(x, [_between(*each, bool(align_corners)) for each in options])
 
 
-def _check(name: Any, size: Any, scale_factor: Any, mode: Any, align_corners: Any) -> None:
+def _check(
+    name: Any, size: Any, scale_factor: Any, mode: Any, align_corners: Any, recompute: Any
+) -> None:
     one_of(f"{name}: mode", mode, ("nearest", *_LINEAR.values()))
     if (size is None) == (scale_factor is None):
         raise ValueError(f"{name}: give size or scale_factor, one of them")
@@ -251,6 +262,9 @@ def _check(name: Any, size: Any, scale_factor: Any, mode: Any, align_corners: An
         raise ValueError(f"{name}: align_corners is for the linear modes, not for 'nearest'")
     if align_corners is not None:
         flag(f"{name}: align_corners", align_corners)
+    recompute = recompute is not None and flag(f"{name}: recompute_scale_factor", recompute)
+    if recompute and size is not None:
+        raise ValueError(f"{name}: recompute_scale_factor is for scale_factor, not for size")
     if size is not None:
         for n in size if isinstance(size, (tuple, list)) else (size,):
             whole(f"{name}: size", n, least=1)
@@ -286,15 +300,18 @@ class Upsample(Module):
 
     def __init__(
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
-        align_corners: bool | None = None,
+        align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
     ) -> None:  # fmt: skip
-        _check("Upsample", size, scale_factor, mode, align_corners)
+        _check("Upsample", size, scale_factor, mode, align_corners, recompute_scale_factor)
         self.size, self.scale_factor = size, scale_factor
         self.mode, self.align_corners = mode, align_corners
+        self.recompute_scale_factor = recompute_scale_factor
 
     def forward(self, x: Any) -> Tensor:
-        x = as_floats(as_tensor("Upsample", "input", x))
-        return _interpolated(self, x, self.size, self.scale_factor, self.mode, self.align_corners)
+        return _interpolated(
+            self, as_floats(as_tensor("Upsample", "input", x)), self.size, self.scale_factor,
+            self.mode, self.align_corners, self.recompute_scale_factor,
+        )  # fmt: skip
 
     def extra_repr(self) -> str:
         size = f"scale_factor={self.scale_factor}" if self.size is None else f"size={self.size}"

@@ -59,6 +59,23 @@ def test_pad_cuts_off_where_it_is_negative_and_takes_any_number_of_axes():
     assert functional.pad(x.astype("f4"), (1, 1), value=2).dtype == np.float32
 
 
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("pads", [(-1, 1), (2, -2), (-1, 1, -2, 1)], ids=str)
+def test_pads_that_cut_off_at_one_end_are_pytorchs(mode, pads):
+    ours, theirs = functions("pad")
+    assert_as_pytorch(
+        functools.partial(ours, pad=pads, mode=mode),
+        functools.partial(theirs, pad=pads, mode=mode),
+        random(2, 3, 5, 4) if len(pads) == 4 else random(2, 3, 4),
+    )
+
+
+def test_what_is_left_goes_round():
+    x = random(2, 3, 5)
+    expected = np.pad(x[:, :, 2:], [(0, 0), (0, 0), (0, 1)], "wrap")
+    np.testing.assert_array_equal(functional.pad(x, (-2, 1), "circular"), expected)
+
+
 @pytest.mark.parametrize("mode", NUMPYS)
 def test_pad_agrees_with_finite_differences(mode):
     x = tensor(2, 4)
@@ -87,6 +104,27 @@ def test_interpolate_is_pytorchs_at_both_orders(axes, scale, mode):
         functools.partial(ours, **options), functools.partial(theirs, **options),
         random(*SHAPES[axes]),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize("recompute", [True, False, None])
+@pytest.mark.parametrize("factor", [1.7, 0.6, (1.7, 2.3)], ids=str)
+@pytest.mark.filterwarnings("ignore")  # PyTorch's, of scales that are no whole numbers
+def test_factors_computed_again_are_pytorchs(mode, recompute, factor):
+    ours, theirs = functions("interpolate")
+    options = {"scale_factor": factor, "mode": mode, "recompute_scale_factor": recompute}
+    assert_as_pytorch(
+        functools.partial(ours, **options), functools.partial(theirs, **options),
+        random(2, 3, 4, 5),
+    )  # fmt: skip
+
+
+def test_factors_computed_again_are_the_quotients_of_the_lengths():
+    x, options = random(2, 3, 4, 5), {"mode": "bilinear"}
+    layer = nn.Upsample(scale_factor=1.7, recompute_scale_factor=True, **options)
+    expected = functional.interpolate(x, size=(6, 8), **options)
+    np.testing.assert_array_equal(layer(x).data, expected)
+    assert not np.array_equal(functional.interpolate(x, scale_factor=1.7, **options), expected)
 
 
 def test_lengths_of_each_axis():
@@ -248,6 +286,14 @@ CALLS = {
     ),
     "no size": (lambda: functional.interpolate(ONES), "^interpolate: give size or scale_factor"),
     "both": (lambda: nn.Upsample(3, 2), "^Upsample: give size or scale_factor, one of them"),
+    "a size computed again": (
+        lambda: nn.Upsample(3, recompute_scale_factor=True),
+        "^Upsample: recompute_scale_factor is for scale_factor, not for size",
+    ),
+    "a turn of what is left": (
+        lambda: functional.pad(ONES, (-2, 3), "circular"),
+        "mode 'circular' can put at most 2 elements beside an axis of length 2, got",
+    ),
     "mode of another rank": (
         lambda: functional.interpolate(ONES, 3, mode="linear"),
         r"mode 'linear' does not fit an input of shape \(1, 1, 4, 4\); of 2 axes it is 'bilinear'",
