@@ -226,9 +226,10 @@ def scaled_dot_product_attention(
         for 1/√d; enable_gqa, True for fewer heads of keys and values, each for several of queries;
         rng, where dropout's choice comes from.
     Shapes: query (..., heads, L, d), key (..., heads, S, d), value (..., heads, S, e), the result
-    (..., heads, L, e). A query that no key takes part in gives 0, with gradient 0. Raises
-    ValueError for other shapes, and for a mask together with is_causal. Source: Vaswani et al.,
-    Attention Is All You Need, 2017; PyTorch's scaled_dot_product_attention.
+    (..., heads, L, e); what stands ahead of the last two axes broadcasts. A query that no key takes
+    part in gives 0, with gradient 0. Raises ValueError for other shapes, and for a mask together
+    with is_causal. Source: Vaswani et al., Attention Is All You Need, 2017; PyTorch's
+    scaled_dot_product_attention.
 
     >>> keys, seen = np.array([[9.0, 0.0], [0.0, 9.0]]), [[10.0], [20.0]]
     >>> scaled_dot_product_attention(Tensor([[9.0, 0.0]]), keys, seen).round(3)
@@ -237,6 +238,8 @@ def scaled_dot_product_attention(
     name = "scaled_dot_product_attention"
     q, k, v = (as_floats(x) for x in (query, key, value))
     _check_shapes(name, q, k, v)
+    groups = _groups(name, q, k, v) if enable_gqa else 1
+    q = _spread(name, q, k, v, 2 if groups == 1 else 3)
     p = check_probability(name, dropout_p)
     scale = 1 / math.sqrt(max(1, q.shape[-1])) if scale is None else number(f"{name}: scale", scale)
     scores = (*q.shape[:-1], k.shape[-2])
@@ -246,12 +249,10 @@ def scaled_dot_product_attention(
         allowed, bias = causal(*scores[-2:]), None
     else:
         allowed, bias = _masks(name, attn_mask, scores)
-    groups = _groups(name, q, k, v) if enable_gqa else 1
     if groups > 1:  # a group's queries stand on an axis of their own, along which keys are repeated
         q = _grouped(q, groups)
         k, v = (x.reshape((*x.shape[:-2], 1, *x.shape[-2:])) for x in (k, v))
         allowed, bias = (_grouped(mask, groups) for mask in (allowed, bias))
-    _check_leading(name, q, k, v)
     dtype = np.result_type(q.dtype, k.dtype, v.dtype)
     arrays = [at_least_single(x) for x in (q, k, v, bias) if x is not None]
     kept, left = _dropped((*q.shape[:-1], k.shape[-2]), p, rng)
@@ -318,17 +319,17 @@ def _check_shapes(name: str, q: Any, k: Any, v: Any) -> None:
         raise ValueError(f"{name}: there must be a value for each key, got {shapes}")
 
 
-def _check_leading(name: str, q: Any, k: Any, v: Any) -> None:
+def _spread(name: str, q: Any, k: Any, v: Any, inner: int) -> Any:
+    """The queries, repeated along the leading axes (not the inner ones) of keys and values."""
     try:
-        fits = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2]) == q.shape[:-2]
+        lead = np.broadcast_shapes(*(x.shape[:-inner] for x in (q, k, v)))
     except ValueError:
-        fits = False
-    if not fits:
         raise ValueError(
-            f"{name}: the leading axes of keys and values must broadcast to those of the queries, "
-            f"got query {q.shape}, key {k.shape}, value {v.shape}; enable_gqa=True lets several "
-            "heads of queries share one of keys"
-        )
+            f"{name}: the leading axes of queries, keys and values must broadcast, got query "
+            f"{q.shape}, key {k.shape}, value {v.shape}; enable_gqa=True lets several heads of "
+            "queries share one of keys"
+        ) from None
+    return q if q.shape[:-inner] == lead else np.broadcast_to(q, (*lead, *q.shape[-inner:]))
 
 
 def _groups(name: str, q: Any, k: Any, v: Any) -> int:

@@ -243,6 +243,11 @@ def cross_entropy(
         check_logits(name, logits, axis)
     target = _target(name, target)
     if target.shape == logits.shape:
+        if ignore_index >= 0 and target.dtype.kind == "f":
+            raise ValueError(
+                f"{name}: ignore_index={ignore_index} is a label to pass over, but a target of "
+                f"shape {target.shape} holds probabilities"
+            )
         return _against_probabilities(logits, axis, target, weight, reduction, label_smoothing)
     compute = partial(_of_labels, weight, label_smoothing)
     return _against_labels(name, compute, logits, axis, target, weight, ignore_index, reduction)

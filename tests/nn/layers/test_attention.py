@@ -128,6 +128,44 @@ def test_several_heads_of_queries_share_one_of_keys(heads: int, fewer: int, kind
     close(mine, expected)
 
 
+SHAPES_OF_THREE = ((4, 3), (5, 3), (5, 2))
+LEADS = {  # of queries, of keys, of values
+    "more keys": ((), (2, 3), (2, 3)),
+    "more values": ((3,), (3,), (2, 3)),
+    "one head of queries": ((2, 1), (1, 3), (3,)),
+}
+
+
+@pytest.mark.parametrize("leads", LEADS.values(), ids=LEADS)
+@pytest.mark.parametrize("kind", ["none", "causal", "-inf", "of heads"])
+def test_what_stands_ahead_broadcasts_as_pytorchs(leads: Any, kind: str) -> None:
+    torch, plain = pytorch()
+    arrays = [
+        random(*lead, *shape, seed=k) for k, (lead, shape) in enumerate(zip(leads, SHAPES_OF_THREE))
+    ]
+    mask = random(3, 4, 5, seed=3) if kind == "of heads" else mask_of(kind, 4, 5)
+    options = {"is_causal": kind == "causal"}
+    mine = derivatives(autograd, lambda *a: sdpa(*a, mask, **options), leaves(*arrays))
+    theirs = torch.nn.functional.scaled_dot_product_attention
+    given = None if mask is None else torch.tensor(mask)
+    with plain:
+        expected = derivatives(
+            torch.autograd, lambda *a: theirs(*a, given, **options),
+            [torch.tensor(a, requires_grad=True) for a in arrays],
+        )  # fmt: skip
+    close(mine, expected)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_broadcast_queries_are_those_repeated(groups: int) -> None:
+    q, k = random(2 * groups, 4, 3), random(3, 2, 5, 3, seed=1)
+    v, options = random(3, 2, 5, 2, seed=2), {"enable_gqa": groups > 1}
+    expected = sdpa(np.broadcast_to(q, (3, *q.shape)), k, v, **options)
+    np.testing.assert_array_equal(sdpa(q, k, v, **options), expected)
+    assert gradcheck(lambda *a: sdpa(*a, **options), leaves(q, k, v))
+    assert gradgradcheck(lambda *a: sdpa(*a, **options), leaves(q, k, v))
+
+
 def softmax_by_hand(scores: Any) -> Any:
     e = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
@@ -258,7 +296,14 @@ WRONG = {
         lambda: sdpa(np.ones((4, 2, 3)), *[np.ones((2, 2, 3))] * 2),
         "leading axes.*enable_gqa=True",
     ),
-    "more keys": (lambda: sdpa(np.ones((2, 3)), *[np.ones((2, 2, 3))] * 2), "leading axes of keys"),
+    "more keys": (
+        lambda: sdpa(np.ones((2, 3)), np.ones((3, 2, 3)), np.ones((2, 2, 3))),
+        r"leading axes of queries, keys and values must broadcast, got query \(2, 3\), key \(3,",
+    ),
+    "batches of groups": (
+        lambda: sdpa(np.ones((3, 4, 2, 3)), *[np.ones((2, 2, 2, 3))] * 2, enable_gqa=True),
+        "leading axes of queries, keys and values must broadcast",
+    ),
     "mask": (
         lambda: sdpa(*[np.ones((2, 3))] * 3, np.ones((3, 3), bool)),
         r"mask has shape \(3, 3\).*\(2, 2\)",

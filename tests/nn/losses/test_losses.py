@@ -308,6 +308,10 @@ SETTINGS = {
     ),
     "no classes": (lambda: nn.CrossEntropyLoss()(1.0, 0), r"need an axis of classes"),
     "0 classes": (lambda: nn.CrossEntropyLoss()(np.zeros((2, 0)), [0, 1]), r"got \(2, 0\)"),
+    "a label to pass over in probabilities": (
+        lambda: nn.CrossEntropyLoss(ignore_index=1)(np.zeros((2, 3)), np.full((2, 3), 1 / 3)),
+        r"cross_entropy: ignore_index=1 is a label .*target of shape \(2, 3\) holds probabilities",
+    ),
     "no classes for nll": (lambda: nn.NLLLoss()(1.0, 0), r"nll_loss: log probabilities need an"),
     "reduction of nll": (lambda: nn.NLLLoss(reduction="max"), r"NLLLoss: .*got 'max'"),
     "weight of nll": (
