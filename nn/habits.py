@@ -9,12 +9,14 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from nn.names import unknown
 
 __all__ = [
+    "ARGUMENTS",
     "FUNCTIONS",
     "LAYERS",
     "MODULE",
@@ -23,8 +25,11 @@ __all__ = [
     "elsewhere",
     "finder",
     "later",
+    "told",
     "warn",
 ]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # ---- mistakes ----------------------------------------------------------------------------------
 
@@ -154,6 +159,28 @@ def _listed(self: Any) -> list[str]:
     return [name for name in object.__dir__(self) if not isinstance(found(name), _Elsewhere)]
 
 
+def told(function: Function) -> Function:
+    """A decorator of a function: an argument that only PyTorch's has raises a TypeError which tells
+    ours. (All classes of ours have it: see Module.)
+
+    >>> @told
+    ... def spread(x, axis): ...
+    >>> spread([1.0], dim=0)
+    Traceback (most recent call last):
+    TypeError: spread has no argument dim=; it is called axis=, as NumPy's
+    """
+
+    @wraps(function)
+    def asked(*args: Any, **options: Any) -> Any:
+        if options and not ARGUMENTS.keys().isdisjoint(options):
+            name = next(name for name in options if name in ARGUMENTS)
+            whose = type(args[0]) if function.__name__ == "__init__" else function
+            raise TypeError(f"{whose.__name__} has no argument {name}=; {ARGUMENTS[name]}")
+        return function(*args, **options)
+
+    return asked  # type: ignore[return-value]
+
+
 _DEVICE = "there is one device, the CPU: leave it out"
 _HERE = "there is none here yet: write its forward in a Module of your own"
 _LIST = "a plain list in an attribute does: its Modules are found"
@@ -167,6 +194,22 @@ _UTILS = (
     "nn.pack_padded_sequence and others"
 )
 _HOOK = "there are register_forward_hook here, and register_hook of a Tensor"
+
+_NONE = "there is none here"
+# What is told of arguments that functions and classes have not.
+ARGUMENTS = {
+    "dim": "it is called axis=, as NumPy's",
+    "keepdim": "it is called keepdims=, as NumPy's",
+    "start_dim": "it is called start_axis=, as NumPy's axes",
+    "end_dim": "it is called end_axis=, as NumPy's axes",
+    "inplace": "results are always new: leave it out",
+    "device": _DEVICE,
+    **dict.fromkeys(("size_average", "reduce"), "use reduction='mean', 'sum' or 'none'"),
+    **dict.fromkeys(("proj_size", "add_bias_kv", "add_zero_attn", "antialias"), _NONE),
+    **dict.fromkeys(("max_norm", "norm_type", "scale_grad_by_freq"), _NONE),
+    "sparse": "gradients are whole here: leave it out",
+    **dict.fromkeys(("enable_nested_tensor", "mask_check"), f"{_NONE}: leave it out"),
+}
 
 # What is told of names that `nn` has not.
 LAYERS = {

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd import Tensor, scope
-from nn.habits import MODULE, elsewhere, warn
+from nn.habits import MODULE, elsewhere, told, warn
 from nn.modes import mode_of, set_mode
 from nn.names import shifted
 from nn.summary import Summary, summarize
@@ -138,6 +138,8 @@ class Module:
         if isinstance(vars(cls).get("training"), bool):  # it would hide the property
             cls._trains = cls.training  # type: ignore[assignment]
             del cls.training
+        if cls.__module__.startswith("nn.") and "__init__" in vars(cls):
+            cls.__init__ = told(cls.__init__)  # type: ignore[method-assign]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; to be written by every subclass, and called as `module(...)`."""

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import inspect
 import pickle
 import subprocess
 import sys
@@ -117,6 +118,50 @@ def test_modules_tell_of_methods_that_they_have_not(name):
 def test_pytorchs_arguments_lead_to_ours(name, ours):
     with pytest.raises(TypeError, match=f"softmax: the argument {name}= .* it is called {ours}"):
         nn.functional.softmax(Tensor([1.0]), **{name: 0})
+
+
+RENAMED = {"axis": "dim", "keepdims": "keepdim", "start_axis": "start_dim", "end_axis": "end_dim"}
+OTHERS = [
+    *((getattr(nn.functional, n), n) for n in nn.functional.__all__),
+    *((getattr(nn, n), n) for n in (*nn.layers.__all__, *nn.losses.__all__)),
+]
+WITH_AXES = [
+    pytest.param(owner, ours, RENAMED[ours], id=f"{name} {ours}")
+    for owner, name in OTHERS
+    for ours in inspect.signature(owner).parameters
+    if ours in RENAMED
+]
+
+
+@pytest.mark.parametrize("owner, ours, theirs", WITH_AXES)
+def test_all_that_has_an_axis_tells_what_it_is_called(owner, ours, theirs):
+    given = () if isinstance(owner, type) else (T, T)[: 1 + ("x2" in str(inspect.signature(owner)))]
+    with pytest.raises(TypeError, match=f"{owner.__name__}.* {theirs}=.*; it is called {ours}="):
+        owner(*given, **{theirs: 1})
+
+
+def test_some_have_axes():
+    assert len(WITH_AXES) > 12
+
+
+@pytest.mark.parametrize("name", sorted(set(names_of_nn.ARGUMENTS) - set(RENAMED.values())))
+@pytest.mark.parametrize("kind", ["Linear", "ReLU", "Softmax", "LSTM", "BatchNorm2d", "MSELoss"])
+def test_classes_tell_of_arguments_that_they_have_not(kind, name):
+    told = names_of_nn.ARGUMENTS[name]
+    with pytest.raises(TypeError, match=f"^{kind} has no argument {name}=; ") as caught:
+        getattr(nn, kind)(**{name: None})
+    assert str(caught.value).endswith(told)
+
+
+def test_what_a_class_of_ones_own_takes_is_its_own_matter():
+    class Net(nn.Linear):
+        def __init__(self, device, **options):
+            super().__init__(2, 3, **options)
+
+    assert Net(device="cpu").out_features == 3
+    with pytest.raises(TypeError, match="^Net has no argument inplace=; results are always new"):
+        Net("cpu", inplace=True)
+    assert list(inspect.signature(nn.Linear).parameters)[:2] == ["in_features", "out_features"]
 
 
 def test_a_module_may_have_what_is_called_so():

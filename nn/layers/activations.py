@@ -16,7 +16,6 @@ import numpy as np
 from autograd import (
     Tensor,
     log_sigmoid,
-    log_softmax,
     logsumexp,
     normal_cdf,
     normal_density,
@@ -25,9 +24,11 @@ from autograd import (
     sigmoid,
     softmax,
 )
+from autograd import log_softmax as _log_softmax
 from autograd import softplus as _softplus
 from nn.arguments import as_floats, as_tensor, at_least_single, values
 from nn.checks import number, plain
+from nn.habits import told
 from nn.module import Module
 
 __all__ = [
@@ -155,6 +156,7 @@ def _bound(
     return {**defaults, **given, **options}
 
 
+log_softmax = told(_log_softmax)
 LogSigmoid = activation("LogSigmoid", log_sigmoid)
 LogSoftmax = activation("LogSoftmax", log_softmax)
 ReLU = activation("ReLU", relu)

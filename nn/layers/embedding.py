@@ -9,12 +9,14 @@ import numpy as np
 from autograd import Tensor, primitive
 from nn.arguments import as_operand, at_first, values
 from nn.checks import flag, whole
+from nn.habits import told
 from nn.init import normal_
 from nn.module import Module
 
 __all__ = ["Embedding", "embedding"]
 
 
+@told
 def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     """The rows of weight that input names; their gradients are added up where they came from.
 

@@ -19,6 +19,7 @@ from nn.arguments import (
     at_least_single,
 )
 from nn.checks import flag, number, whole
+from nn.habits import told
 from nn.module import Module
 
 __all__ = [
@@ -442,6 +443,7 @@ class RMSNorm(Module):
 # ---- lengths of vectors -----------------------------------------------------------------------
 
 
+@told
 def normalize(x: Any, p: float = 2.0, axis: int | Sequence[int] = 1, eps: float = 1e-12) -> Any:
     """Bring each vector along an axis to length 1: x / max(norm, eps).
 
@@ -462,6 +464,7 @@ def normalize(x: Any, p: float = 2.0, axis: int | Sequence[int] = 1, eps: float 
     return _as_given(y.reshape(given.shape), given.dtype)
 
 
+@told
 def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors along an axis: their product, both of length 1.
 

@@ -14,6 +14,7 @@ import numpy as np
 from autograd import Tensor, primitive, relu, sigmoid, softmax
 from nn.arguments import as_floats, as_input, as_tensor, at_least_single
 from nn.checks import number, whole
+from nn.habits import told
 from nn.layers.activations import activation, at_most, hardtanh, kept_off
 from nn.module import Module
 
@@ -261,6 +262,7 @@ def softsign(x: Any) -> Any:
 Softsign = activation("Softsign", softsign, __name__)
 
 
+@told
 def softmin(x: Any, axis: int = -1, *, dtype: Any = None) -> Any:
     """softmax(-x): shares of 1 along an axis, the largest where x is the least.
 
@@ -310,6 +312,7 @@ _fused_glu = primitive(
 )  # fmt: skip
 
 
+@told
 def glu(x: Any, axis: int = -1) -> Any:
     """a sigmoid(b), of the halves a and b of x along an axis: b says how much of a goes through.
 

@@ -11,6 +11,7 @@ import numpy as np
 from autograd import Tensor, primitive
 from nn.arguments import as_floats, as_operand, as_tensor
 from nn.checks import flag, number, one_of, whole
+from nn.habits import told
 from nn.module import Module
 
 __all__ = [
@@ -205,6 +206,7 @@ resample_back: Any = primitive(
 )
 
 
+@told
 def interpolate(
     x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
     align_corners: bool | None = None, recompute_scale_factor: bool | None = None,

@@ -12,6 +12,7 @@ import numpy as np
 from autograd import Tensor
 from nn.arguments import as_floats, as_tensor, at_least_single, in_dtype
 from nn.checks import flag, number, whole
+from nn.habits import told
 from nn.layers.normalization import cosine_similarity
 from nn.module import Module
 
@@ -46,6 +47,7 @@ class CosineSimilarity(Module):
         return f"axis={self.axis}, eps={self.eps}"
 
 
+@told
 def pairwise_distance(
     x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False
 ) -> Any:
