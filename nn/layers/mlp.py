@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.checks import whole
+from nn.checks import flag, whole
 from nn.init import named_initializer
 from nn.layers.channels import BatchNorm1d
 from nn.layers.dropout import Dropout, check_probability
@@ -63,6 +63,7 @@ class MLP(Sequential):
             )
         fill = named_initializer(init, rng) if isinstance(init, str) else init
         check_probability("MLP, dropout", dropout)
+        batch_norm = flag("MLP: batch_norm", batch_norm, numbers=True)
         if len(widths) == 2:
             _activation(activation)  # not used, but a wrong one is told
         layers: list[Module] = []

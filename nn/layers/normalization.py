@@ -360,8 +360,9 @@ class LayerNorm(Module):
     ) -> None:
         self.normalized_shape = _as_shape("LayerNorm", normalized_shape)
         self.eps = number("LayerNorm: eps", eps, least=0)
-        self.elementwise_affine = bool(elementwise_affine)
-        affine, shape = elementwise_affine, self.normalized_shape
+        affine = flag("LayerNorm: elementwise_affine", elementwise_affine, numbers=True)
+        bias = flag("LayerNorm: bias", bias, numbers=True)
+        self.elementwise_affine, shape = affine, self.normalized_shape
         self.weight = constant(1, shape, "weight", dtype) if affine else None
         self.bias = constant(0, shape, "bias", dtype) if affine and bias else None
 

@@ -31,7 +31,7 @@ class _Weights(Module):
         name = type(self).__name__
         self.input_size = whole(f"{name}: input_size", input_size, least=1)
         self.hidden_size = whole(f"{name}: hidden_size", hidden_size, least=1)
-        self.bias = flag(f"{name}: bias", bias, numbers=True)
+        self.bias = flag(f"{name}: bias", bias)
 
     def _add(self, ending: str, width: int, dtype: Any, rng: Any) -> None:
         """The weights of one layer and direction, under their names."""

@@ -215,7 +215,7 @@ class GroupNorm(Module):
                 f"{num_channels}"
             )
         self.eps = number("GroupNorm: eps", eps, least=0)
-        self.affine = flag("GroupNorm: affine", affine)
+        self.affine, bias = flag("GroupNorm: affine", affine), flag("GroupNorm: bias", bias)
         self.weight = constant(1, num_channels, "weight", dtype) if affine else None
         self.bias = constant(0, num_channels, "bias", dtype) if affine and bias else None
 

@@ -6,6 +6,7 @@ all layers share is asked of every entry of a table; a sweep finds layers that h
 
 import copy
 import functools
+import inspect
 import math
 import pickle
 
@@ -29,6 +30,44 @@ from tests.makers import random, tensor
 from tests.twins import assert_cases, twin
 
 LEADING = {"one row": (), "batch": (4,), "two axes": (2, 3), "empty": (0,), "empty inside": (2, 0)}
+
+
+# ---- options ----------------------------------------------------------------------------------
+
+ARGUMENTS = {  # what is not twice the number 2 for the arguments without a default
+    "Upsample": (2,),
+    "TransformerEncoder": (nn.TransformerEncoderLayer(2, 1), 1),
+    "TransformerDecoder": (nn.TransformerDecoderLayer(2, 1), 1),
+    "MLP": ([2, 2],),
+}
+
+
+def flags_of(name):
+    """The options of a class that are True or False unless told otherwise."""
+    parameters = inspect.signature(getattr(nn, name)).parameters.values()
+    return [p.name for p in parameters if p.default.__class__ is bool]
+
+
+CLASSES = [n for n in (*nn.layers.__all__, *nn.losses.__all__) if n[0].isupper()]
+FLAGS = [
+    (name, option) for name in CLASSES if name != "PackedSequence" for option in flags_of(name)
+]
+
+
+@pytest.mark.parametrize("name, option", FLAGS)
+@pytest.mark.parametrize("value", ["False", None, 2, np.ones(2)], ids=str)
+def test_what_is_neither_true_nor_false_is_refused(name, option, value):
+    kind = getattr(nn, name)
+    needed = [
+        2 for p in inspect.signature(kind).parameters.values()
+        if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]  # fmt: skip
+    with pytest.raises(TypeError, match=rf"^\w+: {option} must be True or False, got "):
+        kind(*ARGUMENTS.get(name, needed), **{option: value})
+
+
+def test_some_have_flags():
+    assert len(FLAGS) > 50
 
 
 # ---- Linear -----------------------------------------------------------------------------------
