@@ -219,6 +219,8 @@ def test_options_take_what_makes_sense(kind, text, value, monkeypatch):
         ("mnist_5k", {"images": (5000, 28, 28), "labels": (5000,)}),
         ("breast_cancer", {"features": (569, 30), "labels": (569,), "feature_names": (30,)}),
         ("diabetes", {"features": (442, 10), "targets": (442,), "feature_names": (10,)}),
+        ("spoken_digits", {"logmel": (2730, 40, 24), "digit": (2730,), "voice": (2730,)}),
+        ("vowels", {"frames": (4274, 12), "lengths": (270,), "test_speaker": (370,)}),
     ],
 )
 def test_data_sets_have_their_shapes(name, shapes):
