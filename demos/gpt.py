@@ -183,9 +183,7 @@ def shares(model, numbers):
 def main():
     parser = tools.options(__doc__, picture="gpt.png")
     parser.add_argument("--steps", type=tools.count, help="(2000, or 200 if --quick)")
-    parser.add_argument(
-        "--dropout", type=tools.share, default=0.0, help="share that is dropped (0)"
-    )
+    parser.add_argument("--dropout", type=tools.share, default=0.0, help="share left out (0)")
     parser.add_argument("--checkpoint", type=tools.checkpoint, help="file to go on from (.npz)")
     parser.add_argument("--prompt", type=plays.prompt, default="ROMEO.\n", help="to go on from")
     parser.add_argument("--temperature", type=tools.positive, default=0.8, help="of them (0.8)")
