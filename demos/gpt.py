@@ -170,14 +170,14 @@ def train(model, learned, run, checkpoint, show):
 
 
 def shares(model, numbers):
-    """How much each place looks at each, (blocks, heads, t, t): a head mixes the values by these
-    shares, and where each place has a value of its own, the mixture tells them."""
-    found, values = [], np.eye(len(numbers))  # (t, t): 1 at a place of its own
+    """How much each place looks at each: of each block (heads, t, t). A head mixes the values by
+    these shares, and where each place has a value of its own, the mixture tells them."""
+    found, own = [], np.eye(len(numbers))  # (t, t): 1 at a place of its own
     for block in model.blocks:
-        block.attention.register_forward_hook(lambda x, inputs, y: found.append(x.parts(inputs[0])))
+        block.attention.register_forward_hook(lambda a, x, y: found.append(a.parts(x[0])[:2]))
     with no_grad():
         model([numbers])
-        return [scaled_dot_product_attention(q, k, values, is_causal=True)[0] for q, k, _ in found]
+        return [scaled_dot_product_attention(q, k, own, is_causal=True).data[0] for q, k in found]
 
 
 def main():
@@ -210,9 +210,9 @@ def main():
 
     losses, shown = train(model, learned, run, args.checkpoint, show)
     shown.append(show(run["steps"], 600))
-    line = "Juliet, I love thee"
-    heads = [block[0] for block in shares(model, tokeniser.encode(line))]
-    if figure := plays.draw(losses, shown, guesses, line, heads[:2]):
+    line = "JULIET.\nO Romeo, Romeo!"
+    looks = shares(model, tokeniser.encode(line))
+    if figure := plays.draw(losses, shown, guesses, line, looks):
         tools.save_picture(figure, args.save)
 
 

@@ -55,13 +55,16 @@ def nats_of_counts(learned, unseen, symbols, n):
     return -np.mean(np.log(shares[tests]))
 
 
-def draw(losses, shown, guesses, line, heads):
-    """A Figure: left the nats by step; right how much a head of some blocks looks from each
-    character of a line at each, (t, t). None without matplotlib."""
-    figure = tools.new_figure(11.5, 4)
+def draw(losses, shown, guesses, line, looks):
+    """A Figure: left the nats by step, right how much each character of a line looks at each.
+
+    `looks` has for each block (heads, t, t); of every other one is drawn the head that looks most
+    at single characters. None without matplotlib.
+    """
+    figure = tools.new_figure(11.5, 4.3)
     if figure is None:
         return None
-    left, right = figure.subfigures(1, 2, width_ratios=[1, 2.2])
+    left, right = figure.subfigures(1, 2, width_ratios=[1, 2])
     axes = left.subplots()
     several = 1 + len(losses) // 100
     means = np.convolve(losses, np.ones(several) / several, "valid")
@@ -72,10 +75,12 @@ def draw(losses, shown, guesses, line, heads):
         axes.text(len(losses), guess, f"counts of {n}", ha="right", va="bottom", fontsize=8)
     axes.set(title="nats a character", xlabel="step")
     axes.legend(fontsize=8)
-    for k, (axes, shares) in enumerate(zip(right.subplots(1, len(heads)), heads), 1):
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        axes.set_xticks(range(len(line)), line, fontsize=8)
-        axes.set_yticks(range(len(line)), line, fontsize=8)
+    blocks, names = range(0, len(looks), 2), list(line.replace(" ", "·").replace("\n", "↵"))
+    for block, axes in zip(blocks, right.subplots(1, len(blocks), squeeze=False)[0]):
+        head = np.argmax(looks[block].max(axis=2).mean(axis=1))
+        axes.imshow(looks[block][head], cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(len(names)), names, fontsize=8)
+        axes.set_yticks(range(len(names)), names, fontsize=8)
         axes.tick_params(length=0)
-        axes.set_title(f"block {k}: from a row's character at others", fontsize=10)
+        axes.set(title=f"block {block + 1}, head {head + 1}", xlabel="looked at")
     return figure

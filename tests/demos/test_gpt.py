@@ -134,7 +134,7 @@ def test_shares_are_those_that_attention_mixes_by(model, numbers):
         x = model.characters(numbers[:1]) + model.places(np.arange(16))
         q, k, _ = (part.data[0].astype(float) for part in attention.parts(model.blocks[0].norm1(x)))
     scores = np.exp(q @ k.transpose(0, 2, 1) / 2) * np.tri(16)
-    assert np.allclose(shares[0].data, scores / scores.sum(axis=-1, keepdims=True), atol=1e-5)
+    assert np.allclose(shares[0], scores / scores.sum(axis=-1, keepdims=True), atol=1e-5)
 
 
 def test_it_begins_as_gpt_2_does():
@@ -226,13 +226,16 @@ def test_gpt_draws_losses_and_attention(tmp_path):
 
 def test_the_picture_has_the_characters_on_its_axes():
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
-    figure = plays.draw([4, 3, 2.5], [[1, 3.5], [3, 2.6]], (3.3, 2.5), "to be", [np.tri(5)] * 2)
+    even, sharp = np.tri(5) / np.arange(1, 6)[:, None], np.eye(5)
+    looks = [np.stack(heads) for heads in ([even, sharp], [even, even], [sharp, even])]
+    figure = plays.draw([4, 3, 2.5], [[1, 3.5], [3, 2.6]], (3.3, 2.5), "to\nbe", looks)
     losses, *heads = figure.get_axes()
     assert [text.get_text() for text in losses.texts] == ["counts of 1", "counts of 2"]
+    assert [axes.get_title() for axes in heads] == ["block 1, head 2", "block 3, head 1"]
     for axes in heads:
-        names = [[label.get_text() for label in labels] for labels in
-                 (axes.get_xticklabels(), axes.get_yticklabels())]  # fmt: skip
-        assert names == [list("to be")] * 2
+        assert np.array_equal(axes.images[0].get_array(), sharp)
+        for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+            assert [label.get_text() for label in labels] == list("to↵be")
 
 
 def test_gpt_does_the_rest_without_matplotlib():
