@@ -71,11 +71,26 @@ def not_negative(text):
     return _number(text, "from 0 on", lambda number: 0 <= number < math.inf)
 
 
+def share(text):
+    """For argparse's `type`: a number from 0 on, and below 1."""
+    return _number(text, "from 0 on, and below 1", lambda number: 0 <= number < 1)
+
+
 def target(text):
     """For argparse's `type`: the path of a picture in a folder that exists."""
+    return _path(text, ".png", ".svg", ".pdf")
+
+
+def checkpoint(text):
+    """For argparse's `type`: the path of a checkpoint, which may be there, in a folder that is."""
+    return _path(text, ".npz", ".safetensors")
+
+
+def _path(text, *endings):
     path = Path(text)
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise argparse.ArgumentTypeError(f"must end with .png, .svg or .pdf, not {text!r}")
+    if path.suffix.lower() not in endings:
+        named = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        raise argparse.ArgumentTypeError(f"must end with {named}, not {text!r}")
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
     return path

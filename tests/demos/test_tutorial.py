@@ -225,7 +225,8 @@ def test_without_the_library_it_says_what_to_do(tmp_path):
 
 CHAPTERS = [
     "slope", "chain rule", "graph", "by hand", "by the engine", "order", "broadcasting", "neuron",
-    "layer", "network", "Training", "Fine-tuning", "recurrent step", "engine of your own", "go on",
+    "layer", "network", "Training", "Fine-tuning", "recurrent step", "Attention",
+    "engine of your own", "go on",
 ]  # fmt: skip
 
 
