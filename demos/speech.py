@@ -11,9 +11,8 @@ to its last real frame (`lengths=`) and says who of them speaks: 270 to learn fr
 
 Expected, in a minute, the mean of three runs: 100.0% of the digits of unheard voices right, against
 99.0% by logistic regression on all 960 numbers ("line"); of unheard accents 94.7% against 95.8%.
-98.5% of the vowels, against 96.8% by a line on the mean frame, and 98.8% on three frames: a test is
-as hard as what it holds out, and a simple rival may win. Settings were
-chosen on parts held back from what is learned, the rivals' frames too.
+98.5% of the vowels, against 96.8% by a line on the mean frame, and 98.8% on three frames: a simple
+rival may win. Settings were chosen on parts held back from what is learned.
 
     python demos/speech.py                # or, without installing: python -m demos.speech
     python demos/speech.py --wav me.wav   # and what it hears in recordings of your own
