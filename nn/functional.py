@@ -234,3 +234,7 @@ if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have 
     __getattr__ = _later(
         globals(), _LATER, _finder("nn.functional", _FUNCTIONS, lambda: __all__, "FUNCTIONS")
     )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

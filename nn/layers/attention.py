@@ -238,7 +238,8 @@ def scaled_dot_product_attention(
     name = "scaled_dot_product_attention"
     q, k, v = (as_floats(x) for x in (query, key, value))
     _check_shapes(name, q, k, v)
-    groups = _groups(name, q, k, v) if enable_gqa else 1
+    is_causal = flag(f"{name}: is_causal", is_causal)
+    groups = _groups(name, q, k, v) if flag(f"{name}: enable_gqa", enable_gqa) else 1
     q = _spread(name, q, k, v, 2 if groups == 1 else 3)
     p = check_probability(name, dropout_p)
     scale = 1 / math.sqrt(max(1, q.shape[-1])) if scale is None else number(f"{name}: scale", scale)
@@ -432,6 +433,10 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
+        name = type(self).__name__
+        need_weights = flag(f"{name}: need_weights", need_weights)
+        average_attn_weights = flag(f"{name}: average_attn_weights", average_attn_weights)
+        is_causal = flag(f"{name}: is_causal", is_causal)
         alone = query is key is value
         dtype = self.out_proj.weight.dtype
         query, key, value = (_as_tensor(x, dtype) for x in (query, key, value))

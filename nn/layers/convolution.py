@@ -417,10 +417,11 @@ class _ConvTranspose(_Convolution):
 
     def forward(self, x: Any, output_size: Any = None) -> Tensor:
         """output_size: of the result along the axes of space, instead of output_padding."""
-        if output_size is not None and np.ndim(output_size) and len(output_size) > self._axes:
+        x = self._given(x)
+        if np.ndim(output_size) and len(output_size) == x.ndim:
             output_size = output_size[-self._axes :]  # the shape of the whole result
         return _convolve_transposed(
-            self, self._axes, self._given(x), self.weight, self.bias, self.stride, self.padding,
+            self, self._axes, x, self.weight, self.bias, self.stride, self.padding,
             self.output_padding, self.groups, self.dilation, output_size,
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd import Tensor
 from nn.arguments import as_floats, values
-from nn.checks import number
+from nn.checks import flag, number
 from nn.module import Module
 from nn.random import generator
 
@@ -56,7 +56,7 @@ def _dropped(
         shape = "C" + ", D, H, W"[9 - 3 * places :]
         shape = "C, L" if places == 1 else shape
         raise ValueError(f"{name}: x must be (n, {shape}) or ({shape}), got shape {np.shape(x)}")
-    if not training or p == 0:
+    if not flag(f"{name}: training", training) or p == 0:
         return x
     x = as_floats(x)
     if p == 1:

@@ -121,6 +121,7 @@ def pad_packed_sequence(
             [2., 0.]]), array([2, 1]))
     """
     name = "pad_packed_sequence"
+    first = flag(f"{name}: batch_first", batch_first)
     data, lengths, back = unpacked(name, sequence)
     if back is not None:
         lengths = lengths[back]
@@ -134,9 +135,9 @@ def pad_packed_sequence(
             )
     if sequence.sorted_indices is not None:
         row = np.asarray(sequence.sorted_indices)[row]
-    value = _padding(name, padding_value)
+    value = _padding(name, padding_value, data.dtype)
     padded = _filled(data, (steps, len(lengths)), (time, row), value)
-    return (padded.swapaxes(0, 1) if batch_first else padded), lengths
+    return (padded.swapaxes(0, 1) if first else padded), lengths
 
 
 def unpacked(name: str, sequence: Any) -> tuple[Any, np.ndarray, Any]:
@@ -161,9 +162,17 @@ def packed_rows(padded: Any, lengths: np.ndarray) -> Any:
     return padded[_places(lengths)]
 
 
-def _padding(name: str, value: Any) -> float:
-    """A number, also inf or nan."""
-    return value if value != value else number(f"{name}: padding_value", value, finite=False)
+def _padding(name: str, value: Any, dtype: Any) -> float:
+    """A number, also inf or nan, which whole numbers must be able to hold."""
+    value = value if value != value else number(f"{name}: padding_value", value, finite=False)
+    if dtype.kind != "f":
+        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        if not (least <= value <= most and value == int(value)):
+            raise ValueError(
+                f"{name}: padding_value {value} is no {dtype}, as the sequences are; give another "
+                "number, or sequences of floats"
+            )
+    return value
 
 
 def _filled(data: Any, axes: tuple[int, int], places: Any, padding: float) -> Tensor:
@@ -192,7 +201,6 @@ def pad_sequence(
     """
     name = "pad_sequence"
     one_of(f"{name}: padding_side", padding_side, ("left", "right"))
-    value = _padding(name, padding_value)
     rows = [as_tensor(name, f"sequence {k}", row) for k, row in enumerate(sequences)]
     if not rows:
         raise ValueError(f"{name}: no sequences were given")
@@ -202,6 +210,8 @@ def pad_sequence(
             f"{name}: sequences may differ in their length alone, the first axis, got the shapes "
             + ", ".join(map(str, shapes))
         )
+    joined = np.concatenate(rows)
+    value = _padding(name, padding_value, joined.dtype)
     lengths = np.array([len(row) for row in rows])
     steps = int(max(lengths))
     row = np.repeat(np.arange(len(rows)), lengths)
@@ -209,5 +219,5 @@ def pad_sequence(
     if padding_side == "left":
         time += np.repeat(steps - lengths, lengths)
     if flag(f"{name}: batch_first", batch_first):
-        return _filled(np.concatenate(rows), (len(rows), steps), (row, time), value)
-    return _filled(np.concatenate(rows), (steps, len(rows)), (time, row), value)
+        return _filled(joined, (len(rows), steps), (row, time), value)
+    return _filled(joined, (steps, len(rows)), (time, row), value)

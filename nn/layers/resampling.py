@@ -145,7 +145,8 @@ def _runs(places: Any, stride: int) -> Iterator[tuple[int, int]]:
 
 
 def _nearest(axis: int, ndim: int, length: int, count: int, scale: float) -> _Along:
-    places = np.floor(np.arange(count) * np.float32(scale)).astype(int)
+    # The product in single precision, too, as PyTorch: there 3 · (1 / 0.6) is 5, not just below it.
+    places = np.floor(np.arange(count, dtype=np.float32) * np.float32(scale)).astype(int)
     taps = [(np.minimum(places, length - 1), np.ones(count))]
     return _Along(axis, ndim, length, count, taps, _period(length, count, scale))
 
@@ -157,6 +158,7 @@ def _between(
         at = np.arange(count) * ((length - 1) / (count - 1) if count > 1 else 0.0)
         gaps = _period(max(1, length - 1), max(1, count - 1), (length - 1) / max(1, count - 1))
     else:
+        scale = 1.0 if count == length else scale  # as PyTorch: as many elements are the same ones
         at = np.maximum(0, (np.arange(count) + 0.5) * scale - 0.5)
         gaps = _period(length, count, scale)
     low = np.minimum(at.astype(int), length - 1)

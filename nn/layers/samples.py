@@ -53,7 +53,7 @@ def instance_norm(
     Tensor([[[-1.,  1.],
              [-1.,  1.]]])
     """
-    if not use_input_stats:
+    if not flag("instance_norm: use_input_stats", use_input_stats):
         return batch_norm(x, running_mean, running_var, weight, bias, eps=eps)
     return _instance_normalized(x, weight, bias, eps)[0]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd import Tensor, relu
 from nn.arguments import as_input
-from nn.checks import flag, one_of, whole
+from nn.checks import flag, number, one_of, whole
 from nn.layers.activations import gelu
 from nn.layers.attention import MultiheadAttention
 from nn.layers.dropout import Dropout
@@ -36,14 +36,19 @@ class _Layer(Module):
     activation: Any
 
     def _begin(
-        self, d_model: int, nhead: int, dropout: float, batch_first: bool, norm_first: bool,
-        bias: bool, dtype: Any, rng: Any,
+        self, d_model: int, nhead: int, width: int, dropout: float, activation: Any, eps: float,
+        batch_first: bool, norm_first: bool, bias: bool, dtype: Any, rng: Any,
     ) -> MultiheadAttention:  # fmt: skip
+        """The first attention, once all arguments are found right: nothing is drawn before."""
         name = type(self).__name__
         d_model = whole(f"{name}: d_model", d_model, least=1)
         nhead = whole(f"{name}: nhead", nhead, least=1)
         if d_model % nhead:
             raise ValueError(f"{name}: nhead must divide d_model, got {nhead} and {d_model}")
+        whole(f"{name}: dim_feedforward", width, least=1)
+        if not callable(activation):
+            one_of(f"{name}: activation", activation, _ACTIVATIONS)
+        number(f"{name}: layer_norm_eps", eps, least=0)
         self.norm_first = flag(f"{name}: norm_first", norm_first)
         return self._attention(d_model, nhead, dropout, batch_first, bias, dtype, rng)
 
@@ -60,10 +65,6 @@ class _Layer(Module):
         bias: bool, dtype: Any, rng: Any,
     ) -> None:  # fmt: skip
         """The parts behind attention, under PyTorch's names and in its order."""
-        name = type(self).__name__
-        width = whole(f"{name}: dim_feedforward", width, least=1)
-        if not callable(activation):
-            activation = _ACTIVATIONS[one_of(f"{name}: activation", activation, _ACTIVATIONS)]
         self.linear1 = Linear(d_model, width, bias, dtype=dtype, rng=rng)
         self.dropout = Dropout(dropout, rng=rng)
         self.linear2 = Linear(width, d_model, bias, dtype=dtype, rng=rng)
@@ -71,7 +72,7 @@ class _Layer(Module):
             setattr(self, f"norm{i}", LayerNorm(d_model, eps, bias=bias, dtype=dtype))
         for i in range(1, norms + 1):
             setattr(self, f"dropout{i}", Dropout(dropout, rng=rng))
-        self.activation = activation
+        self.activation = activation if callable(activation) else _ACTIVATIONS[activation]
 
     def _feed_forward(self, x: Any) -> Any:
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
@@ -122,7 +123,8 @@ class TransformerEncoderLayer(_Layer):
         rng: np.random.Generator | None = None,
     ) -> None:
         self.self_attn = self._begin(
-            d_model, nhead, dropout, batch_first, norm_first, bias, dtype, rng
+            d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first,
+            norm_first, bias, dtype, rng,
         )  # fmt: skip
         self._end(
             2, d_model, dim_feedforward, dropout, activation, layer_norm_eps, bias, dtype, rng
@@ -176,7 +178,8 @@ class TransformerDecoderLayer(_Layer):
         rng: np.random.Generator | None = None,
     ) -> None:
         self.self_attn = self._begin(
-            d_model, nhead, dropout, batch_first, norm_first, bias, dtype, rng
+            d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first,
+            norm_first, bias, dtype, rng,
         )  # fmt: skip
         self.multihead_attn = self._attention(
             d_model, nhead, dropout, batch_first, bias, dtype, rng
@@ -226,6 +229,12 @@ def _copies(name: str, layer: Module, count: int, kind: type[Module]) -> list[Mo
     ]
 
 
+def _checked(name: str, norm: Any) -> Any:
+    if norm is not None and not callable(norm):
+        raise TypeError(f"{name}: norm must be a Module, as nn.LayerNorm(d_model), got {norm!r}")
+    return norm
+
+
 class TransformerEncoder(Module):
     """A chain of copies of an encoder layer, and a norm at the end, if one is given.
 
@@ -242,18 +251,21 @@ class TransformerEncoder(Module):
         self.layers = _copies(
             "TransformerEncoder", encoder_layer, num_layers, TransformerEncoderLayer
         )
-        self.norm = norm
+        self.norm = _checked("TransformerEncoder", norm)
 
     def forward(
         self,
         src: Any,
         mask: Any = None,
         src_key_padding_mask: Any = None,
-        is_causal: bool = False,
+        is_causal: bool | None = False,
     ) -> Tensor:
         for layer in self.layers:
             src = layer(
-                src, src_mask=mask, src_key_padding_mask=src_key_padding_mask, is_causal=is_causal
+                src,
+                src_mask=mask,
+                src_key_padding_mask=src_key_padding_mask,
+                is_causal=is_causal or False,
             )
         return src if self.norm is None else self.norm(src)
 
@@ -273,7 +285,7 @@ class TransformerDecoder(Module):
         self.layers = _copies(
             "TransformerDecoder", decoder_layer, num_layers, TransformerDecoderLayer
         )
-        self.norm = norm
+        self.norm = _checked("TransformerDecoder", norm)
 
     def forward(
         self,
@@ -283,12 +295,12 @@ class TransformerDecoder(Module):
         memory_mask: Any = None,
         tgt_key_padding_mask: Any = None,
         memory_key_padding_mask: Any = None,
-        tgt_is_causal: bool = False,
-        memory_is_causal: bool = False,
+        tgt_is_causal: bool | None = False,
+        memory_is_causal: bool | None = False,
     ) -> Tensor:
         for layer in self.layers:
             tgt = layer(
                 tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask,
-                tgt_is_causal, memory_is_causal,
+                tgt_is_causal or False, memory_is_causal or False,
             )  # fmt: skip
         return tgt if self.norm is None else self.norm(tgt)

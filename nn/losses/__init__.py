@@ -57,3 +57,7 @@ LATER = {
 
 if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have every name
     __getattr__ = _later(globals(), LATER, _finder("nn.losses", {}, lambda: __all__))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LATER})

@@ -688,6 +688,58 @@ def test_copies_of_a_layer_share_its_generator_and_nothing_else() -> None:
     assert not np.array_equal(*dropped)
 
 
+TWO = np.zeros((2, 3, 4))
+FLAGS: dict[str, Any] = {
+    "need_weights": lambda: nn.MultiheadAttention(4, 2)(TWO, TWO, TWO, need_weights="no"),
+    "average_attn_weights": lambda: nn.MultiheadAttention(4, 2)(
+        TWO, TWO, TWO, average_attn_weights="no"
+    ),
+    "is_causal": lambda: nn.MultiheadAttention(4, 2)(TWO, TWO, TWO, is_causal="no"),
+    " is_causal": lambda: sdpa(TWO, TWO, TWO, is_causal="no"),
+    "enable_gqa": lambda: sdpa(TWO, TWO, TWO, enable_gqa="no"),
+    "  is_causal": lambda: small()(np.zeros((2, 3, 8)), is_causal="no"),
+}
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags_of_a_call_are_flags(name: str) -> None:
+    with pytest.raises(TypeError, match=f": {name.strip()} must be True or False, got 'no'"):
+        FLAGS[name]()
+
+
+def test_stacks_take_none_for_no_causal_mask_as_pytorchs() -> None:
+    x, encoder = np.ones((2, 3, 8)), small()
+    np.testing.assert_array_equal(encoder(x, is_causal=None).data, encoder(x).data)
+    decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, 0.0), 1)
+    expected = decoder(x, x).data
+    found = decoder(x, x, tgt_is_causal=None, memory_is_causal=None).data
+    np.testing.assert_array_equal(found, expected)
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "width": ({"dim_feedforward": 0}, "dim_feedforward must be >= 1, got 0"),
+    "activation": ({"activation": "x"}, "activation must be 'gelu' or 'relu', got 'x'"),
+    "eps": ({"layer_norm_eps": -1}, "layer_norm_eps must be >= 0, got -1"),
+    "dropout": ({"dropout": 2}, "probability of a zero, must be <= 1, got 2"),
+}
+
+
+@pytest.mark.parametrize("kind", [nn.TransformerEncoderLayer, nn.TransformerDecoderLayer])
+@pytest.mark.parametrize("options, message", WRONG.values(), ids=WRONG)
+def test_wrong_arguments_of_a_layer_draw_nothing(kind: Any, options: Any, message: str) -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=message):
+        kind(8, 2, **options, rng=rng)
+    assert rng.random() == np.random.default_rng(0).random()
+
+
+@pytest.mark.parametrize("kind", ["Encoder", "Decoder"])
+def test_the_norm_of_a_stack_is_one(kind: str) -> None:
+    layer = getattr(nn, f"Transformer{kind}Layer")(8, 2, 16)
+    with pytest.raises(TypeError, match=f"^Transformer{kind}: norm must be a Module, as .* 'x'"):
+        getattr(nn, f"Transformer{kind}")(layer, 1, "x")
+
+
 def test_an_activation_of_ones_own() -> None:
     x = random(2, 3, 8).astype(np.float32)
     for activation in (nn.GELU(), functional.gelu, "gelu"):

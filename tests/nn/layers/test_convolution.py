@@ -587,6 +587,10 @@ CALLS = {
         lambda: nn.ConvTranspose1d(1, 1, 3, stride=2)(np.zeros((1, 4)), output_size=12),
         r"output_size must be from \(9,\) to \(10,\) for an input of \(4,\), got \(12,\)",
     ),
+    "output_size of another number of axes": (
+        lambda: nn.ConvTranspose2d(1, 1, 3)(np.zeros((2, 1, 4, 4)), output_size=(1, 6, 6)),
+        r"output_size must be a whole number or 2 of them, one an axis, got \(1, 6, 6\)",
+    ),
     "nothing left": (
         lambda: nn.ConvTranspose1d(1, 1, 1, padding=1)(np.zeros((1, 2))),
         r"an input of \(2,\) would give an output of \(0,\); give less padding",

@@ -1022,6 +1022,13 @@ def test_dropout_keeps_the_mean_and_divides_by_what_is_left():
     assert abs(counts[0] / 100_000 - 0.3) < 4 * math.sqrt(0.3 * 0.7 / 100_000)
 
 
+def test_flags_of_functions_are_flags():
+    with pytest.raises(TypeError, match="^dropout2d: training must be True or False, got 'no'"):
+        functional.dropout2d(np.ones((2, 3, 4, 4)), training="no")
+    with pytest.raises(TypeError, match="^instance_norm: use_input_stats must be True or False"):
+        functional.instance_norm(np.ones((2, 3, 4)), use_input_stats="no")
+
+
 def test_the_gradient_of_dropout_goes_where_the_values_went():
     x = Tensor(np.ones((50, 4)), requires_grad=True)
     y = functional.dropout(x, 0.5, rng=np.random.default_rng(0))

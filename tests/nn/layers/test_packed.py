@@ -134,6 +134,7 @@ def test_packed_sequences_are_copied_and_drawn():
 
 x = np.zeros((3, 2, 4))
 PACKED = nn.pack_padded_sequence(x, [3, 2])
+WHOLE = nn.pack_padded_sequence(np.ones((2, 1), np.int64), [2])
 MISTAKES = {
     "unsorted": (lambda: nn.pack_padded_sequence(x, [1, 3]), ValueError,
         r"lengths must fall, got \[1 3\]; pass enforce_sorted=False"),
@@ -156,6 +157,18 @@ MISTAKES = {
     "numbers": (lambda: nn.pad_sequence([1.0, 2.0]), ValueError, r"got the shapes \(\), \(\)"),
     "side": (lambda: nn.pad_sequence([[1]], padding_side="top"), ValueError, "'left' or 'right'"),
     "value": (lambda: nn.pad_sequence([[1]], padding_value="a"), TypeError, "must be a number"),
+    "value between whole numbers": (lambda: nn.pad_sequence([[1]], padding_value=0.5), ValueError,
+        "^pad_sequence: padding_value 0.5 is no int64, as the sequences are; give another number"),
+    "value beyond bytes": (lambda: nn.pad_sequence([np.ones(2, np.uint8)], padding_value=-1),
+        ValueError, "padding_value -1.0 is no uint8"),
+    "nan of whole numbers": (lambda: nn.pad_sequence([np.ones(2, np.int64)], padding_value=np.nan),
+        ValueError, "padding_value nan is no int64"),
+    "truth values": (lambda: nn.pad_sequence([np.ones(2, bool)], padding_value=2), ValueError,
+        "padding_value 2.0 is no bool"),
+    "packed whole numbers": (lambda: nn.pad_packed_sequence(WHOLE, padding_value=1.5), ValueError,
+        "^pad_packed_sequence: padding_value 1.5 is no int64"),
+    "flag of the inverse": (lambda: nn.pad_packed_sequence(PACKED, batch_first="no"), TypeError,
+        "^pad_packed_sequence: batch_first must be True or False, got 'no'"),
 }  # fmt: skip
 
 
@@ -163,3 +176,11 @@ MISTAKES = {
 def test_mistakes_are_told(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_whole_numbers_are_padded_with_whole_numbers():
+    for padding in (-100, -100.0, 2**40):
+        found = nn.pad_sequence([[1, 2], [3]], batch_first=True, padding_value=padding)
+        np.testing.assert_array_equal(found.data, [[1, 2], [3, int(padding)]])
+    truths = nn.pad_sequence([[True, False], [False]], batch_first=True, padding_value=1)
+    np.testing.assert_array_equal(truths.data, [[True, False], [False, True]])

@@ -141,6 +141,32 @@ def test_nearest_repeats_each_element():
     )
 
 
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+@pytest.mark.parametrize("length", range(1, 12))
+@pytest.mark.filterwarnings("ignore")  # PyTorch's, of scales that are no whole numbers
+def test_factors_of_all_sizes_read_pytorchs_elements(mode, length):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch")
+    x = np.arange(length, dtype=np.float32)[None, None]
+    for factor in np.arange(1, 40) / 10:
+        if int(length * float(factor)):
+            options = {"scale_factor": float(factor), "mode": mode}
+            expected = torch.nn.functional.interpolate(torch.tensor(x), **options)
+            np.testing.assert_allclose(
+                functional.interpolate(x, **options), expected.numpy(), atol=1e-5
+            )
+
+
+def test_a_nearest_element_on_the_edge_of_two():
+    found = functional.interpolate(np.arange(9.0)[None, None], scale_factor=0.6)
+    np.testing.assert_array_equal(found[0, 0], [0, 1, 3, 5, 6])
+
+
+def test_linear_of_as_many_elements_gives_these():
+    x = random(1, 1, 5)
+    found = functional.interpolate(x, scale_factor=1.1, mode="linear")
+    np.testing.assert_array_equal(found, x)
+
+
 def test_linear_is_numpys_interp():
     x = random(7)
     found = functional.interpolate(x[None, None], size=25, mode="linear", align_corners=True)
