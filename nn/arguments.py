@@ -29,8 +29,26 @@ def as_input(x: Any, dtype: Any) -> Any:
     if x.__class__ is Tensor and x.requires_grad or x.__class__ is np.ndarray and x.dtype == dtype:
         return x
     if not isinstance(x, Tensor):
-        x = Tensor(x)
+        x = _made(x)
     return x if x.requires_grad or x.dtype == dtype else x.astype(dtype)
+
+
+def _made(x: Any) -> Tensor:
+    """A Tensor of what is none; what a layer returned beside its output is told from arrays."""
+    try:
+        return Tensor(x)
+    except (TypeError, ValueError):
+        if not isinstance(x, tuple) or not any(isinstance(part, Tensor) for part in x):
+            raise
+    if hasattr(x, "batch_sizes"):
+        raise TypeError(
+            "a PackedSequence is for recurrent layers; take its data, packed.data, or "
+            "nn.pad_packed_sequence(packed)"
+        )
+    raise TypeError(
+        f"a tuple of {len(x)} was given where one array is needed; recurrent layers and attention "
+        "return their output with more: take it out, as in y, _ = layer(x)"
+    )
 
 
 def values(x: Any) -> Any:
@@ -41,7 +59,7 @@ def values(x: Any) -> Any:
 def as_tensor(name: str, what: str, value: Any) -> Tensor:
     """A Tensor, or an error that says of which argument it speaks."""
     try:
-        return value if isinstance(value, Tensor) else Tensor(value)
+        return value if isinstance(value, Tensor) else _made(value)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: cannot take the {what}: {error}") from None
@@ -50,13 +68,13 @@ def as_tensor(name: str, what: str, value: Any) -> Tensor:
 def as_floats(x: Any) -> Any:
     """x as a Tensor (of a Tensor) or an array (of anything else) of floats."""
     if not isinstance(x, Tensor):
-        x = Tensor(x).data  # refuses what is no real number
+        x = _made(x).data  # refuses what is no real number
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
 def as_operand(x: Any) -> Any:
     """A Tensor or an array as it is, anything else as an array; what is no number is refused."""
-    return x if isinstance(x, Tensor) or x.__class__ is np.ndarray else Tensor(x).data
+    return x if isinstance(x, Tensor) or x.__class__ is np.ndarray else _made(x).data
 
 
 def at_least_single(x: Any) -> Any:

@@ -279,10 +279,14 @@ def predicted(model: Callable[..., Any], x: Any) -> Any:
     prediction, rows = plain(called(model, x)), len(leaves(x)[0])
     if any(array.shape[:1] != (rows,) for array in leaves(prediction)):
         given, got = (", ".join(str(np.shape(a)) for a in leaves(v)) for v in (x, prediction))
-        one = "; a single sample wants an axis of rows before it: x[None]"
+        cure = ""
+        if all(np.ndim(array) == 1 for array in leaves(x)):
+            cure = "; a single sample wants an axis of rows before it: x[None]"
+        if all(array.shape[1:2] == (rows,) for array in leaves(prediction)):
+            cure = "; rows come first: layers of sequences take batch_first=True"
         raise ValueError(
             f"the model must give a row for each row it gets: for {rows} rows, shape {given}, "
-            f"it gave the shape {got}" + one * (np.ndim(x) == 1)
+            f"it gave the shape {got}{cure}"
         )
     return prediction
 

@@ -3,6 +3,7 @@
 Without PyTorch the operation is compared with a loop over cells and with finite differences.
 """
 
+import contextlib
 import copy
 import itertools
 import pickle
@@ -691,3 +692,30 @@ def test_functions_and_layers_are_found_where_people_look():
     with pytest.raises(AttributeError, match="nn.pack_padded_sequence"):
         nn.utils  # noqa: B018
     assert functional.embedding is nn.layers.embedding.embedding
+
+
+AFTER = {
+    "Linear": lambda y: nn.Linear(4, 2)(y),
+    "Conv1d": lambda y: nn.Conv1d(4, 2, 1)(y),
+    "ReLU6": lambda y: nn.ReLU6()(y),
+    "LSTM": lambda y: nn.LSTM(4, 2)(y),
+    "MultiheadAttention": lambda y: nn.MultiheadAttention(4, 2)(y, y, y),
+    "CrossEntropyLoss": lambda y: nn.CrossEntropyLoss()(y, [0, 1]),
+}
+
+
+@pytest.mark.parametrize("after", AFTER)
+@pytest.mark.parametrize("recording", [True, False])
+def test_all_that_a_layer_returns_is_no_input_of_the_next(after, recording):
+    layer, x = nn.LSTM(3, 4), np.ones((5, 2, 3))
+    with contextlib.nullcontext() if recording else no_grad():
+        y = layer(x)
+        with pytest.raises(TypeError, match=r"a tuple of 2 was given .* as in y, _ = layer\(x\)"):
+            AFTER[after](y)
+
+
+def test_packed_sequences_are_for_recurrent_layers():
+    packed = nn.LSTM(3, 4)(nn.pack_padded_sequence(np.ones((5, 2, 3)), [5, 2]))[0]
+    with pytest.raises(TypeError, match="a PackedSequence is for recurrent layers; take its data"):
+        nn.Linear(4, 2)(packed)
+    assert nn.Linear(4, 2)(packed.data).shape == (7, 2)

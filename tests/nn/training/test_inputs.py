@@ -795,3 +795,24 @@ def test_pandas_columns_of_objects_train():
     frame["e"] = pd.Series([1, pd.NA] * (ROWS // 2), dtype="Int64")
     with pytest.raises(TypeError, match="must hold numbers, got object: <NA>"):
         t.fit(frame, labels, progress=False)
+
+
+class _Stepwise(nn.Module):
+    """A model of two inputs that gives times first."""
+
+    def __init__(self):
+        self.layer = nn.GRU(4, 3)
+
+    def forward(self, x, lengths):
+        return self.layer(np.swapaxes(x, 0, 1), lengths=lengths)[0]
+
+
+def test_rows_behind_times_are_told_also_of_several_inputs():
+    model, loss = _Stepwise(), nn.MSELoss()
+    trainer = nn.Trainer(model, nn.optim.SGD(model.parameters(), lr=0.1), loss)
+    x, lengths = np.ones((6, 7, 4)), np.full(6, 7)
+    message = (
+        r"for 6 rows, shape \(6, 7, 4\), \(6,\), it gave the shape \(7, 6, 3\); .*batch_first=True"
+    )
+    with pytest.raises(ValueError, match=message):
+        trainer.fit((x, lengths), np.zeros((6, 7, 3)), progress=False)
