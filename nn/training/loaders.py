@@ -113,7 +113,8 @@ class Samples(Part):
 
 def may_be_batch(x: Any, y: Any) -> bool:
     """Whether these could be rows and their targets: they have as many."""
-    return np.ndim(y) > 0 and np.shape(x)[:1] == np.shape(y)[:1]
+    counts = [np.shape(array)[:1] for array in leaves(x) + leaves(y)]
+    return () not in counts and len(set(counts)) == 1
 
 
 def _of_torch(thing: Any) -> bool:

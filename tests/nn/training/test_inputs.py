@@ -816,3 +816,28 @@ def test_rows_behind_times_are_told_also_of_several_inputs():
     )
     with pytest.raises(ValueError, match=message):
         trainer.fit((x, lengths), np.zeros((6, 7, 3)), progress=False)
+
+
+class _Uneven:
+    """A data set of PyTorch's kind, whose samples have two inputs: an array and a number."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, i):
+        return (np.full((7, 4), i, np.float32), 1 + i % 7), np.ones(3, np.float32)
+
+
+class _Last(nn.Module):
+    def __init__(self):
+        self.layer = nn.GRU(4, 3, batch_first=True)
+
+    def forward(self, x, lengths):
+        return self.layer(x, lengths=lengths)[1][0]
+
+
+def test_samples_of_several_inputs_of_different_shapes():
+    model = _Last()
+    trainer = nn.Trainer(model, nn.optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
+    trainer.fit(_Uneven(), batch_size=4, progress=False)
+    assert np.isfinite(trainer.history["loss"]).all()
