@@ -192,7 +192,8 @@ def pad_sequence(
 
     Args: sequences, a list of arrays or Tensors (L, ...); batch_first, True for (B, T, ...) instead
         of (T, B, ...); padding_value; padding_side, "right" for the end or "left" for the
-        beginning. Raises ValueError for none, and for shapes that differ in more than the length.
+        beginning. Raises ValueError for none, for shapes that differ in more than the length, and
+        for a padding_value that sequences of whole numbers cannot hold.
     Source: PyTorch's pad_sequence.
 
     >>> pad_sequence([[1, 2, 3], [4]], batch_first=True)
