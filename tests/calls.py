@@ -147,7 +147,7 @@ def _layers() -> list[Call]:
         call("resample_back", lambda g: resampling.resample_back(g, lines), [nonzero(1, 2, 7)]),
         call("unfold", lambda x: F.unfold(x, 2), [image]),
         call("fold", lambda x: F.fold(x, 3, 2), [nonzero(1, 4, 4)]),
-        call("embedding", lambda w: F.embedding([[1, 0], [1, 2]], w, 0), [nonzero(3, 2)]),
+        call("embedding", lambda w: F.embedding([[1, 0], [1, 2]], w), [nonzero(3, 2)]),
         call("attention", F.scaled_dot_product_attention, [nonzero(2, 3, 2) for _ in range(3)]),
         call("attention-mask", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m),
              [*(nonzero(2, 3, 2) for _ in range(3)), nonzero(3, 3)]),
