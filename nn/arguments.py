@@ -15,11 +15,13 @@ from autograd import Tensor
 __all__ = [
     "as_floats",
     "as_input",
+    "as_input_tensor",
     "as_operand",
     "as_tensor",
     "at_first",
     "at_least_single",
     "in_dtype",
+    "name_of_axes",
     "values",
 ]
 
@@ -49,6 +51,12 @@ def _made(x: Any) -> Tensor:
         f"a tuple of {len(x)} was given where one array is needed; recurrent layers and attention "
         "return their output with more: take it out, as in y, _ = layer(x)"
     )
+
+
+def as_input_tensor(x: Any, dtype: Any) -> Tensor:
+    """As `as_input`, but always a Tensor."""
+    x = as_input(x, dtype)
+    return x if isinstance(x, Tensor) else Tensor(x)
 
 
 def values(x: Any) -> Any:
@@ -85,6 +93,11 @@ def at_least_single(x: Any) -> Any:
 def in_dtype(x: Any, dtype: Any) -> Any:
     """x in this dtype; x itself, if it has it."""
     return x if x.dtype == dtype else x.astype(dtype)
+
+
+def name_of_axes(axes: int) -> str:
+    """How the axes of space are called in messages: "H, W"."""
+    return ("L", "H, W", "D, H, W")[axes - 1]
 
 
 def at_first(wrong: Any) -> tuple[tuple[int, ...], str]:

@@ -182,7 +182,6 @@ def told(function: Function) -> Function:
 
 
 _DEVICE = "there is one device, the CPU: leave it out"
-_HERE = "there is none here yet: write its forward in a Module of your own"
 _LIST = "a plain list in an attribute does: its Modules are found"
 _DICT = "a plain dict in an attribute does: its Modules are found"
 _TENSOR = (

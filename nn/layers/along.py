@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd import primitive
-from nn.arguments import values
+from nn.arguments import at_least_single, values
 from nn.layers.windows import span
 
 __all__ = ["Along", "adaptive", "avg_pool", "max_pool", "regular"]
@@ -201,7 +201,7 @@ of_winners: Any = primitive(
 
 def _avg_pool(x: Any, _along: Sequence[Along], _divisors: Any) -> Any:
     given = x.dtype
-    x = x.astype(np.float32) if given == np.float16 else x
+    x = at_least_single(x)
     for along in _along:
         if along.count == 1 and along.split:
             x = np.add.reduce(x, axis=along.axis, keepdims=True)

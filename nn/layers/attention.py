@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, primitive, softmax
-from nn.arguments import as_floats, as_input, as_tensor, at_least_single
+from nn.arguments import as_floats, as_input_tensor, as_tensor, at_least_single
 from nn.checks import flag, number, whole
 from nn.init import xavier_uniform_
 from nn.layers.dropout import check_probability
@@ -439,7 +439,7 @@ class MultiheadAttention(Module):
         is_causal = flag(f"{name}: is_causal", is_causal)
         alone = query is key is value
         dtype = self.out_proj.weight.dtype
-        query, key, value = (_as_tensor(x, dtype) for x in (query, key, value))
+        query, key, value = (as_input_tensor(x, dtype) for x in (query, key, value))
         self._check(query, key, value)
         batched, heads = query.ndim == 3, self.num_heads
         first = self.batch_first or not batched
@@ -546,11 +546,6 @@ class MultiheadAttention(Module):
             f"{self.embed_dim}, {self.num_heads}, dropout={self.dropout}, "
             f"bias={self.in_proj_bias is not None}, {widths}batch_first={self.batch_first}"
         )
-
-
-def _as_tensor(x: Any, dtype: Any) -> Tensor:
-    x = as_input(x, dtype)
-    return x if isinstance(x, Tensor) else Tensor(x)
 
 
 def _glorot(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.arguments import as_floats, values
+from nn.arguments import as_floats, at_least_single, values
 from nn.checks import flag, number, whole
 from nn.layers.normalization import Kept, constant, fitting, in_dtype_of, normalized
 from nn.module import Module
@@ -49,7 +49,7 @@ def batch_norm(
         weight=weight, bias=bias,
     )  # fmt: skip
     dtype = x.dtype
-    x = x.astype(np.float32) if dtype == np.float16 else x
+    x = at_least_single(x)
     scale = 1 / np.sqrt(values(variance) + eps)
     scale = scale if weight is None else weight * scale
     y = (x - along_channels(values(mean), x)) * along_channels(scale, x)

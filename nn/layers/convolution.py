@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd import Tensor
-from nn.arguments import as_floats, as_input
+from nn.arguments import as_floats, as_input, name_of_axes
 from nn.checks import Named, flag, one_of, whole
 from nn.init import uniform_
 from nn.layers.convolving import conv, conv_transpose
 from nn.layers.resampling import pad
-from nn.layers.windows import Windows, name_of_axes, per_axis, span
+from nn.layers.windows import Windows, per_axis, span
 from nn.module import Module
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.arguments import as_floats, values
+from nn.arguments import as_floats, name_of_axes, values
 from nn.checks import flag, number
 from nn.module import Module
 from nn.random import generator
@@ -53,19 +53,17 @@ def _dropped(
     """x without some of its elements, or of its channels, each of which has so many axes."""
     p = check_probability(name, p)
     if places and np.ndim(x) not in (places + 1, places + 2):
-        shape = "C" + ", D, H, W"[9 - 3 * places :]
-        shape = "C, L" if places == 1 else shape
+        shape = f"C, {name_of_axes(places)}"
         raise ValueError(f"{name}: x must be (n, {shape}) or ({shape}), got shape {np.shape(x)}")
     if not flag(f"{name}: training", training) or p == 0:
         return x
     x = as_floats(x)
     if p == 1:
         return np.where(False, x, 0)  # a product would give nan for an infinity
-    ones = (1,) * places
     mask = generator(rng).random(x.shape[: x.ndim - places], dtype=np.float32) >= p
     factor = x.dtype.type(1 / (1 - p))
     if places:
-        return x * (mask.reshape(mask.shape + ones) * factor)
+        return x * (mask.reshape(mask.shape + (1,) * places) * factor)
     # In the order of x's own memory, which the result then has as well.
     return x * np.multiply(mask, factor, out=np.empty_like(values(x)))
 

@@ -17,6 +17,7 @@ from nn.arguments import (
     as_input,
     as_operand,
     at_least_single,
+    in_dtype,
 )
 from nn.checks import flag, number, whole
 from nn.habits import told
@@ -462,7 +463,7 @@ def normalize(x: Any, p: float = 2.0, axis: int | Sequence[int] = 1, eps: float 
     given = as_floats(x)
     x = at_least_single(given if given.ndim else given.reshape(1))
     y = x / _length(x, p, _axes("normalize", axis, x), eps)
-    return _as_given(y.reshape(given.shape), given.dtype)
+    return in_dtype(y.reshape(given.shape), given.dtype)
 
 
 @told
@@ -491,7 +492,7 @@ def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any
     x1, x2 = (np.broadcast_to(at_least_single(x), shape) for x in (x1, x2))
     axes = _axes(name, index(axis), x1)
     cosines = (x1 / _length(x1, 2.0, axes, eps)) * (x2 / _length(x2, 2.0, axes, eps))
-    return _as_given(np.sum(cosines, axis=axes), dtype)
+    return in_dtype(np.sum(cosines, axis=axes), dtype)
 
 
 def _length(x: Any, p: float, axes: tuple[int, ...], eps: float) -> Any:
@@ -518,7 +519,3 @@ def _axes(name: str, axis: Any, x: Any) -> tuple[int, ...]:
             f"{name}: axis {axis} does not fit an array of shape {x.shape}; axis=-1 is the last"
         )
     return axes
-
-
-def _as_given(y: Any, dtype: Any) -> Any:
-    return y.astype(dtype) if y.dtype != dtype else y

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd import Tensor
-from nn.arguments import as_floats, as_tensor
+from nn.arguments import as_floats, as_tensor, name_of_axes
 from nn.checks import Named, flag, whole
 from nn.layers.along import Along, adaptive, avg_pool, max_pool, regular
-from nn.layers.windows import name_of_axes, per_axis, span
+from nn.layers.windows import per_axis, span
 from nn.module import Module
 
 __all__ = [

@@ -51,6 +51,7 @@ def gru_step(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
 
 
 def _parts(gates: Any, count: int) -> list[Any]:
+    """The gates one by one: blocks of the last axis, of arrays as views."""
     size = gates.shape[-1] // count
     return [gates[..., k * size : (k + 1) * size] for k in range(count)]
 
@@ -139,7 +140,7 @@ def _lstm(
     squashed: Any,
 ) -> None:  # fmt: skip
     size, a, tanh = states.shape[-1], _each(gates, counts), _each(squashed, counts)
-    i, f, g, o = (_each(part, counts) for part in _split(gates, 4))
+    i, f, g, o = (_each(part, counts) for part in _parts(gates, 4))
     half, rest = np.full_like(product, 0.5), np.full_like(product, 0.5)
     half[:, 2 * size : 3 * size], rest[:, 2 * size : 3 * size] = 1, 0  # g stays a tanh
     for t, old, new, n in walk:
@@ -159,7 +160,7 @@ def _gru(
 ) -> None:
     size = states.shape[-1]
     sigmoids, q = _each(gates[..., : 2 * size], counts), _each(inner, counts)
-    r, z, tanh = (_each(part, counts) for part in _split(gates, 3))
+    r, z, tanh = (_each(part, counts) for part in _parts(gates, 3))
     for t, old, new, n in walk:
         p, h = product[:n], states[old, :n]
         np.dot(h, w_hh, out=p)
@@ -175,12 +176,6 @@ def _gru(
         y = np.subtract(h, tanh[t], out=states[new, :n])
         y *= z[t]
         y += tanh[t]
-
-
-def _split(gates: Any, count: int) -> list[Any]:
-    """Views of the gates, one by one: blocks of the last axis."""
-    size = gates.shape[-1] // count
-    return [gates[..., k * size : (k + 1) * size] for k in range(count)]
 
 
 def _each(array: Any, counts: list[int]) -> list[Any]:
@@ -286,7 +281,7 @@ def _lstm_back(
     """di, df, dg = dc (g, c, i) and do = dh tanh(c'), times the slopes; dc += dh o (1 - tanh²)."""
     deltas, through, tanh = room.deltas[: len(part)], room.others[: len(part)], saved.squashed[here]
     gates, size = saved.gates[here], saved.states.shape[-1]
-    (i, f, g, o), (di, df, dg, do) = _split(gates, 4), _split(deltas, 4)
+    (i, f, g, o), (di, df, dg, do) = _parts(gates, 4), _parts(deltas, 4)
     np.multiply(gates, gates, out=deltas)
     np.subtract(gates, deltas, out=deltas)
     np.multiply(g, g, out=dg)
@@ -317,7 +312,7 @@ def _gru_back(
     """dn = dh (1 - z) and dz = dh (h - n), times the slopes; dr = dn q, and dq = dn r."""
     deltas, by_q, q = room.deltas[: len(part)], room.others[: len(part)], saved.cells[here]
     gates, size = saved.gates[here], saved.states.shape[-1]
-    (r, z, n_), (dr, dz, dn) = _split(gates, 3), _split(deltas, 3)
+    (r, z, n_), (dr, dz, dn) = _parts(gates, 3), _parts(deltas, 3)
     np.multiply(gates, gates, out=deltas)
     np.subtract(gates, deltas, out=deltas)
     dn[...] = 1 - z

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, primitive
-from nn.arguments import as_floats, as_operand, as_tensor
+from nn.arguments import as_floats, as_operand, as_tensor, at_least_single
 from nn.checks import flag, number, one_of, whole
 from nn.habits import told
 from nn.module import Module
@@ -174,7 +174,7 @@ def _period(length: int, count: int, scale: float) -> tuple[int, int]:
 
 def _resample(x: Any, _along: Sequence[_Along]) -> Any:
     given = x.dtype
-    x = x.astype(np.float32) if given == np.float16 else x
+    x = at_least_single(x)
     for along in _along:
         y = np.zeros_like(x, shape=along.shape(x.shape, along.count))
         for results, elements, share in along.steps:
@@ -185,7 +185,7 @@ def _resample(x: Any, _along: Sequence[_Along]) -> Any:
 
 def _resample_back(g: Any, _along: Sequence[_Along]) -> Any:
     given = g.dtype
-    g = g.astype(np.float32) if given == np.float16 else g
+    g = at_least_single(g)
     for along in reversed(_along):
         x = np.zeros_like(g, shape=along.shape(g.shape, along.length))
         for results, elements, share in along.steps:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, relu
-from nn.arguments import as_input
+from nn.arguments import as_input_tensor
 from nn.checks import flag, number, one_of, whole
 from nn.layers.activations import gelu
 from nn.layers.attention import MultiheadAttention
@@ -85,8 +85,7 @@ class _Layer(Module):
         return norm(x + dropout(part(x)))
 
     def _taken(self, x: Any) -> Tensor:
-        x = as_input(x, self.linear1.weight.dtype)
-        return x if isinstance(x, Tensor) else Tensor(x)
+        return as_input_tensor(x, self.linear1.weight.dtype)
 
 
 class TransformerEncoderLayer(_Layer):

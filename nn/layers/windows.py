@@ -22,7 +22,6 @@ __all__ = [
     "batch_first",
     "batch_last",
     "columns",
-    "name_of_axes",
     "per_axis",
     "put_back",
     "span",
@@ -43,11 +42,6 @@ def per_axis(what: object, value: Any, axes: int, least: int | None = None) -> t
         one = "a whole number" + f" or {axes} of them, one an axis" * (axes > 1)
         raise ValueError(f"{what} must be {one}, got {value!r}")
     return tuple(whole(what, number, least=least) for number in value)
-
-
-def name_of_axes(axes: int) -> str:
-    """How the axes of space are called in messages: "H, W"."""
-    return ("L", "H, W", "D, H, W")[axes - 1]
 
 
 def span(kernel: int, dilation: int) -> int:

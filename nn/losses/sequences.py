@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Tensor, grad, is_grad_enabled, logsumexp, primitive
+from autograd import Tensor, is_grad_enabled, logsumexp, primitive
 from nn.arguments import as_floats, as_tensor, at_first, in_dtype, values
 from nn.checks import flag, whole
 from nn.losses.mistakes import check_log_probabilities
 from nn.losses.reduction import _Loss, check_reduction, divided_by, summarised
+from nn.orders import recorded_gradients
 
 __all__ = [
     "CTCLoss",
@@ -119,9 +120,9 @@ def _ctc_rule(
 ) -> Any:  # fmt: skip
     """-g times the probability of each label at each time, given that the sequence is right."""
     if saved is None:  # to be differentiated itself
-        fresh = +log_probs  # g may be made of it, too
-        losses = _composed(fresh, labels, times, lengths, blank, zero_infinity)
-        return grad(np.sum(losses * g), fresh, create_graph=True)[0]
+        return recorded_gradients(
+            lambda own: _composed(own, labels, times, lengths, blank, zero_infinity), [log_probs], g
+        )[0]
     emissions, before, after, ends, passed = saved
     shares = after - emissions  # which both have counted
     shares += before
