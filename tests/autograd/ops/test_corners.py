@@ -253,6 +253,31 @@ def test_empty_arrays():
     np.testing.assert_array_equal(gradient(lambda x: logsumexp(x, 0), empty), empty)
 
 
+@pytest.mark.parametrize("axis", [-1, 0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("ahead", [0, -70, 70, -300, 300, 1000, -inf, inf, nan])
+def test_softmax_of_many_far_out(ahead, dtype, axis):
+    """Many are treated in another way than few; the second row, or column, lies far out."""
+    x = np.random.default_rng(0).normal(size=(60, 60)).astype(dtype)
+    x = x.T if axis == 0 else x
+    far = (slice(None), 1) if axis == 0 else (1, slice(None))
+    x[far] += ahead
+    g = np.cos(np.arange(x.size, dtype=dtype)).reshape(x.shape)
+    with np.errstate(all="raise", under="ignore", invalid="ignore"):
+        t = leaf(x, dtype=None)
+        y = softmax(t, axis)
+        y.backward(g)
+    wide = x.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        e = np.exp(wide - wide.max(axis, keepdims=True))
+        expected = e / e.sum(axis, keepdims=True)
+        slope = expected * (g - (g * expected).sum(axis, keepdims=True))
+    slope[far] = 0 if ahead == -inf else slope[far]
+    close = {"rtol": 100 * np.finfo(dtype).eps, "atol": 10 * np.finfo(dtype).eps}
+    np.testing.assert_allclose(y.data, expected, rtol=close["rtol"])
+    np.testing.assert_allclose(t.grad, slope, **close)
+
+
 def test_no_grad_without_parentheses():
     @no_grad
     def square(x):
