@@ -63,6 +63,23 @@ def test_conv2d_is_the_sums_written_out(options):
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize("options", OPTIONS[::2], ids=str)
+def test_depthwise_convolutions_of_many_samples_are_those_of_few(axes, options):
+    """Many have a way of their own; few go by columns, as all other convolutions do."""
+    conv = functools.partial(getattr(functional, f"conv{axes}d"), **{**options, "groups": 3})
+    x, weight = tensor(96, 3, *LENGTHS[axes]), tensor(3, 1, *(2, 1, 3)[:axes], seed=1)
+    bias = tensor(3, seed=2)
+    y = conv(x, weight, bias)
+    g = random(*y.shape, seed=3)
+    found = grad((y * g).sum(), [x, weight, bias])
+    parts = [slice(n, n + 3) for n in range(0, 96, 3)]
+    few = [conv(x[part], weight, bias) for part in parts]
+    expected = grad(sum((p * g[part]).sum() for p, part in zip(few, parts)), [x, weight, bias])
+    for a, b in zip([y, *found], [np.concatenate(few), *expected]):
+        np.testing.assert_allclose(a.data, b.data, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_convolutions_are_pytorchs_at_both_orders(axes, options):
     ours, theirs = functions("conv", axes)
@@ -110,7 +127,13 @@ SHAPES = {
     "one row, two columns": ((2, 2, 6, 9), (3, 2, 1, 2), {"stride": (2, 3), "padding": (0, 1)}),
     "uneven dilation": ((2, 2, 9, 9), (3, 2, 3, 3), {"dilation": (1, 3), "stride": (2, 2)}),
     "a batch that fills rows": ((128, 2, 6, 6), (4, 2, 3, 3), {"padding": 1}),
-}
+    "depthwise": ((48, 2, 6, 7), (2, 1, 3, 3), {"padding": 1, "groups": 2}),
+    "depthwise, far around": ((48, 2, 3, 6), (2, 1, 2, 3), {"padding": 4, "groups": 2}),
+    "depthwise, uneven": (
+        (48, 2, 6, 9), (2, 1, 3, 2),
+        {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 3), "groups": 2},
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("shape, kernel, options", SHAPES.values(), ids=SHAPES)
@@ -305,6 +328,11 @@ def test_nan_and_inf_stay_where_the_windows_see_them():
     x[0, 0, 0], x[0, 0, 6] = np.nan, np.inf
     y = functional.conv1d(x, np.ones((1, 1, 2), np.float32))[0, 0]
     assert np.isnan(y[0]) and y[5] == np.inf and not y[1:5].any()
+    planes = np.zeros((32, 1, 4, 7), np.float32)
+    planes[:, 0, 1] = x[0]
+    y = functional.conv2d(planes, np.ones((1, 1, 1, 2), np.float32))[:, 0]
+    assert np.isnan(y[:, 1, 0]).all() and (y[:, 1, 5] == np.inf).all()
+    assert not y[:, 1, 1:5].any() and not y[:, [0, 2, 3]].any()
 
 
 # ---- memory -----------------------------------------------------------------------------------
