@@ -51,6 +51,28 @@ def test_sums_are_those_of_numpy_bit_for_bit(shape, index, short, dtype, monkeyp
     assert (bool(widths) and widths[0] is not None) == short
 
 
+@pytest.mark.parametrize("few", [indexing._FEW, 10])
+@pytest.mark.parametrize("shape, index", [c[:2] for c in CASES.values()], ids=CASES)
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i8", ">f4"])
+def test_sums_on_zeros_are_those_of_numpy_bit_for_bit(shape, index, dtype, few, monkeypatch):
+    monkeypatch.setattr(indexing, "_FEW", few)  # 10: what comes first is written, not added
+    whole, expected = np.zeros(shape, dtype), np.zeros(shape, dtype)
+    part = (RNG.normal(size=whole[index].shape) * 9).astype(dtype)
+    np.add.at(expected, index, part)
+    add_at(whole, index, part, empty=True)
+    assert whole.tobytes() == expected.tobytes()
+
+
+def test_a_long_table_gets_the_sums_of_numpy():
+    places = drawn(4000, 3000)
+    x = Tensor(RNG.normal(size=(4000, 6)), requires_grad=True)
+    parts = RNG.normal(size=(2, 3000, 6))
+    (found,) = grad((x[places] * parts[0]).sum() + (x[places] * parts[1]).sum(), [x])
+    expected = np.zeros(x.shape)
+    np.add.at(expected, np.tile(places, 2), parts.reshape(-1, 6))
+    np.testing.assert_allclose(found.data, expected, rtol=1e-13, atol=1e-13)
+
+
 def test_what_is_not_finite_stays_in_its_place():
     index, part = drawn(20, 60), RNG.normal(size=(60, 32))
     part[3, 4], part[5, 7], part[9, 0] = np.nan, np.inf, -np.inf
