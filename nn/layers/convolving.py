@@ -101,7 +101,7 @@ def _banded(x: Any, weight: Any, how: Windows) -> Any:
 def _dots(g: Any, x: Any, how: Windows) -> Any:
     """The depthwise `conv_weight`: g times what stands under one place of the kernel, long rows of
     both, in half the time of columns."""
-    y = np.empty((len(x), 1, *how.kernel), x.dtype)
+    y: Any = np.empty((len(x), 1, *how.kernel), x.dtype)
     for place in product(*map(range, how.kernel)):
         of_g, of_x = [slice(None)], [slice(None)]
         along = zip(place, how.lengths, how.counts, how.stride, how.dilation, how.padding)
@@ -114,7 +114,7 @@ def _dots(g: Any, x: Any, how: Windows) -> Any:
         a, b = g[tuple(of_g)], x[tuple(of_x)]
         shape = (*a.shape[:-2], a.shape[-2] * a.shape[-1])
         sums = np.vecdot(a.reshape(shape), b.reshape(shape))
-        y[(slice(None), 0, *place)] = np.add.reduce(sums, tuple(range(1, sums.ndim)))
+        y[(..., 0, *place)] = np.add.reduce(sums, tuple(range(1, sums.ndim)))
     return y
 
 
