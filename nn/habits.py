@@ -25,6 +25,7 @@ __all__ = [
     "elsewhere",
     "finder",
     "later",
+    "misfit",
     "told",
     "warn",
 ]
@@ -160,25 +161,84 @@ def _listed(self: Any) -> list[str]:
 
 
 def told(function: Function) -> Function:
-    """A decorator of a function: an argument that only PyTorch's has raises a TypeError which tells
-    ours. (All classes of ours have it: see Module.)
+    """A decorator of a function: a call that does not fit its arguments raises a TypeError which
+    tells the nearest one, or ours for what only PyTorch's has. (All classes of ours have it: see
+    Module.)
 
     >>> @told
-    ... def spread(x, axis): ...
+    ... def spread(x, axis=0): ...
     >>> spread([1.0], dim=0)
     Traceback (most recent call last):
     TypeError: spread has no argument dim=; it is called axis=, as NumPy's
+    >>> spread([1.0], axes=0)
+    Traceback (most recent call last):
+    TypeError: spread: unknown argument 'axes'; did you mean 'axis'? It takes (x, axis=0)
     """
 
     @wraps(function)
     def asked(*args: Any, **options: Any) -> Any:
         if options and not ARGUMENTS.keys().isdisjoint(options):
             name = next(name for name in options if name in ARGUMENTS)
-            whose = type(args[0]) if function.__name__ == "__init__" else function
-            raise TypeError(f"{whose.__name__} has no argument {name}=; {ARGUMENTS[name]}")
-        return function(*args, **options)
+            raise TypeError(f"{_whose(function, args)} has no argument {name}=; {ARGUMENTS[name]}")
+        try:
+            return function(*args, **options)
+        except TypeError:
+            if text := misfit(function, args, options):
+                raise TypeError(text) from None
+            raise
 
     return asked  # type: ignore[return-value]
+
+
+def misfit(function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> str:
+    """What is wrong with a call of a function, or a method and its object; "" for nothing.
+
+    >>> misfit(lambda x, axis=0: x, (), {})
+    "<lambda>: missing a required argument: 'x'; it takes (x, axis=0)"
+    """
+    import inspect  # here, for only errors need it
+
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **options)
+    except TypeError as error:
+        why = f"{error};"
+    else:
+        return ""
+    known = list(signature.parameters.values())[function.__name__ in _METHODS :]
+    names = [p.name for p in known]
+    wrong = [name for name in options if name not in names]
+    if wrong and not any(p.kind == p.VAR_KEYWORD for p in known):
+        why = unknown("argument", wrong[0], names).partition(" Known:")[0]
+        why = why[:-1] + ";" if why.endswith(".") else why
+    takes = inspect.Signature([
+        p.replace(annotation=p.empty, default=_Shown(p.default) if p.default is not p.empty else p.empty)
+        for p in known
+    ])  # fmt: skip
+    it = "It" if why.endswith("?") else "it"
+    return f"{_whose(function, args)}: {why} {it} takes {takes if names else 'no arguments'}"
+
+
+_METHODS = ("__init__", "forward")  # whose first argument is an object
+
+
+def _whose(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
+    """The public name of a function, or of the class of ours whose method it is."""
+    if function.__name__ not in _METHODS:
+        return function.__name__
+    kinds = [k.__name__ for k in type(args[0]).__mro__ if k.__module__.startswith("nn.")]
+    name = next(name for name in kinds if not name.startswith("_"))
+    return name + ".forward" * (function.__name__ == "forward")
+
+
+class _Shown:
+    """A default as it is written: float32, not <class 'numpy.float32'>."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return getattr(self.value, "__name__", repr(self.value))
 
 
 _DEVICE = "there is one device, the CPU: leave it out"

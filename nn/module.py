@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd import Tensor, scope
-from nn.habits import MODULE, elsewhere, told, warn
+from nn.habits import MODULE, elsewhere, misfit, told, warn
 from nn.modes import mode_of, set_mode
 from nn.names import shifted
 from nn.summary import Summary, summarize
@@ -151,7 +151,15 @@ class Module:
             self._scope = _Hooked(self) if self._hooks else scope(_Place(self))
             if not type(self).__module__.startswith("nn."):  # ours leave nothing lying about
                 return self._scope.run(partial(_watched, self), args, kwargs)
-        return self._scope.run(self.forward, args, kwargs)
+        try:
+            return self._scope.run(self.forward, args, kwargs)
+        except TypeError:
+            forward = type(self).forward
+            if forward.__module__.startswith("nn.") and (
+                text := misfit(forward, (self, *args), kwargs)
+            ):
+                raise TypeError(text) from None
+            raise
 
     @property
     def training(self) -> bool:

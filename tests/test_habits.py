@@ -159,7 +159,7 @@ def test_what_a_class_of_ones_own_takes_is_its_own_matter():
             super().__init__(2, 3, **options)
 
     assert Net(device="cpu").out_features == 3
-    with pytest.raises(TypeError, match="^Net has no argument inplace=; results are always new"):
+    with pytest.raises(TypeError, match="^Linear has no argument inplace=; results are always new"):
         Net("cpu", inplace=True)
     assert list(inspect.signature(nn.Linear).parameters)[:2] == ["in_features", "out_features"]
 
@@ -545,3 +545,74 @@ assert nn.load.__module__ == "nn.files.state" and nn.save == "of my own"
 def test_a_name_of_my_own_stays_when_the_names_of_its_file_are_loaded():
     run = subprocess.run([sys.executable, "-c", LATER], cwd=ROOT)
     assert run.returncode == 0
+
+
+# ---- calls that do not fit ----------------------------------------------------------------------
+
+
+def _modules():
+    kinds = [getattr(nn, n) for n in (*nn.layers.__all__, *nn.losses.__all__) if n[0].isupper()]
+    own = [k for k in kinds if issubclass(k, nn.Module) and k.__init__ is not object.__init__]
+    return [pytest.param(k, id=k.__name__) for k in own]
+
+
+@pytest.mark.parametrize("kind", _modules())
+def test_a_class_tells_of_arguments_that_do_not_fit(kind):
+    names = [p for p in inspect.signature(kind).parameters if p not in ("dtype", "rng")]
+    calls = {"unknown argument 'zzz'": ((), {"zzz": 1})}
+    if kind is not nn.Sequential:
+        calls["too many positional arguments"] = ((None,) * 30, {})
+    needed = inspect.signature(kind).parameters.values()
+    if any(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in needed):
+        calls["missing a required argument: "] = ((), {})
+    for why, (args, options) in calls.items():
+        with pytest.raises(TypeError, match=rf"^{kind.__name__}: {why}.*; it takes ") as caught:
+            kind(*args, **options)
+        assert all(name in str(caught.value) for name in names or ["no arguments"])
+
+
+@pytest.mark.parametrize("kind", _modules())
+def test_a_class_tells_the_nearest_name_of_an_argument(kind):
+    for name in inspect.signature(kind).parameters:
+        if len(name) > 4 and kind is not nn.Sequential:
+            wrong = name[:2] + name[3:]
+            with pytest.raises(TypeError, match=f"{kind.__name__}: .*{wrong}'; did you mean '"):
+                kind(**{wrong: 1})
+
+
+def test_nearest_names_and_forwards_of_layers():
+    x = np.ones((1, 3, 4, 4), np.float32)
+    with pytest.raises(TypeError, match="^Conv2d: unknown .* 'kernal_size'; did you mean 'kernel_"):
+        nn.Conv2d(3, 8, kernal_size=3)
+    for call, message in [
+        (lambda: nn.Conv2d(3, 8, 1)(), r"^Conv2d.forward: missing .* 'x'; it takes \(x\)$"),
+        (lambda: nn.Conv2d(3, 8, 1)(x, x), r"^Conv2d.forward: too many positional arguments; "),
+        (lambda: nn.LSTM(3, 8)(x[0], lenghts=[1]), "^LSTM.forward: .*'; did you mean 'lengths'"),
+        (lambda: nn.MSELoss()(x), "^MSELoss.forward: missing .* 'target'; it takes"),
+        (lambda: nn.Sequential(nn.ReLU())(x, x), "^Sequential.forward: too many "),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()
+
+    class Net(nn.Conv2d):
+        def __init__(self):
+            super().__init__(3, 8)
+
+    class Own(nn.Module):
+        def forward(self, x):
+            return len(3)
+
+    with pytest.raises(TypeError, match="^Conv2d: missing a required argument: 'kernel_size'"):
+        Net()
+    with pytest.raises(TypeError, match=r"Own.forward\(\) missing 1 required"):
+        Own()()
+    with pytest.raises(TypeError, match=r"^object of type 'int' has no len"):
+        nn.Sequential(Own())(x)
+
+
+@pytest.mark.parametrize("name", nn.functional.__all__)
+def test_a_function_names_itself_when_arguments_do_not_fit(name):
+    function = getattr(nn.functional, name)
+    for args, options in [((), {}), ((1.0,) * 30, {}), ((1.0,), {"zzz": 1})]:
+        with pytest.raises(TypeError, match=rf"^{function.__name__}\b"):
+            function(*args, **options)

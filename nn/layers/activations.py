@@ -90,7 +90,7 @@ def activation(name: str, function: Callable[..., Any], home: str = __name__) ->
     defaults = _options(function)
 
     def __init__(self: _Activation, *args: Any, **options: Any) -> None:
-        given = _bound(name, defaults, args, options)
+        given = _bound(defaults, args, options)
         try:
             function(np.zeros((1,) * 32), **given)
         except (TypeError, ValueError) as error:
@@ -142,17 +142,13 @@ def _options(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _bound(
-    name: str, defaults: dict[str, Any], args: tuple[Any, ...], options: dict[str, Any]
+    defaults: dict[str, Any], args: tuple[Any, ...], options: dict[str, Any]
 ) -> dict[str, Any]:
     """All options of an activation: those given, in order or by name, and the defaults."""
     given = dict(zip(defaults, args))
     wrong = [option for option in options if option not in defaults or option in given]
     if wrong or len(args) > len(defaults):
-        takes = ", ".join(f"{option}={value!r}" for option, value in defaults.items())
-        raise TypeError(
-            f"{name} takes {takes or 'no options'}, got "
-            + ", ".join([*map(repr, args), *(f"{k}={v!r}" for k, v in options.items())])
-        )
+        raise TypeError("which Module tells, as of all layers")
     return {**defaults, **given, **options}
 
 
