@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd import Tensor
 
-__all__ = ["PLAIN", "Named", "complain", "flag", "number", "one_of", "plain", "whole"]
+__all__ = ["PLAIN", "Named", "complain", "flag", "floating", "number", "one_of", "plain", "whole"]
 
 
 class Named:
@@ -109,6 +109,21 @@ def flag(what: object, value: Any, *, numbers: bool = False) -> bool:
     if found.__class__ is not bool and not counted:
         raise TypeError(f"{what} must be True or False, got {value!r}")
     return bool(found)
+
+
+def floating(what: object, value: Any) -> np.dtype[Any]:
+    """A dtype of real numbers with a point: np.float32, "float64", ...
+
+    >>> floating("Linear: dtype", "float64")
+    dtype('float64')
+    """
+    try:
+        found = np.dtype(value)
+    except TypeError:
+        found = np.dtype(bool)
+    if found.kind != "f" or value is None:  # which NumPy takes for float64, PyTorch for float32
+        raise TypeError(f"{what} must be np.float16, np.float32 or np.float64, got {value!r}")
+    return found
 
 
 def one_of(what: object, value: Any, words: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from functools import wraps
 from importlib import import_module
 from typing import Any, NoReturn, TypeVar
 
+from nn.checks import Named, floating
 from nn.names import unknown
 
 __all__ = [
@@ -180,6 +181,9 @@ def told(function: Function) -> Function:
         if options and not ARGUMENTS.keys().isdisjoint(options):
             name = next(name for name in options if name in ARGUMENTS)
             raise TypeError(f"{_whose(function, args)} has no argument {name}=; {ARGUMENTS[name]}")
+        if "dtype" in options:
+            what = Named(_whose(function, args), "dtype")
+            options["dtype"] = floating(what, options["dtype"])
         try:
             return function(*args, **options)
         except TypeError:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd import Tensor, scope
+from nn.checks import floating
 from nn.habits import MODULE, elsewhere, misfit, told, warn
 from nn.modes import mode_of, set_mode
 from nn.names import shifted
@@ -322,9 +323,7 @@ class Module:
         >>> nn.Linear(2, 3).astype(np.float64).weight.dtype
         dtype('float64')
         """
-        dtype = np.dtype(dtype)
-        if dtype.kind != "f":
-            raise TypeError(f"astype: parameters need a floating-point dtype, got {dtype}")
+        dtype = floating("astype: dtype", dtype)
         floats = [v for v in self._state().values() if v.dtype.kind == "f"]
         self._take([(v, np.array(_values(v), dtype)) for v in floats])
         return self

@@ -116,9 +116,9 @@ class _ChannelNorm(Module):
         name = type(self).__name__
         self.num_features = num_features = whole(f"{name}: num_features", num_features, least=1)
         self.eps = number(f"{name}: eps", eps, least=0)
-        self.affine = flag(f"{name}: affine", affine, numbers=True)
-        self.track_running_stats = flag(f"{name}: track_running_stats", tracked, numbers=True)
-        bias = flag(f"{name}: bias", bias, numbers=True)
+        self.affine = flag(f"{name}: affine", affine)
+        self.track_running_stats = flag(f"{name}: track_running_stats", tracked)
+        bias = flag(f"{name}: bias", bias)
         self.weight = constant(1, num_features, "weight", dtype) if affine else None
         self.bias = constant(0, num_features, "bias", dtype) if affine and bias else None
         self.running_mean = np.zeros(num_features, dtype) if tracked else None

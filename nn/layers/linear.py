@@ -128,7 +128,7 @@ class Linear(Module):
     ) -> None:
         in_features = whole("Linear: in_features", in_features, least=1)
         out_features = whole("Linear: out_features", out_features, least=1)
-        bias = flag("Linear: bias", bias, numbers=True)
+        bias = flag("Linear: bias", bias)
         self.in_features, self.out_features = in_features, out_features
         bound = 1 / math.sqrt(in_features)
         self.weight = _parameter((out_features, in_features), bound, "weight", dtype, rng)

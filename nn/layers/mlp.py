@@ -63,7 +63,7 @@ class MLP(Sequential):
             )
         fill = named_initializer(init, rng) if isinstance(init, str) else init
         check_probability("MLP, dropout", dropout)
-        batch_norm = flag("MLP: batch_norm", batch_norm, numbers=True)
+        batch_norm = flag("MLP: batch_norm", batch_norm)
         if len(widths) == 2:
             _activation(activation)  # not used, but a wrong one is told
         layers: list[Module] = []

@@ -361,8 +361,8 @@ class LayerNorm(Module):
     ) -> None:
         self.normalized_shape = _as_shape("LayerNorm", normalized_shape)
         self.eps = number("LayerNorm: eps", eps, least=0)
-        affine = flag("LayerNorm: elementwise_affine", elementwise_affine, numbers=True)
-        bias = flag("LayerNorm: bias", bias, numbers=True)
+        affine = flag("LayerNorm: elementwise_affine", elementwise_affine)
+        bias = flag("LayerNorm: bias", bias)
         self.elementwise_affine, shape = affine, self.normalized_shape
         self.weight = constant(1, shape, "weight", dtype) if affine else None
         self.bias = constant(0, shape, "bias", dtype) if affine and bias else None

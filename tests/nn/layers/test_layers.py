@@ -54,20 +54,36 @@ FLAGS = [
 ]
 
 
-@pytest.mark.parametrize("name, option", FLAGS)
-@pytest.mark.parametrize("value", ["False", None, 2, np.ones(2)], ids=str)
-def test_what_is_neither_true_nor_false_is_refused(name, option, value):
+def made(name, **options):
+    """A layer of this name, with the number 2 wherever a number must be."""
     kind = getattr(nn, name)
     needed = [
         2 for p in inspect.signature(kind).parameters.values()
         if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
     ]  # fmt: skip
+    return kind(*ARGUMENTS.get(name, needed), **options)
+
+
+@pytest.mark.parametrize("name, option", FLAGS)
+@pytest.mark.parametrize("value", ["False", None, 1, 2, np.ones(2)], ids=str)
+def test_what_is_neither_true_nor_false_is_refused(name, option, value):
     with pytest.raises(TypeError, match=rf"^\w+: {option} must be True or False, got "):
-        kind(*ARGUMENTS.get(name, needed), **{option: value})
+        made(name, **{option: value})
+
+
+TYPED = [n for n in CLASSES if "dtype" in inspect.signature(getattr(nn, n)).parameters]
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_a_dtype_is_one_of_floats_and_named_where_it_is_not(name):
+    assert made(name, dtype="float64").state_dict() or name == "InstanceNorm1d"[:-2] + name[-2:]
+    for dtype in ("float33", int, None, np.complex64, "torch.float32", 3):
+        with pytest.raises(TypeError, match=f"^{name}: dtype must be np.float16, .*, got "):
+            made(name, dtype=dtype)
 
 
 def test_some_have_flags():
-    assert len(FLAGS) > 50
+    assert len(FLAGS) > 50 and len(TYPED) > 25
 
 
 # ---- Linear -----------------------------------------------------------------------------------
