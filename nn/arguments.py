@@ -64,7 +64,7 @@ def values(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 
-def as_tensor(name: str, what: str, value: Any) -> Tensor:
+def as_tensor(name: Any, what: str, value: Any) -> Tensor:
     """A Tensor, or an error that says of which argument it speaks."""
     try:
         return value if isinstance(value, Tensor) else _made(value)

@@ -44,7 +44,7 @@ def plain(value: Any) -> Any:
     if value.__class__ in PLAIN:
         return value
     if isinstance(value, (tuple, list)):
-        return type(value)([plain(member) for member in value])
+        return (list if isinstance(value, list) else tuple)(plain(member) for member in value)
     single = isinstance(value, (np.generic, np.ndarray, Tensor)) and value.size == 1
     return value.item() if single else value
 

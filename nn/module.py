@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd import Tensor, scope
+from nn.arguments import as_tensor
 from nn.checks import floating
 from nn.habits import MODULE, elsewhere, misfit, told, warn
 from nn.modes import mode_of, set_mode
@@ -154,12 +155,9 @@ class Module:
                 return self._scope.run(partial(_watched, self), args, kwargs)
         try:
             return self._scope.run(self.forward, args, kwargs)
-        except TypeError:
-            forward = type(self).forward
-            if forward.__module__.startswith("nn.") and (
-                text := misfit(forward, (self, *args), kwargs)
-            ):
-                raise TypeError(text) from None
+        except (TypeError, ValueError) as error:
+            if type(self).forward.__module__.startswith("nn."):
+                _explain(error, self, args, kwargs)
             raise
 
     @property
@@ -603,6 +601,25 @@ def _watched(module: Module, /, *args: Any, **kwargs: Any) -> Any:
             warn(_counts_as_state("forward", module, name, value))
             break
     return output
+
+
+def _explain(error: Exception, module: Module, args: Any, kwargs: Any) -> None:
+    """Raise what tells more of an error in a forward of ours, if its arguments are the reason: they
+    do not fit, or one that must be there is no array."""
+    forward, name = type(module).forward, type(module).__name__
+    if isinstance(error, TypeError) and (text := misfit(forward, (module, *args), kwargs)):
+        raise TypeError(text) from None
+    raw = str(error).startswith(("Tensor: ", "setting an array element"))
+    names = forward.__code__.co_varnames[1 : forward.__code__.co_argcount]
+    needed = names[: len(names) - len(forward.__defaults__ or ())]
+    for what, value in {**dict(zip(names, args)), **kwargs}.items():
+        try:
+            _ = value is None and what not in needed or as_tensor(
+                name, "input" if what == "x" else what, value
+            )
+        except (TypeError, ValueError) as told:
+            if raw or str(told).endswith(str(error)):
+                raise told from None
 
 
 def _counts_as_state(setter: str, module: Module, name: str, value: Any) -> str:

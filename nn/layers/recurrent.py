@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.arguments import as_input, at_least_single
+from nn.arguments import as_input, as_tensor, at_least_single
 from nn.checks import flag, one_of, whole
 from nn.habits import warn
 from nn.init import uniform_
@@ -64,8 +64,10 @@ class _Weights(Module):
         given = list(hx) if several else [hx]
         if len(given) != len(self._states):
             raise TypeError(f"{self}: hx must be a tuple of two, (h, c), got {len(given)}")
-        states = [as_input(state, dtype) for state in given]
-        for name, state in zip(self._states, states):
+        states = []
+        for name, state in zip(self._states, given):
+            state = as_input(as_tensor(self, f"{name} of hx", state), dtype)
+            states.append(state)
             if state.shape != shape:
                 raise ValueError(
                     f"{self}: {name} of hx must have the shape {shape}, got {state.shape}"

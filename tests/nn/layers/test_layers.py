@@ -86,6 +86,49 @@ def test_some_have_flags():
     assert len(FLAGS) > 50 and len(TYPED) > 25
 
 
+NO_ARRAYS = {
+    "None": None, "text": "abc", "ragged": [[1.0, 2.0], [3.0]], "dict": {"a": 1}, "a set": {1.0},
+    "texts": ["a", "b"], "complex": np.ones((2, 2)) * 1j, "function": np.sin, "Module": nn.ReLU(),
+    "packed": nn.pack_padded_sequence(np.ones((2, 1, 2)), [2]),
+}  # fmt: skip
+TAKING = [n for n in CLASSES if n not in ("Identity", "Sequential", "PackedSequence")]
+
+
+@pytest.mark.parametrize("name", TAKING)
+@pytest.mark.parametrize("value", NO_ARRAYS.values(), ids=NO_ARRAYS)
+def test_what_is_no_array_is_told_by_the_layer(name, value):
+    layer = made(name)
+    before = layer.state_dict()
+    parameters = inspect.signature(layer.forward).parameters.values()
+    count = sum(p.default is p.empty for p in parameters)
+    if value is NO_ARRAYS["packed"] and name in ("RNN", "LSTM", "GRU"):
+        return
+    with pytest.raises((TypeError, ValueError), match=r"^[A-Za-z]\w+(\(.*\))?: \w") as caught:
+        layer(*[value] * count)
+    assert not str(caught.value).startswith("Tensor")
+    for key, array in layer.state_dict().items():
+        np.testing.assert_array_equal(array, before[key])
+
+
+@pytest.mark.parametrize("name, option", [
+    ("LSTM", "hx"), ("GRU", "hx"), ("RNN", "hx"), ("LSTM", "lengths"), ("LSTMCell", "hx"),
+    ("GRUCell", "hx"), ("MultiheadAttention", "attn_mask"), ("MultiheadAttention", "is_causal"),
+    ("MultiheadAttention", "key_padding_mask"), ("TransformerEncoder", "mask"),
+    ("TransformerDecoder", "memory_mask"), ("ConvTranspose1d", "output_size"),
+])  # fmt: skip
+@pytest.mark.parametrize("value", [*NO_ARRAYS.values(), (None, None), ("a", 1)], ids=str)
+def test_options_of_a_call_that_are_no_arrays_are_told_by_the_layer(name, option, value):
+    if value is None:
+        return
+    layer, x = made(name), np.ones((4, 2) if "Cell" in name else (4, 2, 2))
+    if name == "MultiheadAttention":
+        layer = nn.MultiheadAttention(2, 1)
+    count = sum(p.default is p.empty for p in inspect.signature(layer.forward).parameters.values())
+    names = f"{name}|{'MultiheadAttention' if 'Transformer' in name else name}"
+    with pytest.raises((TypeError, ValueError), match=rf"^({names})(\(.*\))?: .*"):
+        layer(*[x] * count, **{option: value})
+
+
 # ---- Linear -----------------------------------------------------------------------------------
 
 
