@@ -181,7 +181,7 @@ def told(function: Function) -> Function:
         if options and not ARGUMENTS.keys().isdisjoint(options):
             name = next(name for name in options if name in ARGUMENTS)
             raise TypeError(f"{_whose(function, args)} has no argument {name}=; {ARGUMENTS[name]}")
-        if "dtype" in options:
+        if "dtype" in options and function.__name__ == "__init__":
             what = Named(_whose(function, args), "dtype")
             options["dtype"] = floating(what, options["dtype"])
         try:
@@ -215,10 +215,10 @@ def misfit(function: Callable[..., Any], args: tuple[Any, ...], options: Mapping
     if wrong and not any(p.kind == p.VAR_KEYWORD for p in known):
         why = unknown("argument", wrong[0], names).partition(" Known:")[0]
         why = why[:-1] + ";" if why.endswith(".") else why
-    takes = inspect.Signature([
-        p.replace(annotation=p.empty, default=_Shown(p.default) if p.default is not p.empty else p.empty)
-        for p in known
-    ])  # fmt: skip
+    known = [p.replace(annotation=p.empty) for p in known]
+    takes = inspect.Signature(
+        [p if p.default is p.empty else p.replace(default=_Shown(p.default)) for p in known]
+    )
     it = "It" if why.endswith("?") else "it"
     return f"{_whose(function, args)}: {why} {it} takes {takes if names else 'no arguments'}"
 

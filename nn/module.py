@@ -613,10 +613,10 @@ def _explain(error: Exception, module: Module, args: Any, kwargs: Any) -> None:
     names = forward.__code__.co_varnames[1 : forward.__code__.co_argcount]
     needed = names[: len(names) - len(forward.__defaults__ or ())]
     for what, value in {**dict(zip(names, args)), **kwargs}.items():
+        if value is None and what not in needed:
+            continue
         try:
-            _ = value is None and what not in needed or as_tensor(
-                name, "input" if what == "x" else what, value
-            )
+            as_tensor(name, "input" if what == "x" else what, value)
         except (TypeError, ValueError) as told:
             if raw or str(told).endswith(str(error)):
                 raise told from None

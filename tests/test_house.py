@@ -71,6 +71,7 @@ LAZY = {
     "nn.files.npz": {"io", "zipfile"},
     "nn.files.store": {"hashlib", "json"},
     "nn.files.tensors": {"json"},
+    "nn.habits": {"inspect"},
     "nn.names": {"difflib"},
 }
 

@@ -346,6 +346,12 @@ def _below_end(z: Any) -> Any:
     return z if np.maximum.reduce(z, axis=None, initial=0) <= 88 else np.minimum(z, 88)
 
 
+def _above_end(x: Any) -> Any:
+    """x, and the lowest number where it is -inf, of which 0 times is 0; asked as in _below_end."""
+    finite = np.minimum.reduce(x, axis=None, initial=0) > -np.inf
+    return x if finite else np.maximum(x, np.finfo(x.dtype).min)
+
+
 _BLOCK = 1 << 14  # elements, whose intermediate results stay in the cache
 
 
@@ -374,7 +380,7 @@ def _times_sigmoid(
         e = np.exp(near)
         y = e + 1
         y = np.divide(e, y, out=y) if y.ndim else e / y
-        y *= x
+        y *= _above_end(x)
         return y.astype(x.dtype, copy=False), (e, near is z)
 
     def rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
@@ -425,7 +431,7 @@ def _nearly_normal_slope(x: Any) -> Any:
 
 def _gelu(x: Any) -> Any:
     cdf = normal_cdf(at_least_single(x))
-    return (x * cdf).astype(x.dtype, copy=False), cdf
+    return (_above_end(x) * cdf).astype(x.dtype, copy=False), cdf
 
 
 def _gelu_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:

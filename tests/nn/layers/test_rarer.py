@@ -8,6 +8,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,22 +42,44 @@ def first_and_second(function, x):
 
 ENDS = {  # values, slopes and second derivatives at -inf, inf
     "celu": ((-1, inf), (0, 1), (0, 0)),
+    "elu": ((-1, inf), (0, 1), (0, 0)),
+    "gelu": ((0, inf), (0, 1), (0, 0)),
+    "gelu_tanh": ((0, inf), (0, 1), (0, 0)),
     "hardsigmoid": ((0, 1), (0, 0), (0, 0)),
     "hardswish": ((0, inf), (0, 1), (0, 0)),
+    "hardtanh": ((-1, 1), (0, 0), (0, 0)),
+    "leaky_relu": ((-inf, inf), (0.25, 1), (0, 0)),
+    "log_sigmoid": ((-inf, 0), (1, 0), (0, 0)),
     "mish": ((0, inf), (0, 1), (0, 0)),
+    "relu": ((0, inf), (0, 1), (0, 0)),
     "relu6": ((0, 6), (0, 0), (0, 0)),
+    "selu": ((-1.7580993, inf), (0, 1.050701), (0, 0)),
+    "sigmoid": ((0, 1), (0, 0), (0, 0)),
+    "silu": ((0, inf), (0, 1), (0, 0)),
+    "softplus": ((0, inf), (0, 1), (0, 0)),
     "softsign": ((-1, 1), (0, 0), (0, 0)),
+    "tanh": ((-1, 1), (0, 0), (0, 0)),
 }
+OPTIONS = {"gelu_tanh": {"approximate": "tanh"}, "leaky_relu": {"negative_slope": 0.25}}
 
 
 @each_dtype
 @pytest.mark.parametrize("name, ends", ENDS.items(), ids=ENDS)
-def test_both_ends_have_the_limits(name, ends, dtype):
-    x = np.array([0.5, -inf, inf], dtype)
+def test_both_ends_have_the_limits_and_nan_stays(name, ends, dtype):
+    function = getattr(functional, name.removesuffix("_tanh") if "gelu" in name else name)
+    function = partial(function, **OPTIONS.get(name, {}))
     with np.errstate(all="raise", under="ignore"):
-        values, plain, once, twice = first_and_second(getattr(functional, name), x)
-    for found, expected in zip((values, plain, once, twice), (ends[0], ends[1], ends[1], ends[2])):
-        assert found.dtype == dtype and found[1:].tolist() == list(expected)
+        found = first_and_second(function, np.array([0.5, -inf, inf], dtype))
+    for array, expected in zip(found, (ends[0], ends[1], ends[1], ends[2])):
+        assert array.dtype == dtype
+        np.testing.assert_allclose(array[1:], expected, rtol=1e-3 if name == "selu" else 0)
+    assert np.isnan(function(Tensor([np.nan], dtype=dtype)).data[0])
+
+
+def test_every_activation_of_one_number_has_its_ends():
+    kinds = [getattr(nn, name) for name in nn.layers.__all__]
+    of_one = {k._function.__name__ for k in kinds if hasattr(k, "_defaults")}
+    assert of_one - {"softmax", "log_softmax", "softmin"} == {*ENDS} - {"gelu_tanh"}
 
 
 def everywhere(dtype):
