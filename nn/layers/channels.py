@@ -10,6 +10,7 @@ import numpy as np
 from autograd import Tensor
 from nn.arguments import as_floats, at_least_single, values
 from nn.checks import flag, number, whole
+from nn.habits import warn
 from nn.layers.normalization import Kept, constant, fitting, in_dtype_of, normalized
 from nn.module import Module
 
@@ -140,11 +141,23 @@ class _ChannelNorm(Module):
 
     def _track(self, new: float, mean: np.ndarray, variance: np.ndarray) -> None:
         """New arrays for the running statistics: graphs recorded before keep the old ones."""
-        dtype = self.running_mean.dtype
-        mean = ((1 - new) * self.running_mean + new * mean).astype(dtype, copy=False)
-        variance = ((1 - new) * self.running_var + new * variance).astype(dtype, copy=False)
-        _put(self, "running_mean", mean)
-        _put(self, "running_var", variance)
+        for what, value in (("running_mean", mean), ("running_var", variance)):
+            old = getattr(self, what)
+            value = (1 - new) * old + new * value
+            if old.dtype == np.float16:
+                value = self._within_half(what, value)
+            _put(self, what, value.astype(old.dtype, copy=False))
+
+    def _within_half(self, what: str, value: np.ndarray) -> np.ndarray:
+        """The same numbers, or the largest one there is: an infinite variance gives zeros later."""
+        most = np.finfo(np.float16).max
+        if np.isfinite(value).all() and (np.abs(value) > most).any():
+            warn(
+                f"{self}: {what} is beyond {most:g}, the largest number of float16, and stays "
+                "there; use dtype=np.float32, or divide the input"
+            )
+            value = np.clip(value, -most, most)
+        return value
 
     def extra_repr(self) -> str:
         return (

@@ -893,6 +893,20 @@ def test_half_a_precision_sums_in_a_whole_one():
     assert layer.eval()(x).dtype == np.float16
 
 
+@pytest.mark.parametrize("name", ["BatchNorm1d", "InstanceNorm1d"])
+def test_statistics_beyond_half_a_precision_stay_at_its_end_and_tell(name):
+    layer = getattr(nn, name)(2, track_running_stats=True, dtype=np.float16)
+    x = (random(8, 2, 6) * [[300], [3]]).astype(np.float16)
+    with pytest.warns(UserWarning, match=rf"^{name}\(2, .*: running_var is beyond 65504, .*float32"):
+        for _ in range(30):
+            layer(x)
+    assert layer.running_var.dtype == np.float16 and layer.running_var[0] == 65504
+    assert 5 < layer.running_var[1] < 12
+    assert np.abs(layer.eval()(x).data).max() > 1
+    layer.train()(x * 0)
+    assert np.isfinite(layer.running_var).all() and layer.running_var[0] < 65504
+
+
 def test_a_large_offset_costs_no_precision():
     x = (random(1000, 3) + 1e4).astype(np.float32)
     y = functional.batch_norm(x, None, None, training=True)
