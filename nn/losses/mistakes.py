@@ -24,6 +24,7 @@ __all__ = [
     "check_logits",
     "check_one_logit",
     "check_prediction",
+    "why_infinite",
 ]
 
 # What makes most logits; none of it makes probabilities.
@@ -50,6 +51,23 @@ def _origin(tensor: Tensor) -> Tensor:
             break
         tensor = tensor.made_of[0]
     return tensor
+
+
+def why_infinite(loss: Any) -> str:
+    """What is told of an infinite loss in which a target of CTC may not fit into its times."""
+    waiting = [loss]
+    for _ in range(50):  # what a loss is put together of is near its end
+        if not waiting:
+            break
+        tensor = waiting.pop(0)
+        if tensor.made_by == "ctc" and np.isposinf(tensor.data).any():
+            return (
+                "CTC gives infinity for a target that does not fit into its times, of which it "
+                "needs one a label, and one more between equal ones: give longer inputs, or "
+                "nn.CTCLoss(zero_infinity=True), which passes it over"
+            )
+        waiting += tensor.made_of
+    return ""
 
 
 def _is_trained(x: Tensor) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd import Tensor, enable_grad
 from nn.clipping import clip_grad_norm_
+from nn.losses.mistakes import why_infinite
 from nn.module import Module
 from nn.optim.lr_scheduler import ReduceLROnPlateau
 from nn.parts import called, leaves
@@ -147,7 +148,7 @@ class Fit:
         value = loss.item()
         if not math.isfinite(value):
             raise FloatingPointError(
-                self._nothing_counts(y) if divisor == 0 else self._not_finite(value)
+                self._nothing_counts(y) if divisor == 0 else self._not_finite(loss)
             )
         loss.backward(retain_graph=False)
         if trainer.clip_norm is not None:
@@ -225,7 +226,7 @@ class Fit:
     def _of_batches(self) -> str:
         return f" of {self._batches()}" * (self._batches() > 0)
 
-    def _not_finite(self, value: float) -> str:
+    def _not_finite(self, loss: Any) -> str:
         named = self.trainer.model.named_parameters()
         bad = [name for name, p in named if not np.all(np.isfinite(p.numpy()))]
         weights = (
@@ -237,8 +238,9 @@ class Fit:
             "learning rate, or nn.standardize for inputs and targets), or the loss or a layer "
             "cannot take these values"
         )  # fmt: skip
+        weights = why_infinite(loss) or weights
         return (
-            f"fit: the loss is {value} in epoch {self.trainer.epoch + 1}, batch "
+            f"fit: the loss is {loss.item()} in epoch {self.trainer.epoch + 1}, batch "
             f"{self.trainer._running.batches + 1}{self._of_batches()}; training stopped before "
             f"its step. {weights}. To find the operation and its line, run it again like this:\n"
             "    with autograd.detect_anomaly():\n"

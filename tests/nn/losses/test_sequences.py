@@ -263,6 +263,23 @@ def test_a_trainer_learns_to_read():
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("times, cause", [(1, "does not fit into its times"), (3, "weights were so")])
+def test_a_trainer_tells_why_the_loss_of_a_short_input_is_infinite(times, cause):
+    model = nn.Sequential(nn.Linear(2, 3), nn.LogSoftmax())
+    if times == 3:
+        model[0].bias.assign_([np.inf, 0, 0])
+    ctc = nn.CTCLoss()
+
+    def loss(outputs, labels):
+        return 1 + 2 * ctc(outputs.transpose(1, 0, 2), labels, [times] * 4, [2] * 4)
+
+    trainer = nn.Trainer(model, nn.optim.SGD(model.parameters(), 0.1), loss)
+    x, labels = np.ones((4, times, 2)), np.array([[1, 2]] * 4)
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=cause) as caught:
+        trainer.fit(x, labels, batch_size=4, progress=False)
+    assert ("zero_infinity=True" in str(caught.value)) == (times == 1)
+
+
 def test_the_divisor_counts_sequences():
     x, labels, times, lengths = case(9, 6, 5, 3, seed=4)
     log, total = log_probabilities(x), 0.0
