@@ -144,9 +144,17 @@ def _runs(places: Any, stride: int) -> Iterator[tuple[int, int]]:
     return zip(bounds[:-1], bounds[1:]) if len(places) else iter(())
 
 
-def _nearest(axis: int, ndim: int, length: int, count: int, scale: float) -> _Along:
-    # The product in single precision, too, as PyTorch: there 3 · (1 / 0.6) is 5, not just below it.
-    places = np.floor(np.arange(count, dtype=np.float32) * np.float32(scale)).astype(int)
+def _nearest(axis: int, ndim: int, length: int, count: int, scale: float, dtype: Any) -> _Along:
+    """The last element at or before each place i scale, as PyTorch rounds that: to single precision
+    (3 · (1 / 0.6) is 5, not just below it), of a product that images have in single precision, too,
+    and others in that of x; images of once or twice the size have every element as often."""
+    images, times = ndim == 4, count // length
+    if images and count == times * length and times in (1, 2):
+        places = np.arange(count) // times
+    else:
+        precise = np.dtype(np.float32) if images else np.promote_types(dtype, np.float32)
+        places = np.arange(count, dtype=precise) * precise.type(scale)
+        places = np.floor(places.astype(np.float32)).astype(int)
     taps = [(np.minimum(places, length - 1), np.ones(count))]
     return _Along(axis, ndim, length, count, taps, _period(length, count, scale))
 
@@ -252,7 +260,7 @@ def _interpolated(
         scales = [n / count for n, count in zip(x.shape[2:], sizes)]
     options = list(zip(range(2, x.ndim), (x.ndim,) * axes, x.shape[2:], sizes, scales))
     if mode == "nearest":
-        return resample(x, [_nearest(*each) for each in options])
+        return resample(x, [_nearest(*each, x.dtype) for each in options])
     return resample(x, [_between(*each, bool(align_corners)) for each in options])
 
 

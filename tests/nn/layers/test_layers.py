@@ -897,7 +897,9 @@ def test_half_a_precision_sums_in_a_whole_one():
 def test_statistics_beyond_half_a_precision_stay_at_its_end_and_tell(name):
     layer = getattr(nn, name)(2, track_running_stats=True, dtype=np.float16)
     x = (random(8, 2, 6) * [[300], [3]]).astype(np.float16)
-    with pytest.warns(UserWarning, match=rf"^{name}\(2, .*: running_var is beyond 65504, .*float32"):
+    with pytest.warns(
+        UserWarning, match=rf"^{name}\(2, .*: running_var is beyond 65504, .*float32"
+    ):
         for _ in range(30):
             layer(x)
     assert layer.running_var.dtype == np.float16 and layer.running_var[0] == 65504

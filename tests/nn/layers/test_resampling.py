@@ -173,6 +173,26 @@ def test_linear_is_numpys_interp():
     np.testing.assert_allclose(found[0, 0], np.interp(np.linspace(0, 6, 25), np.arange(7), x))
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64], ids=lambda d: d.__name__)
+def test_nearest_elements_are_pytorchs_to_the_last_one(axes, dtype):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    factors = (0.3, 0.6, 0.7, 0.9, 1 / 3, 2 / 3, 1.1, 1.2, 1.3, 1.4, 1.7, 1.9, 2.3, 2.7, 3.1, 3.3)
+    for n in (1, 2, 3, 6, 14, 21, 26, 41):
+        x = np.broadcast_to(np.arange(n, dtype=dtype)[:, None, None], (1, 1, n, 2, 2))
+        x = np.ascontiguousarray(x[(..., 0, 0)[: 4 - axes]])
+        calls = [{"size": (m, *(2,) * (axes - 1))} for m in range(1, 92)]
+        for factor in factors:
+            if int(n * factor):
+                for again in (None, True):
+                    given = {"scale_factor": (factor, *(1.0,) * (axes - 1))}
+                    calls.append({**given, "recompute_scale_factor": again})
+        for options in calls:
+            wanted = torch.nn.functional.interpolate(torch.tensor(x), **options).numpy()
+            found = functional.interpolate(x, **options)
+            np.testing.assert_array_equal(found.data, wanted, err_msg=f"{n} {options}")
+
+
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 def test_interpolate_agrees_with_finite_differences(mode):
     x = tensor(1, 2, 3, 2)

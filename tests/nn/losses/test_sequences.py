@@ -263,7 +263,9 @@ def test_a_trainer_learns_to_read():
     assert found == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("times, cause", [(1, "does not fit into its times"), (3, "weights were so")])
+@pytest.mark.parametrize(
+    "times, cause", [(1, "does not fit into its times"), (3, "weights were so")]
+)
 def test_a_trainer_tells_why_the_loss_of_a_short_input_is_infinite(times, cause):
     model = nn.Sequential(nn.Linear(2, 3), nn.LogSoftmax())
     if times == 3:
