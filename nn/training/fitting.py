@@ -227,7 +227,7 @@ class Fit:
         return f" of {self._batches()}" * (self._batches() > 0)
 
     def _not_finite(self, loss: Any) -> str:
-        named = self.trainer.model.named_parameters()
+        named = list(self.trainer.model.named_parameters())
         bad = [name for name, p in named if not np.all(np.isfinite(p.numpy()))]
         weights = (
             f"The weights were so already: {', '.join(bad)}. The steps before were too large: try "
@@ -239,6 +239,11 @@ class Fit:
             "cannot take these values"
         )  # fmt: skip
         weights = why_infinite(loss) or weights
+        if any(p.dtype == np.float16 for _, p in named):
+            weights += (
+                ". Some are float16, which ends at 65504 and in which an optimiser's eps of 1e-8 is "
+                "0: train in single precision, model.astype(np.float32)"
+            )
         return (
             f"fit: the loss is {loss.item()} in epoch {self.trainer.epoch + 1}, batch "
             f"{self.trainer._running.batches + 1}{self._of_batches()}; training stopped before "

@@ -622,3 +622,11 @@ def test_a_history_is_asked_for_its_figures_as_a_dict_is():
     history.append({"loss": 0.5, "val_loss": 0.75})
     assert list(history) == ["loss", "val_loss"] == [*dict(history.history)]
     assert "val_loss" in history and "lr" not in history and 0 not in history
+
+
+def test_half_a_precision_is_named_where_training_ends_in_no_number():
+    model = nn.Sequential(nn.Linear(2, 1), nn.ReLU(), nn.Linear(1, 1)).astype(np.float16)
+    trainer = nn.Trainer(model, nn.optim.Adam(model.parameters()), nn.MSELoss())
+    x = np.full((8, 2), 1e-4)
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="eps of 1e-8 is 0: "):
+        trainer.fit(x, x[:, :1], batch_size=4, epochs=3, progress=False)
