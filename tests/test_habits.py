@@ -616,3 +616,22 @@ def test_a_function_names_itself_when_arguments_do_not_fit(name):
     for args, options in [((), {}), ((1.0,) * 30, {}), ((1.0,), {"zzz": 1})]:
         with pytest.raises(TypeError, match=rf"^{function.__name__}\b"):
             function(*args, **options)
+
+
+OF_NN = [n for n in nn.functional.__all__ if getattr(nn.functional, n).__module__.startswith("nn.")]
+
+
+@pytest.mark.parametrize("name", OF_NN)
+def test_a_function_tells_the_nearest_name_of_an_argument(name):
+    function = getattr(nn.functional, name)
+    parameters = inspect.signature(function).parameters
+    assert len(inspect.signature(inspect.unwrap(function)).parameters) == len(parameters)
+    for parameter in parameters:
+        if len(parameter) > 4:
+            wrong = parameter[:2] + parameter[3:]
+            with pytest.raises(TypeError, match=f"^{function.__name__}: .*{wrong}'; did you mean"):
+                function(**{wrong: 1})
+
+
+def test_most_functions_are_of_nn():
+    assert len(OF_NN) > 70

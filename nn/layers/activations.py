@@ -173,6 +173,7 @@ def _slopes(x: Any, below: float) -> Any:
     return (x > 0) * x.dtype.type(1 - below) + x.dtype.type(below)
 
 
+@told
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent of each element: `np.tanh`.
 
@@ -197,6 +198,7 @@ _fused_leaky_relu = primitive(
 )
 
 
+@told
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """x where x > 0, negative_slope x elsewhere; the slope at 0 is negative_slope.
 
@@ -234,6 +236,7 @@ _fused_hardtanh = primitive(
 )
 
 
+@told
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """x between min_val and max_val, and the bound beyond; the slope at the bounds is 0.
 
@@ -284,6 +287,7 @@ _fused_elu = primitive(
 )
 
 
+@told
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x where x > 0, alpha (exp(x) - 1) elsewhere; the slope at 0 is alpha.
 
@@ -302,6 +306,7 @@ ELU = activation("ELU", elu)
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
+@told
 def selu(x: Any) -> Any:
     """1.0507 elu(x, alpha=1.6733): under it means and variances tend to 0 and 1, layer by layer.
 
@@ -316,6 +321,7 @@ def selu(x: Any) -> Any:
 SELU = activation("SELU", selu)
 
 
+@told
 def softplus(x: Any, beta: float = 1.0, threshold: float = math.inf) -> Any:
     """log(1 + exp(beta x)) / beta, a smooth relu, the sharper the larger beta; finite at every x.
 
@@ -401,6 +407,7 @@ def _times_sigmoid(
 _fused_silu = _times_sigmoid("silu", lambda x: x, None, "g (s + x s (1-s)), s = sigmoid(x)")
 
 
+@told
 def silu(x: Any) -> Any:
     """x sigmoid(x) of each element, also called swish.
 
@@ -458,6 +465,7 @@ _GELU = {
 }  # fmt: skip
 
 
+@told
 def gelu(x: Any, approximate: str = "none") -> Any:
     """x times the probability that a standard normal number is below x: x (1 + erf(x/√2)) / 2.
 

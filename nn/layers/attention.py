@@ -14,6 +14,7 @@ import numpy as np
 from autograd import Tensor, primitive, softmax
 from nn.arguments import as_floats, as_input_tensor, as_tensor, at_least_single
 from nn.checks import flag, number, whole
+from nn.habits import told
 from nn.init import xavier_uniform_
 from nn.layers.dropout import check_probability
 from nn.layers.linear import Linear, linear
@@ -206,6 +207,7 @@ _fused_self_attention = primitive(
 # ---- as a function ----------------------------------------------------------------------------
 
 
+@told
 def scaled_dot_product_attention(
     query: Any,
     key: Any,

@@ -10,13 +10,14 @@ import numpy as np
 from autograd import Tensor
 from nn.arguments import as_floats, at_least_single, values
 from nn.checks import flag, number, whole
-from nn.habits import warn
+from nn.habits import told, warn
 from nn.layers.normalization import Kept, constant, fitting, in_dtype_of, normalized
 from nn.module import Module
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "along_channels", "batch_norm"]
 
 
+@told
 def batch_norm(
     x: Any,
     running_mean: Any,

@@ -13,6 +13,7 @@ import numpy as np
 from autograd import Tensor
 from nn.arguments import as_floats, as_input, name_of_axes
 from nn.checks import Named, flag, one_of, whole
+from nn.habits import told
 from nn.init import uniform_
 from nn.layers.convolving import conv, conv_transpose
 from nn.layers.resampling import pad
@@ -163,6 +164,7 @@ def _floats(*arrays: Any) -> Any:
     return (None if x is None else as_floats(x) for x in arrays)
 
 
+@told
 def conv1d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
     groups: int = 1,
@@ -176,6 +178,7 @@ def conv1d(
     return _convolve("conv1d", 1, x, weight, bias, stride, padding, dilation, groups)
 
 
+@told
 def conv2d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
     groups: int = 1,
@@ -200,6 +203,7 @@ def conv2d(
     return _convolve("conv2d", 2, x, weight, bias, stride, padding, dilation, groups)
 
 
+@told
 def conv3d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
     groups: int = 1,
@@ -213,6 +217,7 @@ def conv3d(
     return _convolve("conv3d", 3, x, weight, bias, stride, padding, dilation, groups)
 
 
+@told
 def conv_transpose1d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
     output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
@@ -228,6 +233,7 @@ def conv_transpose1d(
     )
 
 
+@told
 def conv_transpose2d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
     output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
@@ -251,6 +257,7 @@ def conv_transpose2d(
     )
 
 
+@told
 def conv_transpose3d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
     output_padding: Any = 0, groups: int = 1, dilation: Any = 1,

@@ -9,6 +9,7 @@ import numpy as np
 from autograd import Tensor
 from nn.arguments import as_floats, name_of_axes, values
 from nn.checks import flag, number
+from nn.habits import told
 from nn.module import Module
 from nn.random import generator
 
@@ -30,6 +31,7 @@ def check_probability(name: str, p: float) -> float:
     return float(number(f"{name}: p, the probability of a zero,", p, least=0, most=1))
 
 
+@told
 def dropout(
     x: Any, p: float = 0.5, training: bool = True, *, rng: np.random.Generator | None = None
 ) -> Any:
@@ -95,6 +97,7 @@ class Dropout(Module):
 # ---- whole channels ---------------------------------------------------------------------------
 
 
+@told
 def dropout1d(
     x: Any, p: float = 0.5, training: bool = True, *, rng: np.random.Generator | None = None
 ) -> Any:
@@ -110,6 +113,7 @@ def dropout1d(
     return _dropped("dropout1d", x, p, training, rng, 1)
 
 
+@told
 def dropout2d(
     x: Any, p: float = 0.5, training: bool = True, *, rng: np.random.Generator | None = None
 ) -> Any:
@@ -123,6 +127,7 @@ def dropout2d(
     return _dropped("dropout2d", x, p, training, rng, 2)
 
 
+@told
 def dropout3d(
     x: Any, p: float = 0.5, training: bool = True, *, rng: np.random.Generator | None = None
 ) -> Any:

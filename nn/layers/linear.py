@@ -11,6 +11,7 @@ import numpy as np
 from autograd import Tensor, primitive
 from nn.arguments import as_input, as_operand
 from nn.checks import flag, whole
+from nn.habits import told
 from nn.init import uniform_
 from nn.module import Module
 
@@ -86,6 +87,7 @@ _fused_linear = primitive(
 )
 
 
+@told
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x Wᵀ + b over the last axis.
 

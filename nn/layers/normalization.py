@@ -295,6 +295,7 @@ def in_dtype_of(x: Any, *likes: Any) -> Tensor:
 # ---- layer by layer of samples ----------------------------------------------------------------
 
 
+@told
 def layer_norm(
     x: Any,
     normalized_shape: int | Sequence[int],
@@ -387,6 +388,7 @@ def _of_shape(layer: Any, x: Any) -> Tensor:
     return x
 
 
+@told
 def rms_norm(
     x: Any, normalized_shape: int | Sequence[int], weight: Any = None, eps: float | None = None
 ) -> Any:

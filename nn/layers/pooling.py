@@ -14,6 +14,7 @@ import numpy as np
 from autograd import Tensor
 from nn.arguments import as_floats, as_tensor, name_of_axes
 from nn.checks import Named, flag, whole
+from nn.habits import told
 from nn.layers.along import Along, adaptive, avg_pool, max_pool, regular
 from nn.layers.windows import per_axis, span
 from nn.module import Module
@@ -148,6 +149,7 @@ def _sizes(name: Any, axes: int, output_size: Any) -> tuple[int | None, ...]:
     return tuple(None if n is None else whole(what, n, least=1) for n in given)
 
 
+@told
 def max_pool1d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
     ceil_mode: bool = False, return_indices: bool = False,
@@ -161,6 +163,7 @@ def max_pool1d(
     return _max("max_pool1d", 1, x, *options)
 
 
+@told
 def max_pool2d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
     ceil_mode: bool = False, return_indices: bool = False,
@@ -182,6 +185,7 @@ def max_pool2d(
     return _max("max_pool2d", 2, x, *options)
 
 
+@told
 def max_pool3d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
     ceil_mode: bool = False, return_indices: bool = False,
@@ -195,6 +199,7 @@ def max_pool3d(
     return _max("max_pool3d", 3, x, *options)
 
 
+@told
 def avg_pool1d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
@@ -208,6 +213,7 @@ def avg_pool1d(
     return _average("avg_pool1d", 1, x, *options)
 
 
+@told
 def avg_pool2d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
@@ -225,6 +231,7 @@ def avg_pool2d(
     return _average("avg_pool2d", 2, x, *options)
 
 
+@told
 def avg_pool3d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
@@ -238,6 +245,7 @@ def avg_pool3d(
     return _average("avg_pool3d", 3, x, *options)
 
 
+@told
 def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
     """The mean of windows of x (N, C, L); as `adaptive_avg_pool2d`.
 
@@ -247,6 +255,7 @@ def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
     return _averaged(*_adapted("adaptive_avg_pool1d", 1, x, output_size))
 
 
+@told
 def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
     """The mean of windows of x so large that the result has a given size.
 
@@ -261,6 +270,7 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
     return _averaged(*_adapted("adaptive_avg_pool2d", 2, x, output_size))
 
 
+@told
 def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
     """The mean of windows of x (N, C, D, H, W); as `adaptive_avg_pool2d`.
 
@@ -270,6 +280,7 @@ def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
     return _averaged(*_adapted("adaptive_avg_pool3d", 3, x, output_size))
 
 
+@told
 def adaptive_max_pool1d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
     """The maximum of windows of x (N, C, L); as `adaptive_max_pool2d`.
 
@@ -280,6 +291,7 @@ def adaptive_max_pool1d(x: Any, output_size: Any, return_indices: bool = False) 
     return max_pool(*_adapted("adaptive_max_pool1d", 1, x, output_size))
 
 
+@told
 def adaptive_max_pool2d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
     """The maximum of windows of x so large that the result has a given size.
 
@@ -295,6 +307,7 @@ def adaptive_max_pool2d(x: Any, output_size: Any, return_indices: bool = False) 
     return max_pool(*_adapted("adaptive_max_pool2d", 2, x, output_size))
 
 
+@told
 def adaptive_max_pool3d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
     """The maximum of windows of x (N, C, D, H, W); as `adaptive_max_pool2d`.
 

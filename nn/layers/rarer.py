@@ -43,6 +43,7 @@ __all__ = [
 # ---- piecewise polynomials --------------------------------------------------------------------
 
 
+@told
 def relu6(x: Any) -> Any:
     """x between 0 and 6, and the bound beyond; the slope at both bounds is 0.
 
@@ -69,6 +70,7 @@ _fused_hardsigmoid = primitive(
 )
 
 
+@told
 def hardsigmoid(x: Any) -> Any:
     """(x + 3) / 6 between 0 and 1, and the bound beyond: a sigmoid of three straight lines.
 
@@ -102,6 +104,7 @@ _fused_hardswish = primitive(
 )
 
 
+@told
 def hardswish(x: Any) -> Any:
     """x hardsigmoid(x): 0 up to -3, x from 3 on, and a parabola between.
 
@@ -147,6 +150,7 @@ _fused_celu = primitive(
 )
 
 
+@told
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """x where x > 0, alpha (exp(x/alpha) - 1) elsewhere: an elu whose slope is 1 at 0.
 
@@ -219,6 +223,7 @@ _fused_mish = primitive(
 )  # fmt: skip
 
 
+@told
 def mish(x: Any) -> Any:
     """x tanh(softplus(x)) of each element: close to silu, with a slightly deeper dip below 0.
 
@@ -248,6 +253,7 @@ def _softsign_rule(g: Any, y: Any, x: Any) -> Any:
 _fused_softsign = primitive(_softsign, _softsign_rule, formula="g/(1+|x|)²", elementwise=True)
 
 
+@told
 def softsign(x: Any) -> Any:
     """x / (1 + |x|) of each element: between -1 and 1, as tanh, which it nears more slowly.
 
@@ -369,6 +375,7 @@ _fused_prelu = primitive(
 )
 
 
+@told
 def prelu(x: Any, weight: Any) -> Any:
     """x where x > 0, weight x elsewhere, with a weight that is learned: of all, or of each channel.
 

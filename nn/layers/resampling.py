@@ -28,6 +28,7 @@ __all__ = [
 # ---- padding ----------------------------------------------------------------------------------
 
 
+@told
 def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
     """Put elements around x, from the last axis on: pad = (ahead, behind, ahead, behind, ...).
 
@@ -150,7 +151,7 @@ def _nearest(axis: int, ndim: int, length: int, count: int, scale: float, dtype:
     and others in that of x; images of once or twice the size have every element as often."""
     images, times = ndim == 4, count // length
     if images and count == times * length and times in (1, 2):
-        places = np.arange(count) // times
+        places: Any = np.arange(count) // times
     else:
         precise = np.dtype(np.float32) if images else np.promote_types(dtype, np.float32)
         places = np.arange(count, dtype=precise) * precise.type(scale)
@@ -333,6 +334,7 @@ class Upsample(Module):
 # ---- channels as pixels -----------------------------------------------------------------------
 
 
+@told
 def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
     """Every r² channels as one, r times as high and wide: (N, C r², H, W) to (N, C, H r, W r).
 
@@ -357,6 +359,7 @@ def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
     return x.reshape((*lead, first, h * r, w * r))
 
 
+@told
 def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
     """The way back of `pixel_shuffle`: (N, C, H r, W r) to (N, C r², H, W).
 

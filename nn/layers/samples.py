@@ -13,6 +13,7 @@ import numpy as np
 from autograd import Tensor
 from nn.arguments import as_floats
 from nn.checks import flag, number, whole
+from nn.habits import told
 from nn.layers.channels import _ChannelNorm, along_channels, batch_norm
 from nn.layers.normalization import Kept, constant, fitting, in_dtype_of, normalized
 from nn.module import Module
@@ -30,6 +31,7 @@ __all__ = [
 # ---- each channel -------------------------------------------------------------------------------
 
 
+@told
 def instance_norm(
     x: Any,
     running_mean: Any = None,
@@ -151,6 +153,7 @@ class InstanceNorm3d(InstanceNorm1d):
 # ---- of groups of channels --------------------------------------------------------------------
 
 
+@told
 def group_norm(
     x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:

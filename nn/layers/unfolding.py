@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd import Tensor, primitive
 from nn.arguments import as_floats, as_tensor
+from nn.habits import told
 from nn.layers.windows import (
     Windows,
     batch_first,
@@ -73,6 +74,7 @@ def _windows(
     return Windows(lengths, kernel, stride, tuple((p, p) for p in padding), dilation)
 
 
+@told
 def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """The windows of images as columns: (N, C, H, W) to (N, C h w, L), with L windows of h · w.
 
@@ -100,6 +102,7 @@ def _unfolded(name: Any, x: Any, *options: Any) -> Any:
     return columns_of(x, how) if x.ndim == 4 else columns_of(x.reshape((1, *x.shape)), how)[0]
 
 
+@told
 def fold(
     x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Any:

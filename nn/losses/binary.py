@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd import Tensor, primitive, relu, sigmoid, softplus
 from nn.arguments import at_first, values
+from nn.habits import told
 from nn.losses.mistakes import PLAIN, SUSPECT, check_one_logit, check_prediction
 from nn.losses.reduction import (
     _Loss,
@@ -128,6 +129,7 @@ _fused_probabilities = primitive(
 )  # fmt: skip
 
 
+@told
 @divided_by(elements)
 def binary_cross_entropy(
     prediction: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
@@ -230,6 +232,7 @@ _fused_logits = primitive(
 )
 
 
+@told
 @divided_by(elements)
 def binary_cross_entropy_with_logits(
     logits: Any,

@@ -17,6 +17,7 @@ import numpy as np
 from autograd import Tensor, log_softmax, primitive, softmax
 from nn.arguments import as_floats, as_input, as_tensor, at_first, values
 from nn.checks import number
+from nn.habits import told
 from nn.losses.mistakes import PLAIN, check_log_probabilities, check_logits
 from nn.losses.reduction import (
     _Loss,
@@ -182,6 +183,7 @@ _fused_probabilities = primitive(
 )
 
 
+@told
 @divided_by(_label_weights)
 def cross_entropy(
     logits: Any,
@@ -337,6 +339,7 @@ def _nll_rule(
 _fused_nll = primitive(_nll_loss, _nll_rule, formula=("-g one_hot share",))
 
 
+@told
 @divided_by(_label_weights)
 def nll_loss(
     log_probabilities: Any,
@@ -534,6 +537,7 @@ def _as_rows(x: Any, axis: int) -> Any:
 # ---- labels as rows ---------------------------------------------------------------------------
 
 
+@told
 def one_hot(labels: Any, num_classes: int = -1) -> np.ndarray:
     """For each label a row of zeros with a one at its place.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd import primitive
 from nn.checks import flag, number
+from nn.habits import told
 from nn.layers.activations import hardtanh
 from nn.losses.mistakes import SUSPECT, check_prediction
 from nn.losses.reduction import (
@@ -83,6 +84,7 @@ _fused_mse = _of_difference(
 )  # fmt: skip
 
 
+@told
 @divided_by(elements)
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The squared error (prediction - target)² of each element, and their mean or sum.
@@ -116,6 +118,7 @@ _fused_l1 = _of_difference(
 )  # fmt: skip
 
 
+@told
 @divided_by(elements)
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The distance |prediction - target| of each element, and their mean or sum; slope 0 at 0.
@@ -166,6 +169,7 @@ _fused_huber = primitive(
 )
 
 
+@told
 @divided_by(elements)
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """Half the squared error up to the distance delta, beyond it delta (distance - delta/2).
@@ -194,6 +198,7 @@ class HuberLoss(_Loss):
         super().__init__(reduction=reduction, delta=delta)
 
 
+@told
 @divided_by(elements)
 def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
     """The distance, less beta/2, but near 0 a parabola: huber_loss(delta=beta) / beta.
@@ -263,6 +268,7 @@ _fused_kl_of_logs = primitive(
 )
 
 
+@told
 @divided_by(elements)
 def kl_div(prediction: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     """target (log(target) - prediction), of log probabilities as prediction: how far it is off.

@@ -22,6 +22,7 @@ from nn.arguments import (
     values,
 )
 from nn.checks import flag, number
+from nn.habits import told
 from nn.losses.reduction import (
     _Loss,
     check_reduction,
@@ -97,6 +98,7 @@ _fused_gaussian = primitive(
 )
 
 
+@told
 @divided_by(elements)
 def gaussian_nll_loss(
     prediction: Any,
@@ -227,6 +229,7 @@ _fused_poisson = primitive(
 )  # fmt: skip
 
 
+@told
 @divided_by(elements)
 def poisson_nll_loss(
     prediction: Any,

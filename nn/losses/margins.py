@@ -13,6 +13,7 @@ import numpy as np
 from autograd import Tensor, primitive
 from nn.arguments import as_floats, as_tensor, at_first, at_least_single, in_dtype, values
 from nn.checks import flag, number
+from nn.habits import told
 from nn.layers.similarity import pairwise_distance
 from nn.losses.reduction import (
     _Loss,
@@ -105,6 +106,7 @@ class _OfThree(_Loss):
 # ---- numbers ----------------------------------------------------------------------------------
 
 
+@told
 @divided_by(elements)
 def hinge_embedding_loss(
     prediction: Any, target: Any, margin: float = 1.0, reduction: str = "mean"
@@ -142,6 +144,7 @@ class HingeEmbeddingLoss(_Loss):
         super().__init__(margin=margin, reduction=reduction)
 
 
+@told
 @divided_by(elements)
 def margin_ranking_loss(
     x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
@@ -180,6 +183,7 @@ class MarginRankingLoss(_OfThree):
 # ---- vectors ----------------------------------------------------------------------------------
 
 
+@told
 @divided_by(_vectors)
 def cosine_embedding_loss(
     x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
@@ -221,6 +225,7 @@ class CosineEmbeddingLoss(_OfThree):
         super().__init__(margin=margin, reduction=reduction)
 
 
+@told
 @divided_by(_vectors)
 def triplet_margin_loss(
     anchor: Any,

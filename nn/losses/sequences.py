@@ -12,6 +12,7 @@ import numpy as np
 from autograd import Tensor, is_grad_enabled, logsumexp, primitive
 from nn.arguments import as_floats, as_tensor, at_first, in_dtype, values
 from nn.checks import flag, whole
+from nn.habits import told
 from nn.losses.mistakes import check_log_probabilities
 from nn.losses.reduction import _Loss, check_reduction, divided_by, summarised
 from nn.orders import recorded_gradients
@@ -180,6 +181,7 @@ def _sequences(
     return np.size(values(input_lengths))
 
 
+@told
 @divided_by(_sequences)
 def ctc_loss(
     log_probs: Any,

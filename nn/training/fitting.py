@@ -241,8 +241,8 @@ class Fit:
         weights = why_infinite(loss) or weights
         if any(p.dtype == np.float16 for _, p in named):
             weights += (
-                ". Some are float16, which ends at 65504 and in which an optimiser's eps of 1e-8 is "
-                "0: train in single precision, model.astype(np.float32)"
+                ". Some are float16, which ends at 65504, and in which an optimiser's eps of 1e-8 "
+                "is 0: train in single precision, model.astype(np.float32)"
             )
         return (
             f"fit: the loss is {loss.item()} in epoch {self.trainer.epoch + 1}, batch "
