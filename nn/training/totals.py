@@ -193,6 +193,7 @@ def _unreduced(loss: Any) -> Any:
 def _takes_reduction(function: Any) -> bool:
     if isinstance(function, partial):
         return _takes_reduction(function.func)
+    function = getattr(function, "__wrapped__", function)  # of a decorated one, what is written
     code = getattr(function, "__code__", None)
     return code is not None and (
         "reduction" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
