@@ -14,7 +14,14 @@ from nn.habits import told, warn
 from nn.layers.normalization import Kept, constant, fitting, in_dtype_of, normalized
 from nn.module import Module
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "along_channels", "batch_norm"]
+__all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "along_channels",
+    "batch_norm",
+    "normalized_by",
+]
 
 
 @told
@@ -41,15 +48,24 @@ def batch_norm(
     Tensor([[-1.],
             [ 1.]])
     """
-    if training:
+    eps = number("batch_norm: eps", eps, least=0)
+    if flag("batch_norm: training", training):
         return _batch_normalized(x, weight, bias, eps)[0]
-    if running_mean is None or running_var is None:
-        raise ValueError("batch_norm: without training it needs running_mean and running_var")
-    x = _with_channels(x)
+    return normalized_by("batch_norm", x, running_mean, running_var, weight, bias, eps)
+
+
+def normalized_by(
+    name: str, x: Any, mean: Any, variance: Any, weight: Any, bias: Any, eps: float
+) -> Any:
+    """By statistics that were gathered before: an affine map of each channel."""
+    if mean is None or variance is None:
+        raise ValueError(
+            f"{name}: without the statistics of its input it needs running_mean and running_var"
+        )
+    x = _with_channels(x, name)
     mean, variance, weight, bias = fitting(
-        "batch_norm", x.shape[1:2], running_mean=running_mean, running_var=running_var,
-        weight=weight, bias=bias,
-    )  # fmt: skip
+        name, x.shape[1:2], running_mean=mean, running_var=variance, weight=weight, bias=bias
+    )
     dtype = x.dtype
     x = at_least_single(x)
     scale = 1 / np.sqrt(values(variance) + eps)
@@ -83,11 +99,11 @@ def _batch_normalized(
     return y, kept.mean.reshape(-1), kept.variance.reshape(-1)
 
 
-def _with_channels(x: Any) -> Any:
+def _with_channels(x: Any, name: str = "batch_norm") -> Any:
     x = as_floats(x)
     if x.ndim < 2:
         raise ValueError(
-            f"batch_norm: x must be (n, C) or (n, C, ...) with C channels, got shape {x.shape}"
+            f"{name}: x must be (n, C) or (n, C, ...) with C channels, got shape {x.shape}"
         )
     return x
 

@@ -315,6 +315,7 @@ def layer_norm(
     """
     x, axes = _last_axes("layer_norm", x, normalized_shape)
     weight, bias = fitting("layer_norm", x.shape[axes[0] :], weight=weight, bias=bias)
+    eps = number("layer_norm: eps", eps, least=0)
     return normalized(x, axes, weight, bias, eps)
 
 
@@ -404,7 +405,7 @@ def rms_norm(
     """
     x, axes = _last_axes("rms_norm", x, normalized_shape)
     (weight,) = fitting("rms_norm", x.shape[axes[0] :], weight=weight)
-    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    eps = float(np.finfo(x.dtype).eps) if eps is None else number("rms_norm: eps", eps, least=0)
     return normalized(x, axes, weight, None, eps, centre=False)
 
 
@@ -492,7 +493,7 @@ def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any
             "be as long in both, or 1"
         ) from None
     x1, x2 = (np.broadcast_to(at_least_single(x), shape) for x in (x1, x2))
-    axes = _axes(name, index(axis), x1)
+    axes = _axes(name, whole(f"{name}: axis", axis), x1)
     cosines = (x1 / _length(x1, 2.0, axes, eps)) * (x2 / _length(x2, 2.0, axes, eps))
     return in_dtype(np.sum(cosines, axis=axes), dtype)
 

@@ -6,7 +6,6 @@ which is learned, or the other half of x. This file is loaded when one of them i
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -330,7 +329,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     Tensor([2., 6.])
     """
     x = as_floats(x)
-    place = index(axis)
+    place = whole("glu: axis", axis)
     if not -x.ndim <= place < x.ndim:
         raise ValueError(f"glu: axis {place} does not fit an array of shape {x.shape}")
     if x.shape[place] % 2:

@@ -14,7 +14,7 @@ from autograd import Tensor
 from nn.arguments import as_floats
 from nn.checks import flag, number, whole
 from nn.habits import told
-from nn.layers.channels import _ChannelNorm, along_channels, batch_norm
+from nn.layers.channels import _ChannelNorm, along_channels, normalized_by
 from nn.layers.normalization import Kept, constant, fitting, in_dtype_of, normalized
 from nn.module import Module
 
@@ -55,8 +55,9 @@ def instance_norm(
     Tensor([[[-1.,  1.],
              [-1.,  1.]]])
     """
+    eps = number("instance_norm: eps", eps, least=0)
     if not flag("instance_norm: use_input_stats", use_input_stats):
-        return batch_norm(x, running_mean, running_var, weight, bias, eps=eps)
+        return normalized_by("instance_norm", x, running_mean, running_var, weight, bias, eps)
     return _instance_normalized(x, weight, bias, eps)[0]
 
 
@@ -116,9 +117,8 @@ class InstanceNorm1d(_ChannelNorm):
         if single:
             x = x.reshape((1, *x.shape))
         if not self.training and self.running_mean is not None:
-            y = batch_norm(
-                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
+            statistics = self.running_mean, self.running_var
+            y = normalized_by("instance_norm", x, *statistics, self.weight, self.bias, self.eps)
         else:
             y, mean, variance = _instance_normalized(x, self.weight, self.bias, self.eps)
             if self.running_mean is not None and x.size:
@@ -184,6 +184,7 @@ def group_norm(
         None if array is None else array.reshape((*apart, *(1,) * (x.ndim - 2)))
         for array in (weight, bias)
     )
+    eps = number("group_norm: eps", eps, least=0)
     y = normalized(grouped, tuple(range(2, grouped.ndim)), weight, bias, eps)
     return y.reshape(x.shape)
 

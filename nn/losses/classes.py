@@ -9,14 +9,13 @@ import math
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral
-from operator import index
 from typing import Any
 
 import numpy as np
 
 from autograd import Tensor, log_softmax, primitive, softmax
 from nn.arguments import as_floats, as_input, as_tensor, at_first, values
-from nn.checks import number
+from nn.checks import number, whole
 from nn.habits import told
 from nn.losses.mistakes import PLAIN, check_log_probabilities, check_logits
 from nn.losses.reduction import (
@@ -550,7 +549,8 @@ def one_hot(labels: Any, num_classes: int = -1) -> np.ndarray:
     array([[1, 0, 0],
            [0, 0, 1]])
     """
-    labels, num_classes = np.asarray(values(labels)), index(num_classes)
+    labels = np.asarray(values(labels))
+    num_classes = whole("one_hot: num_classes", num_classes)
     if labels.dtype.kind not in "iu" and labels.size:
         raise _no_integers("one_hot", labels)
     if num_classes < -1 or num_classes == -1 and not labels.size:

@@ -1102,6 +1102,49 @@ def test_flags_of_functions_are_flags():
         functional.dropout2d(np.ones((2, 3, 4, 4)), training="no")
     with pytest.raises(TypeError, match="^instance_norm: use_input_stats must be True or False"):
         functional.instance_norm(np.ones((2, 3, 4)), use_input_stats="no")
+    with pytest.raises(TypeError, match="^batch_norm: training must be True or False"):
+        functional.batch_norm(np.ones((2, 3, 4)), None, None, training=1)
+
+
+WITH_EPS = {
+    "batch_norm": (None, None, None, None, True), "layer_norm": (4,), "rms_norm": (4,),
+    "group_norm": (3,), "instance_norm": (), "normalize": (), "cosine_similarity": (1.0,),
+}  # fmt: skip
+
+
+def test_every_function_with_an_eps_asks_what_it_is():
+    names = {
+        n for n in functional.__all__
+        if "eps" in inspect.signature(getattr(functional, n)).parameters
+    }  # fmt: skip
+    others = {"gaussian_nll_loss", "pairwise_distance", "poisson_nll_loss", "triplet_margin_loss"}
+    assert names == {*WITH_EPS} | others  # in others it may be below 0
+    for name, more in WITH_EPS.items():
+        for eps, kind in ((-1.0, ValueError), ("a", TypeError), ((1, 2), TypeError)):
+            with pytest.raises(kind, match=f"^{name}: eps must be "):
+                getattr(functional, name)(random(2, 3, 4), *more, eps=eps)
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: nn.Flatten(0.5), "Flatten: start_axis"), (lambda: nn.Flatten(1, "a"), "Flatten: end_"),
+    (lambda: functional.glu([1.0, 2.0], 0.5), "glu: axis"),
+    (lambda: functional.cosine_similarity([1.0], [1.0], (0,)), "cosine_similarity: axis"),
+    (lambda: functional.one_hot([1], 2.0), "one_hot: num_classes"),
+])  # fmt: skip
+def test_axes_and_counts_are_whole_numbers(call, message):
+    with pytest.raises(TypeError, match=f"^{message}.* must be a whole number, got"):
+        call()
+
+
+def test_normalising_by_statistics_names_the_function_that_was_called():
+    x = np.ones((2, 3, 4))
+    for arguments, message in [
+        ((x,), "without the statistics of its input it needs running_mean and running_var"),
+        ((x, np.ones(4), np.ones(3)), r"running_mean must have the shape \(3,\), got \(4,\)"),
+        ((x[0, 0], np.ones(4), np.ones(3)), "x must be"),
+    ]:
+        with pytest.raises(ValueError, match=f"^instance_norm: {message}"):
+            functional.instance_norm(*arguments, use_input_stats=False)
 
 
 def test_the_gradient_of_dropout_goes_where_the_values_went():
