@@ -264,7 +264,7 @@ class TransformerEncoder(Module):
                 src,
                 src_mask=mask,
                 src_key_padding_mask=src_key_padding_mask,
-                is_causal=is_causal or False,
+                is_causal=False if is_causal is None else is_causal,
             )
         return src if self.norm is None else self.norm(src)
 
@@ -300,6 +300,7 @@ class TransformerDecoder(Module):
         for layer in self.layers:
             tgt = layer(
                 tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask,
-                tgt_is_causal or False, memory_is_causal or False,
+                False if tgt_is_causal is None else tgt_is_causal,
+                False if memory_is_causal is None else memory_is_causal,
             )  # fmt: skip
         return tgt if self.norm is None else self.norm(tgt)

@@ -115,6 +115,8 @@ def test_what_is_no_array_is_told_by_the_layer(name, value):
     ("GRUCell", "hx"), ("MultiheadAttention", "attn_mask"), ("MultiheadAttention", "is_causal"),
     ("MultiheadAttention", "key_padding_mask"), ("TransformerEncoder", "mask"),
     ("TransformerDecoder", "memory_mask"), ("ConvTranspose1d", "output_size"),
+    ("TransformerEncoder", "is_causal"), ("TransformerDecoder", "tgt_is_causal"),
+    ("TransformerDecoder", "memory_is_causal"),
 ])  # fmt: skip
 @pytest.mark.parametrize("value", [*NO_ARRAYS.values(), (None, None), ("a", 1)], ids=str)
 def test_options_of_a_call_that_are_no_arrays_are_told_by_the_layer(name, option, value):
