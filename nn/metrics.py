@@ -101,7 +101,8 @@ def accuracy(
     """The part of the samples whose class is predicted right, from 0.0 to 1.0.
 
     Args: prediction, scores or logits (n, C), the largest (the first of equals) being the predicted
-        class; target, labels (n,), or one-hot rows or probabilities (n, C). With two classes also
+        class; target, labels (n,), or one-hot rows or probabilities (n, C); of images and sequences
+        also (n, C, ...) and labels (n, ...), each place a sample. With two classes also
         one score a sample, (n,) or (n, 1), and as many targets 0 or 1: class 1 is predicted above
         threshold, 0.5 for probabilities; 0.0 for logits.
     Raises ValueError for shapes and labels that do not fit, for nan, and for scores beyond [0, 1]
@@ -547,6 +548,10 @@ def by_name(name: str) -> Callable[..., float]:
 def _kept(metric: str, prediction: Any, target: Any, ignore_index: int | None) -> tuple[Any, Any]:
     """Both as of `_both`, without the samples whose label is to be passed over."""
     predicted, targets = _both(metric, prediction, target)
+    if predicted.ndim == targets.ndim + 1 > 2 and predicted.shape[2:] == targets.shape[1:]:
+        # a label at each place of images or sequences, as cross_entropy takes them: each counts
+        predicted = np.moveaxis(predicted, 1, -1).reshape(-1, predicted.shape[1])
+        targets = targets.reshape(-1)
     if ignore_index is None or targets.size != len(targets):
         return predicted, targets
     if isinstance(ignore_index, (bool, np.bool_)) or not hasattr(ignore_index, "__index__"):

@@ -91,9 +91,9 @@ def _vectors(
 class _OfThree(_Loss):
     """What losses of three arguments share."""
 
-    def forward(self, first: Any, second: Any, third: Any) -> Tensor:  # type: ignore[override]
+    def forward(self, x1: Any, x2: Any, target: Any) -> Tensor:  # type: ignore[override]
         options = {name: getattr(self, name) for name in self._options}
-        return self._function(first, second, third, **options)
+        return self._function(x1, x2, target, **options)
 
     def divisor(  # type: ignore[override]
         self, first: Any, second: Any, third: Any, sample_weight: Any = None
@@ -285,6 +285,11 @@ class TripletMarginLoss(_OfThree):
             swap=flag(f"{name}: swap", swap),
             reduction=reduction,
         )
+
+    def forward(  # type: ignore[override]
+        self, anchor: Any, positive: Any, negative: Any
+    ) -> Tensor:
+        return super().forward(anchor, positive, negative)
 
 
 def _check_vectors(name: str, x: Any) -> None:

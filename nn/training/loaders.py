@@ -278,6 +278,12 @@ def _triple(loader: Loader, batch: Any) -> tuple[Any, Any, Any]:
 def predicted(model: Callable[..., Any], x: Any) -> Any:
     """What a model gives for these rows, as arrays; ValueError unless it is as many rows."""
     prediction, rows = plain(called(model, x)), len(leaves(x)[0])
+    if any(isinstance(part, (tuple, dict)) for part in leaves(prediction)):
+        raise TypeError(
+            "the model must give an array, or a tuple or dict of arrays, but it gave one in another;"
+            " recurrent layers give their last states beside the output: end in a Module of your "
+            "own that takes it out, as in y, _ = layer(x)"
+        )
     if any(array.shape[:1] != (rows,) for array in leaves(prediction)):
         given, got = (", ".join(str(np.shape(a)) for a in leaves(v)) for v in (x, prediction))
         cure = ""

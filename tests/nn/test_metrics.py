@@ -525,3 +525,42 @@ def test_sums_of_blocks_are_those_of_all(metric):
     total = sum(sums(scores[k : k + 13], target[k : k + 13]) for k in range(0, 60, 13))
     assert figure(total) == pytest.approx(metric(scores, target), rel=1e-14)
     assert nn.metrics.summed(r2_score) is None
+
+
+def test_each_place_of_images_and_sequences_is_a_sample():
+    rng = np.random.default_rng(0)
+    scores, labels = rng.normal(size=(5, 3, 4, 2)), rng.integers(0, 3, (5, 4, 2))
+    rows, flat = np.moveaxis(scores, 1, -1).reshape(-1, 3), labels.reshape(-1)
+    for metric in (nn.accuracy, nn.confusion_matrix, nn.metrics.f1_score, nn.metrics.recall_score):
+        options = {} if metric in (nn.accuracy, nn.confusion_matrix) else {"average": "macro"}
+        found = metric(scores, labels, **options)
+        np.testing.assert_array_equal(found, metric(rows, flat, **options))
+    assert nn.top_k_accuracy(scores, labels, k=2) == nn.top_k_accuracy(rows, flat, k=2)
+    padded = np.where(labels == 2, -100, labels)
+    assert nn.accuracy(scores, padded, ignore_index=-100) == nn.accuracy(
+        rows[flat != 2], flat[flat != 2]
+    )
+    with pytest.raises(ValueError, match=r"accuracy: prediction has shape \(5, 3, 4, 2\)"):
+        nn.accuracy(scores, labels[:, :3])
+
+
+def test_a_trainer_judges_the_places_of_sequences_whose_padding_is_passed_over():
+    model = nn.Sequential(nn.Conv1d(2, 3, 1))
+    x = np.random.default_rng(0).normal(size=(12, 2, 5)).astype(np.float32)
+    labels = np.argmax(model(x).data, axis=1)
+    labels[::2, 3:], labels[1::2, 0] = -100, (labels[1::2, 0] + 1) % 3
+    optimizer = nn.optim.SGD(model.parameters(), 0.0)
+    trainer = nn.Trainer(model, optimizer, nn.CrossEntropyLoss(), metrics=["accuracy"])
+    history = trainer.fit(x, labels, epochs=1, batch_size=5, progress=False)
+    share = 1 - 6 / (6 * 3 + 6 * 5)
+    assert history["accuracy"] == [pytest.approx(share)]
+    assert trainer.evaluate(x, labels)["accuracy"] == pytest.approx(share)
+
+
+def test_a_model_that_gives_a_tuple_in_a_tuple_is_told():
+    model = nn.LSTM(4, 3, batch_first=True)
+    trainer = nn.Trainer(model, nn.optim.Adam(model.parameters()), nn.MSELoss())
+    x, y = np.ones((6, 5, 4)), np.ones((6, 5, 3))
+    for call in (trainer.fit, trainer.evaluate):
+        with pytest.raises(TypeError, match="gave one in another; recurrent layers give"):
+            call(x, y)

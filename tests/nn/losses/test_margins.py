@@ -5,6 +5,7 @@ formulas written out here.
 """
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -311,3 +312,14 @@ def test_repr_copies_and_pictures():
         y = loss(x, *arrays[1:], *constants)
         assert "hinge" in {node.operation for node in draw(y, names={"x": x}).nodes}
         assert "∂L/∂x = " in str(explain(y, x))
+
+
+@pytest.mark.parametrize("name", [n for n in nn.losses.__all__ if n.endswith("Loss")])
+def test_a_loss_takes_its_arguments_by_the_names_of_its_function(name):
+    kind = getattr(nn, name)
+    given, wanted = (
+        [p.name for p in inspect.signature(f).parameters.values() if p.default is p.empty]
+        for f in (kind().forward, kind._function)
+    )
+    generic = {"logits": "prediction", "log_probabilities": "prediction", "labels": "target"}
+    assert given == [generic.get(what, what) for what in wanted]
