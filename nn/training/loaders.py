@@ -280,7 +280,7 @@ def predicted(model: Callable[..., Any], x: Any) -> Any:
     prediction, rows = plain(called(model, x)), len(leaves(x)[0])
     if any(isinstance(part, (tuple, dict)) for part in leaves(prediction)):
         raise TypeError(
-            "the model must give an array, or a tuple or dict of arrays, but it gave one in another;"
+            "the model must give an array, or a tuple or dict of arrays, but gave one in another;"
             " recurrent layers give their last states beside the output: end in a Module of your "
             "own that takes it out, as in y, _ = layer(x)"
         )

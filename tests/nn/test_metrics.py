@@ -562,5 +562,5 @@ def test_a_model_that_gives_a_tuple_in_a_tuple_is_told():
     trainer = nn.Trainer(model, nn.optim.Adam(model.parameters()), nn.MSELoss())
     x, y = np.ones((6, 5, 4)), np.ones((6, 5, 3))
     for call in (trainer.fit, trainer.evaluate):
-        with pytest.raises(TypeError, match="gave one in another; recurrent layers give"):
+        with pytest.raises(TypeError, match="but gave one in another; recurrent layers give"):
             call(x, y)
