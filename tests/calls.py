@@ -126,7 +126,7 @@ def _layers() -> list[Call]:
     windows = Windows((5, 4), (2, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
     pairs = [along.regular((axis, n, 2, 2, 0, 1), False) for axis, n in ((3, 4), (2, 5))]
     pooled, winners = along._max_pool(image, pairs)
-    divisors, lines = np.array(4.0), [resampling._nearest(2, 3, 3, 7, 3 / 7)]
+    divisors, lines = np.array(4.0), [resampling._nearest(2, 3, 3, 7, 3 / 7, float)]
     steps = [nonzero(4, 2, 3), nonzero(2, 2)]
     recurrent = {
         kind: [*steps, *[steps[1] * 0.5] * (kind == "lstm"), nonzero(2 * gates, 3),
