@@ -189,6 +189,62 @@ def test_linear_promotes_as_numpy_does_where_nothing_is_cast():
     assert wide.dtype == np.float64
 
 
+# Few rows are multiplied turned round: on both sides of each limit the same numbers come.
+FEW_ROWS = [
+    (rows, width, outputs)
+    for rows in (1, 2, 5, 16, 17, 32, 64, 65)
+    for width in (31, 32, 128, 256)
+    for outputs in (79, 80, 128, 640)
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows, width, outputs", FEW_ROWS)
+def test_linear_of_few_rows_is_x_wt_plus_b(rows, width, outputs, dtype):
+    x = random(rows, width).astype(dtype)
+    weight, bias = random(outputs, width, seed=1).astype(dtype), random(outputs).astype(dtype)
+    y = functional.linear(Tensor(x), Tensor(weight), Tensor(bias)).data
+    size = abs(x) @ abs(weight).T + abs(bias)
+    exact = x.astype(np.float64) @ weight.T.astype(np.float64) + bias
+    assert np.all(abs(y - exact) <= 8 * np.finfo(dtype).eps * size)
+    assert y.dtype == dtype and y.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    "order", ["rows", "columns", "every other", "backwards", "read-only", "3d"]
+)
+def test_linear_of_few_rows_takes_them_however_they_lie_and_changes_none(order):
+    x = random(32, 100).astype(np.float32)
+    laid = {
+        "rows": x, "columns": np.asfortranarray(x), "every other": np.repeat(x, 2, axis=1)[:, ::2],
+        "backwards": x[::-1].copy()[::-1], "read-only": x.copy(), "3d": x.reshape(4, 8, 100),
+    }[order]  # fmt: skip
+    laid.flags.writeable = order != "read-only"
+    weight = tensor(128, 100, seed=1).astype(np.float32).data
+    for w in (weight, np.asfortranarray(weight)):
+        inputs = Tensor(laid, requires_grad=True), Tensor(w, requires_grad=True)
+        y = functional.linear(*inputs)
+        g = random(*y.shape).astype(np.float32)
+        y.backward(g)
+        rows = g.reshape(32, 128)
+        np.testing.assert_allclose(y.data.reshape(32, 128), x @ weight.T, rtol=1e-4, atol=1e-4)
+        by_x, by_weight = inputs[0].grad.reshape(32, 100), inputs[1].grad
+        np.testing.assert_allclose(by_x, rows @ weight, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(by_weight, rows.T @ x, rtol=1e-4, atol=1e-4)
+        assert inputs[0].data is laid and np.array_equal(laid.reshape(32, 100), x)
+        assert inputs[1].data is w and np.array_equal(w, weight)
+
+
+def test_linear_of_few_rows_hands_on_nan_and_infinity_where_they_are():
+    x, weight = np.ones((32, 100), np.float32), np.ones((128, 100), np.float32)
+    x[3, 5], x[7, 2], weight[11, 0] = np.nan, np.inf, -np.inf
+    with np.errstate(invalid="ignore"):  # inf - inf, of which NumPy tells
+        y = functional.linear(Tensor(x), Tensor(weight)).data
+    assert np.array_equal(np.unique(np.argwhere(np.isnan(y))[:, 0]), [3, 7])
+    assert np.isnan(y[3]).all() and np.isnan(y[7, 11]) and np.isinf(y[7]).sum() == 127
+    assert np.isinf(y[:, 11]).sum() == 30
+
+
 @pytest.mark.parametrize("bias", ["a", 2.0, np.ma.masked_array([1.0, 2.0])], ids=str)
 def test_linear_refuses_a_bias_that_does_not_fit_in_its_own_words(bias):
     layer = nn.Linear(3, 2).requires_grad_(False)
