@@ -163,13 +163,20 @@ class Adam(Optimizer):
         most = state.get("max_exp_avg_sq", v) if settings["amsgrad"] else None
         # lr m' / (sqrt(v') + eps), where m' = m / (1 - beta1^step) and v' = v / root².
         root = (1 - beta2**step) ** 0.5
-        numbers = beta1, beta2, settings["eps"], root, lr, 1 - beta1**step
+        half = root if value.dtype == np.float16 else None  # in which eps root may be 0
+        factor = root if half is None else 1.0
+        numbers = self._numbers(
+            value.dtype, 1 - beta1, 1 - beta2, beta2, settings["eps"] * factor,
+            lr * factor / (1 - beta1**step),
+        )  # fmt: skip
         if value.size < MANY or most is not None or not _alike(value, g, m, v, change, square, new):
-            change, square, new, most = _adam(numbers, most, value, g, m, v, change, square, new)
+            change, square, new, most = _adam(
+                numbers, half, most, value, g, m, v, change, square, new
+            )
         else:
             flat = [array.reshape(-1) for array in (value, g, m, v, change, square, new)]
             for start in range(0, value.size, BLOCK):
-                _adam(numbers, None, *[array[start : start + BLOCK] for array in flat])
+                _adam(numbers, half, None, *[array[start : start + BLOCK] for array in flat])
         state["step"], state["exp_avg"], state["exp_avg_sq"] = step, change, square
         if most is not None:
             state["max_exp_avg_sq"] = most
@@ -189,32 +196,31 @@ def _alike(*arrays: Any) -> bool:
 
 
 def _adam(
-    numbers: tuple[float, ...], most: Any, value: Any, g: Any, m: Any, v: Any, change: Any,
-    square: Any, new: Any,
+    numbers: list[Any], half: float | None, most: Any, value: Any, g: Any, m: Any, v: Any,
+    change: Any, square: Any, new: Any,
 ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
     """The new m, v, value and, for amsgrad, largest v; in the last three arrays, if not None.
 
     m + (g - m) (1 - beta1) and v beta2 + g g (1 - beta2) are in arrays that are new anyway. One
     more, `new`, serves for all the rest: a fifth less time than with an array each.
     """
-    beta1, beta2, eps, root, lr, correction = numbers
-    change = np.subtract(g, m, out=change)
-    change *= 1 - beta1
+    rest1, rest2, beta2, eps, rate = numbers
+    change = np.subtract(g, m, change)
+    change *= rest1
     change += m
-    square = np.multiply(g, g, out=square)
-    square *= 1 - beta2
-    new = np.multiply(v, beta2, out=new)
+    square = np.multiply(g, g, square)
+    square *= rest2
+    new = np.multiply(v, beta2, new)
     square += new
     if most is not None:
         most = np.maximum(most, square)
-    np.sqrt(square if most is None else most, out=new)
-    if value.dtype == np.float16:  # in which eps root may be 0
-        new /= root
-        root = 1.0
-    new += eps * root
-    np.divide(change, new, out=new)
-    new *= lr * root / correction
-    return change, square, np.subtract(value, new, out=new), most
+    np.sqrt(square if most is None else most, new)
+    if half is not None:
+        new /= half
+    new += eps
+    np.divide(change, new, new)
+    new *= rate
+    return change, square, np.subtract(value, new, new), most
 
 
 class AdamW(Adam):

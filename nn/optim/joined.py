@@ -53,6 +53,7 @@ class Joined:
         self.stepped = False
         self.spare: list[Any] = []  # what the step before has left behind
         self.asked = False  # whether `update` asks for it
+        self.numbers: list[Any] = []  # what `update` computes with, as arrays without axes
 
     def laid(self, arrays: list[Any]) -> Any:
         """Arrays of the parameters' shapes, end to end."""

@@ -3,6 +3,7 @@
 Their training curves are compared with PyTorch's in training/test_trajectories.py.
 """
 
+import copy
 import inspect
 
 import numpy as np
@@ -521,6 +522,52 @@ def test_adam_steps_a_large_parameter_as_it_steps_its_parts(order):
         for optimizer in optimizers:
             optimizer.step()
     assert np.array_equal(whole.data, [part.data for part in parts])
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(), (3,), (200, 100)], ids=str)
+def test_adam_gives_the_bits_of_its_formula_with_numbers_of_python(shape, dtype, amsgrad):
+    rng = np.random.default_rng(0)
+    value, m, v, most = rng.normal(size=shape).astype(dtype), *np.zeros((3, *shape), dtype)
+    p = Tensor(np.array(value), requires_grad=True)
+    optimizer = Adam([p], amsgrad=amsgrad)
+    for step in range(1, 6):
+        lr, (beta1, beta2) = 0.1 / step, (0.9 - step / 100, 0.99)  # each may change at any step
+        optimizer.lr, optimizer.betas = lr, (beta1, beta2)
+        g = rng.uniform(0.5, 2, shape) * rng.choice([-1, 1], shape)
+        p.grad = g = g.astype(dtype)
+        optimizer.step()
+        m = (g - m) * (1 - beta1) + m
+        v = g * g * (1 - beta2) + v * beta2
+        most = np.maximum(most, v)
+        root = (1 - beta2**step) ** 0.5
+        below = np.sqrt(most if amsgrad else v)
+        if dtype == np.float16:
+            below, root = below / root, 1.0
+        value = value - m / (below + 1e-8 * root) * (lr * root / (1 - beta1**step))
+        assert p.data.dtype == dtype and np.array_equal(p.data, value)
+
+
+def test_adam_computes_with_the_numbers_of_each_group_and_dtype():
+    def stepped(together):
+        rng = np.random.default_rng(0)
+        leaves = [
+            Tensor(rng.normal(size=5).astype(dtype), requires_grad=True)
+            for dtype in (np.float32, np.float64, np.float32, np.float16)
+        ]
+        groups = [{"params": [p], "lr": 0.1 * i} for i, p in enumerate(leaves, 1)]
+        optimizers = [Adam(groups)] if together else [Adam([group]) for group in groups]
+        for _ in range(4):
+            for p in leaves:
+                p.grad = rng.normal(size=5).astype(p.dtype)
+            for optimizer in optimizers:
+                optimizer.step()
+            optimizers = copy.deepcopy(optimizers, {id(p): p for p in leaves})
+        return [p.data for p in leaves]
+
+    for one, alone in zip(stepped(True), stepped(False)):
+        assert one.dtype == alone.dtype and np.array_equal(one, alone)
 
 
 @pytest.mark.parametrize("entry", [0.0, np.zeros(()), np.zeros(1)], ids=["number", "0-d", "one"])
