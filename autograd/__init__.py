@@ -58,6 +58,7 @@ from autograd.transforms import (  # noqa: E402
 )  # fmt: skip
 
 if _typing.TYPE_CHECKING:
+    from autograd.compiling.compiled import compile
     from autograd.drawing.graph import Graph, draw, record
     from autograd.explaining.explain import explain
     from autograd.explaining.explanation import Explanation
@@ -70,6 +71,7 @@ __all__ = [
     "GraphFreedError",
     "InPlaceError",
     "Tensor",
+    "compile",
     "defvjp",
     "detect_anomaly",
     "draw",
@@ -105,22 +107,23 @@ __all__ = [
     "vjp",
 ]
 
-# Drawing is half of this package. It is loaded when it is first asked for, so that those who only
-# compute do not wait for it.
-_DRAWING = {
+# Drawing and compiling are half of this package. They are loaded when they are first asked for, so
+# that those who only compute do not wait for them.
+_LATER = {
     **dict.fromkeys(("Graph", "draw", "record"), "autograd.drawing.graph"),
     "Explanation": "autograd.explaining.explanation",
+    "compile": "autograd.compiling.compiled",
     "explain": "autograd.explaining.explain",
 }
 
 
 def _lazily(name: str) -> _typing.Any:
-    if name not in _DRAWING:
+    if name not in _LATER:
         told = _habits.MODULE.get(name)
         raise AttributeError(
             f"module {__name__!r} has no attribute {name!r}" + f"; {told}" * bool(told)
         )
-    value = getattr(_importlib.import_module(_DRAWING[name]), name)
+    value = getattr(_importlib.import_module(_LATER[name]), name)
     globals()[name] = value
     return value
 
@@ -130,4 +133,4 @@ if not _typing.TYPE_CHECKING:  # for which a module with __getattr__ would have 
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_DRAWING})
+    return sorted({*globals(), *_LATER})

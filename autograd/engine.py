@@ -290,6 +290,9 @@ def _walk(
         if leaf._hooks is not None:
             g = leaf._hooks.run(leaf, g)
         kept[leaf] = g
+    if watch is not None and mode.profile is not None:
+        for leaf in pending:
+            mode.profile.arrived(leaf, kept[leaf])
 
 
 def fitted(contribution: Any, parent: Any, node: Any, halves: list[Any]) -> Any:
@@ -313,7 +316,7 @@ def fitted(contribution: Any, parent: Any, node: Any, halves: list[Any]) -> Any:
                 # A bias beside a batch: BLAS adds the rows in half the time of np.add.reduce.
                 ones = np.empty(given[0], raw.dtype)
                 ones.fill(1)  # (np.ones takes three times as long)
-                return ones.dot(raw)
+                return raw.T.dot(ones)
     if contribution.__class__ is Deferred:
         if value.__class__ is not tuple and value.dtype.char == _HALF:
             halves.append(parent)

@@ -16,6 +16,7 @@ from autograd.errors import InPlaceError
 from autograd.gradients import Deferred, gathered
 from autograd.mode import Mode, current_mode
 from autograd.rules import Operation
+from autograd.values import as_array
 from autograd.watching import checked
 
 __all__: list[str] = []
@@ -80,7 +81,7 @@ def several(
         node = None
         tensors = [result(like, d, operation, None, (), None, mode) for d in data]
     else:
-        values = tuple(np.asarray(d) for d in data)
+        values = tuple(map(as_array, data))
         node = result(like, values, operation, inputs, tuple(raw), kwargs, mode)
         tensors = [  # no gradient flows through integers
             _select(node, i)

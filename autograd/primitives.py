@@ -40,6 +40,7 @@ def primitive(
     symmetric: bool = False,
     saves: bool = False,
     shows: Callable[..., Any] | None = None,
+    plainly: tuple[Callable[..., Any], ...] | None = None,
 ) -> Callable[..., Any]:
     """Make a differentiable operation of a function on arrays and the rules of its derivative.
 
@@ -53,7 +54,9 @@ def primitive(
         which is shown under the name of that function. saves, True where the forward returns
         (result, kept): its rules, and `shows`, are then handed `saved=kept`, until the graph is
         freed, so that they need not compute it again; but rules do, from x, where saved is None:
-        to be differentiated themselves.
+        to be differentiated themselves. plainly, (forward, *rules) that give the same as one
+        would write it by hand, where these are written for speed or for the last digit: what
+        `compile(f).source` shows.
     Returns a function that takes Tensors (and, giving an array, plain arrays).
 
     >>> from autograd import Tensor
@@ -77,6 +80,12 @@ def primitive(
     """
     operation = Operation(forward)
     operation.define(rules, formula, sign, pattern, elementwise, symmetric, saves, shows)
+    operation.plainly = plainly
+    if plainly is not None and len(plainly) != 1 + len(rules):
+        raise TypeError(
+            f"{operation.name}: plainly has a forward and one rule for each of the {len(rules)} "
+            f"here, got {len(plainly)}"
+        )
 
     function = wraps(forward)(_written_out(operation, forward, rules))
     hold(function, operation)
@@ -187,11 +196,16 @@ def _written_out(
     return {1: of_one, 3: of_any if saves else of_three}.get(len(rules), of_any)
 
 
-def nondifferentiable(function: Function) -> Function:
+def nondifferentiable(
+    function: Function, *, remember: Callable[..., Callable[[], None]] | None = None
+) -> Function:
     """Let a function take Tensors and give plain results, without a gradient.
 
     For functions that find or count rather than compute. Works on NumPy's functions, and as a
-    decorator on your own. Returns the function to call.
+    decorator on your own. Returns the function to call. Args: remember, for one that gives
+        something new in each call, as random numbers: called with the same arguments, it returns a
+        function that puts back what was there before. A compiled program calls such a function
+        anew, and begins again where it must.
 
     >>> from autograd import Tensor
     >>> x = Tensor([3.0, 1.0], requires_grad=True)
@@ -208,6 +222,9 @@ def nondifferentiable(function: Function) -> Function:
 
     @wraps(function)
     def unwrapped(*args: Any, **kwargs: Any) -> Any:
-        return function(*raw_of(args), **raw_of(kwargs))
+        args, kwargs = raw_of(args), raw_of(kwargs)
+        if remember is not None and (watching := current_mode().profile) is not None:
+            return watching.anew(function, remember, args, kwargs)
+        return function(*args, **kwargs)
 
     return unwrapped  # type: ignore[return-value]

@@ -104,7 +104,7 @@ def apply(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any] | 
         if mode.profile is None:
             data = operation.forward(*raw, **kwargs) if kwargs else operation.forward(*raw)
         else:
-            data = mode.profile.forward(operation, mode.scope, raw, kwargs or {})
+            data = mode.profile.forward(operation, mode.scope, raw, kwargs or {}, args)
     except Exception as error:
         raise restated(operation.name, raw, error) from None
     parents = tuple(inputs) if recorded else None

@@ -71,8 +71,8 @@ class Operation:
     """A function that the graph can record: its forward, and a rule for each argument."""
 
     __slots__ = (
-        "_said", "forward", "function", "name", "operands", "pair", "rules", "saves", "shows",
-        "signature", "single", "__weakref__",
+        "_said", "forward", "function", "name", "operands", "pair", "plainly", "rules", "saves",
+        "shows", "signature", "single", "__weakref__",
     )  # fmt: skip
 
     whole = True  # its rules want a gradient added up, not in parts (gradients.Deferred)
@@ -87,6 +87,7 @@ class Operation:
         # Whether its forward returns (result, kept), and its rules are handed saved=kept.
         self.saves = False
         self.shows: Any = None  # a function of (y, *args) that gives what there is to see beside y
+        self.plainly: Any = None  # (forward, *rules) as one would write them by hand, to be read
         self.signature: Any = None  # a Signature, from `define` on
         self._said: Any = ()  # what `define` was told, of which `traits` makes its own
         self.function: Any = None  # a weak reference to what `primitive` made of it
@@ -141,7 +142,7 @@ class Operation:
         self._said = formula, parts, sign, pattern, elementwise, symmetric
         self.signature = Signature(known[0], skip=2)
         self.signature.functions.append(self.forward)
-        self.saves, self.shows = saves, shows
+        self.saves, self.shows, self.plainly = saves, shows, None
         if saves:
             for rule in known:
                 names = Signature(rule, skip=2).names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,11 +17,10 @@ def watcher(mode: Any) -> Callable[..., Any]:
     """A way to call rules that measures them, or looks for nan and inf in what they return."""
 
     def watched(node: Any, rule: Any, g: Any, y: Any, args: Any, kwargs: Any) -> Any:
-        start = time.perf_counter()
-        contribution = rule(g, y, *args, **kwargs)
         if mode.profile is not None:
-            seconds = time.perf_counter() - start
-            mode.profile.add("backward", node._op.name, node._scope, seconds, contribution)
+            contribution = mode.profile.backward(node, rule, g, y, args, kwargs)
+        else:
+            contribution = rule(g, y, *args, **kwargs)
         if mode.anomaly:
             for values in _floats([contribution]):
                 if not np.all(np.isfinite(values)):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd import AutogradError, Tensor, draw, explain, grad
+from autograd import AutogradError, Tensor, compile, draw, explain, grad
 from autograd.command.expression import FUNCTIONS, MOST_VALUE_LETTERS, Read, evaluate, read
 from autograd.command.handwriting import ALIASES, INVERSES, ExpressionError
 from autograd.drawing.writers.files import checked
@@ -45,6 +45,7 @@ Options:
   --explain NAME     explain the derivative by this variable only (may be repeated)
   --no-explain       no explanations
   --no-tree          no tree
+  --source           instead of both a program, forward and backward in plain NumPy, that runs
   --direction LR|TB  of a saved picture: left to right (LR, as it comes) or top to bottom
   --help             this text
 
@@ -75,6 +76,7 @@ class _Words(NamedTuple):
     explain: list[str] | None  # None: every variable
     tree: bool
     direction: str
+    source: bool
 
 
 class _UsageError(Exception):
@@ -118,8 +120,11 @@ def _run(words: _Words) -> str:
     graph = graph._titled(words.expression)
     for path in words.save:
         graph.save(path)
-    notes = _notes(found) + notes
-    parts = ["".join(f"{note}\n" for note in dict.fromkeys(notes))] if notes else []
+    notes = list(dict.fromkeys(_notes(found) + notes))
+    if words.source:
+        notes += [f"saved {path}" for path in words.save]
+        return "".join(f"# {note}\n" for note in notes) + _program(found, variables)
+    parts = ["".join(f"{note}\n" for note in notes)] if notes else []
     parts += [] if output.size == 1 else [_summed(output)]
     if words.tree:
         parts.append(text(graph.data, _width()))
@@ -133,6 +138,23 @@ def _run(words: _Words) -> str:
     ]
     saved = "".join(f"saved {path}\n" for path in words.save)
     return "\n".join(parts + [saved] * bool(saved))
+
+
+def _program(found: Read, variables: dict[str, Tensor]) -> str:
+    """The result and its derivatives as a program in plain NumPy, with the given values."""
+
+    def f(**given: Any) -> Any:
+        leaves = {name: Tensor(value, requires_grad=True) for name, value in given.items()}
+        output = _differentiable(evaluate(found, leaves), found, leaves)
+        total = output if output.size == 1 else np.sum(output)
+        gradients = grad(total, list(leaves.values()), allow_unused=True)
+        return total.detach(), [g if g is None else g.detach() for g in gradients]
+
+    compiled = compile(f)
+    compiled(**{name: variable.data for name, variable in variables.items()})
+    if not compiled.versions:
+        raise _UsageError(f"--source: there is no program of this: {compiled.reason}")
+    return compiled.source
 
 
 # ---- words --------------------------------------------------------------------------------------
@@ -153,7 +175,7 @@ def _sorted(arguments: list[str]) -> _Words:
             if value is None:
                 raise _UsageError(f"{option} wants a value after it; see --help")
             found[option].append(value)
-        elif word in ("--no-explain", "--no-tree"):
+        elif word in ("--no-explain", "--no-tree", "--source"):
             flags.add(word)
         elif word.startswith("--") and plain:
             raise _UsageError(f"unknown option {clean(word)}; known: {', '.join(_OPTIONS)}")
@@ -166,10 +188,13 @@ def _sorted(arguments: list[str]) -> _Words:
         raise _UsageError(f"--direction is LR or TB, got {clean(directions[-1])}")
     explained = [] if "--no-explain" in flags else found["--explain"] or None
     values, tree = _rejoined(plain[1:]), "--no-tree" not in flags
-    return _Words(plain[0], values, found["--save"], explained, tree, directions[-1])
+    source = "--source" in flags
+    return _Words(plain[0], values, found["--save"], explained, tree, directions[-1], source)
 
 
-_OPTIONS = ("--save", "--explain", "--no-explain", "--no-tree", "--direction", "--help")
+_OPTIONS = (
+    "--save", "--explain", "--no-explain", "--no-tree", "--source", "--direction", "--help",
+)  # fmt: skip
 
 
 def _rejoined(words: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd.tensor import Array, Tensor
+from autograd.values import as_array
 
 __all__: list[str] = []
 
@@ -30,7 +31,7 @@ def _holds_tensors(a: Any) -> bool:
 
 def values_of(a: Any) -> Array:
     """The plain values of a Tensor, or of an array, for questions without a gradient."""
-    return a.data if isinstance(a, Tensor) else np.asarray(a)
+    return a.data if isinstance(a, Tensor) else as_array(a)
 
 
 def axes_of(a: Array, axis: Any) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from autograd.ops.indexing import add_at, scatter
 from autograd.primitives import nondifferentiable, primitive
 from autograd.rules import composes, defvjp
 from autograd.tensor import Array
+from autograd.values import as_array, zeros
 
 __all__ = ["scatter_add"]
 
@@ -58,7 +59,7 @@ def _scatter_add(x: Array, index: Any, values: Array) -> Array:
             f"scatter_add: {values.dtype} values do not fit into an array of {x.dtype}; convert it "
             "by .astype(np.float64)"
         )
-    y = np.array(x, order="C")
+    y = as_array(x).copy("C")
     add_at(y, index, values)
     return y
 
@@ -342,7 +343,7 @@ def _windows(x: Array, window_shape: Any, axis: Any) -> Array:
 
 def _overlapped(parts: Any, shape: Any, window_shape: Any, axis: Any) -> Array:
     """Zeros of a shape, with each window of parts added where it lies."""
-    whole = np.zeros(shape, parts.dtype)
+    whole = zeros(shape, parts.dtype, parts)
     windows = _sliding(whole, window_shape, axis, writeable=True)
     starts, places = windows.shape[: whole.ndim], windows.shape[whole.ndim :]
     axes = [] if axis is None else (np.atleast_1d(axis) % whole.ndim).tolist()

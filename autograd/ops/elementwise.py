@@ -7,7 +7,6 @@ gradient of the broadcast shape: the sweep sums it back.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from autograd.ops.slopes import (
 from autograd.primitives import primitive
 from autograd.rules import defvjp, methods, operations
 from autograd.tensor import Array, Tensor
+from autograd.values import are_finite, as_array
 
 __all__ = ["log_sigmoid", "relu", "sigmoid", "softplus"]
 
@@ -140,7 +140,7 @@ def _gate(x: Array, mask: Array) -> Array:
     # A product with 0 is 0 but for inf and nan. The sum of squares, one fast call, tells of them;
     # where it only overflows, np.where gives the same answer later.
     flat = product.ravel("K")
-    return product if math.isfinite(flat.dot(flat)) else np.where(mask, x, 0)
+    return product if are_finite(flat) else np.where(mask, x, 0)
 
 
 gate: Any = primitive(
@@ -260,7 +260,7 @@ def relu(x: Any) -> Any:
     """
     if isinstance(x, np.floating):  # one number: the ufunc would take ten times as long
         return type(x)(0) if x <= 0 else x
-    x = np.asarray(x)
+    x = as_array(x)
     # An array of zeros as the other operand takes half the time that the number 0 takes.
     if x.ndim < 3:
         return np.maximum(x, np.zeros(x.shape, x.dtype))
@@ -270,7 +270,7 @@ def relu(x: Any) -> Any:
 
 def floating(x: Array) -> Array:
     """x as an array of floats: in small integers -x, x + y and exp(x) overflow or lose digits."""
-    x = np.asarray(x)
+    x = as_array(x)
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
@@ -338,16 +338,47 @@ def _relu_rule(g: Any, y: Any, x: Array) -> Array:
         product = y.astype(bool).astype(y.dtype)  # y != 0, in half the time where y is small
         product *= g
         flat = product.ravel("K")
-        return product if math.isfinite(flat.dot(flat)) else np.where(y != 0, g, 0)
+        return product if are_finite(flat) else np.where(y != 0, g, 0)
     return gate(g, y != 0) if isinstance(g, Tensor) or isinstance(y, Tensor) else _gate(g, y != 0)
 
 
-relu = primitive(relu, _relu_rule, formula="g where x > 0", elementwise=True)
+# As one would write them by hand, where no digit and no microsecond counts.
+
+
+def _plain_relu_rule(g: Array, y: Array, x: Array) -> Any:
+    """g where x > 0"""
+    return (x > 0) * g
+
+
+def _plain_tanh_rule(g: Array, y: Array, x: Array) -> Any:
+    """g (1 - y²)"""
+    return g * (1 - y**2)
+
+
+def _plain_sigmoid_rule(g: Array, y: Array, x: Array) -> Any:
+    """g y (1 - y)"""
+    return g * y * (1 - y)
+
+
+def _plain_softplus_rule(g: Array, y: Array, x: Array) -> Any:
+    """g sigmoid(x)"""
+    return g / (1 + np.exp(-x))
+
+
+relu = primitive(
+    relu, _relu_rule, formula="g where x > 0", elementwise=True,
+    plainly=(lambda x: np.maximum(x, 0), _plain_relu_rule),
+)  # fmt: skip
 operations[relu].traits.rectifies = True
-sigmoid = primitive(sigmoid, times(sigmoid_slope), formula="g y sigmoid(-x)", elementwise=True)
+sigmoid = primitive(
+    sigmoid, times(sigmoid_slope), formula="g y sigmoid(-x)", elementwise=True,
+    plainly=(lambda x: 1 / (1 + np.exp(-x)), _plain_sigmoid_rule),
+)  # fmt: skip
+operations[np.tanh].plainly = np.tanh, _plain_tanh_rule
 softplus = primitive(
-    softplus, lambda g, y, x: g * sigmoid(x), formula="g sigmoid(x)", elementwise=True
-)
+    softplus, lambda g, y, x: g * sigmoid(x), formula="g sigmoid(x)", elementwise=True,
+    plainly=(lambda x: np.logaddexp(0, x), _plain_softplus_rule),
+)  # fmt: skip
 log_sigmoid = primitive(
     log_sigmoid, lambda g, y, x: g * sigmoid(-x), formula="g sigmoid(-x)", elementwise=True
 )

@@ -12,6 +12,7 @@ from autograd.gradients import Deferred
 from autograd.primitives import primitive
 from autograd.rules import defvjp
 from autograd.tensor import Array
+from autograd.values import as_array, zeros
 
 __all__: list[str] = []
 
@@ -79,7 +80,7 @@ def _rows(whole: np.ndarray, index: tuple[Any, ...]) -> Any:
 
 def _scatter(parts: Any, indices: Any, shape: Any, dtype: Any) -> Array:
     """Zeros of a shape, with parts[k] added at indices[k]."""
-    whole = np.zeros(shape, dtype)
+    whole = zeros(shape, dtype, parts[0])
     for k, (part, index) in enumerate(zip(parts, indices)):
         if _is_basic(index):
             if k:
@@ -122,7 +123,7 @@ def take_rule(
     """As looking up with an index; modes wrap and clip say which element was meant."""
     if axis is None or not a.ndim:
         return take_rule(g, y, a.reshape(-1), indices, 0, None, mode).total().reshape(a.shape)
-    indices, n = np.asarray(indices).astype(np.intp, copy=False), a.shape[axis]  # True is 1
+    indices, n = as_array(indices).astype(np.intp, copy=False), a.shape[axis]  # True is 1
     if mode == "wrap":
         indices = indices % n
     elif mode == "clip":

@@ -251,7 +251,7 @@ def _of_two(x1: Array, x2: Array, left: str, right: str, output: str) -> Array:
     if flat is None:
         y = x1 @ x2
     else:  # an array of its own, and no view that the sweep would copy
-        y = np.empty(shape, np.result_type(x1, x2))
+        y = np.empty_like(x1, np.result_type(x1, x2), "C", shape=shape)
         np.matmul(x1, x2, out=y.reshape(flat))
     if order is not None:
         y = y.transpose(order)
@@ -270,7 +270,7 @@ def _matrix(x: Any, subscripts: str, order: Any, shape: Any) -> Any:
         x = x.transpose(order)
     if x.shape != shape:
         x = x.reshape(shape)
-    return x if x.itemsize in x.strides[-2:] else np.ascontiguousarray(x)
+    return x if x.itemsize in x.strides[-2:] else x.copy("C")
 
 
 @lru_cache(maxsize=4096)

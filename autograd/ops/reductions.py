@@ -12,6 +12,7 @@ from autograd.ops.elementwise import floating
 from autograd.primitives import primitive
 from autograd.rules import composes, defvjp, operations
 from autograd.tensor import Array, Tensor
+from autograd.values import as_array
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
@@ -387,7 +388,7 @@ def softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
         if np.maximum.reduce(sums, axis=None) < np.inf:
             e /= sums
             return e
-    e = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+    e = as_array(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
     np.exp(e, out=e)
     e /= _row_sums(e, axis) if x.size > _FEW else np.add.reduce(e, axis=axis, keepdims=True)
     return e
@@ -415,7 +416,7 @@ def _row_sums(a: Array, axis: Any) -> Array:
 def _converted(x: Array, dtype: Any) -> Array:
     if np.dtype(dtype).kind != "f":
         raise TypeError(f"dtype must be one of floats, as np.float32, got {np.dtype(dtype)}")
-    return (x if isinstance(x, Tensor) else np.asarray(x)).astype(dtype)
+    return (x if isinstance(x, Tensor) else as_array(x)).astype(dtype)
 
 
 def log_softmax(x: Any, axis: Any = -1, *, dtype: Any = None) -> Any:
@@ -435,7 +436,7 @@ def _log_softmax(x: Array, axis: Any) -> Any:
     if x.dtype.char == "e":
         y, kept = _log_softmax(x.astype(np.float32), axis)
         return y.astype(np.float16), kept
-    y = np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+    y = as_array(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
     e = np.exp(y)
     sums = np.add.reduce(e, axis=axis, keepdims=True)
     with np.errstate(divide="ignore"):  # an empty axis: log(0), for no element
@@ -488,7 +489,7 @@ def _log_softmax_slope(g: Array, y: Array, axis: Any = -1) -> Array:
 
 def _less_share(g: Array, y: Array, most: Any, axis: Any, sums: Any = 1) -> Array:
     """g - y sum(g), of shares y/sums, and those that are most of all."""
-    slope = np.asarray(y * (np.add.reduce(g, axis=axis, keepdims=True) / sums))
+    slope = as_array(y * (np.add.reduce(g, axis=axis, keepdims=True) / sums))
     slope = np.subtract(g, slope, out=slope)
     if not most.any():
         return slope
@@ -533,8 +534,48 @@ def _log_softmax_rule(g: Array, y: Array, x: Array, axis: Any, saved: Any) -> Ar
 
 
 logsumexp = primitive(logsumexp, _logsumexp_rule, formula="g softmax(x)")
-softmax = primitive(softmax, _softmax_rule, formula="y (g - sum(g y))")
+
+
+# As one would write them by hand, where no digit and no microsecond counts.
+
+
+def _plain_extremum_rule(
+    g: Array, y: Array, a: Array, axis: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
+    tied = a == stretched(y, a, axis, keepdims)
+    return tied * (stretched(g, a, axis, keepdims) / np.sum(tied, axis=axis, keepdims=True))
+
+
+for function in (np.max, np.amax, np.min, np.amin):
+    operations[function].plainly = function, _plain_extremum_rule
+
+
+def _plain_softmax(x: Array, axis: Any = -1, *, dtype: Any = None) -> Any:
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    e = np.exp(shifted)
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def _plain_softmax_rule(g: Array, y: Array, x: Array, axis: Any = -1, *, dtype: Any = None) -> Any:
+    return y * (g - np.sum(g * y, axis=axis, keepdims=True))
+
+
+def _plain_log_softmax(x: Array, axis: Any) -> Any:
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    log_p = shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    return log_p, log_p
+
+
+def _plain_log_softmax_rule(g: Array, y: Array, x: Array, axis: Any, saved: Any) -> Any:
+    return g - np.exp(saved) * np.sum(g, axis=axis, keepdims=True)
+
+
+softmax = primitive(
+    softmax, _softmax_rule, formula="y (g - sum(g y))",
+    plainly=(_plain_softmax, _plain_softmax_rule),
+)  # fmt: skip
 fused_log_softmax = primitive(
-    _log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)", saves=True
-)
+    _log_softmax, _log_softmax_rule, formula="g - softmax(x) sum(g)", saves=True,
+    plainly=(_plain_log_softmax, _plain_log_softmax_rule),
+)  # fmt: skip
 composes(log_softmax)(log_softmax)

@@ -16,6 +16,7 @@ from numpy.lib import introspect
 
 from autograd.primitives import primitive
 from autograd.tensor import Array, Tensor, power
+from autograd.values import are_finite, is_number
 
 __all__: list[str] = []
 
@@ -82,14 +83,14 @@ def power_by_base(g: Any, y: Any, x1: Array, x2: Array) -> Array:
 
 
 def _overflowed(values: Array) -> Any:
-    """Whether some are infinite; a sum of squares, one fast call, tells that none is."""
+    """Whether some are infinite; the sum of squares tells that none is."""
     values = values.data if isinstance(values, Tensor) else values
     if values.ndim == 1:  # (np.vdot would take half as long again)
-        return not math.isfinite(values.dot(values)) and np.isinf(values).any()
+        return not are_finite(values) and np.isinf(values).any()
     if not values.ndim:
-        return math.isinf(values)
+        return abs(values) == math.inf
     flat = values.ravel("K")
-    return not math.isfinite(flat.dot(flat)) and np.isinf(values).any()
+    return not are_finite(flat) and np.isinf(values).any()
 
 
 def _in_halves(g: Array, x1: Array, x2: Array, slope: Array, one: Any) -> Array:
@@ -241,7 +242,7 @@ def _by_blocks(compute: Any, x: Any) -> Array:
 
 def _by_rows(compute: Any, x: Array) -> Array:
     half = x.dtype == np.float16
-    result = np.empty(x.shape, np.float32 if half else x.dtype)
+    result = np.empty_like(x, np.float32 if half else None, "C")
     if x.size <= BLOCK and not half:
         compute(x, result)
         return result
@@ -282,7 +283,7 @@ def _over_square(x: Any, z: Any) -> None:
 
 def _tanh_slope(x: Array) -> Array:
     """1/cosh(x)² as (2/(exp(x)+exp(-x)))², small where it is small."""
-    if not x.ndim:  # one number: ufuncs would take five times as long
+    if is_number(x):  # ufuncs would take five times as long
         z = math.exp(-abs(float(x)))
         return x.dtype.type((2 * z / (1 + z * z)) ** 2)
     return _by_blocks(_square_of_sech, x)
@@ -290,7 +291,7 @@ def _tanh_slope(x: Array) -> Array:
 
 def _sigmoid_slope(x: Array) -> Array:
     """sigmoid(x) sigmoid(-x) as z/(1+z)² with z = exp(-|x|), even and small on both sides."""
-    if not x.ndim:
+    if is_number(x):
         z = math.exp(-abs(float(x)))
         return x.dtype.type(z / ((1 + z) * (1 + z)))
     return _by_blocks(_over_square, x)

@@ -12,6 +12,7 @@ from autograd.ops.slopes import BLOCK, lead, share_of_two
 from autograd.primitives import primitive
 from autograd.rules import defvjp, operations
 from autograd.tensor import Array, Tensor  # noqa: F401  (the examples use Tensor)
+from autograd.values import as_array
 
 __all__ = ["erf", "normal_cdf", "normal_density"]
 
@@ -84,7 +85,7 @@ def _sinc_derivative(x: Array, order: int) -> Array:
     Far from 0, x f⁽ⁿ⁾ + n f⁽ⁿ⁻¹⁾ = πⁿ⁻¹ sin(πx + nπ/2), which is Leibniz' rule for x f = sin(πx)/π;
     near 0, where that loses its digits, the power series.
     """
-    x = np.asarray(x)
+    x = as_array(x)
     if x.dtype.itemsize < 8:  # near a zero of the derivative the recurrence takes a few digits
         return _sinc_derivative(x.astype(np.float64), order).astype(x.dtype)
     far = np.absolute(x) > (order + 2) / np.pi
@@ -122,7 +123,7 @@ def _bessel_i(x: Array, order: int) -> Array:
     Up to |x| = 8 its power series, whose terms are all of one sign; beyond, the mean of
     exp(x cos t) cos(order t) over half a turn, at points so many that its error is rounding.
     """
-    size = np.absolute(np.asarray(x, np.float64))
+    size = np.absolute(as_array(x).astype(np.float64, copy=False))
     near, far = np.minimum(size, 8), np.clip(size, 8, 1000)  # where it is infinite
     term = (near / 2) ** order / math.factorial(order)
     series = term

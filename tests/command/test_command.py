@@ -68,6 +68,40 @@ def test_parts_can_be_left_out(capsys):
     assert capsys.readouterr().out == "∂/∂x = 6\n"
 
 
+def test_source_is_a_program_that_prints_the_same(capsys):
+    assert main(["relu(w*x + b)^2", "w=2", "x=-1.5", "b=4", "--source"]) == 0
+    program = capsys.readouterr().out
+    assert program.startswith("# read as: relu(w*x + b)**2\nimport numpy as np\n")
+    for part in ("# forward", "h1 = w * x + b", "# backward", "dw = dh1 * x", "x = -1.5"):
+        assert part in program
+    exec(program, {})
+    assert (
+        capsys.readouterr().out
+        == "(np.float64(1.0), [np.float64(-3.0), np.float64(4.0), np.float64(2.0)])\n"
+    )
+
+
+def test_source_of_arrays_sums_what_is_no_single_number(capsys):
+    assert main(["where(x > 0, x, y)", "x=[1, -2]", "y=3", "--source"]) == 0
+    program = capsys.readouterr().out
+    assert (
+        "value = np.sum(np.where(mask1, x, y))" in program
+        and "x = np.array([1.0, -2.0])" in program
+    )
+
+
+def test_source_goes_with_saved_files(capsys, tmp_path):
+    path = tmp_path / "graph.txt"
+    assert main(["x*x", "x=3", "--source", "--save", str(path)]) == 0
+    program = capsys.readouterr().out
+    assert program.startswith(f"# saved {path}\nimport") and path.exists() and "∂" not in program
+
+
+def test_source_is_refused_as_everything_else(capsys):
+    assert main(["x > 0", "x=3", "--source"]) == 2
+    assert "a comparison has no derivative" in capsys.readouterr().err
+
+
 def test_one_variable_is_explained(capsys):
     assert main(["x*y", "x=3", "y=2", "--no-tree", "--explain", "y"]) == 0
     shown = capsys.readouterr().out

@@ -1,0 +1,111 @@
+"""Programs rewritten for who reads them: what calls say in a way that no person would choose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd.compiling.program import frozen, key_of, mapped, values_in
+from autograd.compiling.spelling import IN_PLACE
+from autograd.compiling.tracing import Line, Var
+
+__all__: list[str] = []
+
+
+def again(line: Line, kind: str, target: Any, args: Any, kwargs: Any) -> Line:
+    """Another call in the place of a line."""
+    made = Line(kind, target, args, kwargs)
+    made.made, made.form, made.views, made.writes = line.made, line.form, line.views, line.writes
+    made.origin, made.errors, made.sweep = line.origin, line.errors, line.sweep
+    made.remember = line.remember
+    return made
+
+
+def once(lines: list[Line], outputs: Any) -> list[Line]:
+    """Backward does not compute again what forward has."""
+    written = {line.writes.root for line in lines if line.writes is not None}
+    kept = written | {var.root for var in values_in(outputs)}
+    seen: dict[Any, Line] = {}
+    same: dict[Any, Any] = {}
+    found = []
+    for line in lines:
+        args, kwargs = (mapped(a, lambda v: same.get(v, v)) for a in (line.args, line.kwargs))
+        line = again(line, line.kind, line.target, args, kwargs)
+        if line.writes is None and line.kind != "call" and line.made:
+            if not {var.root for var in [*values_in((args, kwargs)), *line.made]} & kept:
+                key = key_of(line)[:-1]
+                if key in seen:
+                    same.update(zip(line.made, seen[key].made))
+                    continue
+                seen[key] = line
+        found.append(line)
+    return found
+
+
+def updating(lines: list[Line]) -> list[Line]:
+    """`part = whole[i]`, `more = part + x`, `whole[i] = more` as `whole[i] += x`."""
+    found: list[Line] = []
+    for line in lines:
+        if line.kind == "setitem" and len(found) > 1:
+            read, change = found[-2:]
+            if (
+                read.kind == "getitem" and change.kind in ("ufunc", "operator")
+                and change.target in IN_PLACE and change.made == [line.args[2]]
+                and not change.kwargs and change.writes is None
+                and read.made == [change.args[0]] and read.args[0] is line.args[0]
+                and frozen(read.args[1]) == frozen(line.args[1])
+            ):  # fmt: skip
+                line = again(line, "update", change.target, (*line.args[:2], change.args[1]), {})
+                del found[-2:]
+        found.append(line)
+    return found
+
+
+def filled(lines: list[Line]) -> list[Line]:
+    """`z = np.empty(...)`, `np.exp(x, out=z)` as `z = np.exp(x)`."""
+    empty: dict[Var, Line] = {}
+    dropped: set[int] = set()
+    found = []
+    for line in lines:
+        target = line.writes
+        if target in empty and set(line.kwargs) == {"out"} and line.kind == "ufunc":
+            if target not in set(values_in(line.args)) and line.made == [target]:
+                dropped.add(id(empty[target]))
+                line = again(line, line.kind, line.target, line.args, {})
+                line.writes = None
+        for var in [*values_in(line.args), *values_in(line.kwargs)]:
+            empty.pop(var, None)
+            empty.pop(var.root, None)
+        if line.made:
+            empty.pop(line.made[0], None)
+        if line.target in (np.empty, np.empty_like) and line.kind == "function":
+            empty[line.made[0]] = line
+        found.append(line)
+    return [line for line in found if id(line) not in dropped]
+
+
+def with_vectors(lines: list[Line]) -> list[Line]:
+    """`(a @ v[:, None])[..., 0]` as `a @ v`: the rule serves stacks of matrices, too."""
+    made_by = {line.made[0]: line for line in lines if len(line.made) == 1}
+    uses: dict[Var, int] = {}
+    for line in lines:
+        for var in [*values_in(line.args), *values_in(line.kwargs)]:
+            uses[var] = uses.get(var, 0) + 1
+    dropped: set[int] = set()
+    found = []
+    for line in lines:
+        if line.kind == "getitem" and frozen(line.args[1]) == frozen((..., 0)):
+            product = made_by.get(line.args[0])
+            if product is not None and product.target is np.matmul and uses[line.args[0]] == 1:
+                column = made_by.get(product.args[1]) if product.args[1].__class__ is Var else None
+                if (
+                    column is not None and column.kind == "getitem"
+                    and frozen(column.args[1]) == frozen((..., None))
+                    and len(column.args[0].shape) == 1 and uses[product.args[1]] == 1
+                ):  # fmt: skip
+                    dropped |= {id(product), id(column)}
+                    args = product.args[0], column.args[0]
+                    line = again(line, "ufunc", np.matmul, args, {})
+        found.append(line)
+    return [line for line in found if id(line) not in dropped]

@@ -1,0 +1,132 @@
+"""What a compiled function keeps: programs and their memory; nothing of a recording, no cycles."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+import tracemalloc
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nn
+from autograd import Tensor, compile, grad, value_and_grad
+
+BIG = np.linspace(-1, 1, 200_000)
+
+
+@pytest.fixture(autouse=True)
+def no_collector() -> Iterator[None]:
+    compile(value_and_grad(lambda x: np.sum(x * x)))(np.ones(3))  # loads what is loaded later
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_a_thousand_calls_take_no_memory() -> None:
+    faster, x = compile(value_and_grad(lambda x: (np.tanh(x) * x).sum())), np.ones(1000)
+    for _ in range(20):
+        faster(x)
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            faster(x)
+        assert tracemalloc.get_traced_memory()[0] < 20_000
+    finally:
+        tracemalloc.stop()
+
+
+def refused(x: Any) -> Any:
+    return (np.tanh(x) * x).sum() * float(x[0])
+
+
+def raising(x: Any) -> Any:
+    raise ValueError((np.tanh(x) * x).sum())
+
+
+@pytest.mark.parametrize(
+    ("function", "arrays"),
+    [(lambda x: (np.tanh(x) * x).sum(), 1.5), (refused, 0.1), (raising, 0.1)],
+)
+def test_a_recording_is_not_kept(function: Any, arrays: float) -> None:
+    faster = compile(function)
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            try:
+                faster(BIG)
+            except ValueError as error:
+                error.__traceback__ = None
+        assert tracemalloc.get_traced_memory()[0] < arrays * BIG.nbytes
+        del faster
+        assert tracemalloc.get_traced_memory()[0] < 0.1 * BIG.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_no_cycles() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    parameters = list(model.parameters())
+
+    def step(x: Any) -> Any:
+        loss = (model(x) ** 2).mean()
+        return loss.detach(), [g.detach() for g in grad(loss, parameters)]
+
+    x = np.ones((5, 3), np.float32)
+    step(x)
+    gc.collect()
+    functions = [
+        step, refused, raising, lambda x: x * 2 if np.asarray(x)[0, 0] > 10 else x,
+        lambda x: {"a": [x, (x.sum(), None)]}, value_and_grad(lambda x: np.linalg.det(x[:3]).sum()),
+    ]  # fmt: skip
+    for function in functions:
+        faster = compile(function)
+        try:
+            faster(x), faster(x[:2]), faster(x)
+        except (TypeError, ValueError) as error:
+            error.__traceback__ = None
+        del faster
+        assert gc.collect() == 0, function
+
+
+def test_arguments_results_and_functions_are_let_go() -> None:
+    def make() -> Any:
+        w = Tensor(np.ones(3))
+        return compile(lambda x: w * x), weakref.ref(w)
+
+    faster, around = make()
+    x, y = Tensor(np.ones(3)), np.ones(3)
+    results = [faster(x), faster(x), faster(y)]
+    watched = [weakref.ref(v) for v in (x, y, *results)]
+    del x, y, results
+    assert all(ref() is None for ref in watched) and around() is not None
+    function = weakref.ref(faster.function)
+    del faster
+    assert around() is None and function() is None
+
+
+def test_what_leaks_is_an_array_like_others() -> None:
+    found: Any = []
+    append = found.append  # a builtin's own list is not searched
+
+    def function(x: Any) -> Any:
+        append(x * 2)
+        append(Tensor(x) + 1)
+        return x * 3
+
+    faster = compile(function)
+    x = np.array([1.0, 2.0])
+    for _ in range(3):
+        assert faster(x).tolist() == [3.0, 6.0]
+    for y in found[:-2]:  # of recordings and of eager calls, on these values or on others
+        value = y.data if isinstance(y, Tensor) else y
+        elements = np.array([float(value[0]), value[1].item()])
+        assert type(value * 2) is np.ndarray and (value * 2).tolist() == (elements * 2).tolist()
+        assert np.sum(value) == value.sum() == elements.sum() and np.tanh(value).shape == (2,)
+        assert value[value > 2].tolist() == elements[elements > 2].tolist()
+        assert pickle.loads(pickle.dumps(np.asarray(value))).tolist() == elements.tolist()
+    assert [np.asarray(y.data).tolist() for y in found[-1:]] == [[2.0, 3.0]]
