@@ -22,6 +22,7 @@ __all__ = [
     "at_least_single",
     "in_dtype",
     "name_of_axes",
+    "plain",
     "values",
 ]
 
@@ -59,9 +60,14 @@ def as_input_tensor(x: Any, dtype: Any) -> Tensor:
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
+def plain(x: Any) -> Any:
+    """np.asarray, for which NumPy need not be asked where it is an array already."""
+    return x if x.__class__ is np.ndarray else np.asarray(x)
+
+
 def values(x: Any) -> Any:
     """The plain array of what needs no gradient: of a Tensor, an array or a list."""
-    return x.data if isinstance(x, Tensor) else np.asarray(x)
+    return x.data if isinstance(x, Tensor) else plain(x)
 
 
 def as_tensor(name: Any, what: str, value: Any) -> Tensor:

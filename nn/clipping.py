@@ -11,7 +11,7 @@ import numpy as np
 from autograd import AutogradError, Tensor
 from nn.checks import number
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "clipped"]
 
 
 def clip_grad_norm_(
@@ -47,6 +47,22 @@ def clip_grad_norm_(
         for parameter in () if share >= 1 else trained:
             parameter.grad = _scaled(parameter.grad, share)
     return norm
+
+
+def clipped(gradients: list[Any], max_norm: float) -> list[Any] | None:
+    """The same numbers as of clip_grad_norm_, without a branch: arrays times 1 or less.
+
+    None where the norm is not finite, or so large that a share of float64 would be needed.
+    """
+    flat = [g.reshape(-1).astype(np.float64) for g in gradients]
+    norms = np.stack([np.sqrt(f @ f) for f in flat])
+    norm = np.sqrt(norms @ norms)
+    if not norm < math.inf:
+        return None
+    share = np.minimum(max_norm / (norm + 1e-6), 1.0)
+    if share < max(np.finfo(g.dtype).tiny for g in gradients):
+        return None
+    return [g * share.astype(g.dtype) for g in gradients]
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

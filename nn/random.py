@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd import nondifferentiable
+
 __all__ = [
     "borrowed",
     "generator",
@@ -21,6 +23,7 @@ __all__ = [
     "set_state",
     "source_state",
     "take_source_state",
+    "uniform",
 ]
 
 _default: np.random.Generator | None = None
@@ -153,6 +156,21 @@ def _check_place(kind: str, state: Mapping[str, Any]) -> None:
         place, length = state["buffer_pos"], 4
     if not 0 <= place <= length:
         raise ValueError(f"the place {place} in a buffer of {length}")
+
+
+def _remember(rng: Any, shape: Any) -> Any:
+    """What puts the generator back to where it is now."""
+    state = get_state(rng)
+    return lambda: set_state(state, rng)
+
+
+def _uniform(rng: np.random.Generator | None, shape: tuple[int, ...]) -> np.ndarray:
+    """np.random.default_rng().random({1}, np.float32)"""  # how it is written where it is read
+    return generator(rng).random(shape, dtype=np.float32)
+
+
+# Evenly from 0 to 1, in single precision: what layers draw, in compiled steps too.
+uniform = nondifferentiable(_uniform, remember=_remember)
 
 
 @contextmanager

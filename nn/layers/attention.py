@@ -20,7 +20,7 @@ from nn.layers.dropout import check_probability
 from nn.layers.linear import Linear, linear
 from nn.module import Module
 from nn.orders import recorded_gradients
-from nn.random import generator
+from nn.random import generator, uniform
 
 __all__ = ["MultiheadAttention", "scaled_dot_product_attention"]
 
@@ -277,7 +277,7 @@ def _dropped(
         return None, 1.0
     if p == 1:
         return np.zeros(scores, bool), 1.0
-    return generator(rng).random(scores, dtype=np.float32) >= p, 1 - p
+    return uniform(rng, scores) >= p, 1 - p
 
 
 def _masks(name: str, mask: Any, scores: tuple[int, ...], ignored: bool = False) -> tuple[Any, Any]:

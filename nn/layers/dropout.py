@@ -11,7 +11,7 @@ from nn.arguments import as_floats, name_of_axes, values
 from nn.checks import flag, number
 from nn.habits import told
 from nn.module import Module
-from nn.random import generator
+from nn.random import generator, uniform
 
 __all__ = [
     "Dropout",
@@ -62,7 +62,7 @@ def _dropped(
     x = as_floats(x)
     if p == 1:
         return np.where(False, x, 0)  # a product would give nan for an infinity
-    mask = generator(rng).random(x.shape[: x.ndim - places], dtype=np.float32) >= p
+    mask = uniform(rng, x.shape[: x.ndim - places]) >= p
     factor = x.dtype.type(1 / (1 - p))
     if places:
         return x * (mask.reshape(mask.shape + (1,) * places) * factor)

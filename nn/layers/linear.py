@@ -26,7 +26,7 @@ _SINGLE = np.dtype(np.float32)
 def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
     if x.ndim == weight.ndim == 2 and x.shape[1] == weight.shape[1]:
         if x.base is not None and x.flags.fnc:  # flattened images, with their batch innermost
-            y = np.ascontiguousarray(weight.dot(x.T).T)
+            y = weight.dot(x.T).T.copy("C")
         else:
             y = _product(x, weight)
     elif weight.ndim == 2 and x.ndim and x.shape[-1] == weight.shape[1]:

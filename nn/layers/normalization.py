@@ -105,7 +105,7 @@ class _Sums:
                 if ones is None:
                     x = np.add.reduce(x, axis=1)
                 elif not rows:
-                    x = ones.dot(x) if x.ndim == 2 else np.matmul(ones, x)
+                    x = x.T.dot(ones) if x.ndim == 2 else np.matmul(ones, x)
                 else:
                     x = x.dot(ones) if other is None else np.vecdot(x, other.reshape(shape))
                     other = None

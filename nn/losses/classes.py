@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, log_softmax, primitive, softmax
-from nn.arguments import as_floats, as_input, as_tensor, at_first, values
+from nn.arguments import as_floats, as_input, as_tensor, at_first, plain, values
 from nn.checks import number, whole
 from nn.habits import told
 from nn.losses.mistakes import PLAIN, check_log_probabilities, check_logits
@@ -37,7 +37,7 @@ __all__ = ["CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss", "one_hot"
 
 
 def _one_hot(labels: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    rows = np.zeros(shape, dtype)
+    rows = np.zeros_like(labels, dtype, shape=shape)
     rows[np.arange(len(labels)), labels] = 1
     return rows
 
@@ -140,6 +140,29 @@ def _cross_entropy_rule(
     return slope * (g * _share if _total else g[:, None])
 
 
+# As one would write it by hand, where no digit and no microsecond counts.
+
+
+def _plain_cross_entropy(
+    logits: Any, labels: Any, counts: Any, _share: float, _total: bool, _places: Any
+) -> Any:
+    shifted = logits - np.max(logits, axis=1, keepdims=True)
+    log_p = shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
+    losses = -log_p[np.arange(len(labels)), labels]
+    losses = losses if counts is None else losses * counts[:, 0]
+    return reduced(losses, _share, _total), log_p
+
+
+def _plain_cross_entropy_rule(
+    g: Any, y: Any, logits: Any, labels: Any, counts: Any, _share: float, _total: bool,
+    _places: Any, saved: Any,
+) -> Any:  # fmt: skip
+    slope = np.exp(saved)
+    slope[np.arange(len(labels)), labels] -= 1
+    slope = slope if counts is None else slope * counts
+    return slope * (g * _share if _total else g[:, None])
+
+
 def _less_target(shares: Any, target: Any) -> Any:
     """shares sum(target) - target; at a share of nearly 1 made of the others, not to cancel."""
     slope = shares * np.sum(target, axis=1, keepdims=True) - target
@@ -170,7 +193,7 @@ def _probabilities_by_target(
 
 _fused_cross_entropy = primitive(
     _cross_entropy, _cross_entropy_rule, formula=("g (softmax(logits) - one_hot) share",),
-    saves=True,
+    saves=True, plainly=(_plain_cross_entropy, _plain_cross_entropy_rule),
 )  # fmt: skip
 
 
@@ -427,7 +450,7 @@ def _target(name: str, target: Any) -> Any:
     if isinstance(target, Tensor):
         return target
     try:
-        array = np.asarray(target)
+        array = plain(target)
     except ValueError:
         raise ValueError(f"{name}: the targets are lists of unequal lengths") from None
     if array.dtype.kind not in "fiub":
@@ -481,7 +504,7 @@ def _counted(name: str, labels: Any, classes: int, ignore_index: int) -> Any:
     # Read without a sign, a negative label is a large one: one question for both ends. (In 8 bits
     # it would not be large enough: -100 would be 156.)
     unsigned = labels.view(np.uint64) if labels.dtype is _INT64 else labels.astype(np.uint64)
-    within = int(np.maximum.reduce(unsigned, axis=None)) < classes
+    within = np.maximum.reduce(unsigned, axis=None) < classes
     if within and not 0 <= ignore_index < classes:
         return None
     keep = labels != ignore_index
@@ -549,7 +572,7 @@ def one_hot(labels: Any, num_classes: int = -1) -> np.ndarray:
     array([[1, 0, 0],
            [0, 0, 1]])
     """
-    labels = np.asarray(values(labels))
+    labels = plain(values(labels))
     num_classes = whole("one_hot: num_classes", num_classes)
     if labels.dtype.kind not in "iu" and labels.size:
         raise _no_integers("one_hot", labels)

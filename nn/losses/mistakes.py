@@ -83,7 +83,7 @@ def _adds_up(x: Any, axis: int) -> bool:
     rows = x if axis in (-1, x.ndim - 1) else np.moveaxis(x, axis, -1)
     slack = 1e-2 if x.dtype == np.float16 else 1e-5
     first = rows[(0,) * (rows.ndim - 1)]
-    if not abs(float(np.add.reduce(first, dtype=np.float64)) - 1) <= slack:
+    if not abs(np.add.reduce(first, dtype=np.float64) - 1) <= slack:
         return False
     sums = np.add.reduce(rows, axis=-1, dtype=np.float64)
     if not (np.absolute(sums - 1).max() <= slack and rows.min() >= 0):

@@ -188,7 +188,10 @@ class Optimizer:
 
     def _numbers(self, dtype: Any, *numbers: float) -> list[Any]:
         """Numbers as arrays without axes, for one `update` to compute with: beside a small array
-        they take half the time of Python's own. The next step fills the same arrays."""
+        they take half the time of Python's own. The next step fills the same arrays; of numbers
+        that are being recorded, a program makes its own."""
+        if numbers[-1].__class__ is not float:
+            return list(numbers)
         kept = [] if self._stepping is None else self._stepping.numbers
         if len(kept) != len(numbers) or kept[0].dtype is not dtype:
             kept[:] = [np.empty((), dtype) for _ in numbers]

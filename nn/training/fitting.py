@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd import Tensor, enable_grad
 from nn.clipping import clip_grad_norm_
+from nn.compiled import compile
 from nn.losses.mistakes import why_infinite
 from nn.module import Module
 from nn.optim.lr_scheduler import ReduceLROnPlateau
@@ -43,6 +44,7 @@ class Fit:
         self.trainer, self.train, self.validation = trainer, train, validation
         self.divides, self.weighted, self.show = divides, weighted, show
         self.last = 0  # the number of epochs when it is done
+        self.step = CompiledBatch(self) if trainer.compile else None
 
     def run(self, epochs: int, parameters: Iterable[Tensor], held: list[Module]) -> None:
         """From the first callback to the last. Args: parameters, of model and loss; held, all
@@ -139,6 +141,10 @@ class Fit:
         Returns the loss, what it was divided by, and the prediction.
         """
         trainer = self.trainer
+        if self.step is not None:
+            done = self.step.taken(x, y, weight)
+            if done is not None:
+                return done
         trainer.optimizer.zero_grad()
         prediction = trainer.model(x) if x.__class__ is np.ndarray else called(trainer.model, x)
         if self.weighted is None:
@@ -265,6 +271,36 @@ class Fit:
             "mean of nothing is nan; training stopped before its step. Leave such rows out, use "
             'larger batches, or reduction="sum"'
         )
+
+
+class CompiledBatch(compile):
+    """`Fit._batch` as a compiled step."""
+
+    keeps_prediction = True
+
+    def __init__(self, fit: Fit) -> None:
+        trainer = fit.trainer
+        super().__init__(trainer.model, trainer.loss, trainer.optimizer, trainer.clip_norm)
+        self.fit = fit
+
+    def predict(self, x: Any) -> Any:
+        return self.model(x) if x.__class__ is np.ndarray else called(self.model, x)
+
+    def judge(self, prediction: Any, y: Any) -> Any:
+        weighted = self.fit.weighted
+        return self.loss(prediction, y) if weighted is None else weighted(prediction, *y)[0]
+
+    def taken(self, x: Any, y: Any, weight: Any) -> tuple[float, float | None, Any] | None:
+        """What a batch gives; None for one whose loss is not finite, which the trainer tells."""
+        weighted, drawn = self.fit.weighted, get_state()
+        try:
+            value, prediction = self.step(x, y if weighted is None else (y, weight))
+        except FloatingPointError:
+            set_state(drawn)  # for the same loss again
+            return None
+        if weighted is None:
+            return value, self.fit.divides(prediction, y), prediction
+        return value, weighted(prediction, y, weight)[1], prediction
 
 
 def _nothing(trainer: Any) -> None:

@@ -37,6 +37,7 @@ class Resumable:
     scheduler: Any
     metrics: dict[str, Any]
     clip_norm: float | None
+    compile: bool
     interval: str
     epoch: int
     history: History

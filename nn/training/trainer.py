@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from autograd import Tensor, no_grad
-from nn.checks import number, whole
+from nn.checks import flag, number, whole
 from nn.files import as_path
 from nn.module import Module
 from nn.optim import Optimizer
@@ -45,7 +45,8 @@ class Trainer(Resumable):
         "top_k_accuracy", "mae", "mse", "r2_score") or functions (prediction, target) -> number, or
         a dict of functions by name; scheduler of the learning rate; clip_norm, the largest norm of
         all gradients together; interval, after which the scheduler steps, "epoch" or "batch", if it
-        does not say so itself.
+        does not say so itself; compile, True to take the steps by one compiled program, as
+        `nn.compile` does: the same numbers sooner, but `.grad` is None when callbacks look.
     The loss of an epoch is that of its rows together, whatever the batches: a loss tells by
     `divisor(prediction, target)` what its value was divided by (all of `nn` do), or by its
     `reduction`, or else it is a mean over rows. The metrics are those of the predictions made while
@@ -76,6 +77,7 @@ class Trainer(Resumable):
         scheduler: Any = None,
         clip_norm: float | None = None,
         interval: str | None = None,
+        compile: bool = False,
     ) -> None:
         check_kind("model", model, Module, "nn.Sequential(...)")
         check_kind("optimizer", optimizer, Optimizer, "nn.optim.Adam(model.parameters())")
@@ -86,6 +88,7 @@ class Trainer(Resumable):
         self.model, self.optimizer, self.loss, self.scheduler = model, optimizer, loss, scheduler
         self.metrics = named_metrics(metrics, loss)
         self.clip_norm, self.interval = clip_norm, interval_of(scheduler, interval)
+        self.compile = flag("Trainer: compile", compile)
         self.epoch = 0  # epochs done, in all calls of fit
         self.history = History()
         self._first = 0  # the epoch before this fit
