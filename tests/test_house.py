@@ -38,7 +38,7 @@ FLOORS: list[set[str]] = [
     {"autograd.ops"},
     {"autograd.gradcheck", "autograd.profiling", "autograd.transforms", "autograd.graph"},
     {"autograd.words"},
-    {"autograd.drawing", "autograd.explaining"},
+    {"autograd.compiling", "autograd.drawing", "autograd.explaining"},
     {"autograd"},
     {"autograd.command", "autograd.__main__"},
     # nn: tools and data, the base of Modules, and its rooms
@@ -53,6 +53,7 @@ FLOORS: list[set[str]] = [
     {"nn.losses"},
     {"nn.functional"},
     {"nn.optim"},
+    {"nn.compiled"},
     {"nn.training"},
     {"nn"},
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.benchmarks.models import LAYERS, NETWORKS
@@ -93,6 +93,16 @@ def training_steps() -> Iterable[Case]:
     loop = Entrant("explicit loop", contender="ours")
     entrants = [fit, loop, *threaded("by hand"), *EVERY_WAY, *JAX]
     yield Case("epoch of digits 64-100-10", "epoch", {}, entrants, "ms/epoch", 1e6, 60)
+
+
+def compiled_steps(quick: bool) -> Iterable[Case]:
+    """The same steps through `nn.compile`, beside what they are eagerly."""
+    compiled = {"": {"compiled": True}}
+    for network, batch in list(STEPS.items())[: 1 if quick else None]:
+        arguments = {"network": network, "batch": batch}
+        eager = [replace(e, label="eager", contender="ours") for e in threaded("ours")]
+        entrants = [*threaded("ours", **compiled), *eager, *threaded("by hand"), *EVERY_WAY, *JAX]
+        yield Case(f"compiled {network}", "step", arguments, entrants, "µs/step", 1e3, 150)
 
 
 def layered_steps(quick: bool) -> Iterable[Case]:
@@ -234,9 +244,9 @@ def imports() -> Iterable[Case]:
 def all_cases(quick: bool) -> list[Case]:
     """All of them; `quick` leaves out sizes, and the tries with two threads."""
     cases = [
-        *training_steps(), *layered_steps(quick), *single_layers(quick), *memory(quick),
-        *growth(quick), *optimizer_steps(quick), *elements(quick), *small_operations(),
-        *long_chains(quick), *imports(),
+        *training_steps(), *compiled_steps(quick), *layered_steps(quick), *single_layers(quick),
+        *memory(quick), *growth(quick), *optimizer_steps(quick), *elements(quick),
+        *small_operations(), *long_chains(quick), *imports(),
     ]  # fmt: skip
     for case in cases if quick else ():
         case.entrants = [entrant for entrant in case.entrants if entrant.threads == 1]

@@ -30,6 +30,10 @@ TARGETS: list[tuple[str, str, str, float | None]] = [
     ("step 784-512-512-10", "both", "by hand", 1.15),
     ("step 784-512-512-10", "both", "PyTorch", 1.0),
     ("step 784-512-512-10", "both", "JAX jit", None),
+    *((f"compiled {network}", "both", whom, limit) for network, limits in {
+        "784-64-64-10": (0.95, 0.5, 0.8), "784-128-10": (0.92, 0.65, 0.95),
+        "2-16-16-2": (0.9, 0.15, 0.4), "784-512-512-10": (0.9, 1.0, 1.1),
+    }.items() for whom, limit in zip(("by hand", "PyTorch", "JAX jit"), limits)),
     ("epoch of digits 64-100-10", "both", "explicit loop", 1.1),
     ("epoch of digits 64-100-10", "both", "by hand", None),
     ("epoch of digits 64-100-10", "both", "PyTorch", None),

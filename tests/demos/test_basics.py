@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from demos import compiled
 from tests import ROOT
 from tests.demos.test_demos import percentages, plain, run
 
@@ -93,6 +94,33 @@ def test_scalar_docstring_tells_what_it_prints():
 def test_scalar_fails_where_a_gradient_is_wrong():
     text = run("-c", BROKEN_TANH, status=1)
     assert "differs!" in text and "checks FAILED" in text
+
+
+# ---- compiled ---------------------------------------------------------------------------------
+
+
+def test_compiled_prints_a_backward_pass_that_gives_the_gradients():
+    text, told = run("demos/compiled.py"), " ".join(compiled.__doc__.split())
+    assert "# backward\n" in text and "dW2 = hidden.T @ dout" in text
+    assert text.splitlines()[-1] in told and "µs: " in text.splitlines()[-2]
+
+
+def test_compiled_trains_in_seconds():
+    loss = run("demos/compiled.py", "--quick").split("end at loss ")[1].split()[0]
+    assert f"trains 200 steps: loss {loss}" in compiled.__doc__
+
+
+def test_compiled_fails_where_the_program_is_wrong():
+    code = """
+import numpy as np
+from demos import compiled
+given = compiled.loss_and_gradients
+compiled.train = lambda function, weights, data, steps: (float(function is given), 1.0)
+compiled.main()
+"""
+    assert "gives the engine's gradients" in run("-c", code, "--quick", status=1).replace(
+        "does NOT give", "gives"
+    )
 
 
 # ---- feedforward ------------------------------------------------------------------------------

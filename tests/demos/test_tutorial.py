@@ -226,7 +226,7 @@ def test_without_the_library_it_says_what_to_do(tmp_path):
 CHAPTERS = [
     "slope", "chain rule", "graph", "by hand", "by the engine", "order", "broadcasting", "neuron",
     "layer", "network", "Training", "Fine-tuning", "Convolution", "recurrent step", "Attention",
-    "engine of your own", "go on",
+    "engine of your own", "program", "go on",
 ]  # fmt: skip
 
 

@@ -65,7 +65,9 @@ def _trained(model: Any) -> tuple[Any, Any]:
     return nn.optim.Adam(model.parameters(), lr=RATE), nn.CrossEntropyLoss()
 
 
-def step(network: str, batch: int, compare: int = COMPARED_STEPS) -> Work:
+def step(
+    network: str, batch: int, compare: int = COMPARED_STEPS, compiled: bool = False
+) -> Work:
     if network in models.NETWORKS:
         x, labels = models.samples(network, batch)
         model = models.begin(models.NETWORKS[network].build(nn), np.copy)
@@ -82,6 +84,11 @@ def step(network: str, batch: int, compare: int = COMPARED_STEPS) -> Work:
         return loss
 
     data = lambda: [p.data for p in model.parameters()]  # noqa: E731
+    if compiled:
+        taken = nn.compile(model, loss_of, optimizer)
+        check = compared(lambda: taken(x, labels), data, compare)
+        optimizer.param_groups[0]["lr"] = STILL
+        return Work(lambda: taken(x, labels) and None, check=check)
     check = compared(lambda: once().item(), data, compare)
     optimizer.param_groups[0]["lr"] = STILL
 
