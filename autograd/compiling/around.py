@@ -39,6 +39,11 @@ _LEAVES = (
     np.generic, np.dtype, np.ufunc, int, float, complex, str, bytes, type(None),
     BuiltinFunctionType, CodeType, ModeChange,
 )  # fmt: skip
+# Modules with locks, events, queues, files and the like.
+OF_THREADS = frozenset([
+    "threading", "_thread", "queue", "asyncio", "concurrent", "multiprocessing", "contextvars",
+    "logging", "io", "_io", "socket", "subprocess", "weakref", "sched",
+])  # fmt: skip
 _METHODS = (FunctionType, staticmethod, classmethod, property)
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 
@@ -107,6 +112,8 @@ class Surroundings:
         self._waiting += members
 
     def _object(self, found: Any) -> None:
+        if type(found).__module__.split(".")[0] in OF_THREADS:
+            return  # another thread may change it meanwhile, and that is not to be put back
         held = getattr(found, "__dict__", None)
         if isinstance(held, dict):
             if "function" in held and hasattr(found, "eager_calls"):  # compiled itself

@@ -65,9 +65,7 @@ def _trained(model: Any) -> tuple[Any, Any]:
     return nn.optim.Adam(model.parameters(), lr=RATE), nn.CrossEntropyLoss()
 
 
-def step(
-    network: str, batch: int, compare: int = COMPARED_STEPS, compiled: bool = False
-) -> Work:
+def step(network: str, batch: int, compare: int = COMPARED_STEPS, compiled: bool = False) -> Work:
     if network in models.NETWORKS:
         x, labels = models.samples(network, batch)
         model = models.begin(models.NETWORKS[network].build(nn), np.copy)
