@@ -43,7 +43,7 @@ class Names:
         self.trace = trace
         self.hints: dict[int, str] = {}  # what the library calls them
         self._ranked: dict[int, tuple[int, str]] = {}
-        self._ours: dict[CodeType, bool] = {}  # whether code is of this library or NumPy's
+        self._ours: dict[CodeType, bool] = {}  # whether code is of this library, NumPy or Python
 
     @property
     def found(self) -> dict[int, str]:
@@ -110,6 +110,7 @@ class Names:
         known = self._ours.get(frame.f_code)
         if known is None:
             typed_in = frame.f_code.co_filename.startswith("<")  # as examples of docstrings
-            known = not typed_in and any(is_numpys(frame, package) for package in OURS)
+            module = str(frame.f_globals.get("__name__")).split(".")[0]
+            known = not typed_in and (module in OURS or module in sys.stdlib_module_names)
             self._ours[frame.f_code] = known
         return known

@@ -391,7 +391,8 @@ class Collected:
                 f"rows, and {part.shape[1:]} for those after row {self.filled}"
             )
         if part.dtype != array.dtype:
-            array = array.astype(np.result_type(array, part), copy=False)
+            with np.errstate(invalid="ignore"):  # what is not filled yet may be anything
+                array = array.astype(np.result_type(array, part), copy=False)
             self._arrays[place] = array
         array[self.filled : self.filled + len(part)] = part
 
