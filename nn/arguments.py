@@ -13,6 +13,7 @@ import numpy as np
 from autograd import Tensor
 
 __all__ = [
+    "as_array",
     "as_floats",
     "as_input",
     "as_input_tensor",
@@ -22,7 +23,6 @@ __all__ = [
     "at_least_single",
     "in_dtype",
     "name_of_axes",
-    "plain",
     "values",
 ]
 
@@ -60,14 +60,14 @@ def as_input_tensor(x: Any, dtype: Any) -> Tensor:
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
-def plain(x: Any) -> Any:
+def as_array(x: Any) -> Any:
     """np.asarray, for which NumPy need not be asked where it is an array already."""
     return x if x.__class__ is np.ndarray else np.asarray(x)
 
 
 def values(x: Any) -> Any:
     """The plain array of what needs no gradient: of a Tensor, an array or a list."""
-    return x.data if isinstance(x, Tensor) else plain(x)
+    return x.data if isinstance(x, Tensor) else as_array(x)
 
 
 def as_tensor(name: Any, what: str, value: Any) -> Tensor:

@@ -184,7 +184,7 @@ class compile:
 
     def _kept(self, prediction: Any) -> Any:
         """The prediction without its graph, if it is wanted."""
-        return plain(prediction) if self.keeps_prediction else None
+        return detached(prediction) if self.keeps_prediction else None
 
     # ---- what a step begins with, and leaves ---------------------------------------------------
 
@@ -318,13 +318,13 @@ COUNTED = hasattr(sys, "getrefcount") and getattr(sys, "_is_gil_enabled", lambda
 ALONE = list(map(sys.getrefcount, [np.empty(1)]))[0] if COUNTED else 0
 
 
-def plain(value: Any) -> Any:
-    """Tensors without their graphs, in tuples, lists and dicts too."""
+def detached(value: Any) -> Any:
+    """Tensors without their graphs, in tuples, lists and dicts too, single numbers among them."""
     if isinstance(value, Tensor):
         return value.detach()
     if value.__class__ in (tuple, list):
-        return value.__class__(map(plain, value))
-    return {k: plain(v) for k, v in value.items()} if value.__class__ is dict else value
+        return value.__class__(map(detached, value))
+    return {k: detached(v) for k, v in value.items()} if value.__class__ is dict else value
 
 
 class Held(list[Any]):

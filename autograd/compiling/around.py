@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.compiling.tracing import MUCH
 from autograd.mode import ModeChange
 from autograd.tensor import Tensor
 
@@ -34,7 +35,6 @@ __all__: list[str] = []
 OURS = ("autograd", "nn", "numpy")
 MOST = 10_000  # objects that are looked at
 FEW = 4096  # elements; of larger arrays not all are compared in each call
-MUCH = 1 << 20  # elements; larger arrays are not copied
 _LEAVES = (
     np.generic, np.dtype, np.ufunc, int, float, complex, str, bytes, type(None),
     BuiltinFunctionType, CodeType, ModeChange,

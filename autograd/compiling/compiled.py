@@ -16,7 +16,6 @@ from autograd.compiling.around import MOST, Surroundings
 from autograd.compiling.plain import written
 from autograd.compiling.program import BRANCHES, difference
 from autograd.compiling.recordings import (
-    RECORDING,
     Arguments,
     Recording,
     agree,
@@ -24,6 +23,7 @@ from autograd.compiling.recordings import (
     far,
     leaves,
     other,
+    telling_nobody,
 )  # fmt: skip
 from autograd.compiling.trace import AS_WHOLE
 from autograd.compiling.versions import ELSEWHERE, MISSING, Version
@@ -150,15 +150,9 @@ class compile:
             return self._eagerly(reason, args, kwargs)
         try:
             version, again = record(
-                self.function,
-                args,
-                kwargs,
-                mode,
-                self.guards,
-                self.donate_argnums,
-                self._as_whole,
-                self.around,
-            )
+                self.function, args, kwargs, mode, self.guards, self.donate_argnums,
+                self._as_whole, self.around,
+            )  # fmt: skip
             if version.__class__ is str:
                 result, reason = self._eagerly(version, args, kwargs), version
             else:
@@ -289,7 +283,7 @@ def record(
     if not set(np.geterr().values()) <= {"ignore", "warn"}:
         return "np.errstate asks for more than warnings", None
     arguments = Arguments(args, kwargs, False)
-    with warnings.catch_warnings(), np.errstate(call=_nobody, **RECORDING):
+    with warnings.catch_warnings(), telling_nobody():
         warnings.simplefilter("ignore")
         for _ in range(2):
             around = Surroundings(function if guards is None else beside and beside[0])
@@ -387,10 +381,6 @@ def _dry(version: Version, given: Any, mode: Any) -> Any:
         return version.run(given, mode.grad)
     finally:
         version.rewind()
-
-
-def _nobody(kind: str, flag: int) -> None:
-    """Is told of overflows and the like."""
 
 
 def _has_floats(arguments: Arguments) -> bool:

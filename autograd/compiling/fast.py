@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiling.program import Program, contiguous, layout, values_in
+from autograd.compiling.program import Program, contiguous, kind_of, layout, values_in
 from autograd.compiling.tracing import Const, Line, Var
 
 __all__: list[str] = []
@@ -74,12 +74,12 @@ class FastWriter:
         self, program: Program, entry_errors: dict[str, str], donated: set[Var] | None = None
     ) -> None:
         self.program, self.entry = program, entry_errors
-        self.names: dict[str, Any] = {"Elsewhere": Elsewhere, "errstate": np.errstate, "np": np}
+        self.names: dict[str, Any] = {"Elsewhere": Elsewhere, "errstate": np.errstate}
         self._known: dict[int, str] = {}
         self._held: list[Any] = []
         self._buffers: dict[Var, str] = {}
         self._free: dict[Any, list[str]] = {}
-        self.buffer_bytes = 0
+        self._numbers: dict[tuple[str, Any], Any] = {}  # Python's as arrays without axes
         self._last = self._last_uses()
         self._kept = self._given_away()
         self._donated = donated or set()  # inputs that results may be written into
@@ -198,7 +198,6 @@ class FastWriter:
         else:
             array = np.empty(made.shape, made.dtype, kind[2])
             name = self.bound(array, f"b{len(self._known)}")
-            self.buffer_bytes += array.nbytes
         self._buffers[made] = name
         return name
 
@@ -325,22 +324,23 @@ class FastWriter:
             return [self.spelled(a) for a in line.args]
         numbers = [a.__class__ in (int, float) for a in line.args]
         if True in numbers and not all(numbers):
-            kinds = [
-                a.__class__ if number
-                else float if getattr(a, "weak", False)
-                else getattr(a, "array", a).dtype if hasattr(getattr(a, "array", a), "dtype")
-                else np.dtype(type(a))
-                for a, number in zip(line.args, numbers)
-            ]  # fmt: skip
+            kinds = map(kind_of, line.args)
             try:
                 found = line.target.resolve_dtypes((*kinds, *[None] * line.target.nout))
             except TypeError:
                 return [self.spelled(a) for a in line.args]
             return [
-                self.bound(_number(a, dtype, self), "k") if number else self.spelled(a)
+                self.bound(self._number(a, dtype), "k") if number else self.spelled(a)
                 for a, number, dtype in zip(line.args, numbers, found)
             ]
         return [self.spelled(a) for a in line.args]
+
+    def _number(self, value: Any, dtype: Any) -> Any:
+        """One array for each number and dtype."""
+        key = repr(value), dtype
+        if key not in self._numbers:
+            self._numbers[key] = np.array(value, dtype)
+        return self._numbers[key]
 
     def _called(self, name: str, args: Any, kwargs: dict[str, Any]) -> str:
         given = [self.spelled(a) for a in args]
@@ -349,15 +349,6 @@ class FastWriter:
     @staticmethod
     def _call(name: str, given: list[str]) -> str:
         return f"{name}({', '.join(given)})"
-
-
-def _number(value: Any, dtype: Any, writer: FastWriter) -> Any:
-    """One array for each number and dtype."""
-    known = writer.__dict__.setdefault("_numbers", {})
-    key = (repr(value), dtype)
-    if key not in known:
-        known[key] = np.array(value, dtype)
-    return known[key]
 
 
 def _operation(sign: str, given: list[str]) -> str:

@@ -17,7 +17,6 @@ class Program:
     """Inputs, lines and what they give, in the order in which they were recorded.
 
     `outputs` is the structure that the function returned, with values in the places of arrays.
-    `fresh` are the outputs' values that a caller may keep: memory that nothing else uses.
     """
 
     def __init__(self, trace: Trace, outputs: Any) -> None:
@@ -27,7 +26,7 @@ class Program:
         self._numbers: dict[Var, list[int]] = {}
         self.names: dict[int, str] = {}
         self.hints: dict[int, str] = {}
-        self._next = trace._count
+        self._next = trace.count
         self._replaced: dict[Var, Any] = {}
         memory = {var: var.root for var in values_in(outputs)}  # as the function saw it
         self._say_shapes()
@@ -77,10 +76,6 @@ class Program:
             for var in [*values_in(line.args), *values_in(line.kwargs), *line.made]:
                 var.value = None
         return self
-
-    @property
-    def has_backward(self) -> bool:
-        return any(line.backward for line in self.lines)
 
     # ---- passes ---------------------------------------------------------------------------------
 
@@ -254,21 +249,6 @@ class Program:
         finally:
             self.lines = everything
 
-    def constants(self) -> list[Const]:
-        """The arrays that lines and outputs hold, each once."""
-        found: dict[int, Const] = {}
-
-        def note(value: Any) -> Any:
-            if value.__class__ is Const:
-                found.setdefault(value.number, value)
-            return value
-
-        for line in self.lines:
-            mapped(line.args, note, Const)
-            mapped(line.kwargs, note, Const)
-        mapped(self.outputs, note, Const)
-        return list(found.values())
-
 
 ALLOCATES = {np.zeros_like: np.zeros, np.ones_like: np.ones, np.empty_like: np.empty}
 
@@ -349,27 +329,32 @@ def _makes(line: Line, target: Var) -> bool:
     """Whether without `out=` the call would give an array just like its target."""
     if line.kind != "ufunc" or line.made != [target] or set(line.kwargs) != {"out"}:
         return False
-    kinds: list[Any] = []
     shapes: list[Any] = []
     for value in line.args:
         if value.__class__ is Var or value.__class__ is Const:
-            kinds.append(float if value.weak else value.dtype)
             shapes.append(value.shape)
             if value.shape == target.shape and value.strides != target.strides:
                 return False
-        elif value.__class__ in (float, int, bool) or isinstance(value, np.generic):
-            kinds.append(
-                value.__class__ if value.__class__ in (float, int) else np.dtype(type(value))
-            )
+        elif isinstance(value, (float, int, np.generic)):
             shapes.append(())
         else:
             return False
     try:
-        *_, natural = line.target.resolve_dtypes((*kinds, None))
+        *_, natural = line.target.resolve_dtypes((*map(kind_of, line.args), None))
     except TypeError:
         return False
     alike = natural == target.dtype and np.broadcast_shapes(*shapes) == target.shape
     return alike and contiguous(target)
+
+
+def kind_of(value: Any) -> Any:
+    """An argument of a ufunc as its `resolve_dtypes` takes it: its dtype, or float or int for a
+    number of Python's own."""
+    if value.__class__ in (float, int):
+        return value.__class__
+    if getattr(value, "weak", False):
+        return float
+    return value.dtype if hasattr(value, "dtype") else np.dtype(type(value))
 
 
 def layout(var: Var) -> Any:

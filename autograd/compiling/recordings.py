@@ -26,6 +26,11 @@ __all__: list[str] = []
 RECORDING: Any = dict.fromkeys(("divide", "over", "under", "invalid"), "call")
 
 
+def telling_nobody() -> np.errstate:
+    """A context in which NumPy tells nobody of overflows and the like."""
+    return np.errstate(call=lambda kind, flag: None, **RECORDING)
+
+
 def leaves(value: Any) -> list[Any]:
     """What stands in a structure of tuples, lists and dicts, in order."""
     kind = value.__class__
@@ -137,7 +142,7 @@ class Recording:
         try:
             # (To look for names takes as long as all the rest.)
             look = names if reading else nullcontext()
-            with np.errstate(call=_nobody, **RECORDING), look:
+            with telling_nobody(), look:
                 self.given = function(*args, **kwargs)
         except Exception:  # (the error itself holds the frames that hold it)
             self.raised = True
@@ -206,10 +211,6 @@ class Recording:
             take_back()
 
 
-def _nobody(kind: str, flag: int) -> None:
-    """Is told of overflows and the like."""
-
-
 class Output:
     """What stands for a value in the form of what is returned: its place among the outputs."""
 
@@ -230,14 +231,14 @@ def _output(trace: Trace, found: list[Any], value: Any) -> Output:
     known = (Tensor, np.ndarray, np.generic, float, int, str, type(None))
     if not isinstance(value, known) or (of_tensor and kind is not Tensor):
         trace.refuse(f"it returns a {kind.__name__}")
-    found.append(trace._encoded(value._value if of_tensor else value))
+    found.append(trace.encoded(value._value if of_tensor else value))
     return Output(len(found) - 1, of_tensor)
 
 
-MANY = 1 << 14  # elements
-
-
 # ---- other values ------------------------------------------------------------------------------
+
+
+MANY = 1 << 14  # elements
 
 
 def other(rng: Any, nearness: float | None, value: Any) -> Any:

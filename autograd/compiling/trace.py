@@ -73,8 +73,7 @@ class Trace:
         # they are calls themselves.
         self.as_whole = set(as_whole)
         self.suspects: set[Any] = set()
-        self.draws: list[Line] = []  # calls that give something new each time,
-        self.rewinds: list[Callable[[], None]] = []  # and what takes them back, one by one
+        self.rewinds: list[Callable[[], None]] = []  # what takes back draws, one by one
         self.lines: list[Line] = []
         self.inputs: list[Var] = []
         self.captured: dict[Any, Any] = {}  # leaf Tensor -> its stand-in; at the end, its value
@@ -90,7 +89,7 @@ class Trace:
         self.tells: str | None = None  # that it prints, or the like
         self.naming: Any = None  # told of every operation, to look for names
         self._numbers: dict[Var, Traced] = {}  # of floats, as NumPy's
-        self._count = 0
+        self.count = 0
         self._roots: dict[int, Var] = {}  # by the id of the array that owns the memory
         self._alive: list[Any] = []  # while an array lives, no other has its id
         self._origin: Any = None
@@ -140,8 +139,8 @@ class Trace:
         root = self._roots.get(id(owner)) if plain.ndim else None
         if root is not None and root.value.__class__ is _array and not root.value.ndim:
             root = None
-        var = Var(self._count, value, root)
-        self._count += 1
+        var = Var(self.count, value, root)
+        self.count += 1
         if root is None:
             self._roots[id(owner)] = var
             self._alive.append(owner)
@@ -150,7 +149,7 @@ class Trace:
         made._var, made._trace = var, self
         return made
 
-    def _encoded(self, value: Any) -> Any:
+    def encoded(self, value: Any) -> Any:
         """An argument as the program holds it: values and constants in the places of arrays."""
         kind = type(value)
         if kind is Kept:
@@ -160,13 +159,13 @@ class Trace:
                 return value._var
             if value._trace is None:
                 self.refuse(UNSEEN)
-            return self._encoded(np.asarray(value))  # one that an earlier recording has left behind
+            return self.encoded(np.asarray(value))  # one that an earlier recording has left behind
         if kind is tuple or kind is list:
-            return kind(self._encoded(v) for v in value)
+            return kind(self.encoded(v) for v in value)
         if kind is slice:
-            return slice(*(self._encoded(v) for v in (value.start, value.stop, value.step)))
+            return slice(*(self.encoded(v) for v in (value.start, value.stop, value.step)))
         if kind is dict:
-            return {k: self._encoded(v) for k, v in value.items()}
+            return {k: self.encoded(v) for k, v in value.items()}
         if isinstance(value, _array):
             return self._constant(value)
         return value
@@ -204,8 +203,7 @@ class Trace:
         writes: Any = None,
     ) -> Any:  # fmt: skip
         """Write down a call, make it with the plain values, and give what it gives."""
-        line = Line(kind, target, self._encoded(args), self._encoded(kwargs))
-        line.origin, line.errors, line.sweep = self._origin, np.geterr(), self.sweep
+        line = self._line(kind, target, args, kwargs)
         if writes is None and target not in FRESH and not varies((line.args, line.kwargs)):
             return self._all_held(compute(*values_of(line.args), **values_of(line.kwargs)))
         if writes is not None:
@@ -227,15 +225,20 @@ class Trace:
             line.made = [writes._var]
             return writes
         result = self._results(line, made)
-        if kind in ("getitem", "attribute") or (kind != "ufunc" and target in VIEWS):
-            if line.args[0].__class__ is Var and not line.args[0].shape:
-                for var in line.made:
-                    var.detached = True  # to NumPy it may share memory with the number
+        looks = kind in ("getitem", "attribute") or (kind != "ufunc" and target in VIEWS)
+        if looks and line.args[0].__class__ is Var and not line.args[0].shape:
+            for var in line.made:
+                var.detached = True  # to NumPy it may share memory with the number
         return result
+
+    def _line(self, kind: str, target: Any, args: Any, kwargs: Any) -> Line:
+        """A call as it is written down: by what, in which phase, and how NumPy warns there."""
+        line = Line(kind, target, self.encoded(args), self.encoded(kwargs))
+        line.origin, line.errors, line.sweep = self._origin, np.geterr(), self.sweep
+        return line
 
     def _results(self, line: Line, made: Any) -> Any:
         """What a call gives, as arrays that write down."""
-
         result, line.form = self._wrapped(line, made)
         return result
 
@@ -258,8 +261,8 @@ class Trace:
     def ask(self, traced: Traced) -> bool:
         """A branch: the program is only right where it goes the same way."""
         answer = bool(traced._var.value)
-        line = Line("bool", bool, (traced._var,), {})
-        line.expected, line.origin, line.errors = answer, self._origin, np.geterr()
+        line = self._line("bool", bool, (traced,), {})
+        line.expected = answer
         self.lines.append(line)
         return answer
 
@@ -318,16 +321,15 @@ class Trace:
 
     def _forward_as_whole(self, operation: Any, raw: Any, kwargs: Any) -> Any:
         """A forward as one call of the program, whatever it does inside."""
-        line = Line("call", operation.forward, self._encoded(tuple(raw)), self._encoded(kwargs))
-        line.origin, line.errors, line.sweep = self._origin, np.geterr(), self.sweep
+        line = self._line("call", operation.forward, tuple(raw), kwargs)
         made = operation.forward(*plain_of(tuple(raw)), **plain_of(kwargs))
         self.lines.append(line)
         if not operation.saves:
             return self._results(line, made)
         data, kept = made
         result = self._results(line, data)
-        var = Var(self._count, kept)
-        self._count += 1
+        var = Var(self.count, kept)
+        self.count += 1
         line.made.append(var)
         line.form = (line.form, var)
         return result, Kept(var)
@@ -378,9 +380,8 @@ class Trace:
                 del self.lines[mark:]
                 return self._rule_as_whole(node._op, rule, g, y, args, kwargs)
             if not _is_computed(found) and recording_of((y, args)) is not None:
-                self.suspects.add(
-                    (node._op, "rules")
-                )  # a constant, or something that NumPy did not see
+                # A constant, or something that NumPy did not see.
+                self.suspects.add((node._op, "rules"))
             return found
         finally:
             self._origin = before
@@ -395,12 +396,10 @@ class Trace:
 
     def anew(self, function: Any, remember: Any, args: Any, kwargs: Any) -> Any:
         """Call what gives something new in each call, in the program too (called by the engine)."""
-        line = Line("call", function, self._encoded(args), self._encoded(kwargs))
-        line.origin, line.errors, line.remember = self._origin, np.geterr(), remember
-        line.sweep = self.sweep
+        line = self._line("call", function, args, kwargs)
+        line.remember = remember
         if varies((line.args, line.kwargs)):
             self.refuse(f"{function.__name__} is called anew each time, with what was computed")
-        self.draws.append(line)
         self.rewinds.append(remember(*args, **kwargs))
         made = function(*args, **kwargs)
         self.lines.append(line)
@@ -420,8 +419,7 @@ class Trace:
         target = rule
         if isinstance(g, Gradients):
             target, g = RuleOfSeveral(rule, g), tuple(g)
-        line = Line("call", target, self._encoded((g, y, *args)), self._encoded(kwargs))
-        line.origin, line.errors, line.sweep = self._origin, np.geterr(), self.sweep
+        line = self._line("call", target, (g, y, *args), kwargs)
         plain = {k: v._var.value if type(v) is Kept else plain_of(v) for k, v in kwargs.items()}
         made = target(plain_of(g), plain_of(y), *plain_of(args), **plain)
         self.lines.append(line)

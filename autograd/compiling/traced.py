@@ -77,7 +77,7 @@ class Traced(np.ndarray):
         if trace is None or function in STATIC:
             return function(*plain_of(args), **plain_of(kwargs))
         one_where = function is np.where and len(args) == 1
-        if (function in OF_ANY_LENGTH or one_where) and varies(trace._encoded((args, kwargs))):
+        if (function in OF_ANY_LENGTH or one_where) and varies(trace.encoded((args, kwargs))):
             trace.refuse(f"the shape of what np.{function.__name__} gives depends on values")
         alike = function in (np.zeros_like, np.ones_like) and kwargs.get("shape") is None
         if alike and type(args[0]) is Traced and not args[0].ndim:
@@ -275,10 +275,9 @@ def _power(a: Any, b: Any) -> Any:
         return plain[0] ** plain[1]
     if np.ndim(plain[0]) == np.ndim(plain[1]) == 0:
         return trace.call("operator", "**", _raised, (a, b), {})
-    left, right = (x if type(x) is Traced else x for x in (a, b))
-    if type(left) is Traced and left.ndim:
-        return np.ndarray.__pow__(left, right)
-    return np.power(left, right)
+    if type(a) is Traced and a.ndim:
+        return np.ndarray.__pow__(a, b)
+    return np.power(a, b)
 
 
 def _into(trace: Any, ufunc: Any, method: str, inputs: Any, kwargs: Any, out: Any) -> Any:

@@ -73,7 +73,7 @@ class Const:
         return f"c{self.number}"
 
 
-MUCH = 1 << 20  # elements; of larger arrays some are looked at
+MUCH = 1 << 20  # elements; larger arrays are not copied, and some of them looked at
 
 
 def _glance(array: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor
-from nn.arguments import as_floats, at_least_single, plain, values
+from nn.arguments import as_array, as_floats, at_least_single, values
 from nn.checks import flag, number, whole
 from nn.habits import told, warn
 from nn.layers.normalization import Kept, constant, fitting, in_dtype_of, normalized
@@ -228,7 +228,7 @@ class BatchNorm1d(_ChannelNorm):
         y, mean, variance = _batch_normalized(x, *affine, eps=self.eps)
         if self.running_mean is not None:
             count = self.num_batches_tracked + 1
-            _put(self, "num_batches_tracked", plain(count))
+            _put(self, "num_batches_tracked", as_array(count))
             if x.size:  # of no rows there is no mean, but they are counted, as PyTorch does
                 count = x.size // self.num_features
                 new = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum

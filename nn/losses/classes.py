@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, log_softmax, primitive, softmax
-from nn.arguments import as_floats, as_input, as_tensor, at_first, plain, values
+from nn.arguments import as_array, as_floats, as_input, as_tensor, at_first, values
 from nn.checks import number, whole
 from nn.habits import told
 from nn.losses.mistakes import PLAIN, check_log_probabilities, check_logits
@@ -450,7 +450,7 @@ def _target(name: str, target: Any) -> Any:
     if isinstance(target, Tensor):
         return target
     try:
-        array = plain(target)
+        array = as_array(target)
     except ValueError:
         raise ValueError(f"{name}: the targets are lists of unequal lengths") from None
     if array.dtype.kind not in "fiub":
@@ -572,7 +572,7 @@ def one_hot(labels: Any, num_classes: int = -1) -> np.ndarray:
     array([[1, 0, 0],
            [0, 0, 1]])
     """
-    labels = plain(values(labels))
+    labels = as_array(values(labels))
     num_classes = whole("one_hot: num_classes", num_classes)
     if labels.dtype.kind not in "iu" and labels.size:
         raise _no_integers("one_hot", labels)
