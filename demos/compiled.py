@@ -4,10 +4,10 @@
 
 `compile(f)` records the NumPy calls that f makes, the engine's rules included, and writes them as a
 program, which needs neither Tensors nor a graph any more. `.source` is that program as a person
-would write it. Here stands its backward pass, to the right of the drawing of the graph that it
-stands for; the program, executed by itself, gives the gradients of the engine to the last digits.
-Then both train the same network from the same start; how much faster the compiled one is depends
-on the machine (three to five times, while the arrays are small). Expected:
+would write it. Here it stands to the right of the drawing of the graph, in whose place it runs; the
+program, executed by itself, gives the gradients of the engine to the last digits. Then both train
+the same network from the same start; how much faster the compiled one is depends on the machine
+(several times, while the arrays are small). Expected:
 
     the program gives the engine's gradients; both ways end at loss 0.0001 after 2000 steps
 
@@ -53,10 +53,9 @@ def tree_of(graph):
     return "\n".join(line[: lines[0].index("value")].rstrip() for line in lines)
 
 
-def backward_of(source):
-    """The statements of a program's backward pass."""
-    lines = [line.strip() for line in source.split("\n\n\n")[1].splitlines()]
-    return lines[lines.index("# backward") :]
+def statements_of(source):
+    """The statements of a program, forward and backward."""
+    return [line.strip() for line in source.split("\n\n\n")[1].splitlines()[1:]]
 
 
 def train(function, weights, data, steps):
@@ -80,7 +79,7 @@ def main():
     tensors = [Tensor(w, requires_grad=True) for w in weights]
     names = dict(zip(("W1", "b1", "W2", "b2", "x", "y"), (*tensors, *data)))
     graph = draw(network(*tensors, *data), names=names)
-    print(beside(tree_of(graph), backward_of(compiled.source)))
+    print(beside(tree_of(graph), statements_of(compiled.source)))
 
     # The program is text: executed, it is a function that knows of no engine.
     namespace = {}
