@@ -7,7 +7,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from operator import attrgetter, is_, itemgetter
+from itertools import accumulate, chain, repeat
+from operator import attrgetter, is_, methodcaller
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from autograd import AutogradError, Tensor, grad, is_grad_enabled
 from autograd import compile as compile_function
 from nn.checks import number
 from nn.clipping import clip_grad_norm_, clipped
-from nn.modes import mode_of
+from nn.modes import mode_of, modes_now
 from nn.module import Module
 from nn.optim.joined import Joined
 from nn.optim.optimizer import Optimizer
@@ -82,7 +83,10 @@ class compile:
         self._modules: list[Module] = []
         self._attributes: list[Any] = []  # of the Modules: (what gets them, where they are)
         self._given_up: Any = None  # what the program depended on when there was none
-        self._settings: Any = None  # a group's keys, and what gets those that matter
+        self._around: Things | None = None  # what the guards are made of
+        self._known: list[Any] = []  # the guards, as long as those stay,
+        self._modes: Any = None  # the modes of this thread, and what is stepped together
+        self._joined: list[Joined] = []
 
     def __reduce__(self) -> Any:
         return type(self), (self.model, self.loss, self.optimizer, self.clip_norm)
@@ -105,42 +109,43 @@ class compile:
     def step(self, x: Any, y: Any) -> tuple[float, Any]:
         """Take a step: the loss, and the prediction if it is kept."""
         with self._busy:  # parameters and memory serve one step at a time
-            reason = self._unready()
-            if reason is not None:
-                return self._eagerly(x, y, reason)
+            if not self._is_as_it_was():
+                reason = self._unready()
+                if reason is not None:
+                    return self._eagerly(x, y, reason)
+                self._look_around()
             program, parts = self._program, self._parts
             if self._given_up is not None:
-                if self._given_up == self._guards():
+                if self._given_up == self._known:
                     return self._eagerly(x, y, program.reason)
                 self._given_up = None
             groups, before = self.optimizer.param_groups, program.eager_calls
-            rates = [groups[part.joined.group].get("lr", 0.0) for part in parts]
-            if not all(rate.__class__ is float and 0 <= rate < math.inf for rate in rates):
-                if not all(isinstance(rate, (int, float, np.number)) for rate in rates):
-                    return self._eagerly(x, y, "a rate is no number")
-                if not all(0 <= rate < math.inf for rate in rates):
-                    return self._eagerly(x, y, "a rate is negative or not finite")
-                rates = [float(rate) for rate in rates]
+            values, arrays, numbers, rates = [], [], [], []
             for part in parts:
+                rate = groups[part.joined.group].get("lr", 0.0)
+                if rate.__class__ is not float:
+                    if not isinstance(rate, (int, float, np.number)):
+                        return self._eagerly(x, y, "a rate is no number")
+                    rate = float(rate)
+                if not 0 <= rate < math.inf:
+                    return self._eagerly(x, y, "a rate is negative or not finite")
                 part.own()
+                rates.append(rate)
+                values.append(part.joined.value)
+                arrays.append(part.arrays)
+                numbers.append(part.numbers())
+            buffers = [held[name] for held, name in self._buffers]
             try:
-                loss, prediction, *found = program(
-                    [part.joined.value for part in parts],
-                    [part.arrays() for part in parts],
-                    [part.numbers() for part in parts],
-                    rates,
-                    [held[name] for held, name in self._buffers],
-                    x, y,
-                )  # fmt: skip
+                loss, prediction, *found = program(values, arrays, numbers, rates, buffers, x, y)
             except Unlike as unlike:
                 return self._eagerly(x, y, str(unlike))
             if program.eager_calls != before:
                 self.eager_steps += 1
                 self.reason = program.reason
                 if not program.versions and program.eager_calls >= PATIENCE:
-                    self._given_up = self._guards()  # until something is otherwise
+                    self._given_up = self._known  # until something is otherwise
             self._take(*found)
-            return float(loss.item()), prediction
+            return float(loss), prediction
 
     @property
     def versions(self) -> int:
@@ -216,9 +221,7 @@ class compile:
                 if isinstance(value, np.ndarray)
             ]
             self._attributes = [pair for module in self._modules for pair in attributes(module)]
-        if [p.requires_grad for p in optimizer._idle] != self._idle:
-            return NOT_JOINED
-        if not all(p.requires_grad for part in self._parts for p in part.joined.parameters):
+        if [*map(REQUIRES_GRAD, optimizer._idle)] != self._idle:
             return NOT_JOINED
         return None if all(part.is_bound() for part in self._parts) else NOT_JOINED
 
@@ -228,20 +231,41 @@ class compile:
         for (held, name), array in zip(self._buffers, buffers):
             held[name] = array if array.__class__ is np.ndarray else np.asarray(array)
 
+    def _is_as_it_was(self) -> bool:
+        """Whether the guards, and what they are made of, are those of the step before."""
+        return (
+            self._around is not None
+            and self._around.are_the_same()
+            and self._modes == modes_now()
+            and is_grad_enabled()
+            and self.optimizer._joined is self._joined
+            and [*map(REQUIRES_GRAD, self.optimizer._idle)] == self._idle
+            and all(map(Part.is_bound, self._parts))
+        )
+
+    def _look_around(self) -> None:
+        """Note what the program depends on beside the state and the batch, and where it is."""
+        optimizer = self.optimizer
+        groups = optimizer.param_groups
+        places: list[Any] = [groups, optimizer._joined, *groups]
+        places += [group["params"] for group in groups] + [vars(m) for m in self._modules]
+        for module in self._modules:
+            places += containers(module)
+        rates = [(group, "lr") for group in groups if "lr" in group]
+        self._around = Things(places, [*rates, *self._buffers])
+        known: list[Any] = [Held(get(held) for get, held in self._attributes)]
+        known += [bool(vars(module).get("_hooks")) for module in self._modules]
+        known += map(mode_of, self._modules)
+        for part in self._parts:
+            known += map(id, part.joined.parameters)
+        for group in groups:
+            known.append([value for name, value in group.items() if name not in NO_SETTINGS])
+            known.append([name for name in group if name not in NO_SETTINGS])
+        self._known, self._modes, self._joined = known, modes_now(), optimizer._joined
+
     def _guards(self) -> Any:
         """What the program depends on beside the state and the batch."""
-        found: list[Any] = [Held(get(held) for get, held in self._attributes)]
-        found += [bool(vars(module).get("_hooks")) for module in self._modules]
-        found += map(mode_of, self._modules)
-        for part in self._parts:
-            found += map(id, part.joined.parameters)
-            found += map(REQUIRES_GRAD, part.joined.parameters)
-        for group in self.optimizer.param_groups:
-            if self._settings is None or group.keys() != self._settings[0]:
-                names = [name for name in group if name not in NO_SETTINGS]
-                self._settings = group.keys(), itemgetter(*names, *names[:1])
-            found.append(self._settings[1](group))
-        return found
+        return self._known
 
     def _told(self) -> set[int]:
         """What the guards tell of, or the step is given, by id."""
@@ -293,7 +317,8 @@ class compile:
                 new_values.append(optimizer.update(value, laid, state, settings))
                 new_states.append(state)
             buffers = [held[name] for held, name in self._buffers]
-            return loss.detach(), self._kept(prediction), new_values, new_states, buffers
+            value = loss.data.reshape(())[()] if loss.ndim else loss.data[()]
+            return value, self._kept(prediction), new_values, new_states, buffers
         finally:
             for part in joined:
                 for parameter, view in zip(part.parameters, part.views):
@@ -304,7 +329,8 @@ class compile:
 
 NOT_JOINED = "the optimiser has to find out what it steps together"
 PATIENCE = 6  # steps without a program, after which none is looked for
-REQUIRES_GRAD = attrgetter("requires_grad")
+REQUIRES_GRAD, GRADIENT = attrgetter("requires_grad"), attrgetter("grad")
+VALUE, NOTHING = methodcaller("numpy"), repeat(None)
 NO_SETTINGS = ("params", "lr", "param_names", "initial_lr")
 NOT_FINITE = (
     "compile: the loss is {}; nothing was changed. To find where it arose, take the step by hand "
@@ -347,17 +373,43 @@ def attributes(module: Module) -> list[tuple[Callable[[Any], Any], Any]]:
     state = [name for name, value in held.items() if isinstance(value, np.ndarray)]
     state += ["_scope", "_hooks"]
     found: list[Any] = [(partial(but, names=state), held)]
-    for value in held.values():
-        if value.__class__ is list or value.__class__ is tuple:
-            found.append((iter, value))
-        elif value.__class__ is dict:
-            found.append((dict.values, value))
-    return found
+    return found + [
+        (dict.values if value.__class__ is dict else iter, value) for value in containers(module)
+    ]
+
+
+def containers(module: Module) -> list[Any]:
+    """The lists, tuples and dicts among the attributes of a Module."""
+    return [v for v in vars(module).values() if v.__class__ in (list, tuple, dict)]
 
 
 def but(held: dict[str, Any], names: list[str]) -> list[Any]:
     """The values of a dict, without those of these names."""
     return [value for name, value in held.items() if name not in names]
+
+
+class Things:
+    """What is in some dicts and lists, and whether it still is: the very same objects.
+
+    A hundred are compared in two microseconds: the loop is the interpreter's own.
+    """
+
+    def __init__(self, places: list[Any], moving: Iterable[tuple[dict[str, Any], str]]) -> None:
+        self._live = [place.values() if isinstance(place, dict) else place for place in places]
+        self._held = [*chain.from_iterable(self._live)]
+        self._moving: list[tuple[dict[str, Any], str, int]] = []  # what may be something else
+        begins = accumulate(map(len, places), initial=0)
+        where = {id(place): begin for place, begin in zip(places, begins)}
+        for place, name in moving:
+            self._moving.append((place, name, where[id(place)] + [*place].index(name)))
+
+    def are_the_same(self) -> bool:
+        held = self._held
+        for place, name, at in self._moving:
+            held[at] = place.get(name)
+        return sum(map(len, self._live)) == len(held) and all(
+            map(is_, chain.from_iterable(self._live), held)
+        )
 
 
 class Unlike(Exception):
@@ -370,21 +422,21 @@ class Part:
 
     def __init__(self, joined: Joined) -> None:
         self.joined = joined
-        self._watched: list[Any] = []
+        self.arrays: list[Any] = []  # of the optimiser's state
+        self._watched: list[Any] = []  # these and others, and how often each is held
         self._counts: list[int] = []
 
     def is_bound(self) -> bool:
-        """Whether the parameters still have the values that the optimiser gave them."""
-        for parameter, view in zip(self.joined.parameters, self.joined.views):
-            if parameter.numpy() is not view:
-                return False
-            if parameter.grad is not None:  # the step's own are not kept
+        """Whether the parameters still have the values that the optimiser gave them, and need
+        gradients."""
+        joined = self.joined
+        parameters = joined.parameters
+        if not all(map(is_, map(VALUE, parameters), joined.views)):
+            return False
+        if not all(map(is_, map(GRADIENT, parameters), NOTHING)):  # the step's own are not kept
+            for parameter in parameters:
                 parameter.zero_grad()
-        return True
-
-    def arrays(self) -> list[Any]:
-        """The arrays of the optimiser's state."""
-        return [v for v in self.joined.state.values() if v.__class__ is np.ndarray]
+        return all(map(REQUIRES_GRAD, parameters))
 
     def numbers(self) -> list[Any]:
         """What else there is in the state: step counts, as floats, for they change each time."""
@@ -403,12 +455,13 @@ class Part:
     def own(self) -> None:
         """Make sure that nobody else holds the arrays: if somebody does, copies take their
         places."""
-        if not COUNTED or (
-            self._counts and list(map(sys.getrefcount, self._watched)) == self._counts
-        ):
+        if self._counts and [*map(sys.getrefcount, self._watched)] == self._counts:
             return
         joined = self.joined
-        self._watched = []
+        if not COUNTED:
+            self.arrays = [v for v in joined.state.values() if v.__class__ is np.ndarray]
+            return
+        self._watched = self.arrays = []
         for name, value in joined.state.items():
             if value.__class__ is np.ndarray:
                 joined.state[name] = value.copy("K")
@@ -435,14 +488,15 @@ class Part:
         joined.value, joined.views = value, joined.parts(value)
         for parameter, view in zip(joined.parameters, joined.views):
             parameter.data = view
-        self._watched = [value, *self.arrays(), *joined.views]
+        self.arrays = [v for v in joined.state.values() if v.__class__ is np.ndarray]
+        self._watched = [value, *self.arrays, *joined.views]
         self._counts = [] if value.base is not None else list(map(self._known, self._watched))
 
     def _known(self, array: Any) -> int:
         """How many references there are to an array if nobody else has one: here, in the
         optimiser, in the parameters, and in views of it."""
         joined, watched = self.joined, self._watched
-        places = [*watched, joined.value, *joined.state.values(), *joined.views]
+        places = [*watched, *self.arrays, joined.value, *joined.state.values(), *joined.views]
         places += [p.numpy() for p in joined.parameters]
         views = {id(view): view.base for view in watched}
         return ALONE - 1 + sum(held is array for held in [*places, *views.values()])

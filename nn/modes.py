@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["OwnModes", "mode_of", "own_modes", "set_mode"]
+__all__ = ["OwnModes", "mode_of", "modes_now", "own_modes", "set_mode"]
 
 
 class OwnModes:
@@ -60,6 +60,12 @@ def mode_of(module: Any) -> Any:
             return found[1]
     own_dict = module.__dict__
     return own_dict["training"] if "training" in own_dict else module._trains
+
+
+def modes_now() -> Any:
+    """What is another one as soon as this thread has other modes of its own."""
+    own = own_modes()
+    return own if own is None else (own, own.changes)
 
 
 def set_mode(module: Any, mode: Any) -> None:

@@ -54,6 +54,12 @@ class Spare:
         return new
 
 
+def is_elementwise(line: Line) -> bool:
+    """Whether it is a ufunc of arrays of one shape, or of numbers, that can be told where to write:
+    an argument's place will do."""
+    return line.kind == "ufunc" and takes_out(line) and line.target.signature is None
+
+
 def takes_out(line: Line) -> bool:
     """Whether a call can be told where to write what it gives."""
     if len(line.made) != 1 or line.writes is not None or line.kwargs:
@@ -86,17 +92,21 @@ class FastWriter:
         self._guarded = max(
             (at for at, line in enumerate(program.lines) if line.kind == "bool"), default=-1
         )
+        self._in_place = bool(self._donated)
         self._placed = self._places()
+        self._lent = self._loans()
         self.text = ""
         self.spans: list[tuple[int, int, Line]] = []  # of the text: where each line stands in it
 
     def function(self, head: list[str], returned: str) -> tuple[str, Callable[..., Any]]:
         """The text and the function: `head` names the inputs, `returned` is what it gives."""
         lines = ["def run(args):", *("    " + text for text in head)]
-        now, in_place = self.entry, bool(self._donated)
+        now = self.entry
         for at, line in enumerate(self.program.lines):
             errors = line.errors
-            if in_place and at > self._guarded:  # no warning becomes an error half way through
+            if (
+                self._in_place and at > self._guarded
+            ):  # no warning becomes an error half way through
                 errors = dict.fromkeys(self.entry, "ignore")
             if errors != now and errors is not None:
                 if errors != self.entry:
@@ -180,6 +190,8 @@ class FastWriter:
             return None
         if made in self._placed:
             return self.bound(self._placed[made], "p")
+        if made in self._lent:
+            return self.spelled(self._lent[made])
         kind = layout(made)
         if made in self._kept:
             return self._donor(at, kind) or self._spare(made)
@@ -208,6 +220,29 @@ class FastWriter:
                 self._donated.remove(var)
                 return self.spelled(var)
         return None
+
+    def _loans(self) -> dict[Var, Var]:
+        """Where `v = v * beta2 + square` may be written into the input v: the product already is.
+        It saves the memory of one more array, and the time to fetch it."""
+        made_by = {line.made[0]: (at, line) for at, line in enumerate(self.program.lines)
+                   if line.made and is_elementwise(line) and at > self._guarded}  # fmt: skip
+        lent: dict[Var, Var] = {}
+        for result, (at, line) in made_by.items():
+            if result not in self._kept or result.root is not result:
+                continue
+            for between in values_in(line.args):
+                before, maker = made_by.get(between, (at, None))
+                if maker is None or between in self._kept or self._last[between.root] != at:
+                    continue
+                for var in values_in(maker.args):
+                    alike = layout(var) == layout(between) == layout(result) is not None
+                    if alike and var in self._donated and self._last[var] == before:
+                        lent[between] = lent[result] = var
+                        self._donated.remove(var)
+                        break
+                if result in lent:
+                    break
+        return lent
 
     def _places(self) -> dict[Var, Any]:
         """What np.concatenate puts end to end is written there at once: a view for each."""

@@ -58,7 +58,7 @@ def _product(x: Any, weight: Any) -> Any:
     them it is sooner with one thread; with two, from 24 rows on, steps take as long as before.
     """
     rows, (outputs, width) = x.shape[0], weight.shape
-    few = 1 < rows <= 64 and 4 * rows <= outputs and 4 * rows <= width >= 32
+    few = 1 < rows <= 64 and 2 * rows <= outputs and 4 * rows <= width >= 32
     if not (few and rows * outputs >= 1280 and x.dtype is weight.dtype is _SINGLE):
         return x.dot(weight.T)
     if rows > 16 and width % 256 == 0:  # columns that drive each other out of the cache: some room
