@@ -72,7 +72,7 @@ class compile:
         self.eager_steps = 0
         self.reason: str | None = None
         self._program = compile_function(
-            self._pure, guards=self._guards, donate_argnums=(0, 1) if COUNTED else ()
+            self._training_step, guards=self._guards, donate_argnums=(0, 1) if COUNTED else ()
         )
         self._roots = [model, loss]
         self._program.around = self._roots, self._told
@@ -120,7 +120,7 @@ class compile:
                     return self._eagerly(x, y, program.reason)
                 self._given_up = None
             groups, before = self.optimizer.param_groups, program.eager_calls
-            values, arrays, numbers, rates = [], [], [], []
+            values, states, rates = [], [], []
             for part in parts:
                 rate = groups[part.joined.group].get("lr", 0.0)
                 if rate.__class__ is not float:
@@ -132,11 +132,10 @@ class compile:
                 part.own()
                 rates.append(rate)
                 values.append(part.joined.value)
-                arrays.append(part.arrays)
-                numbers.append(part.numbers())
+                states.append(part.state())
             buffers = [held[name] for held, name in self._buffers]
             try:
-                loss, prediction, *found = program(values, arrays, numbers, rates, buffers, x, y)
+                loss, *found = program(values, states, rates, buffers, x, y)
             except Unlike as unlike:
                 return self._eagerly(x, y, str(unlike))
             if program.eager_calls != before:
@@ -144,6 +143,7 @@ class compile:
                 self.reason = program.reason
                 if not program.versions and program.eager_calls >= PATIENCE:
                     self._given_up = self._known  # until something is otherwise
+            prediction = found.pop() if self.keeps_prediction else None
             self._take(*found)
             return float(loss), prediction
 
@@ -185,11 +185,7 @@ class compile:
             clip_grad_norm_([p for group in groups for p in group["params"]], self.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return float(loss.item()), self._kept(prediction)
-
-    def _kept(self, prediction: Any) -> Any:
-        """The prediction without its graph, if it is wanted."""
-        return detached(prediction) if self.keeps_prediction else None
+        return float(loss.item()), detached(prediction) if self.keeps_prediction else None
 
     # ---- what a step begins with, and leaves ---------------------------------------------------
 
@@ -225,7 +221,7 @@ class compile:
             return NOT_JOINED
         return None if all(part.is_bound() for part in self._parts) else NOT_JOINED
 
-    def _take(self, values: list[Any], states: list[Any], buffers: list[Any]) -> None:
+    def _take(self, values: list[Any], states: list[Any], buffers: Iterable[Any] = ()) -> None:
         for part, value, state in zip(self._parts, values, states):
             part.take(value, state)
         for (held, name), array in zip(self._buffers, buffers):
@@ -274,17 +270,19 @@ class compile:
 
     # ---- the step as a function ------------------------------------------------------------------
 
-    def _pure(
-        self, values: list[Any], arrays: list[Any], numbers: list[Any], rates: list[Any],
+    # (Its name and its arguments' are those that `source` shows.)
+    def _training_step(
+        self, parameters: list[Any], states: list[dict[str, Any]], lr: list[Any],
         buffers: list[Any], x: Any, y: Any,
     ) -> Any:  # fmt: skip
-        """The loss, and the values, states and buffers after the step; nothing is left changed."""
+        """The loss, the values, states and, if there are some, buffers after the step, and the
+        prediction if it is kept; nothing is left changed."""
         if any(vars(module).get("_hooks") for module in self._modules):
             raise Unlike("a Module has forward hooks")
         optimizer, joined = self.optimizer, [part.joined for part in self._parts]
         before = [(held, name, held[name]) for held, name in self._buffers]
         try:
-            for part, value in zip(joined, values):
+            for part, value in zip(joined, parameters):
                 for parameter, view in zip(part.parameters, part.parts(value)):
                     parameter.data = view
             for (held, name), array in zip(self._buffers, buffers):
@@ -293,7 +291,8 @@ class compile:
             loss = self.judge(prediction, y)
             if not isinstance(loss, Tensor) or loss.size != 1:
                 raise Unlike("the loss is no single number")
-            if not np.isfinite(loss.data):
+            cost = loss.data.reshape(())[()] if loss.ndim else loss.data[()]
+            if not abs(cost) < math.inf:  # (asked of a number it takes an eighth of np.isfinite)
                 raise FloatingPointError(NOT_FINITE.format(loss.item()))
             wanted = [p for part in joined for p in part.parameters]
             idle = [p for p in optimizer._idle if p.requires_grad]
@@ -307,18 +306,18 @@ class compile:
                 if gradients is None:
                     raise Unlike("the norm of the gradients is not finite")
             new_values, new_states, each = [], [], iter(gradients)
-            for i, (value, rate) in enumerate(zip(values, rates)):
+            for i, (value, rate) in enumerate(zip(parameters, lr)):
                 group = joined[i].group
                 laid = joined[i].laid_gradient([next(each) for _ in joined[i].parameters])
-                state = self._parts[i].state(arrays[i], numbers[i])
+                state = states[i].copy()
                 settings = optimizer._settings(group, optimizer.param_groups[group])
                 if "lr" in settings:
                     settings["lr"] = rate
                 new_values.append(optimizer.update(value, laid, state, settings))
                 new_states.append(state)
             buffers = [held[name] for held, name in self._buffers]
-            value = loss.data.reshape(())[()] if loss.ndim else loss.data[()]
-            return value, self._kept(prediction), new_values, new_states, buffers
+            kept = (detached(prediction),) if self.keeps_prediction else ()
+            return cost, new_values, new_states, *((buffers,) if buffers else ()), *kept
         finally:
             for part in joined:
                 for parameter, view in zip(part.parameters, part.views):
@@ -422,8 +421,7 @@ class Part:
 
     def __init__(self, joined: Joined) -> None:
         self.joined = joined
-        self.arrays: list[Any] = []  # of the optimiser's state
-        self._watched: list[Any] = []  # these and others, and how often each is held
+        self._watched: list[Any] = []  # the arrays and views of them, and how often each is held
         self._counts: list[int] = []
 
     def is_bound(self) -> bool:
@@ -438,30 +436,21 @@ class Part:
                 parameter.zero_grad()
         return all(map(REQUIRES_GRAD, parameters))
 
-    def numbers(self) -> list[Any]:
-        """What else there is in the state: step counts, as floats, for they change each time."""
-        values = self.joined.state.values()
-        return [float(v) for v in values if v.__class__ is int or v.__class__ is float]
-
-    def state(self, arrays: list[Any], numbers: list[Any]) -> dict[str, Any]:
-        """A state made of these in their places."""
-        given, counts = iter(arrays), iter(numbers)
+    def state(self) -> dict[str, Any]:
+        """The optimiser's state; step counts as floats, for they change each time."""
         return {
-            name: next(given) if v.__class__ is np.ndarray
-            else next(counts) if v.__class__ is int or v.__class__ is float else v
-            for name, v in self.joined.state.items()
-        }  # fmt: skip
+            name: float(entry) if entry.__class__ is int else entry
+            for name, entry in self.joined.state.items()
+        }
 
     def own(self) -> None:
         """Make sure that nobody else holds the arrays: if somebody does, copies take their
         places."""
         if self._counts and [*map(sys.getrefcount, self._watched)] == self._counts:
             return
-        joined = self.joined
         if not COUNTED:
-            self.arrays = [v for v in joined.state.values() if v.__class__ is np.ndarray]
             return
-        self._watched = self.arrays = []
+        joined, self._watched = self.joined, []
         for name, value in joined.state.items():
             if value.__class__ is np.ndarray:
                 joined.state[name] = value.copy("K")
@@ -488,15 +477,15 @@ class Part:
         joined.value, joined.views = value, joined.parts(value)
         for parameter, view in zip(joined.parameters, joined.views):
             parameter.data = view
-        self.arrays = [v for v in joined.state.values() if v.__class__ is np.ndarray]
-        self._watched = [value, *self.arrays, *joined.views]
+        arrays = [v for v in joined.state.values() if v.__class__ is np.ndarray]
+        self._watched = [value, *arrays, *joined.views]
         self._counts = [] if value.base is not None else list(map(self._known, self._watched))
 
     def _known(self, array: Any) -> int:
         """How many references there are to an array if nobody else has one: here, in the
         optimiser, in the parameters, and in views of it."""
         joined, watched = self.joined, self._watched
-        places = [*watched, *self.arrays, joined.value, *joined.state.values(), *joined.views]
+        places = [*watched, joined.value, *joined.state.values(), *joined.views]
         places += [p.numpy() for p in joined.parameters]
         views = {id(view): view.base for view in watched}
         return ALONE - 1 + sum(held is array for held in [*places, *views.values()])

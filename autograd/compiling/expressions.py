@@ -18,6 +18,7 @@ from autograd.compiling.spelling import (
     SIGNED,
     SUMMED,
     Expression,
+    complement,
     counted,
     dtype_name,
     held,
@@ -539,6 +540,8 @@ def _plain_number(value: Any, beside: Any) -> Expression:
     """A number; a whole one without its point, beside floats."""
     kind = _kind(beside)
     text = number(value)
+    if (rest := complement(value, text)) is not None:
+        return Expression(f"1 - {rest}", SUMMED)
     if kind == "f" and text.endswith(".0") and len(text) < 9 and text != "-0.0":
         text = text[:-2]
     found = Expression(text.removeprefix("-"))

@@ -307,7 +307,7 @@ class Writer(Expressions):
         if expression.text in self.taken and expression.reads:  # another name for what has one
             expression.stays = True
             return True
-        if var in self.given or self.program.name_of(var) is not None:
+        if var in self.given or self.program.name_of(var) is not None or self.of_named(var):
             return False
         shown = expression if expression.loose is None else expression.loose[0]
         if self.uses.get(var, 0) != 1 or len(shown.text) > NARROW or "\n" in shown.text:
@@ -318,6 +318,13 @@ class Writer(Expressions):
         if user is None or not self.layered or maker.origin is None or user.origin is None:
             return True
         return _scope(maker) == _scope(user) or maker.backward != user.backward
+
+    def of_named(self, var: Var) -> bool:
+        """Whether it is the gradient of a part of what was given that has a name of its own."""
+        return any(
+            of.root in self.arguments and of not in self.arguments and of in self.names
+            and (of, var) in self.whole for of in self.program.gradient_of(var)
+        )  # fmt: skip
 
     def written(self) -> set[Var]:
         return {v for v in self.names if v.root in self.written_roots}

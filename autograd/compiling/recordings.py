@@ -173,6 +173,9 @@ class Recording:
         program.names, program.hints = dict(self.names), self.hints
         for number, name in self.arguments.names(self.function, trace).items():
             program.names.setdefault(number, name)
+        for number, (tensor, scope) in trace.met.items():  # whose values it was given
+            if (found := scopes.parameter(scope, tensor)) is not None:
+                program.names[number] = found[0]
         for tensor, var in trace.captured.items():
             found = scopes.parameter(trace.scopes.get(tensor), tensor)
             name = found[0] if found is not None else tensor.name

@@ -96,6 +96,14 @@ def number(value: Any) -> str:
     return text
 
 
+def complement(value: Any, text: str) -> str | None:
+    """0.9 of 0.09999999999999998: what was taken from 1, if that is shorter to spell."""
+    if len(text) < 16 or not isinstance(value, (float, np.float64)) or not 0 < value < 1:
+        return None
+    rest = round(1 - float(value), 12)
+    return repr(rest) if 1 - rest == value and len(repr(rest)) < 12 else None
+
+
 def dtype_name(array: Any) -> str:
     return "bool" if array.dtype == bool else f"np.{array.dtype.name}"
 

@@ -86,6 +86,7 @@ class Trace:
         self.gradients: dict[int, Any] = {}  # by the number of a gradient, to what it belongs
         self.leaves: WeakValueDictionary[int, Any] = WeakValueDictionary()  # which may get hooks
         self.scopes: dict[Any, Any] = {}  # of captured Tensors, where they were met
+        self.met: dict[int, Any] = {}  # for readers, by number: other leaves, and where they were
         self.tells: str | None = None  # that it prints, or the like
         self.naming: Any = None  # told of every operation, to look for names
         self._numbers: dict[Var, Traced] = {}  # of floats, as NumPy's
@@ -118,6 +119,7 @@ class Trace:
         """Nothing more is written down; what holds the trace is let go."""
         self.live = False
         self.captured = {tensor: made._var for tensor, made in self.captured.items()}
+        self.met = {n: m for n, m in self.met.items() if type(m[0]._value) is not Traced}
         self._numbers.clear()
 
     def refuse(self, reason: str) -> None:
@@ -276,6 +278,8 @@ class Trace:
                     self.leaves[id(argument)] = argument
                     if argument._hooks is not None:
                         self.refuse(f"{argument._title()} has hooks")
+                if self.reading and argument._op is None and type(raw[position]) is Traced:
+                    self.met.setdefault(raw[position]._var.number, (argument, scope))
                 if argument._op is None and type(raw[position]) is not Traced:
                     raw[position] = self.stand_in(argument)
                     self.scopes.setdefault(argument, scope)
