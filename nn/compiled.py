@@ -308,6 +308,7 @@ class compile:
             new_values, new_states, each = [], [], iter(gradients)
             for i, (value, rate) in enumerate(zip(parameters, lr)):
                 group = joined[i].group
+                joined[i].spare.clear()  # memory that a program cannot be recorded with
                 laid = joined[i].laid_gradient([next(each) for _ in joined[i].parameters])
                 state = states[i].copy()
                 settings = optimizer._settings(group, optimizer.param_groups[group])

@@ -163,14 +163,13 @@ def example(head: str, value: Any) -> str:
 
 def stand_in(value: Any) -> str:
     """Random numbers of the kind of an array that is too large to write it out."""
-    shape, finite = value.shape, value[np.isfinite(value)] if value.dtype.kind == "f" else value
+    shape = value.shape
     if value.dtype.kind in "iu":
         text = f"rng.integers({int(value.min())}, {int(value.max()) + 1}, {shape})"
         return text if value.dtype == np.int64 else f"{text}.astype({dtype_name(value)})"
     if value.dtype.kind == "b":
         return f"rng.random({shape}) < 0.5"
-    positive = finite.size and finite.min() >= 0
-    text = f"rng.uniform(size={shape})" if positive else f"rng.normal(size={shape})"
+    text = f"rng.uniform(size={shape})" if not (value < 0).any() else f"rng.normal(size={shape})"
     return text if value.dtype == np.float64 else f"{text}.astype({dtype_name(value)})"
 
 
