@@ -215,7 +215,10 @@ class compile:
         found = sys.modules.get(getattr(self, "__module__", ""))
         for part in name.split("."):
             found = getattr(found, part, None)
-        return name if found is self else (compile, (self.function,))
+        if found is self:
+            return name
+        again = partial(compile, guards=self.guards, donate_argnums=self.donate_argnums)
+        return again, (self.function,)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)

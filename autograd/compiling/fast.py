@@ -104,9 +104,7 @@ class FastWriter:
         now = self.entry
         for at, line in enumerate(self.program.lines):
             errors = line.errors
-            if (
-                self._in_place and at > self._guarded
-            ):  # no warning becomes an error half way through
+            if self._in_place and at > self._guarded:  # no warning becomes an error half way
                 errors = dict.fromkeys(self.entry, "ignore")
             if errors != now and errors is not None:
                 if errors != self.entry:
