@@ -19,7 +19,7 @@ from nn.checks import number
 from nn.clipping import clip_grad_norm_, clipped
 from nn.modes import mode_of, modes_now
 from nn.module import Module
-from nn.optim.joined import Joined
+from nn.optim.joined import Joined, merged
 from nn.optim.optimizer import Optimizer
 
 __all__ = ["compile"]
@@ -206,6 +206,7 @@ class compile:
         if len(joined) != len(self._parts) or any(
             part.joined is not j for part, j in zip(self._parts, joined)
         ):
+            optimizer._joined = joined = merged(joined)
             self._parts = list(map(Part, joined))
             self._idle = [p.requires_grad for p in optimizer._idle]
             roots = [m for m in (self.model, self.loss) if isinstance(m, Module)]

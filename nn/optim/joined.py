@@ -8,6 +8,7 @@ takes less than half the time.
 from __future__ import annotations
 
 import copy
+import math
 from sys import getrefcount
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from autograd import Tensor
 from nn.random import get_state, set_state
 
-__all__ = ["UNSHARED", "Joined", "is_array", "kind", "mixing"]
+__all__ = ["UNSHARED", "Joined", "is_array", "kind", "merged", "mixing"]
 
 LARGE = 1 << 16  # elements; above, to lay them end to end costs more than the calls that it saves
 REUSED = 1 << 14  # elements; below, a new array costs less than to ask for an old one
@@ -137,9 +138,9 @@ def is_array(entry: Any) -> bool:
     return isinstance(entry, (np.ndarray, np.generic))
 
 
-def kind(parameter: Tensor, state: dict[str, Any]) -> Any:
+def kind(parameter: Tensor, state: dict[str, Any], most: float = LARGE) -> Any:
     """What must be equal for two parameters to be joined; None if it is to stay alone."""
-    if parameter.size > LARGE:
+    if parameter.size > most:
         return None
     entries: list[Any] = []
     for name, entry in state.items():
@@ -150,6 +151,20 @@ def kind(parameter: Tensor, state: dict[str, Any]) -> Any:
         else:  # a list, say, that each parameter has for itself
             return None
     return str(parameter.dtype), tuple(entries)
+
+
+def merged(joined: list[Joined]) -> list[Joined]:
+    """The same with the large ones among them: for gradients that are computed end to end."""
+    alike: dict[Any, list[Joined]] = {}
+    for part in joined:
+        known = kind(part.parameters[0], part.states()[0], math.inf) if part.flat else None
+        alike.setdefault((part.group, known or id(part)), []).append(part)
+    found = []
+    for parts in alike.values():
+        members = [pair for part in parts for pair in zip(part.parameters, part.states())]
+        found.append(Joined(parts[0].group, members, True) if len(parts) > 1 else parts[0])
+        found[-1].stepped = all(part.stepped for part in parts)
+    return found
 
 
 # ---- what says falsely that it is elementwise ---------------------------------------------------
