@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd import AutogradError, Tensor, grad, is_grad_enabled
 from autograd import compile as compile_function
-from nn.checks import number
+from nn.checks import flag, number
 from nn.clipping import clip_grad_norm_, clipped
 from nn.modes import mode_of, modes_now
 from nn.module import Module
@@ -35,7 +35,10 @@ class compile:
     between. Gradients are not kept: `.grad` of the parameters is None afterwards.
 
     Args: model; loss, a function of (prediction, y) that gives one number; optimizer, of the
-        model's parameters; clip_norm, the largest norm of all gradients together (None: any).
+        model's parameters; clip_norm, the largest norm of all gradients together (None: any);
+        exact, True for the very numbers of the loop, bit for bit, False for other last digits some
+        hundredths sooner: Adam keeps its running means in other units (who reads its state gets the
+        usual ones, rounded), rules do not look for infinite gradients, short sums are products.
     Returns what is called with a batch, x and y as arrays, and gives the loss as a float. The first
     step, and those that no program fits, run as they are written: `eager_steps` counts them, and
     `reason` says why. `source` is the step as a person would write it.
@@ -53,8 +56,9 @@ class compile:
 
     def __init__(
         self, model: Any, loss: Callable[[Any, Any], Tensor], optimizer: Optimizer,
-        clip_norm: float | None = None,
+        clip_norm: float | None = None, *, exact: bool = True,
     ) -> None:  # fmt: skip
+        exact = flag("compile: exact", exact)
         for what, function in (("model", model), ("loss", loss)):
             if not callable(function):
                 raise TypeError(
@@ -68,12 +72,13 @@ class compile:
         if clip_norm is not None:
             clip_norm = number("compile: clip_norm", clip_norm, above=0, finite=False)
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.clip_norm = clip_norm
+        self.clip_norm, self.exact = clip_norm, exact
         self.eager_steps = 0
         self.reason: str | None = None
         self._program = compile_function(
-            self._training_step, guards=self._guards, donate_argnums=(0, 1) if COUNTED else ()
-        )
+            self._training_step, guards=self._guards, exact=exact,
+            donate_argnums=(0, 1) if COUNTED else (),
+        )  # fmt: skip
         self._roots = [model, loss]
         self._program.around = self._roots, self._told
         self._parts: list[Part] = []
@@ -89,7 +94,8 @@ class compile:
         self._joined: list[Joined] = []
 
     def __reduce__(self) -> Any:
-        return type(self), (self.model, self.loss, self.optimizer, self.clip_norm)
+        given = self.model, self.loss, self.optimizer, self.clip_norm
+        return partial(type(self), exact=self.exact), given
 
     def __call__(self, x: Any, y: Any) -> float:
         return self.step(x, y)[0]
@@ -129,6 +135,8 @@ class compile:
                     rate = float(rate)
                 if not 0 <= rate < math.inf:
                     return self._eagerly(x, y, "a rate is negative or not finite")
+                if part.joined.scales != part.scales:
+                    part.joined.scale(part.scales)
                 part.own()
                 rates.append(rate)
                 values.append(part.joined.value)
@@ -255,6 +263,9 @@ class compile:
         known += map(mode_of, self._modules)
         for part in self._parts:
             known += map(id, part.joined.parameters)
+            number = part.joined.group
+            settings = optimizer._settings(number, groups[number])
+            part.scales = {} if self.exact else optimizer.scales(part.joined.value, settings)
         for group in groups:
             known.append([value for name, value in group.items() if name not in NO_SETTINGS])
             known.append([name for name in group if name not in NO_SETTINGS])
@@ -315,7 +326,10 @@ class compile:
                 settings = optimizer._settings(group, optimizer.param_groups[group])
                 if "lr" in settings:
                     settings["lr"] = rate
-                new_values.append(optimizer.update(value, laid, state, settings))
+                update = optimizer.update
+                if self._parts[i].scales:
+                    update = optimizer.update_unscaled
+                new_values.append(update(value, laid, state, settings))
                 new_states.append(state)
             buffers = [held[name] for held, name in self._buffers]
             kept = (detached(prediction),) if self.keeps_prediction else ()
@@ -423,6 +437,7 @@ class Part:
 
     def __init__(self, joined: Joined) -> None:
         self.joined = joined
+        self.scales: dict[str, float] = {}  # what the arrays of the state lack here
         self._watched: list[Any] = []  # the arrays and views of them, and how often each is held
         self._counts: list[int] = []
 

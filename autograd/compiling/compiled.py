@@ -53,7 +53,9 @@ class compile:
         and has no effect but what it returns; `value_and_grad(f)` and the other transforms, too;
         guards, a function whose result is compared (==) in each call with what it was, in place of
         a look at what the function finds around it; donate_argnums, the places of arguments whose
-        arrays the program may write its results into, as JAX's: for who needs them no more.
+        arrays the program may write its results into, as JAX's: for who needs them no more; exact,
+        False for other last digits a little sooner: of short sums, and where a gradient is
+        infinite, nan in the place of a 0 that a rule would have seen to.
     Returns what is called in its place. The first call with arrays of new shapes or dtypes, or
     with other whole numbers, strings or flags, records the function: it runs several times, on
     these values and on others, and is compiled only if it makes the same NumPy calls, and the
@@ -107,11 +109,14 @@ class compile:
 
     def __init__(
         self, function: Callable[..., Any], *, guards: Callable[[], Any] | None = None,
-        donate_argnums: tuple[int, ...] = (),
+        donate_argnums: tuple[int, ...] = (), exact: bool = True,
     ) -> None:  # fmt: skip
         if not callable(function):
             raise TypeError(f"compile takes a function, got {type(function).__name__}")
+        if exact is not True and exact is not False:
+            raise TypeError(f"compile: exact must be True or False, got {exact!r}")
         self.function, self.guards, self.donate_argnums = function, guards, donate_argnums
+        self.exact = exact
         # Beside guards: what to look at as well, and of what of it the guards tell.
         self.around: tuple[Any, Callable[[], set[int]]] | None = None
         self.eager_calls = 0
@@ -151,7 +156,7 @@ class compile:
         try:
             version, again = record(
                 self.function, args, kwargs, mode, self.guards, self.donate_argnums,
-                self._as_whole, self.around,
+                self._as_whole, self.around, self.exact,
             )  # fmt: skip
             if version.__class__ is str:
                 result, reason = self._eagerly(version, args, kwargs), version
@@ -217,8 +222,8 @@ class compile:
             found = getattr(found, part, None)
         if found is self:
             return name
-        again = partial(compile, guards=self.guards, donate_argnums=self.donate_argnums)
-        return again, (self.function,)
+        settings: Any = {"guards": self.guards, "donate_argnums": self.donate_argnums}
+        return partial(compile, **settings, exact=self.exact), (self.function,)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
@@ -280,6 +285,7 @@ def _signature(value: Any) -> Any:
 def record(
     function: Any, args: Any, kwargs: Any, mode: Any, guards: Any = None,
     donated: tuple[int, ...] = (), as_whole: frozenset[Any] = frozenset(), beside: Any = None,
+    exact: bool = True,
 ) -> tuple[Any, Any]:  # fmt: skip
     """A version for calls like this one and what it gives; or why there is none, and None. What
     the function does beside is taken back: it has not been called yet."""
@@ -295,7 +301,9 @@ def record(
             if around.too_many:
                 return f"it has more than {MOST} objects around it", None
             try:
-                found = _trusted(function, arguments, mode, around, guards, donated, as_whole)
+                found = _trusted(
+                    function, arguments, mode, around, guards, donated, as_whole, exact
+                )
             except Exception as error:  # (of ours)
                 return f"its program cannot be written: {type(error).__name__}: {error}", None
             finally:
@@ -307,7 +315,7 @@ def record(
 
 def _trusted(
     function: Any, arguments: Arguments, mode: Any, around: Surroundings, guards: Any,
-    donated: tuple[int, ...], as_whole: frozenset[Any],
+    donated: tuple[int, ...], as_whole: frozenset[Any], exact: bool,
 ) -> tuple[Any, Any]:  # fmt: skip
     """What `record` gives: two recordings, of these values and of others, must be one program."""
     rng = np.random.default_rng(0)
@@ -350,7 +358,7 @@ def _trusted(
     if told.trace.tells is not None:
         return told.trace.tells, None
     second.trace.read.update(told.trace.read)
-    version = Version(second, around, mode, guards, donated)
+    version = Version(second, around, mode, guards, donated, exact)
     result = _dry(version, arguments.copied(), mode)
     if result is MISSING or result is ELSEWHERE:
         return version.reason or "its program does not take what it was recorded with", None

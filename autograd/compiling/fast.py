@@ -17,7 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiling.program import Program, contiguous, kind_of, layout, values_in
+from autograd.compiling.program import (
+    Program,
+    contiguous,
+    kind_of,
+    layout,
+    values_in,
+)
 from autograd.compiling.tracing import Const, Line, Var
 
 __all__: list[str] = []

@@ -26,7 +26,7 @@ class Program:
         self._numbers: dict[Var, list[int]] = {}
         self.names: dict[int, str] = {}
         self.hints: dict[int, str] = {}
-        self._next = trace.count
+        self.count = trace.count
         self._replaced: dict[Var, Any] = {}
         memory = {var: var.root for var in values_in(outputs)}  # as the function saw it
         self._say_shapes()
@@ -34,7 +34,7 @@ class Program:
         self._simplify()
         self._share()
         self._part(memory)
-        self._drop()
+        self.drop()
 
     # ---- for who reads it -----------------------------------------------------------------------
 
@@ -119,10 +119,10 @@ class Program:
 
     def _new(self, like: Var) -> Var:
         var = Var.__new__(Var)
-        var.number, var.root, var.value, var.weak = self._next, var, like.value, like.weak
+        var.number, var.root, var.value, var.weak = self.count, var, like.value, like.weak
         var.detached = False
         var.shape, var.dtype, var.strides = like.shape, like.dtype, like.strides
-        self._next += 1
+        self.count += 1
         return var
 
     def _say_shapes(self) -> None:
@@ -225,7 +225,7 @@ class Program:
         self.lines = lines
         self._settle()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         """Leave out what nothing depends on."""
         needed = set(values_in(self.outputs))
         memory = {var.root for var in needed} | {var.root for var in self.inputs}
@@ -244,7 +244,7 @@ class Program:
         """The lines that compute, for who reads them: not those that only ask which way to go."""
         everything, self.lines = self.lines, [x for x in self.lines if x.kind != "bool"]
         try:
-            self._drop()
+            self.drop()
             return self.lines
         finally:
             self.lines = everything

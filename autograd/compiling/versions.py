@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd.compiling.around import FEW, Surroundings, contents, of_namespace, unchanged
 from autograd.compiling.fast import Elsewhere, FastWriter
+from autograd.compiling.loosening import loosen
 from autograd.compiling.recordings import RECORDING, Output, Recording
 from autograd.compiling.tracing import Const, Var, values_of
 from autograd.tensor import Tensor
@@ -25,8 +26,10 @@ class Version:
 
     def __init__(
         self, recording: Recording, around: Surroundings, mode: Any, guards: Any = None,
-        donated: tuple[int, ...] = (),
+        donated: tuple[int, ...] = (), exact: bool = True,
     ) -> None:  # fmt: skip
+        if not exact:
+            loosen(recording.program)
         self.program, self.grad = recording.program, mode.grad
         self.reason: str | None = None
         given = {var for i in donated for var in recording.arguments.inputs_of(i, recording.trace)}

@@ -182,6 +182,32 @@ class Adam(Optimizer):
             state["max_exp_avg_sq"] = most
         return new
 
+    def scales(self, value: Any, settings: Mapping[str, Any]) -> dict[str, float]:
+        if settings["amsgrad"] or value.dtype.itemsize < 4:
+            return {}
+        beta1, beta2 = settings["betas"]
+        return {"exp_avg": 1 - beta1, "exp_avg_sq": 1 - beta2}
+
+    def update_unscaled(
+        self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
+    ) -> Any:
+        """With the factors 1 - beta of both running means in the two numbers that a step needs
+        anyway: two passes over all elements less."""
+        lr, (beta1, beta2), decay = settings["lr"], settings["betas"], settings["weight_decay"]
+        if decay and settings["decoupled_weight_decay"]:
+            value, decay = value * (1 - lr * decay), 0.0
+        g = gradient
+        if settings["maximize"] or decay:
+            g = downhill(value, gradient, settings["maximize"], decay)
+        step = state["step"] + 1
+        m = state["exp_avg"] * beta1 + g
+        v = state["exp_avg_sq"] * beta2 + g * g
+        root = ((1 - beta2) / (1 - beta2**step)) ** 0.5
+        change = m / (np.sqrt(v) + settings["eps"] / root)
+        change *= lr * (1 - beta1) / (1 - beta1**step) / root
+        state["step"], state["exp_avg"], state["exp_avg_sq"] = step, m, v
+        return value - change
+
 
 # More elements than the cache holds seven arrays of are stepped so many at a time.
 MANY, BLOCK = 1 << 21, 1 << 17

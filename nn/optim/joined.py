@@ -55,6 +55,7 @@ class Joined:
         self.spare: list[Any] = []  # what the step before has left behind
         self.asked = False  # whether `update` asks for it
         self.numbers: list[Any] = []  # what `update` computes with, as arrays without axes
+        self.scales: dict[str, float] = {}  # factors that arrays of the state lack
 
     def laid(self, arrays: list[Any]) -> Any:
         """Arrays of the parameters' shapes, end to end."""
@@ -74,6 +75,8 @@ class Joined:
         """The parameters' gradients; None if one has none, or has been given another array."""
         if not self.stepped:  # its first step failed: it does not see what is written into `.data`
             return None
+        if self.scales:
+            self.scale({})
         found = []
         for parameter, view in zip(self.parameters, self.views):
             gradient = parameter.grad
@@ -113,8 +116,17 @@ class Joined:
             parameter.data = view
         self.stepped = True
 
+    def scale(self, scales: dict[str, float]) -> None:
+        """Let the arrays of the state lack these factors, and no others: they are new arrays."""
+        for name in {**self.scales, **scales}:
+            factor = self.scales.get(name, 1.0) / scales.get(name, 1.0)
+            self.state[name] = self.state[name] * factor
+        self.scales = scales
+
     def states(self) -> list[dict[str, Any]]:
         """The state of each parameter."""
+        if self.scales:
+            self.scale({})
         if not self.flat:
             return [self.state]
         laid = {
