@@ -97,11 +97,12 @@ def training_steps() -> Iterable[Case]:
 
 def compiled_steps(quick: bool) -> Iterable[Case]:
     """The same steps through `nn.compile`, beside what they are eagerly."""
-    compiled = {"": {"compiled": True}}
+    compiled = {"": {"compiled": True}, "exact=False": {"compiled": True, "exact": False}}
+    torch = [*EVERY_WAY, *([] if quick else ways("compile"))]  # (half a minute to compile)
     for network, batch in list(STEPS.items())[: 1 if quick else None]:
         arguments = {"network": network, "batch": batch}
         eager = [replace(e, label="eager", contender="ours") for e in threaded("ours")]
-        entrants = [*threaded("ours", **compiled), *eager, *threaded("by hand"), *EVERY_WAY, *JAX]
+        entrants = [*threaded("ours", **compiled), *eager, *threaded("by hand"), *torch, *JAX]
         yield Case(f"compiled {network}", "step", arguments, entrants, "µs/step", 1e3, 150)
 
 

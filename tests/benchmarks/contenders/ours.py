@@ -65,7 +65,10 @@ def _trained(model: Any) -> tuple[Any, Any]:
     return nn.optim.Adam(model.parameters(), lr=RATE), nn.CrossEntropyLoss()
 
 
-def step(network: str, batch: int, compare: int = COMPARED_STEPS, compiled: bool = False) -> Work:
+def step(
+    network: str, batch: int, compare: int = COMPARED_STEPS, compiled: bool = False,
+    exact: bool = True,
+) -> Work:  # fmt: skip
     if network in models.NETWORKS:
         x, labels = models.samples(network, batch)
         model = models.begin(models.NETWORKS[network].build(nn), np.copy)
@@ -83,7 +86,7 @@ def step(network: str, batch: int, compare: int = COMPARED_STEPS, compiled: bool
 
     data = lambda: [p.data for p in model.parameters()]  # noqa: E731
     if compiled:
-        taken = nn.compile(model, loss_of, optimizer)
+        taken = nn.compile(model, loss_of, optimizer, exact=exact)
         check = compared(lambda: taken(x, labels), data, compare)
         optimizer.param_groups[0]["lr"] = STILL
         return Work(lambda: taken(x, labels) and None, check=check)

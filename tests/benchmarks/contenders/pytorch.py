@@ -1,4 +1,5 @@
-"""PyTorch, eager, each optimiser in its three ways: default (a loop), foreach and fused."""
+"""PyTorch, eager, each optimiser in its three ways: default (a loop), foreach and fused; steps also
+with forward and backward by `torch.compile`."""
 
 from __future__ import annotations
 
@@ -54,7 +55,16 @@ def second(kind: str, operations: int = 40) -> Work:
 
 
 def _ways(way: str) -> dict[str, bool]:
-    return {} if way == "default" else {way: True}
+    return {} if way == "default" else {"fused" if way == "compile" else way: True}
+
+
+def _compiles(function: Callable[..., Any], *given: Any) -> bool:
+    """Whether `torch.compile` can: it wants a C++ compiler."""
+    try:
+        function(*given).backward()
+    except Exception:
+        return False
+    return True
 
 
 def _network(weights: list[Any]) -> Any:
@@ -78,7 +88,7 @@ def _layout(channels_last: bool) -> Any:
 def step(
     network: str, batch: int, way: str = "default", channels_last: bool = False,
     compare: int = COMPARED_STEPS,
-) -> Work:  # fmt: skip
+) -> Work | None:  # fmt: skip
     if network in models.NETWORKS:
         x, labels = map(torch.from_numpy, models.samples(network, batch))
         model = models.begin(models.NETWORKS[network].build(torch.nn), torch.from_numpy)
@@ -88,10 +98,15 @@ def step(
         x, labels = torch.from_numpy(x), torch.from_numpy(labels)
         model = _network(weights)
     optimizer, loss_of = _trained(model, way)
+    judged = lambda x, labels: loss_of(model(x), labels)  # noqa: E731
+    if way == "compile":
+        judged = torch.compile(judged)
+        if not _compiles(judged, x, labels):
+            return None
 
     def once() -> Any:
         optimizer.zero_grad()
-        loss = loss_of(model(x), labels)
+        loss = judged(x, labels)
         loss.backward()
         optimizer.step()
         return loss
