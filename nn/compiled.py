@@ -17,10 +17,12 @@ from autograd import AutogradError, Tensor, grad, is_grad_enabled
 from autograd import compile as compile_function
 from nn.checks import flag, number
 from nn.clipping import clip_grad_norm_, clipped
+from nn.interrupts import Interrupts
 from nn.modes import mode_of, modes_now
 from nn.module import Module
 from nn.optim.joined import Joined, merged
 from nn.optim.optimizer import Optimizer
+from nn.random import get_state, set_state
 
 __all__ = ["compile"]
 
@@ -115,45 +117,54 @@ class compile:
     def step(self, x: Any, y: Any) -> tuple[float, Any]:
         """Take a step: the loss, and the prediction if it is kept."""
         with self._busy:  # parameters and memory serve one step at a time
-            if not self._is_as_it_was():
-                reason = self._unready()
-                if reason is not None:
-                    return self._eagerly(x, y, reason)
-                self._look_around()
-            program, parts = self._program, self._parts
-            if self._given_up is not None:
-                if self._given_up == self._known:
-                    return self._eagerly(x, y, program.reason)
-                self._given_up = None
-            groups, before = self.optimizer.param_groups, program.eager_calls
-            values, states, rates = [], [], []
-            for part in parts:
-                rate = groups[part.joined.group].get("lr", 0.0)
-                if rate.__class__ is not float:
-                    if not isinstance(rate, (int, float, np.number)):
-                        return self._eagerly(x, y, "a rate is no number")
-                    rate = float(rate)
-                if not 0 <= rate < math.inf:
-                    return self._eagerly(x, y, "a rate is negative or not finite")
-                if part.joined.scales != part.scales:
-                    part.joined.scale(part.scales)
-                part.own()
-                rates.append(rate)
-                values.append(part.joined.value)
-                states.append(part.state())
-            buffers = [held[name] for held, name in self._buffers]
+            interrupts = Interrupts()
             try:
-                loss, *found = program(values, states, rates, buffers, x, y)
-            except Unlike as unlike:
-                return self._eagerly(x, y, str(unlike))
-            if program.eager_calls != before:
-                self.eager_steps += 1
-                self.reason = program.reason
-                if not program.versions and program.eager_calls >= PATIENCE:
-                    self._given_up = self._known  # until something is otherwise
-            prediction = found.pop() if self.keeps_prediction else None
-            self._take(*found)
-            return float(loss), prediction
+                with interrupts:
+                    return self._step(x, y)
+            finally:  # what is written in place is written to its end
+                if interrupts.asked:
+                    raise KeyboardInterrupt
+
+    def _step(self, x: Any, y: Any) -> tuple[float, Any]:
+        if not self._is_as_it_was():
+            reason = self._unready()
+            if reason is not None:
+                return self._eagerly(x, y, reason)
+            self._look_around()
+        program, parts = self._program, self._parts
+        if self._given_up is not None:
+            if self._given_up == self._known:
+                return self._eagerly(x, y, program.reason)
+            self._given_up = None
+        groups, before = self.optimizer.param_groups, program.eager_calls
+        values, states, rates = [], [], []
+        for part in parts:
+            rate = groups[part.joined.group].get("lr", 0.0)
+            if rate.__class__ is not float:
+                if not isinstance(rate, (int, float, np.number)):
+                    return self._eagerly(x, y, "a rate is no number")
+                rate = float(rate)
+            if not 0 <= rate < math.inf:
+                return self._eagerly(x, y, "a rate is negative or not finite")
+            if part.joined.scales != part.scales:
+                part.joined.scale(part.scales)
+            part.own()
+            rates.append(rate)
+            values.append(part.joined.value)
+            states.append(part.state())
+        buffers = [held[name] for held, name in self._buffers]
+        try:
+            loss, *found = program(values, states, rates, buffers, x, y)
+        except Unlike as unlike:
+            return self._eagerly(x, y, str(unlike))
+        if program.eager_calls != before:
+            self.eager_steps += 1
+            self.reason = program.reason
+            if not program.versions and program.eager_calls >= PATIENCE:
+                self._given_up = self._known  # until something is otherwise
+        prediction = found.pop() if self.keeps_prediction else None
+        self._take(*found)
+        return float(loss), prediction
 
     @property
     def versions(self) -> int:
@@ -180,11 +191,13 @@ class compile:
         self.eager_steps += 1
         self.reason = reason
         self.optimizer.zero_grad()
-        before = [(held, name, held[name]) for held, name in self._buffers]
+        before = [(held, name, held[name]) for held, name in buffers_of(self._all_modules())]
+        drawn = get_state()
         prediction = self.predict(x)
         loss = self.judge(prediction, y)
         if isinstance(loss, Tensor) and loss.size == 1 and not math.isfinite(loss.item()):
-            for held, name, array in before:  # (before the first step they are not known)
+            set_state(drawn)
+            for held, name, array in before:
                 held[name] = array
             raise FloatingPointError(NOT_FINITE.format(loss.item()))
         loss.backward(retain_graph=False)
@@ -194,6 +207,10 @@ class compile:
         self.optimizer.step()
         self.optimizer.zero_grad()
         return float(loss.item()), detached(prediction) if self.keeps_prediction else None
+
+    def _all_modules(self) -> list[Module]:
+        roots = [m for m in (self.model, self.loss) if isinstance(m, Module)]
+        return [module for root in roots for module in root.modules()]
 
     # ---- what a step begins with, and leaves ---------------------------------------------------
 
@@ -217,14 +234,8 @@ class compile:
             optimizer._joined = joined = merged(joined)
             self._parts = list(map(Part, joined))
             self._idle = [p.requires_grad for p in optimizer._idle]
-            roots = [m for m in (self.model, self.loss) if isinstance(m, Module)]
-            self._modules = [module for root in roots for module in root.modules()]
-            self._buffers = [
-                (vars(module), name)
-                for module in self._modules
-                for name, value in vars(module).items()
-                if isinstance(value, np.ndarray)
-            ]
+            self._modules = self._all_modules()
+            self._buffers = buffers_of(self._modules)
             self._attributes = [pair for module in self._modules for pair in attributes(module)]
         if [*map(REQUIRES_GRAD, optimizer._idle)] != self._idle:
             return NOT_JOINED
@@ -293,6 +304,7 @@ class compile:
             raise Unlike("a Module has forward hooks")
         optimizer, joined = self.optimizer, [part.joined for part in self._parts]
         before = [(held, name, held[name]) for held, name in self._buffers]
+        drawn = get_state()
         try:
             for part, value in zip(joined, parameters):
                 for parameter, view in zip(part.parameters, part.parts(value)):
@@ -305,6 +317,7 @@ class compile:
                 raise Unlike("the loss is no single number")
             cost = loss.data.reshape(())[()] if loss.ndim else loss.data[()]
             if not abs(cost) < math.inf:  # (asked of a number it takes an eighth of np.isfinite)
+                set_state(drawn)
                 raise FloatingPointError(NOT_FINITE.format(loss.item()))
             wanted = [p for part in joined for p in part.parameters]
             idle = [p for p in optimizer._idle if p.requires_grad]
@@ -379,6 +392,16 @@ class Held(list[Any]):
 
     def __ne__(self, other: object) -> bool:
         return not self == other
+
+
+def buffers_of(modules: list[Module]) -> list[tuple[dict[str, Any], str]]:
+    """The arrays among the attributes of Modules, as (the dict that holds it, its name)."""
+    return [
+        (vars(module), name)
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, np.ndarray)
+    ]
 
 
 def attributes(module: Module) -> list[tuple[Callable[[Any], Any], Any]]:

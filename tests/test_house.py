@@ -43,7 +43,8 @@ FLOORS: list[set[str]] = [
     {"autograd.command", "autograd.__main__"},
     # nn: tools and data, the base of Modules, and its rooms
     {"nn.checks", "nn.left_out"},
-    {"nn.habits", "nn.memory", "nn.modes", "nn.names", "nn.orders", "nn.parts", "nn.random"},
+    {f"nn.{part}" for part in ("habits", "interrupts", "memory", "modes", "names", "orders")},
+    {"nn.parts", "nn.random"},
     {"nn.rows"},
     {f"nn.{part}" for part in ("arguments", "clipping", "data", "metrics", "scaling", "summary")},
     {"nn.vectors"},

@@ -11,6 +11,7 @@ import numpy as np
 from autograd import Tensor, enable_grad
 from nn.clipping import clip_grad_norm_
 from nn.compiled import compile
+from nn.interrupts import Interrupts
 from nn.losses.mistakes import why_infinite
 from nn.module import Module
 from nn.optim.lr_scheduler import ReduceLROnPlateau
@@ -18,7 +19,6 @@ from nn.parts import called, leaves
 from nn.random import get_state, set_state
 from nn.training.arguments import listens_to_batches, numbers
 from nn.training.held import is_users, modules
-from nn.training.interrupts import Interrupts
 from nn.training.loaders import Loader
 from nn.training.modes import LearningModes
 from nn.training.progress import Silent

@@ -320,6 +320,23 @@ def test_what_is_wrong_is_said_and_changes_nothing() -> None:
     assert same(state(model, optimizer), state(twin, other))
 
 
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_a_loss_that_is_not_finite_leaves_statistics_and_chance(before: int) -> None:
+    build = lambda: network(nn.BatchNorm1d(8), nn.Dropout(0.5))  # noqa: E731
+    model, optimizer, twin, other = pair(build, OPTIMIZERS["Adam"])
+    loss = nn.CrossEntropyLoss()
+    step = compiled(model, loss, optimizer)
+    nn.manual_seed(3)
+    found = [step(X, LABELS) for _ in range(before)]
+    for _ in range(2):
+        with pytest.raises(FloatingPointError, match="loss is nan; nothing was changed"):
+            step(np.full_like(X, np.nan), LABELS)
+    found += [step(X, LABELS) for _ in range(3)]
+    nn.manual_seed(3)
+    assert found == [explicit(twin, loss, other, X, LABELS) for _ in range(before + 3)]
+    assert same(state(model, optimizer), state(twin, other))
+
+
 def test_an_update_that_overflows_is_no_half_step() -> None:
     model, optimizer, twin, other = pair(lambda: network(nn.Tanh()), OPTIMIZERS["Adam"])
     loss = lambda prediction, t: (prediction * t).sum()  # noqa: E731

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import copy
 import pickle
 import random
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -383,6 +385,44 @@ def test_a_ctrl_c_inside_leaves_everything() -> None:
         GLOBAL.pop("stop", None)
     step(X, LABELS)
     assert step.versions == 1
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_ctrl_c_from_outside_leaves_whole_steps(exact: bool) -> None:
+    def build() -> Any:  # whose updates let other threads run, and these interrupt
+        nn.manual_seed(5)
+        return nn.Sequential(nn.Linear(6, 400), nn.Tanh(), nn.Linear(400, 3))
+
+    model, optimizer, twin, other = pair(build, OPTIMIZERS["AdamW"])
+    loss = nn.CrossEntropyLoss()
+    step = compiled(model, loss, optimizer, exact=exact)
+    go, chance, taken = threading.Event(), np.random.default_rng(0), 0
+
+    def interrupt() -> None:
+        for wait in chance.uniform(0.0001, 0.0008, 40):
+            go.wait()
+            go.clear()
+            time.sleep(wait)
+            _thread.interrupt_main()
+
+    work = threading.Thread(target=interrupt)
+    work.start()
+    for _ in range(40):
+        with pytest.raises(KeyboardInterrupt):
+            step(X, LABELS)
+            go.set()
+            while True:
+                step(X, LABELS)
+        kept, before = state(model, optimizer), taken
+        taken = int(next(iter(optimizer.state.values()))["step"])
+        for _ in range(taken - before):
+            explicit(twin, loss, other, X, LABELS)
+        if exact:
+            assert same(kept, state(twin, other))
+        else:
+            assert all(np.allclose(a, b, 0.1, 1e-2) for a, b in zip(kept, state(twin, other)))
+    work.join()
+    assert step.versions and step.eager_steps < taken
 
 
 def test_threads() -> None:
