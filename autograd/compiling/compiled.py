@@ -362,9 +362,11 @@ def _trusted(
     result = _dry(version, arguments.copied(), mode)
     if result is MISSING or result is ELSEWHERE:
         return version.reason or "its program does not take what it was recorded with", None
+    # Of layers of this library its tests have found what lies hidden.
+    known = guards is not None and told.all_ours and not told.raised
     if told.why() is not None or not agree(begin_of(result), begin_of(told.values)):
         told = first
-    for scale, step in FAR if guards is None else FAR[:1]:
+    for scale, step in FAR if guards is None else FAR[: not known]:
         given = arguments.copied(partial(far, scale, step))
         found = _dry(version, given, mode)
         if found is MISSING or found is ELSEWHERE:

@@ -42,6 +42,7 @@ class Names:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.hints: dict[int, str] = {}  # what the library calls them
+        self.all_ours = True  # whether no code but the library's, NumPy's and Python's has run
         self._ranked: dict[int, tuple[int, str]] = {}
         self._ours: dict[CodeType, bool] = {}  # whether code is of this library, NumPy or Python
 
@@ -71,6 +72,7 @@ class Names:
                         self.trace.note_read(tensor)
         elif event == "return":
             if not self._is_ours(frame):
+                self.all_ours = False
                 self._read(frame)
             elif str(frame.f_globals.get("__name__")).startswith(WORDED):
                 self._read(frame, self.hints)

@@ -150,7 +150,7 @@ class Recording:
             set_mode(mode)
             trace.end()
             self.rewind()
-        self.names, self.hints = names.found, names.hints
+        self.names, self.hints, self.all_ours = names.found, names.hints, names.all_ours
         self._check_effects((args, kwargs))
         if (done := around.put_back()) is not None:
             trace.refused = done
