@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import accumulate, chain, repeat
+from itertools import repeat
 from operator import attrgetter, is_, methodcaller
 from typing import Any
 
@@ -23,6 +23,7 @@ from nn.module import Module
 from nn.optim.joined import Joined, merged
 from nn.optim.optimizer import Optimizer
 from nn.random import get_state, set_state
+from nn.surroundings import Held, Things, attributes, buffers_of, containers
 
 __all__ = ["compile"]
 
@@ -379,75 +380,6 @@ def detached(value: Any) -> Any:
     if value.__class__ in (tuple, list):
         return value.__class__(map(detached, value))
     return {k: detached(v) for k, v in value.items()} if value.__class__ is dict else value
-
-
-class Held(list[Any]):
-    """Values in a row, which are alike if they are the very same objects."""
-
-    def __init__(self, rows: Iterable[Iterable[Any]]) -> None:
-        super().__init__(value for row in rows for value in row)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Held) and len(self) == len(other) and all(map(is_, self, other))
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-
-def buffers_of(modules: list[Module]) -> list[tuple[dict[str, Any], str]]:
-    """The arrays among the attributes of Modules, as (the dict that holds it, its name)."""
-    return [
-        (vars(module), name)
-        for module in modules
-        for name, value in vars(module).items()
-        if isinstance(value, np.ndarray)
-    ]
-
-
-def attributes(module: Module) -> list[tuple[Callable[[Any], Any], Any]]:
-    """What gets the attributes of a Module that a step does not change itself, and what its lists
-    and dicts hold: (a function, of what)."""
-    held = vars(module)
-    state = [name for name, value in held.items() if isinstance(value, np.ndarray)]
-    state += ["_scope", "_hooks"]
-    found: list[Any] = [(partial(but, names=state), held)]
-    return found + [
-        (dict.values if value.__class__ is dict else iter, value) for value in containers(module)
-    ]
-
-
-def containers(module: Module) -> list[Any]:
-    """The lists, tuples and dicts among the attributes of a Module."""
-    return [v for v in vars(module).values() if v.__class__ in (list, tuple, dict)]
-
-
-def but(held: dict[str, Any], names: list[str]) -> list[Any]:
-    """The values of a dict, without those of these names."""
-    return [value for name, value in held.items() if name not in names]
-
-
-class Things:
-    """What is in some dicts and lists, and whether it still is: the very same objects.
-
-    A hundred are compared in two microseconds: the loop is the interpreter's own.
-    """
-
-    def __init__(self, places: list[Any], moving: Iterable[tuple[dict[str, Any], str]]) -> None:
-        self._live = [place.values() if isinstance(place, dict) else place for place in places]
-        self._held = [*chain.from_iterable(self._live)]
-        self._moving: list[tuple[dict[str, Any], str, int]] = []  # what may be something else
-        begins = accumulate(map(len, places), initial=0)
-        where = {id(place): begin for place, begin in zip(places, begins)}
-        for place, name in moving:
-            self._moving.append((place, name, where[id(place)] + [*place].index(name)))
-
-    def are_the_same(self) -> bool:
-        held = self._held
-        for place, name, at in self._moving:
-            held[at] = place.get(name)
-        return sum(map(len, self._live)) == len(held) and all(
-            map(is_, chain.from_iterable(self._live), held)
-        )
 
 
 class Unlike(Exception):

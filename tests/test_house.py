@@ -54,7 +54,7 @@ FLOORS: list[set[str]] = [
     {"nn.losses"},
     {"nn.functional"},
     {"nn.optim"},
-    {"nn.compiled"},
+    {"nn.compiled", "nn.surroundings"},
     {"nn.training"},
     {"nn"},
 ]
