@@ -323,11 +323,11 @@ def _trusted(
     if around.grown:
         return "it makes something around it when it is first called", None
     # The nearer the other values, the likelier it is that branches go the same way.
-    nearness = [0.001, 0.01, 0.1, 0.5, None]
+    nearness = [(near, whole) for near in (0.001, 0.01, 0.1, 0.5, None) for whole in (True, False)]
     for _ in range(ATTEMPTS):
         reason, at = first.why(), None
         if reason is None:
-            change = partial(other, rng, nearness[-1])
+            change = partial(other, rng, *nearness[-1])
             second = Recording(function, arguments, mode, around, change, as_whole)
             reason = second.why()
         if reason is None:

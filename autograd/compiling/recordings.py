@@ -244,40 +244,61 @@ def _output(trace: Trace, found: list[Any], value: Any) -> Output:
 MANY = 1 << 14  # elements
 
 
-def other(rng: Any, nearness: float | None, value: Any) -> Any:
+def other(rng: Any, nearness: float | None, whole: bool, value: Any) -> Any:
     """Other values of the same kind and about the same size: the elements in another order, and
-    changed; whole numbers stay among those that are there. Near ones keep their places, and whole
-    numbers are the same."""
+    changed; whole numbers are drawn from those that are there, so that there are more of some, also
+    those in arrays of floats if `whole`, as labels of two classes are. Near values keep their
+    places."""
     if value.__class__ is float:
-        return float(other(rng, nearness, np.float64(value)))
+        return float(other(rng, nearness, whole, np.float64(value)))
     array = copied(np.asarray(value))
     if not array.size:
         return value
     kind = array.dtype.kind
-    if nearness is not None:
-        if kind == "f":
-            with np.errstate(all="ignore"):
-                array *= rng.uniform(1 - nearness, 1 + nearness, array.shape).astype(array.dtype)
-        return array if value.__class__ is np.ndarray else array[()]
-    many = array.size > MANY  # then it is enough to move them along, and to change them in turns
-    flat = array.reshape(-1)
-    mixed = (np.roll(flat, flat.size // 3) if many else rng.permutation(flat)).reshape(array.shape)
-    if kind == "f":
+    if kind != "f" or (whole and array.size > 1 and _is_whole(array)):
+        array[...] = _drawn(rng, array)
+    elif nearness is not None:
+        with np.errstate(all="ignore"):
+            array *= rng.uniform(1 - nearness, 1 + nearness, array.shape).astype(array.dtype)
+    else:
+        many = (
+            array.size > MANY
+        )  # then it is enough to move them along, and to change them in turns
+        flat = array.reshape(-1)
+        mixed = np.roll(flat, flat.size // 3) if many else rng.permutation(flat)
         with np.errstate(all="ignore"):
             some = flat[:: flat.size // MANY] if many else flat
             finite = np.abs(some[np.isfinite(some)])
             size = finite.mean() if finite.size and finite.any() else 1.0
             factor = rng.uniform(0.5, 1.5, 1009 if many else array.size).astype(array.dtype)
             factor = np.resize(factor, array.shape)
-            np.multiply(mixed, factor, out=array)
+            np.multiply(mixed.reshape(array.shape), factor, out=array)
             factor -= array.dtype.type(1)
             factor *= array.dtype.type(0.1 * size)
             array += factor
-    elif kind == "b":
-        array[...] = mixed if (mixed != array).any() else ~mixed
-    else:
-        array[...] = mixed if (mixed != array).any() else np.where(mixed > 0, mixed - 1, mixed + 1)
     return array if value.__class__ is np.ndarray else array[()]
+
+
+def _is_whole(array: Any) -> bool:
+    with np.errstate(all="ignore"):
+        return bool((array == np.rint(array)).all() and (array != array.flat[0]).any())
+
+
+def _drawn(rng: Any, array: Any) -> Any:
+    """Elements drawn from those that are there, some of them more often than before: how many there
+    are must not be the same again either. If these are all one, its neighbours."""
+    flat = array.reshape(-1)
+    if (flat != flat[0]).any():
+        found = flat[rng.integers(0, flat.size, flat.shape)]
+        while found.size <= MANY and _counts(found) == _counts(flat):
+            found = flat[rng.integers(0, flat.size, flat.shape)]
+        return found.reshape(array.shape)
+    return ~array if array.dtype.kind == "b" else np.where(array > 0, array - 1, array + 1)
+
+
+def _counts(flat: Any) -> list[int]:
+    """How often elements are there, whichever they are."""
+    return sorted(np.unique(flat, return_counts=True)[1].tolist())
 
 
 def far(scale: float, step: int, value: Any) -> Any:

@@ -49,6 +49,8 @@ def as_constant(name: str, option: str, value: Any, dtype: Any = None) -> Any:
     """A copy of an option that is an array of numbers, such as weights; None stays None."""
     if value is None:
         return None
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        return value.astype(dtype or (value.dtype if value.dtype.kind == "f" else float))
     tensor = as_tensor(name, option, value)
     if tensor.requires_grad:
         raise TypeError(

@@ -96,6 +96,12 @@ LOSSES: dict[str, tuple[Callable[[], Any], Any]] = {
     "smoothed": (lambda: nn.CrossEntropyLoss(label_smoothing=0.1), LABELS),
     "probabilities": (nn.CrossEntropyLoss, TARGETS / TARGETS.sum(1, keepdims=True)),
     "logits": (nn.BCEWithLogitsLoss, TARGETS),
+    "two classes": (nn.BCEWithLogitsLoss, (TARGETS > 0.5).astype(np.float32)),
+    "weights": (
+        lambda: nn.BCEWithLogitsLoss(np.float32([1, 2, 3]), pos_weight=np.float32([2, 1, 5])),
+        (TARGETS > 0.5).astype(np.float32),
+    ),
+    "hinge": (nn.HingeEmbeddingLoss, np.where(TARGETS > 0.5, 1, -1).astype(np.float32)),
     "mse": (nn.MSELoss, TARGETS),
     "l1": (nn.L1Loss, TARGETS),
     "huber": (nn.HuberLoss, TARGETS),

@@ -48,6 +48,47 @@ def test_what_is_read_out_of_sight_is_noticed(function: Callable[..., Any]) -> N
     assert not faster.versions and faster.eager_calls == 5
 
 
+def counted(labels: Any) -> Any:
+    return float(np.asarray(labels).sum())
+
+
+def highest(labels: Any) -> Any:
+    return float(np.bincount(np.asarray(labels).astype(int)).max())
+
+
+@pytest.mark.parametrize("of", [counted, highest])
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, np.bool_])
+def test_counts_of_labels_are_not_the_same_again(of: Callable[..., Any], dtype: Any) -> None:
+    def function(x: Any, labels: Any) -> Any:
+        if (labels < 0).any() or (labels > 1).any():  # so that other labels are no labels
+            raise ValueError("labels are 0 or 1")
+        return x * of(labels)
+
+    x = np.arange(6.0)
+    rows = [[0, 1, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0], [0, 0, 1, 0, 1, 0], [1, 0, 0, 0, 0, 0]]
+    calls = [(x, np.array(row, dtype)) for row in rows]
+    faster = compile(function)
+    for call in calls:
+        assert faster(*call).tolist() == function(*call).tolist()
+    assert not faster.versions
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, np.bool_])
+def test_labels_of_two_classes_need_not_leave_them(dtype: Any) -> None:
+    def function(x: Any, labels: Any) -> Any:
+        if not ((labels == 0) | (labels == 1)).all():
+            raise ValueError("labels are 0 or 1")
+        return (x * labels).sum() if x.max() < 100 else x.sum()
+
+    faster, x = compile(value_and_grad(function)), np.arange(6.0)
+    for row in ([0, 1, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 1, 0]):
+        value, slope = faster(x, np.array(row, dtype))
+        assert value == x @ row and slope.tolist() == row
+    assert faster.versions == 1 and faster.eager_calls == 0
+    with pytest.raises(ValueError, match="labels are 0 or 1"):
+        faster(x, np.array([0, 1, 1, 0, 0, 2], np.int64 if dtype is np.bool_ else dtype))
+
+
 READS: list[tuple[Callable[..., Any], str]] = [
     (lambda x: x * float(x[0]), "float()"),
     (lambda x: x * int(x[0]), "int()"),
