@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from itertools import repeat
 from operator import attrgetter, is_, methodcaller
@@ -86,6 +86,7 @@ class compile:
         self._program.around = self._roots, self._told
         self._parts: list[Part] = []
         self._buffers: list[tuple[dict[str, Any], str]] = []
+        self._keys: list[str] = []  # what they are called
         self._idle: list[bool] = []  # of parameters without a gradient, whether one may come
         self._busy = threading.RLock()
         self._modules: list[Module] = []
@@ -153,7 +154,7 @@ class compile:
             rates.append(rate)
             values.append(part.joined.value)
             states.append(part.state())
-        buffers = [held[name] for held, name in self._buffers]
+        buffers = {key: held[name] for key, (held, name) in zip(self._keys, self._buffers)}
         try:
             loss, *found = program(values, states, rates, buffers, x, y)
         except Unlike as unlike:
@@ -237,15 +238,26 @@ class compile:
             self._idle = [p.requires_grad for p in optimizer._idle]
             self._modules = self._all_modules()
             self._buffers = buffers_of(self._modules)
+            self._keys = self._names_of_buffers()
             self._attributes = [pair for module in self._modules for pair in attributes(module)]
         if [*map(REQUIRES_GRAD, optimizer._idle)] != self._idle:
             return NOT_JOINED
         return None if all(part.is_bound() for part in self._parts) else NOT_JOINED
 
-    def _take(self, values: list[Any], states: list[Any], buffers: Iterable[Any] = ()) -> None:
+    def _names_of_buffers(self) -> list[str]:
+        """What the buffers are called, from the model or the loss on."""
+        paths: dict[int, str] = {}
+        for root, outer in ((self.loss, "loss."), (self.model, "")):
+            for path, module in root.named_modules() if isinstance(root, Module) else ():
+                paths[id(vars(module))] = f"{outer}{path}{'.' if path else ''}"
+        return [paths[id(held)] + name for held, name in self._buffers]
+
+    def _take(
+        self, values: list[Any], states: list[Any], buffers: dict[str, Any] | None = None
+    ) -> None:
         for part, value, state in zip(self._parts, values, states):
             part.take(value, state)
-        for (held, name), array in zip(self._buffers, buffers):
+        for (held, name), array in zip(self._buffers, (buffers or {}).values()):
             held[name] = array if array.__class__ is np.ndarray else np.asarray(array)
 
     def _is_as_it_was(self) -> bool:
@@ -297,7 +309,7 @@ class compile:
     # (Its name and its arguments' are those that `source` shows.)
     def _training_step(
         self, parameters: list[Any], states: list[dict[str, Any]], lr: list[Any],
-        buffers: list[Any], x: Any, y: Any,
+        buffers: dict[str, Any], x: Any, y: Any,
     ) -> Any:  # fmt: skip
         """The loss, the values, states and, if there are some, buffers after the step, and the
         prediction if it is kept; nothing is left changed."""
@@ -310,7 +322,7 @@ class compile:
             for part, value in zip(joined, parameters):
                 for parameter, view in zip(part.parameters, part.parts(value)):
                     parameter.data = view
-            for (held, name), array in zip(self._buffers, buffers):
+            for (held, name), array in zip(self._buffers, buffers.values()):
                 held[name] = array
             prediction = self.predict(x)
             loss = self.judge(prediction, y)
@@ -345,7 +357,7 @@ class compile:
                     update = optimizer.update_unscaled
                 new_values.append(update(value, laid, state, settings))
                 new_states.append(state)
-            buffers = [held[name] for held, name in self._buffers]
+            buffers = {key: held[name] for key, (held, name) in zip(buffers, self._buffers)}
             kept = (detached(prediction),) if self.keeps_prediction else ()
             return cost, new_values, new_states, *((buffers,) if buffers else ()), *kept
         finally:

@@ -459,14 +459,48 @@ def test_a_model_that_branches_on_data_runs_as_it_is_written() -> None:
         step.source  # noqa: B018
 
 
-def test_the_source_runs_by_itself() -> None:
-    model = network(nn.Tanh())
-    step = nn.compile(model, nn.MSELoss(), nn.optim.SGD(model.parameters(), lr=0.1))
+READ: dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any], str]] = {
+    "Adam": (
+        lambda: (nn.ReLU(),), LABELS[:8], lambda p: nn.optim.Adam(p, lr=0.01),
+        "def training_step(parameters, step, exp_avg, exp_avg_sq, lr, x, y):",
+    ),
+    "normalised": (
+        lambda: (nn.BatchNorm1d(4), nn.Tanh()), TARGETS[:8],
+        lambda p: nn.optim.SGD(p, lr=0.1, momentum=0.9),
+        "parameters, momentum_buffer, lr, running_mean1, running_var1, num_batches_tracked1,",
+    ),
+    "groups": (
+        lambda: (nn.Sigmoid(),), LABELS[:8],
+        lambda p: nn.optim.RMSprop([{"params": p[:2]}, {"params": p[2:], "lr": 0.1}]),
+        "    parameters0, parameters1, step, square_avg, step2, square_avg2, lr0, lr1, x, y,\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ)
+def test_the_source_runs_by_itself(name: str) -> None:
+    inner, y, optimizer, head = READ[name]
+    nn.manual_seed(2)
+    model = nn.Sequential(nn.Linear(6, 4), *inner(), nn.Linear(4, 3))
+    loss: Any = nn.CrossEntropyLoss() if y.dtype.kind == "i" else nn.MSELoss()
+    step = nn.compile(model, loss, optimizer(list(model.parameters())))
     with pytest.raises(AutogradError, match="take two steps"):
         step.source  # noqa: B018
-    for _ in range(2):
-        step(X, TARGETS)
-    assert "import numpy as np" in step.source and "np.tanh" in step.source
+    values = [step(X[:8], y) for _ in range(2)]
+    text = step.source
+    assert head in text and step.versions == 1
+    for parameter, _ in model.named_parameters():
+        layer, kind = parameter.split(".")
+        assert f"    {kind}{layer} = parameters" in text and f"    d{kind}{layer} = " in text
+    found: dict[str, Any] = {}
+    exec(text.replace("print(training_step(", "result = (training_step("), found)
+    given, new = found["result"][:2]
+    assert given == pytest.approx(values[1], rel=1e-5) and "nn" not in found
+    expected = np.concatenate([p.data for p in model.parameters()], axis=None)
+    np.testing.assert_allclose(np.concatenate(new), expected, 1e-4, 1e-5)
+    if name == "normalised":
+        mean = found["result"][3]["1.running_mean"]
+        np.testing.assert_allclose(mean, list(model.buffers())[0], 1e-5, 1e-6)
 
 
 def test_a_profile_hears_of_every_line() -> None:
