@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.benchmarks.models import LAYERS, NETWORKS
+from tests.benchmarks.work import FUNCTIONS
 
 THREADS = (1, 2) if (os.cpu_count() or 1) > 1 else (1,)
 MODULES = {
@@ -104,6 +105,15 @@ def compiled_steps(quick: bool) -> Iterable[Case]:
         eager = [replace(e, label="eager", contender="ours") for e in threaded("ours")]
         entrants = [*threaded("ours", **compiled), *eager, *threaded("by hand"), *torch, *JAX]
         yield Case(f"compiled {network}", "step", arguments, entrants, "µs/step", 1e3, 150)
+
+
+def compiled_functions() -> Iterable[Case]:
+    """Small functions through `autograd.compile`, value and gradient."""
+    eager = Entrant("eager", contender="ours")
+    for name in FUNCTIONS:
+        compiled = Entrant("ours", arguments='{"compiled": true}')
+        entrants = [compiled, eager, *plainly("by hand", "PyTorch")]
+        yield Case(f"compiled {name}", "function", {"name": name}, entrants, "µs", 1e3, 100)
 
 
 def layered_steps(quick: bool) -> Iterable[Case]:
@@ -245,7 +255,8 @@ def imports() -> Iterable[Case]:
 def all_cases(quick: bool) -> list[Case]:
     """All of them; `quick` leaves out sizes, and the tries with two threads."""
     cases = [
-        *training_steps(), *compiled_steps(quick), *layered_steps(quick), *single_layers(quick),
+        *training_steps(), *compiled_steps(quick), *compiled_functions(),
+        *layered_steps(quick), *single_layers(quick),
         *memory(quick), *growth(quick), *optimizer_steps(quick), *elements(quick),
         *small_operations(), *long_chains(quick), *imports(),
     ]  # fmt: skip

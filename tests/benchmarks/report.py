@@ -10,6 +10,7 @@ import numpy as np
 
 from tests.benchmarks.cases import GROWTH, MULTIPLY, STEPS, Case
 from tests.benchmarks.models import NETWORKS
+from tests.benchmarks.work import FUNCTIONS
 
 Samples = dict[str, dict[str, list[float]]]  # {phase: {entrant: one figure a round}}
 Results = dict[str, Samples]
@@ -34,6 +35,7 @@ TARGETS: list[tuple[str, str, str, float | None]] = [
         "784-64-64-10": (0.95, 0.5, 0.8), "784-128-10": (0.92, 0.65, 0.95),
         "2-16-16-2": (0.9, 0.15, 0.4), "784-512-512-10": (0.9, 1.0, 1.1),
     }.items() for whom, limit in zip(("by hand", "PyTorch", "JAX jit"), limits)),
+    *((f"compiled {name}", "both", "eager", 1 / 3) for name in FUNCTIONS),
     ("epoch of digits 64-100-10", "both", "explicit loop", 1.1),
     ("epoch of digits 64-100-10", "both", "by hand", None),
     ("epoch of digits 64-100-10", "both", "PyTorch", None),

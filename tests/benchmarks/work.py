@@ -152,6 +152,47 @@ def compared(step: Callable[[], float], weights: Callable[[], list[Any]], steps:
     return Compared(losses, sample(weights()) if steps == COMPARED_STEPS else [])
 
 
+# ---- small functions, value and gradient ------------------------------------------------------
+
+FUNCTIONS = ("neuron", "Rosenbrock 10", "logistic 1000x20", "pendulum, 40 steps")
+STEP = 0.05  # of the pendulum
+
+
+def function_data(name: str) -> tuple[Any, ...]:
+    """What a function is given; its slope is by the first."""
+    random = np.random.default_rng(5)
+    if name == "neuron":
+        return np.array([0.5, -1.0]), np.array([2.0, 1.0]), 0.25
+    if name == "Rosenbrock 10":
+        return (random.normal(size=10),)
+    if name == "logistic 1000x20":
+        x = random.normal(size=(1000, 20))
+        return random.normal(size=20), x, (random.normal(size=1000) > 0).astype(float)
+    return np.float64(0.3), np.float64(1.0)
+
+
+def small_function(name: str, np: Any, exp_sum: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function for a library with NumPy's names; `exp_sum` is its log(1 + exp(x))."""
+
+    def neuron(w: Any, x: Any, b: float) -> Any:
+        return (np.tanh(w @ x + b) - 1) ** 2
+
+    def rosenbrock(x: Any) -> Any:
+        return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    def logistic(w: Any, x: Any, y: Any) -> Any:
+        z = x @ w
+        return np.mean(exp_sum(z) - y * z)
+
+    def pendulum(speed: Any, angle: float) -> Any:
+        for _ in range(40):
+            speed = speed - STEP * np.sin(angle)
+            angle = angle + STEP * speed
+        return angle**2
+
+    return dict(zip(FUNCTIONS, (neuron, rosenbrock, logistic, pendulum)))[name]
+
+
 # ---- graphs of small operations, for whoever has operators ------------------------------------
 
 SIZES = {"scalar": 0.5, "size 1": 1, "size 8": 8, "size 1000": 1000}

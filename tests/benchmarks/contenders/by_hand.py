@@ -6,6 +6,7 @@ Adam is ten passes over it. It is tied to its network; a library cannot be quite
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,9 @@ from tests.benchmarks.work import (
     COMPARED_STEPS,
     DIGITS_BATCH,
     EPSILON,
+    FUNCTIONS,
     RATE,
+    STEP,
     STILL,
     Compared,
     Phases,
@@ -26,6 +29,7 @@ from tests.benchmarks.work import (
     compared,
     digits,
     element_data,
+    function_data,
     network_data,
     now,
     result,
@@ -393,6 +397,53 @@ def layer(name: str) -> Work | None:
     return Work(lambda: once() and None, check=result(found))
 
 
+# ---- small functions, value and gradient ------------------------------------------------------
+
+
+def _neuron(w: Any, x: Any, b: float) -> Any:
+    out = np.tanh(w @ x + b)
+    less = out - 1
+    return less**2, 2 * less * (1 - out**2) * x
+
+
+def _rosenbrock(x: Any) -> Any:
+    a, b = x[:-1], x[1:]
+    off, rest = b - a * a, 1 - a
+    slope = np.empty_like(x)
+    slope[:-1] = -400 * off * a - 2 * rest
+    slope[-1] = 0
+    slope[1:] += 200 * off
+    return 100 * (off @ off) + rest @ rest, slope
+
+
+def _logistic_regression(w: Any, x: Any, y: Any) -> Any:
+    z = x @ w
+    share = 1 / (1 + np.exp(-z))
+    return (np.logaddexp(0, z) - y * z).mean(), (share - y) @ x / len(y)
+
+
+def _pendulum(speed: Any, angle: Any) -> Any:
+    angles, speed, angle = [], float(speed), float(angle)
+    for _ in range(40):
+        angles.append(angle)
+        speed -= STEP * math.sin(angle)
+        angle += STEP * speed
+    by_angle, by_speed = 2 * angle, 0.0
+    for before in reversed(angles):
+        by_speed += STEP * by_angle
+        by_angle -= STEP * math.cos(before) * by_speed
+    return angle**2, by_speed
+
+
+SLOPES = (_neuron, _rosenbrock, _logistic_regression, _pendulum)
+
+
+def function(name: str) -> Work:
+    """A small function, value and gradient."""
+    given, of = function_data(name), dict(zip(FUNCTIONS, SLOPES))[name]
+    return Work(lambda: of(*given) and None, check=result([*of(*given)]))
+
+
 # ---- small operations -------------------------------------------------------------------------
 
 
@@ -440,5 +491,5 @@ def multiply(kind: str, operations: int = 100) -> Work:
 
 work: dict[str, Callable[..., Work | None]] = {
     "step": step, "epoch": epoch, "optimizer": optimizer, "element": element, "chain": chain,
-    "multiply": multiply, "layer": layer,
+    "multiply": multiply, "layer": layer, "function": function,
 }  # fmt: skip

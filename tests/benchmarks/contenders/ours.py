@@ -21,12 +21,14 @@ from tests.benchmarks.work import (
     compared,
     digits,
     element_data,
+    function_data,
     graph_work,
     network_data,
     now,
     ones,
     polynomial,
     result,
+    small_function,
     value,
     vectors,
 )
@@ -196,8 +198,17 @@ def layer(name: str) -> Work:
     return Work(silent, check=check)
 
 
+def function(name: str, compiled: bool = False, exact: bool = True) -> Work:
+    """A small function, value and gradient."""
+    given = function_data(name)
+    slope = autograd.value_and_grad(small_function(name, np, lambda z: np.logaddexp(0, z)))
+    if compiled:
+        slope = autograd.compile(slope, exact=exact)
+    return Work(lambda: slope(*given) and None, check=result([*slope(*given)]))
+
+
 work: dict[str, Callable[..., Work]] = {
-    **graph_work(leaf),
+    **graph_work(leaf), "function": function,
     "second": second, "step": step, "epoch": epoch, "optimizer": optimizer, "element": element,
     "layer": layer,
 }  # fmt: skip

@@ -22,12 +22,14 @@ from tests.benchmarks.work import (
     compared,
     digits,
     element_data,
+    function_data,
     graph_work,
     network_data,
     now,
     ones,
     polynomial,
     result,
+    small_function,
     value,
     vectors,
 )
@@ -212,8 +214,27 @@ def layer(name: str, channels_last: bool = False) -> Work:
     return Work(silent, check=check)
 
 
-work: dict[str, Callable[..., Work]] = {
-    **graph_work(leaf, torch.from_numpy),
+class _Names:
+    """PyTorch's functions under NumPy's names."""
+
+    tanh, sin, sum, mean = torch.tanh, torch.sin, torch.sum, torch.mean
+
+
+def function(name: str) -> Work:
+    """A small function, value and gradient."""
+    x, *rest = (torch.tensor(given, dtype=torch.float64) for given in function_data(name))
+    of = small_function(name, _Names, torch.nn.functional.softplus)
+    x.requires_grad_()
+
+    def once() -> Any:
+        value = of(x, *rest)
+        return value.detach().numpy(), torch.autograd.grad(value, x)[0].numpy()
+
+    return Work(lambda: once() and None, check=result([*once()]))
+
+
+work: dict[str, Callable[..., Work | None]] = {
+    **graph_work(leaf, torch.from_numpy), "function": function,
     "second": second, "step": step, "epoch": epoch, "optimizer": optimizer, "element": element,
     "layer": layer,
 }  # fmt: skip
