@@ -120,19 +120,25 @@ class Traced(np.ndarray):
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
 
+    def _shown(self) -> Any:
+        """What is shown of it; a float of Python's own is, as a rule, to be in what is returned."""
+        return self._read("its text") if getattr(self._var, "weak", False) else np.asarray(self)
+
     def __repr__(self) -> str:
-        return repr(np.asarray(self))
+        return repr(self._shown())
 
     def __str__(self) -> str:
-        return str(np.asarray(self))
+        return str(self._shown())
 
     def __format__(self, spec: str) -> str:
-        return format(np.asarray(self)[()], spec)
+        return format(self._shown()[()], spec)
 
     def __reduce__(self) -> Any:
         return self._read("pickling").__reduce__()
 
-    def __round__(self, digits: int = 0) -> Any:
+    def __round__(self, digits: int | None = None) -> Any:
+        if getattr(self._var, "weak", False) or digits is None:  # Python's own rounds otherwise
+            return round(self._read("round()")[()].item(), digits)
         return self.round(digits)
 
     def __copy__(self) -> Any:
@@ -211,6 +217,14 @@ class Traced(np.ndarray):
         return again
 
 
+def _item(self: Any, *args: Any) -> Any:
+    """A float of Python's own, which takes the dtype of what stands beside it: so does this."""
+    trace = recording_of((self,))
+    if trace is None or args or self.size != 1 or self.dtype.kind != "f":
+        return _take_item(self, *args)
+    return trace.call("method", "item", lambda x: x.item(), (self,), {})
+
+
 def _method(name: str, reads: bool = False, writes: bool = False) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         trace = recording_of((self, args, kwargs))
@@ -234,8 +248,10 @@ for _name in (
         setattr(Traced, _name, _method(_name))
 for _name in ("fill", "partition", "put", "sort"):
     setattr(Traced, _name, _method(_name, writes=True))
-for _name in ("compress", "dump", "item", "nonzero", "tobytes", "tofile", "tolist"):
+for _name in ("compress", "dump", "nonzero", "tobytes", "tofile", "tolist"):
     setattr(Traced, _name, _method(_name, reads=True))
+_take_item = _method("item", reads=True)
+Traced.item = _item  # type: ignore[method-assign, assignment]
 
 
 # On numbers Python's operators are what NumPy's numbers have: the same, in a quarter of the time.

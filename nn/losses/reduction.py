@@ -87,7 +87,9 @@ def share_of(reduction: str, count: Any) -> float:
     """What each element counts in the reduced loss; in the mean of nothing, nan."""
     if reduction != "mean":
         return 1.0
-    return 1 / float(count) if count else math.nan
+    if not count:
+        return math.nan
+    return 1 / (float(count) if isinstance(count, int) else count.item())
 
 
 def divided_by(divisor: Callable[..., Any]) -> Callable[[_F], _F]:

@@ -102,6 +102,11 @@ LOSSES: dict[str, tuple[Callable[[], Any], Any]] = {
         (TARGETS > 0.5).astype(np.float32),
     ),
     "hinge": (nn.HingeEmbeddingLoss, np.where(TARGETS > 0.5, 1, -1).astype(np.float32)),
+    "weighted classes": (lambda: nn.CrossEntropyLoss(np.float32([1, 2, 5])), LABELS),
+    "weighted, smoothed": (
+        lambda: nn.CrossEntropyLoss(np.float32([1, 2, 5]), label_smoothing=0.1),
+        LABELS,
+    ),
     "mse": (nn.MSELoss, TARGETS),
     "l1": (nn.L1Loss, TARGETS),
     "huber": (nn.HuberLoss, TARGETS),

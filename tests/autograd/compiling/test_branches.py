@@ -89,11 +89,41 @@ def test_labels_of_two_classes_need_not_leave_them(dtype: Any) -> None:
         faster(x, np.array([0, 1, 1, 0, 0, 2], np.int64 if dtype is np.bool_ else dtype))
 
 
+ITEMS: list[Callable[..., Any]] = [
+    lambda x: x / x.sum().item(),
+    lambda x: x.astype(np.float32) * x.sum().item(),
+    lambda x: x.astype(np.float32) * (1 - x[:1].item() ** 2),
+    lambda x: x.sum().item(),
+    lambda x: [abs(-x[1].item()), x * x[1].item()],
+    lambda x: (x * x.mean().item()).sum() if x[0].item() > -9 else x,
+]
+
+
+@pytest.mark.parametrize("function", ITEMS)
+def test_an_item_is_a_float_of_pythons_own(function: Callable[..., Any]) -> None:
+    faster = compile(function)
+    for x in (A, B, A * 4 / 3, -A):
+        found, expected = faster(x), function(x)
+        pairs = zip(found, expected) if isinstance(expected, list) else [(found, expected)]
+        for a, b in pairs:
+            assert type(a) is type(b) and np.array_equal(a, b)
+            assert getattr(a, "dtype", None) == getattr(b, "dtype", None)
+    assert faster.versions == 1 and faster.eager_calls == 0
+    divided = compile(lambda x: 1 / x[0].item())
+    assert divided(A) == 1.0 and divided(A * 2) == 0.5
+    with pytest.raises(ZeroDivisionError):
+        divided(A * 0)
+
+
 READS: list[tuple[Callable[..., Any], str]] = [
     (lambda x: x * float(x[0]), "float()"),
     (lambda x: x * int(x[0]), "int()"),
     (lambda x: math.exp(x[0]), "float()"),
-    (lambda x: x * x[0].item(), ".item()"),
+    (lambda x: x * x.argmax().item(), ".item()"),
+    (lambda x: x * int(x[0].item()), "int()"),
+    (lambda x: x * math.exp(x[0].item()), "float()"),
+    (lambda x: x * round(x[0].item() / 3, 1), "round()"),
+    (lambda x: [x, f"{x[0].item():.0f}"], "its text"),
     (lambda x: x * sum(x.tolist()), ".tolist()"),
     (lambda x: x[x > 0], "x[mask]"),
     (lambda x: np.unique(x), "np.unique"),
