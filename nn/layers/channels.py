@@ -231,7 +231,9 @@ class BatchNorm1d(_ChannelNorm):
             _put(self, "num_batches_tracked", as_array(count))
             if x.size:  # of no rows there is no mean, but they are counted, as PyTorch does
                 count = x.size // self.num_features
-                new = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+                new = self.momentum
+                if new is None:
+                    new = (1 / self.num_batches_tracked).item()
                 self._track(new, mean, variance * (count / (count - 1)))
         return y
 

@@ -129,6 +129,7 @@ def test_every_activation_and_loss(name: str, kind: Any) -> None:
 
 @pytest.mark.parametrize("inner", [
     lambda: (nn.BatchNorm1d(8), nn.ReLU()), lambda: (nn.LayerNorm(8), nn.ReLU()),
+    lambda: (nn.BatchNorm1d(8, momentum=None), nn.ReLU()),
     lambda: (nn.Tanh(), nn.Dropout(0.4)), lambda: (nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8)),
     lambda: (nn.Softmax(1),),
 ])  # fmt: skip
