@@ -17,7 +17,7 @@ from autograd import AutogradError, Tensor, grad, is_grad_enabled
 from autograd import compile as compile_function
 from nn.checks import flag, number
 from nn.clipping import clip_grad_norm_, clipped
-from nn.interrupts import Interrupts
+from nn.interrupts import to_its_end
 from nn.modes import mode_of, modes_now
 from nn.module import Module
 from nn.optim.joined import Joined, merged
@@ -119,13 +119,7 @@ class compile:
     def step(self, x: Any, y: Any) -> tuple[float, Any]:
         """Take a step: the loss, and the prediction if it is kept."""
         with self._busy:  # parameters and memory serve one step at a time
-            interrupts = Interrupts()
-            try:
-                with interrupts:
-                    return self._step(x, y)
-            finally:  # what is written in place is written to its end
-                if interrupts.asked:
-                    raise KeyboardInterrupt
+            return to_its_end(self._step, x, y)  # type: ignore[no-any-return]
 
     def _step(self, x: Any, y: Any) -> tuple[float, Any]:
         if not self._is_as_it_was():
