@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,7 @@ SIGNS = {
     np.not_equal: ("!=", COMPARED), np.bitwise_and: ("&", BITS), np.bitwise_or: ("|", BITS),
     np.logical_and: ("&", BITS), np.logical_or: ("|", BITS),
 }  # fmt: skip
+NOT = (np.invert, np.logical_not)
 TRUTHS = (np.bitwise_and, np.bitwise_or, np.logical_and, np.logical_or)
 BY_SIGN = {sign: level for sign, level in SIGNS.values()}
 REDUCTIONS = {
@@ -143,6 +146,9 @@ class Expressions:
             kinds = {_kind(a) for a in args}
             if target not in TRUTHS or kinds == {"b"}:
                 return self.signed(sign, level, args, made)
+        if kind in ("ufunc", "function") and not kwargs and target in NOT and len(args) == 1:
+            if _kind(args[0]) == "b" and line.writes is None:
+                return self.expression(args[0]).opposite()
         if kind == "ufunc" and not kwargs and target in (np.square, np.negative, np.reciprocal):
             x = self.expression(args[0])
             if target is np.negative:
@@ -152,7 +158,11 @@ class Expressions:
             return Expression(f"1 / {x.at(SIGNED)}", MULTIPLIED, x)
         if kind == "getitem":
             x = self.expression(args[0])
-            return Expression(f"{x.at(ATOM)}[{self.index(args[1], args[0])}]", ATOM, x)
+            found = Expression(f"{x.at(ATOM)}[{self.index(args[1], args[0])}]", ATOM, x)
+            shape = getattr(args[0], "shape", ())
+            if made is not None and _adds_axes(args[1]) and _only_ahead(made.shape, shape):
+                found.loose = x, shape
+            return found
         if kind == "attribute":
             if target == "T" or (target == "mT" and len(args[0].shape) == 2):
                 return self.turned(args[0])
@@ -163,6 +173,8 @@ class Expressions:
             if method == "reduce" and ufunc in REDUCTIONS and line.writes is None:
                 options = {"axis": 0, **kwargs}
                 return self.reduction(REDUCTIONS[ufunc], args[0], options)
+            if method == "at" and args[1].__class__ is tuple and len(args[1]) == 1:
+                args = (args[0], args[1][0], *args[2:])
             return self.called(f"np.{ufunc.__name__}.{method}", args, kwargs)
         if kind == "method":
             return self.method(line)
@@ -180,6 +192,8 @@ class Expressions:
             return Expression(f"np.{target.__name__}({given})")
         if target is np.float64:
             return self.expression(args[0])
+        if hasattr(target, "text"):
+            return self.called(self.made_above(target), args, kwargs)
         return self.called(_place(target), args, kwargs, line)
 
     def function_of(self, line: Line, made: Var | None) -> Expression | None:
@@ -191,8 +205,9 @@ class Expressions:
             x = self.expression(args[0])
             if (again := _kept_dims(x, made)) is not None:
                 return again
-            found = Expression(f"np.expand_dims({x.text}, {args[1]!r})", ATOM, x)
-            found.view = f"np.expand_dims({{}}, {args[1]!r})"
+            axes = _axes_added(args[1], len(made.shape))
+            found = Expression(f"{x.at(ATOM)}[{axes}]", ATOM, x)
+            found.view = f"{{}}[{axes}]"
             if _only_ahead(made.shape, args[0].shape):
                 found.loose = x, args[0].shape
             return found
@@ -223,6 +238,8 @@ class Expressions:
                 n = _share(b, made) if a.__class__ is Var and a.dtype == made.dtype else None
                 if n is not None:
                     return self.signed("/", level, (a, n), made)
+        if sign == "+" and args[0].__class__ is Var and args[0] is args[1] and _kind(made) == "f":
+            return self.signed("*", MULTIPLIED, (2.0, args[0]), made)
         result = None if sign == "@" else made
         left, right = (self.expression(a, b, result) for a, b in (args, args[::-1]))
         if sign == "**":
@@ -233,7 +250,12 @@ class Expressions:
             for one, other, value in ((args[0], right, args[1]), (args[1], left, args[0])):
                 if _is_one(one) and _alike(value, made):
                     return other
+                if _is_one(one) and _kind(value) == "b" and value.shape == made.shape:
+                    return _as_numbers(other, made)
             left, right = _bare(left, args[1]), _bare(right, args[0])
+        if sign == "/" and left.mask is not None and _kind(args[1]) != "b":
+            if made is not None and made.dtype == np.float64:
+                left = left.mask
         if sign != "@":
             left, right = _loosely(left, right, args, made)
         if sign in "+-" and right.minus is not None:
@@ -241,7 +263,10 @@ class Expressions:
         firm = right.at(level + 1)  # (a * b) * c is not a * (b * c), to the last bit
         made_of = (left, right)
         found = Expression(f"{left.at(level + (level == COMPARED))} {sign} {firm}", level, made_of)
-        _looks_on(found, sign, left, right, args)
+        if sign == "-":
+            turned = f"{right.at(level)} - {left.at(level + 1)}"
+            found.swapped = Expression(turned, level, made_of)
+        _looks_on(found, sign, left, right, args, made)
         if sign == "@" and all(len(getattr(a, "shape", ())) == 2 for a in args):
             found.factors = left, right
         if sign in "*/@":
@@ -350,8 +375,8 @@ class Expressions:
             kwargs = {k: v for k, v in kwargs.items() if k != "copy"}
         inner = self.called("", rest, kwargs)
         found = Expression(f"{x.at(ATOM)}.{target}{inner.text}", ATOM, (x, inner))
-        if target == "astype" and _kind(first) == "b" and len(rest) == 1:
-            found.mask = x
+        if target == "astype" and made is not None and _kind(first) == "b" and len(rest) == 1:
+            return _as_numbers(x, made)
         return found
 
     def transposed(self, value: Any, axes: Any) -> Expression:
@@ -389,6 +414,16 @@ class Expressions:
             self.imports.append(f"# {name}: a part of {module}, not written out here")
         return self.called(name, line.args, line.kwargs)
 
+    def made_above(self, function: Any) -> str:
+        """The name of a function that the text makes itself, above."""
+        if function.text not in self.imported:
+            name, _, made = function.text.partition(" = ")
+            self.imported[function.text] = name = self.free(name)
+            self.before.append(f"{name} = {made}")
+            if function.imports is not None and function.imports not in self.imports:
+                self.imports.insert(0, function.imports)
+        return self.imported[function.text]
+
     def called(
         self, name: str, args: Any, kwargs: dict[str, Any], line: Line | None = None
     ) -> Expression:
@@ -402,6 +437,8 @@ class Expressions:
                 like = made if settled else Var(-1, None)  # else they say what the result is
                 parts = [self.expression(a, _Like(a, like), made) for a in args]
                 return Expression(f"np.where({', '.join(p.text for p in parts)})", ATOM, parts)
+        if line is not None and line.kind == "function":
+            args, kwargs = _by_name(line.target, args, kwargs)
         parts = [self.expression(a, beside, made) for a in args]
         named = [(k, self.expression(v)) for k, v in kwargs.items() if (k, v) not in USUAL]
         inner = ", ".join([*(p.text for p in parts), *(f"{k}={v.text}" for k, v in named)])
@@ -411,6 +448,9 @@ class Expressions:
         parts = index if index.__class__ is tuple else (index,)
         dims = len(getattr(of, "shape", ()) or ())
         texts = []
+        if len(parts) == dims + 1 and any(p.__class__ is slice for p in parts):
+            if not any(p is None or p.__class__ in (Var, Const) for p in parts):
+                parts = tuple(p for p in parts if p is not Ellipsis)  # it stands for nothing
         for part in parts:
             if part is Ellipsis and dims == 1 and len(parts) == 2 and None in parts:
                 texts.append(":")
@@ -474,6 +514,14 @@ def _alike(value: Any, made: Any) -> bool:
     )  # fmt: skip
 
 
+def _as_numbers(x: Expression, made: Any) -> Expression:
+    """Truth values as 0 and 1."""
+    kind = "float" if made.dtype == np.float64 else f"np.{made.dtype.name}"
+    found = Expression(f"{x.at(ATOM)}.astype({kind})", ATOM, x)
+    found.mask = x
+    return found
+
+
 def _bare(x: Expression, beside: Any) -> Expression:
     """The truth values themselves, where they are multiplied by floats."""
     kind = _kind(beside)
@@ -494,10 +542,22 @@ def _loosely(left: Expression, right: Expression, args: Any, made: Any) -> list[
     return sides
 
 
-def _looks_on(found: Expression, sign: str, left: Expression, right: Expression, args: Any) -> None:
-    """A number times something broadcast may be broadcast as that may."""
+def _looks_on(
+    found: Expression, sign: str, left: Expression, right: Expression, args: Any, made: Any
+) -> None:
+    """A number times something broadcast may be broadcast as that may; and so may what stands
+    beside numbers that are the same everywhere."""
     shapes = [getattr(a, "shape", ()) for a in args]
     level = BY_SIGN[sign]
+    if made is not None and sign in "+-*/":
+        for i, a in enumerate(args):
+            uniform = a.__class__ is Const and shapes[i] == made.shape != shapes[1 - i]
+            if uniform and a.dtype == made.dtype and (a.array == a.array.flat[0]).all():
+                same = _plain_number(a.array.flat[0], made)
+                b, c = (same, right) if i == 0 else (left, same)
+                text = f"{b.at(level)} {sign} {c.at(level + 1)}"
+                found.loose = Expression(text, level, (b, c)), shapes[1 - i]
+                return
     if sign in "*/" and () in shapes:
         loose = left.loose if shapes[1] == () else right.loose
         if loose is not None:
@@ -506,9 +566,59 @@ def _looks_on(found: Expression, sign: str, left: Expression, right: Expression,
             found.loose = Expression(text, level, (a, b)), loose[1]
 
 
+def _axes_added(axis: Any, dims: int) -> str:
+    """The index that adds axes: `:, None`."""
+    new = {a % dims for a in np.atleast_1d(axis).tolist()}
+    parts = ["None" if i in new else ":" for i in range(dims)]
+    while len(parts) > 1 and parts[-1] == ":":
+        del parts[-1]
+    return ", ".join(parts)
+
+
+def _adds_axes(index: Any) -> bool:
+    """Whether an index only adds axes of length 1."""
+    parts = index if index.__class__ is tuple else (index,)
+    whole = slice(None), Ellipsis, None
+    return all(any(p is w or (p.__class__ is slice and p == w) for w in whole) for p in parts)
+
+
+@lru_cache(maxsize=256)
+def _defaults(function: Any) -> dict[str, Any]:
+    """What a function takes where nothing is said."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    return {p.name: p.default for p in parameters}
+
+
+WITH_AXIS = frozenset([
+    np.flip, np.cumsum, np.cumprod, np.concatenate, np.stack, np.sort, np.argsort, np.repeat,
+    np.take_along_axis, np.argmax, np.argmin, np.diff, np.expand_dims, np.roll,
+])  # fmt: skip
+
+
+def _by_name(function: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """An axis is said by name, and not said what goes without saying."""
+    usual = _defaults(function)
+    if function in WITH_AXIS and args:
+        place = list(usual).index("axis")
+        if len(args) == place + 1:
+            args, kwargs = args[:place], {"axis": args[place], **kwargs}
+    plain = (bool, int, str, type(None))
+    same = {
+        k for k, v in kwargs.items()
+        if k in usual and v.__class__ in plain and v.__class__ is usual[k].__class__
+        and v == usual[k]
+    }  # fmt: skip
+    if kwargs.get("keepdims") is False:
+        same.add("keepdims")
+    return args, {k: v for k, v in kwargs.items() if k not in same}
+
+
 def _place(function: Any) -> str:
     """Where NumPy has a function: `np.exp`, `np.linalg.inv`."""
-    name = function.__name__
+    name = {"absolute": "abs"}.get(function.__name__, function.__name__)
     for place in (np, np.linalg, np.lib.stride_tricks):
         for known in (name, name.strip("_")):
             if hasattr(place, known):

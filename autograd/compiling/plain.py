@@ -12,7 +12,14 @@ import numpy as np
 
 from autograd.compiling.expressions import Expressions
 from autograd.compiling.program import Program, values_in
-from autograd.compiling.rewriting import filled, once, updating, with_vectors
+from autograd.compiling.rewriting import (
+    filled,
+    once,
+    updating,
+    with_vectors,
+    without_copies,
+    without_ones,
+)  # fmt: skip
 from autograd.compiling.spelling import (
     ATOM,
     IN_PLACE,
@@ -49,8 +56,9 @@ class Writer(Expressions):
         self.function = re.sub(r"\W", "", name).strip("_") or "f"
         if self.function == "lambda" or keyword.iskeyword(self.function):
             self.function = "f"
-        lines = once(program.without_branches(), program.outputs)
-        self.lines = filled(updating(with_vectors(lines)))
+        lines, self.outputs = without_ones(program.without_branches(), program.outputs)
+        lines, self.outputs = without_copies(lines, program.inputs, self.outputs)
+        self.lines = filled(updating(with_vectors(once(lines, self.outputs))))
         self.taken = {"np", "rng", self.function, *dir(builtins), *keyword.kwlist}
         self.names: dict[Var, str] = {}
         self.pending: dict[Var, Expression] = {}  # not written yet
@@ -63,7 +71,7 @@ class Writer(Expressions):
         self.uses: dict[Var, int] = {}
         self.user: dict[Var, Line] = {}  # the last line that uses a value,
         self.maker: dict[Var, Line] = {}  # and the one that makes it
-        self.given = set(values_in(program.outputs))
+        self.given = set(values_in(self.outputs))
         self.fresh: set[Var] = set()  # zeros, until they are written into
         whole: dict[Any, Var] = {}
         for line in self.lines:
@@ -99,6 +107,7 @@ class Writer(Expressions):
         names = [self.names[v] for v in inputs]
         head = wrapped(f"def {self.function}(", names, "):")
         body = ["    " + line for line in self.body()]
+        self.imports.sort(key=lambda line: not line.startswith("import "))
         parts = ["import numpy as np", *self.imports, *([""] if self.before else []), *self.before]
         calls = self.example(inputs, names)
         return "\n".join([*parts, "", "", *head, *body, *returned, *calls]) + "\n"
@@ -312,6 +321,10 @@ class Writer(Expressions):
         shown = expression if expression.loose is None else expression.loose[0]
         if self.uses.get(var, 0) != 1 or len(shown.text) > NARROW or "\n" in shown.text:
             return False
+        if expression.loose is None and self.maker[var].sweep <= self.first_sweep:
+            told = [comment(o, self.program.plainly) for o in expression.origins]
+            if sum(map(len, told)) > NARROW:
+                return False  # one rule more, and there would be too many to tell of each
         maker, user = self.maker[var], self.user.get(var)
         if user is not None and maker.backward and not user.backward and len(shown.text) > 12:
             return False
@@ -374,7 +387,7 @@ class Writer(Expressions):
             return "[" + ", ".join(map(self.member, form)) + "]"
         if kind is dict:
             return "{" + ", ".join(f"{k!r}: {self.member(v)}" for k, v in form.items()) + "}"
-        return self.expression(self.program.outputs[form.place]).text
+        return self.expression(self.outputs[form.place]).text
 
     def member(self, form: Any) -> str:
         text = self.output(form)

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd.compiling.program import frozen, key_of, mapped, values_in
 from autograd.compiling.spelling import IN_PLACE
-from autograd.compiling.tracing import Line, Var
+from autograd.compiling.tracing import Const, Line, Var
 
 __all__: list[str] = []
 
@@ -41,6 +41,66 @@ def once(lines: list[Line], outputs: Any) -> list[Line]:
                 seen[key] = line
         found.append(line)
     return found
+
+
+def without_ones(lines: list[Line], outputs: Any) -> tuple[list[Line], Any]:
+    """x in the place of x plus 0, and nothing for `x *= ones`. (Of x times ones, which a rule may
+    be all about, the writer knows.)"""
+    written = {line.writes.root for line in lines if line.writes is not None}
+    same: dict[Any, Any] = {}
+
+    def now(value: Any) -> Any:
+        while value in same:
+            value = same[value]
+        return value
+
+    found = []
+    for line in lines:
+        args, kwargs = (mapped(a, now) for a in (line.args, line.kwargs))
+        line = again(line, line.kind, line.target, args, kwargs)
+        if line.kind in ("ufunc", "operator") and len(line.made) == 1 and len(args) == 2:
+            made, kept = line.made[0], _kept(line.target, args)
+            if kept.__class__ is Var and (kept.shape, kept.dtype) == (made.shape, made.dtype):
+                if line.writes is not None and kept is line.writes:
+                    continue
+                plus = line.target in (np.add, "+") and line.writes is None and not kept.weak
+                if plus and not {kept.root, made.root} & written:
+                    same[made] = kept
+                    continue
+        found.append(line)
+    return found, mapped(outputs, now)
+
+
+def _kept(target: Any, args: Any) -> Any:
+    """Which of two operands is the result, for the other one changes nothing."""
+    neutral = {np.multiply: 1, "*": 1, np.add: 0, "+": 0}.get(target)
+    for one, other in (args, args[::-1]):
+        array = one.array if one.__class__ is Const else one
+        if neutral is not None and not isinstance(array, (Var, str)) and np.size(array):
+            if getattr(array, "dtype", np.dtype(float)).kind == "f" and np.all(array == neutral):
+                return other
+    return None
+
+
+def without_copies(
+    lines: list[Line], inputs: Any, outputs: Any
+) -> tuple[list[Line], tuple[Any, ...]]:
+    """What is returned itself, not a copy of it, where nothing else lies in its memory."""
+    given = {var.root for var in inputs}
+    roots = [var.root for var in values_in(outputs)]
+    last = {line.made[0]: line for line in lines if len(line.made) == 1}
+    same: dict[Any, Any] = {}
+    for var in values_in(outputs):
+        line = last.get(var)
+        if line is None or (line.kind, line.target) != ("method", "copy") or len(line.args) > 1:
+            continue
+        of = line.args[0]
+        if of.__class__ is Var and of.root not in given and of.root not in roots:
+            if outputs.count(var) == 1:
+                same[var] = of
+                roots.append(of.root)
+    left = [line for line in lines if not (line.made and line.made[0] in same)]
+    return left, mapped(outputs, lambda v: same.get(v, v))
 
 
 def updating(lines: list[Line]) -> list[Line]:

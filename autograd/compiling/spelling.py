@@ -27,13 +27,14 @@ class Expression:
 
     `reads` are the values that it names. `minus` is the same without its sign, `turned` what it is
     the transpose of, `loose` (with its shape) what serves in its place where it is broadcast,
-    `mask` the truth values of which it has made numbers, `summed` (array, options, count) of what
-    it is the sum, `factors` of what it is the product, `reshaped` itself in another shape.
+    `mask` the truth values of which it has made numbers, `denied` the opposite of truth values,
+    `summed` (array, options, count) of what it is the sum, `factors` of what it is the product,
+    `reshaped` itself in another shape, `swapped` b - a of a - b.
     """
 
     __slots__ = (
-        "factors", "level", "loose", "mask", "minus", "origins", "product", "reads", "reshaped",
-        "stays", "summed", "text", "turned", "view",
+        "denied", "factors", "level", "loose", "mask", "minus", "origins", "product", "reads",
+        "reshaped", "stays", "summed", "swapped", "text", "turned", "view",
     )  # fmt: skip
 
     def __init__(self, text: str, level: int = ATOM, of: Any = ()) -> None:
@@ -42,6 +43,8 @@ class Expression:
         self.reads: frozenset[Var] = frozenset().union(*(p.reads for p in parts))
         self.origins: tuple[Any, ...] = tuple(dict.fromkeys(o for p in parts for o in p.origins))
         self.minus: Expression | None = None
+        self.denied: Expression | None = None
+        self.swapped: Expression | None = None
         self.turned: Expression | None = None
         self.loose: tuple[Expression, tuple[int, ...]] | None = None
         self.mask: Expression | None = None
@@ -60,6 +63,8 @@ class Expression:
         """The same with its sign changed."""
         if self.minus is not None:
             return self.minus
+        if self.swapped is not None:
+            return self.swapped
         if self.product and not self.text.startswith("-"):
             made = Expression(f"-{self.text}", self.level, self)
             made.product = True
@@ -69,6 +74,15 @@ class Expression:
         return made
 
 
+    def opposite(self) -> Expression:
+        """The opposite of truth values."""
+        if self.denied is not None:
+            return self.denied
+        found = Expression(f"~{self.at(SIGNED)}", SIGNED, self)
+        found.denied = self
+        return found
+
+
 def identifier(name: str) -> str:
     """`0.weight` as weight0, `layers.1.bias` as layers_1_bias."""
     parts = name.split(".")
@@ -76,6 +90,17 @@ def identifier(name: str) -> str:
         parts = [parts[1] + parts[0]]
     text = re.sub(r"\W", "_", "_".join(parts))
     return text if text.isidentifier() and not keyword.iskeyword(text) else f"v_{text}"
+
+
+KNOWN = {
+    float(value): text
+    for text, value in {
+        "np.pi": np.pi, "np.log(2)": np.log(2), "np.log(10)": np.log(10),
+        "np.sqrt(np.pi)": np.sqrt(np.pi), "np.sqrt(2 * np.pi)": np.sqrt(2 * np.pi),
+        "np.sqrt(2 / np.pi)": np.sqrt(2 / np.pi), "np.sqrt(0.5)": np.sqrt(0.5),
+        "np.finfo(float).eps": np.finfo(float).eps, "np.log(2 * np.pi)": np.log(2 * np.pi),
+    }.items()
+}  # fmt: skip
 
 
 def number(value: Any) -> str:
@@ -90,6 +115,8 @@ def number(value: Any) -> str:
         return "-np.inf" if value < 0 else "np.inf"
     if isinstance(value, np.floating) and value.dtype != np.float64:
         return str(value)
+    if value in KNOWN:
+        return KNOWN[value]
     text = repr(float(value))
     if len(text) > 12 and 1 < value < 1000 and np.sqrt(round(float(value) ** 2)) == value:
         return f"np.sqrt({round(float(value) ** 2)})"
