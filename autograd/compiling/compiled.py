@@ -20,10 +20,10 @@ from autograd.compiling.recordings import (
     Recording,
     agree,
     begin_of,
-    rounding_of,
     far,
     leaves,
     other,
+    rounding_of,
     telling_nobody,
 )  # fmt: skip
 from autograd.compiling.trace import AS_WHOLE

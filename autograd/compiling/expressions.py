@@ -57,6 +57,7 @@ class Expressions:
 
     pending: dict[Var, Expression]  # not written yet
     constants: dict[int, str]
+    known: list[tuple[Any, str]]  # constants that are arrays, and their names
     before: list[str]  # statements that make the constants
     imports: list[str]
     imported: dict[str, str]
@@ -128,9 +129,14 @@ class Expressions:
         if (text := counted(array)) is not None:
             return Expression(text)
         if id(array) not in self.constants:
+            for known, name in self.known:
+                if known.dtype == array.dtype and np.array_equal(known, array):
+                    self.constants[id(array)] = name
+                    return Expression(name)
             if len(text := held(array)) <= SHORT and text.startswith("np."):
                 return Expression(text)
             self.constants[id(array)] = name = self.free("c")
+            self.known.append((array, name))
             self.before += f"{name} = {held(array)}".split("\n")
         return Expression(self.constants[id(array)])
 
@@ -430,6 +436,7 @@ class Expressions:
         wide = line is not None and line.kind == "ufunc" and line.target.signature is None
         made = line.made[0] if line is not None and len(line.made) == 1 else None
         arrays = [a for a in args if a.__class__ is Var]
+        wide = wide or (line is not None and line.target is np.clip)
         beside = arrays[0] if wide and arrays else None
         if line is not None and line.target is np.where and made is not None:
             if any(a.shape == made.shape for a in arrays) and made.dtype == np.float64:
@@ -553,6 +560,11 @@ def _looks_on(
         for i, a in enumerate(args):
             uniform = a.__class__ is Const and shapes[i] == made.shape != shapes[1 - i]
             if uniform and a.dtype == made.dtype and (a.array == a.array.flat[0]).all():
+                if sign == "*" and a.array.flat[0] == 1:
+                    other = right if i == 0 else left
+                    found.text, found.level = f"np.broadcast_to({other.text}, {made.shape})", ATOM
+                    found.loose = other, shapes[1 - i]
+                    return
                 same = _plain_number(a.array.flat[0], made)
                 b, c = (same, right) if i == 0 else (left, same)
                 text = f"{b.at(level)} {sign} {c.at(level + 1)}"

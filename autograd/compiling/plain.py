@@ -63,6 +63,7 @@ class Writer(Expressions):
         self.names: dict[Var, str] = {}
         self.pending: dict[Var, Expression] = {}  # not written yet
         self.constants: dict[int, str] = {}
+        self.known: list[tuple[Any, str]] = []
         self.before: list[str] = []  # statements that make the constants
         self.imports: list[str] = []
         self.imported: dict[str, str] = {}
@@ -190,9 +191,11 @@ class Writer(Expressions):
             rules = [o for o in origins if o.backward and o not in told and line.backward]
             told.update(rules)
             plainly = self.program.plainly
-            said = list(dict.fromkeys(comment(o, plainly) for o in rules))
-            remark = "; ".join(text for text in said if text)
-            if len(said) > 1 and len(remark) > ROOM - 2:
+            said = [text for text in dict.fromkeys(comment(o, plainly) for o in rules) if text]
+            if len("; ".join(said)) > ROOM - 2:
+                said = [text for text in said if not text.endswith((": g", ": -g"))] or said
+            remark = "; ".join(said)
+            if len(said) > 1 and len(remark) > (1 + (len(said) < 4)) * (ROOM - 2):
                 remark = ""  # a rule for nearly each letter says nothing
             if remark and len(statement) + len(remark) + 4 <= ROOM:
                 statement = f"{statement}  # {remark}"
@@ -247,6 +250,22 @@ class Writer(Expressions):
             self.pending[var] = again = Expression(waiting.view.format(name))
             again.loose, again.stays = (Expression(name), shape), True
 
+    def settle_summed(self, var: Var) -> bool:
+        """Write down what is summed up, not the sum, which may become a mean; and whether it is
+        one that waits."""
+        waiting, line = self.pending[var], self.maker[var]
+        if waiting.summed is None or not line.args or line.args[0].__class__ is not Var:
+            return False
+        inner, options, *rest = waiting.summed
+        if inner.text.isidentifier() or inner.turned is not None:
+            return False
+        name = self.named(line.args[0])
+        self.emit(line, f"{name} = {inner.text}", inner)
+        named = ", ".join([name, *(f"{k}={v}" for k, v in options.items())])
+        self.pending[var] = again = Expression(f"np.sum({named})", of=waiting)
+        again.summed = Expression(name), options, *rest
+        return True
+
     def state(self, line: Line) -> None:
         """Write down a line, or let it wait for its only use."""
         made = line.made
@@ -265,7 +284,9 @@ class Writer(Expressions):
             if not taken:
                 break
             self.pending = before
-            self.settle(max(taken, key=lambda v: len(before[v].text)))
+            longest = max(taken, key=lambda v: len(before[v].text))
+            if not self.settle_summed(longest):
+                self.settle(longest)
             before = dict(self.pending)
             text, expression = self.statement(line, var)
         if line.origin is not None and line.backward:
@@ -319,11 +340,17 @@ class Writer(Expressions):
         if var in self.given or self.program.name_of(var) is not None or self.of_named(var):
             return False
         shown = expression if expression.loose is None else expression.loose[0]
-        if self.uses.get(var, 0) != 1 or len(shown.text) > NARROW or "\n" in shown.text:
+        most = NARROW
+        if expression.summed is not None and (user := self.user.get(var)) is not None:
+            if user.target in (np.divide, np.multiply, "/", "*"):
+                most = ROOM - 12  # it may become a mean
+        if self.uses.get(var, 0) != 1 or len(shown.text) > most or "\n" in shown.text:
             return False
-        if expression.loose is None and self.maker[var].sweep <= self.first_sweep:
-            told = [comment(o, self.program.plainly) for o in expression.origins]
-            if sum(map(len, told)) > NARROW:
+        long = expression.loose is None and len(shown.text) > NARROW // 2
+        if long and self.maker[var].sweep <= self.first_sweep:
+            told = {comment(o, self.program.plainly) for o in expression.origins} - {""}
+            lengths = sorted(map(len, told))
+            if len(told) > 2 and sum(lengths[:-1]) > NARROW // 2:
                 return False  # one rule more, and there would be too many to tell of each
         maker, user = self.maker[var], self.user.get(var)
         if user is not None and maker.backward and not user.backward and len(shown.text) > 12:

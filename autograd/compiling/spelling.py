@@ -61,10 +61,10 @@ class Expression:
 
     def negated(self) -> Expression:
         """The same with its sign changed."""
-        if self.minus is not None:
-            return self.minus
-        if self.swapped is not None:
-            return self.swapped
+        for other in (self.minus, self.swapped):
+            if other is not None:
+                other.origins = tuple(dict.fromkeys((*other.origins, *self.origins)))
+                return other
         if self.product and not self.text.startswith("-"):
             made = Expression(f"-{self.text}", self.level, self)
             made.product = True
@@ -72,7 +72,6 @@ class Expression:
             made = Expression(f"-{self.at(SIGNED)}", SIGNED, self)
         made.minus = self
         return made
-
 
     def opposite(self) -> Expression:
         """The opposite of truth values."""

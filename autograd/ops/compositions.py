@@ -630,9 +630,7 @@ def _plain_power_norm(x: Array, ord: Any, axis: int, keepdims: Any) -> Any:
     return np.sum(np.absolute(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
 
 
-def _plain_power_norm_rule(
-    g: Array, y: Array, x: Array, ord: Any, axis: int, keepdims: Any
-) -> Any:
+def _plain_power_norm_rule(g: Array, y: Array, x: Array, ord: Any, axis: int, keepdims: Any) -> Any:
     if not keepdims:
         g, y = np.expand_dims(g, axis), np.expand_dims(y, axis)
     return g * np.sign(x) * (np.absolute(x) / y) ** (ord - 1)
