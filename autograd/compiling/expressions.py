@@ -60,7 +60,7 @@ class Expressions:
     known: list[tuple[Any, str]]  # constants that are arrays, and their names
     before: list[str]  # statements that make the constants
     imports: list[str]
-    imported: dict[str, str]
+    imported: dict[Any, str]
     given: set[Var]
     fresh: set[Var]  # zeros, until they are written into
     written_roots: set[Var]
@@ -105,6 +105,8 @@ class Expressions:
             return Expression(f"np.{np.dtype(value).name}".replace("np.bool", "bool"))
         if value is bool or value is float or value is int:
             return Expression(value.__name__)
+        if of is str and value.isprintable() and not set(value) & {'"', "\\"}:
+            return Expression(f'"{value}"')
         if value is None or value is Ellipsis or isinstance(value, (bool, str, bytes, complex)):
             return Expression(repr(value))
         if id(value) not in self.constants:
@@ -198,6 +200,8 @@ class Expressions:
             return Expression(f"np.{target.__name__}({given})")
         if target is np.float64:
             return self.expression(args[0])
+        if target is np.lib.stride_tricks.sliding_window_view:
+            return self.called(self.brought("numpy.lib.stride_tricks", target), args, kwargs)
         if hasattr(target, "text"):
             return self.called(self.made_above(target), args, kwargs)
         return self.called(_place(target), args, kwargs, line)
@@ -420,6 +424,14 @@ class Expressions:
             self.imports.append(f"# {name}: a part of {module}, not written out here")
         return self.called(name, line.args, line.kwargs)
 
+    def brought(self, module: str, function: Any) -> str:
+        """The name of a function that is imported, for it has a long one."""
+        if function not in self.imported:
+            own = function.__name__
+            self.imported[function] = name = self.free(own)
+            self.imports.insert(0, f"from {module} import {own}" + f" as {name}" * (name != own))
+        return self.imported[function]
+
     def made_above(self, function: Any) -> str:
         """The name of a function that the text makes itself, above."""
         if function.text not in self.imported:
@@ -558,7 +570,8 @@ def _looks_on(
     level = BY_SIGN[sign]
     if made is not None and sign in "+-*/":
         for i, a in enumerate(args):
-            uniform = a.__class__ is Const and shapes[i] == made.shape != shapes[1 - i]
+            uniform = a.__class__ is Const and a.array.size and shapes[i] == made.shape
+            uniform = uniform and made.shape != shapes[1 - i]
             if uniform and a.dtype == made.dtype and (a.array == a.array.flat[0]).all():
                 if sign == "*" and a.array.flat[0] == 1:
                     other = right if i == 0 else left

@@ -66,7 +66,7 @@ class Writer(Expressions):
         self.known: list[tuple[Any, str]] = []
         self.before: list[str] = []  # statements that make the constants
         self.imports: list[str] = []
-        self.imported: dict[str, str] = {}
+        self.imported: dict[Any, str] = {}
         self.counts: dict[str, int] = {}
         self.statements: list[tuple[Line, str, tuple[Any, ...]]] = []
         self.uses: dict[Var, int] = {}
@@ -256,6 +256,8 @@ class Writer(Expressions):
         waiting, line = self.pending[var], self.maker[var]
         if waiting.summed is None or not line.args or line.args[0].__class__ is not Var:
             return False
+        if not self.may_be_mean(var):
+            return False
         inner, options, *rest = waiting.summed
         if inner.text.isidentifier() or inner.turned is not None:
             return False
@@ -265,6 +267,13 @@ class Writer(Expressions):
         self.pending[var] = again = Expression(f"np.sum({named})", of=waiting)
         again.summed = Expression(name), options, *rest
         return True
+
+    def may_be_mean(self, total: Var) -> bool:
+        """Whether a sum is divided by a number."""
+        user = self.user.get(total)
+        if user is None or user.target not in (np.divide, np.multiply, "/", "*"):
+            return False
+        return any(a.__class__ is not Var for a in user.args)
 
     def state(self, line: Line) -> None:
         """Write down a line, or let it wait for its only use."""
@@ -278,7 +287,8 @@ class Writer(Expressions):
             self.settle(line.args[0])
         before = dict(self.pending)
         text, expression = self.statement(line, var)
-        while len(text) > ROOM:  # what it has taken in stands before it
+        room = ROOM - 8 * (line.kind != "setitem" and line.writes is None)  # for its own name
+        while len(text) > room:  # what it has taken in stands before it
             taken = [v for v in before if v not in self.pending and not before[v].stays]
             taken = [v for v in taken if len(before[v].text) > 12]
             if not taken:
@@ -341,9 +351,8 @@ class Writer(Expressions):
             return False
         shown = expression if expression.loose is None else expression.loose[0]
         most = NARROW
-        if expression.summed is not None and (user := self.user.get(var)) is not None:
-            if user.target in (np.divide, np.multiply, "/", "*"):
-                most = ROOM - 12  # it may become a mean
+        if expression.summed is not None and self.may_be_mean(var):
+            most = ROOM - 12
         if self.uses.get(var, 0) != 1 or len(shown.text) > most or "\n" in shown.text:
             return False
         long = expression.loose is None and len(shown.text) > NARROW // 2

@@ -148,11 +148,22 @@ def held(array: Any) -> str:
 
 
 def counted(array: Any) -> str | None:
-    """`np.arange(n)`, if an array is that."""
-    if array.ndim == 1 and array.size and array.dtype == np.int64:
-        if (array == np.arange(array.size)).all():
-            return f"np.arange({array.size})"
-    return None
+    """`np.arange(n)`, if an array is that, perhaps along another axis or at other steps."""
+    if not array.size or array.dtype != np.int64 or array.size < max(array.shape, default=0):
+        return None
+    flat = array.reshape(-1)
+    if array.ndim == 1 and (flat == np.arange(flat.size)).all():
+        return f"np.arange({flat.size})"
+    if flat.size != max(array.shape) or flat.size < 2 + (array.ndim == 1):
+        return None
+    first, step = int(flat[0]), int(flat[1] - flat[0])
+    end = first + step * (flat.size - 1) + 1
+    if step < 1 or (flat != np.arange(first, end, step)).any():
+        return None
+    bounds = f"{end}" if (first, step) == (0, 1) else f"{first}, {end}"
+    axes = ["None" if n == 1 else ":" for n in array.shape]
+    shape = f"[{', '.join(axes)}]" if array.ndim > 1 else ""
+    return f"np.arange({bounds}{f', {step}' * (step > 1)}){shape}"
 
 
 def example(head: str, value: Any) -> str:

@@ -550,6 +550,8 @@ def _plain_prod_rule(
     g: Array, y: Array, a: Array, axis: Any = None, dtype: Any = None, out: Any = None,
     keepdims: Any = False,
 ) -> Any:  # fmt: skip
+    if not _divides(a, y):
+        return prod_rule(g, y, a, axis, dtype, out, keepdims)
     return stretched(g, a, axis, keepdims) * stretched(y, a, axis, keepdims) / a
 
 

@@ -329,6 +329,8 @@ def erf_of_each(x: Array) -> Array:
 
 def _plain_erf(x: Any) -> Any:
     x = floating(x)
+    if not x.size:
+        return _by_blocks(_erf, x)
     y = erf_of_each(x)
     return y if x.dtype == np.float64 else y.astype(x.dtype)
 
