@@ -95,6 +95,8 @@ class Expressions:
             parts = [self.expression(v) for v in value]
             return Expression("[" + ", ".join(p.text for p in parts) + "]", ATOM, parts)
         if of is slice:
+            if value == slice(None):
+                return Expression("slice(None)")
             bounds = [self.expression(p) for p in (value.start, value.stop, value.step)]
             return Expression("slice(" + ", ".join(p.text for p in bounds) + ")", ATOM, bounds)
         if of in (int, float):
@@ -208,7 +210,8 @@ class Expressions:
 
     def function_of(self, line: Line, made: Var | None) -> Expression | None:
         """Some functions have a shorter way to say it."""
-        target, args, kwargs = line.target, line.args, line.kwargs
+        target, kwargs = line.target, line.kwargs
+        args = _without_usual(target, line.args)
         if target is np.transpose and len(args) + len(kwargs) < 3 and set(kwargs) <= {"axes"}:
             return self.transposed(args[0], args[1] if len(args) > 1 else kwargs.get("axes"))
         if target is np.expand_dims and made is not None and len(args) == 2 and not kwargs:
@@ -243,11 +246,17 @@ class Expressions:
             if sign == "abs":
                 return Expression(f"abs({x.text})", ATOM, x)
             return x.negated() if sign == "-" else Expression(f"{sign}{x.at(SIGNED)}", SIGNED, x)
+        if sign == "-" and args[0].__class__ is not Var and _is_zero(args[0]):
+            if _alike(args[1], made):
+                return self.expression(args[1]).negated()  # 0 - x, which makes no -0 of 0
         if sign == "*" and made is not None:
             for a, b in (args, args[::-1]):
-                n = _share(b, made) if a.__class__ is Var and a.dtype == made.dtype else None
+                same = a.__class__ is Var and (
+                    a.dtype == made.dtype or (a.dtype == bool and made.dtype == np.float64)
+                )
+                n = _share(b, made) if same else None
                 if n is not None:
-                    return self.signed("/", level, (a, n), made)
+                    return self.signed("/", level, (a, int(n)), made)
         if sign == "+" and args[0].__class__ is Var and args[0] is args[1] and _kind(made) == "f":
             return self.signed("*", MULTIPLIED, (2.0, args[0]), made)
         result = None if sign == "@" else made
@@ -304,6 +313,7 @@ class Expressions:
         """np.sum(x, axis=...) and its like, with what matters of the options."""
         shape = getattr(value, "shape", ())
         axis = options.get("axis")
+        axis = axis[0] if axis.__class__ is tuple and len(axis) == 1 else axis
         x = self.expression(value)
         axes = tuple(range(len(shape))) if axis is None else np.atleast_1d(axis).tolist()
         count = int(np.prod([shape[i] for i in axes])) if shape else 1
@@ -520,6 +530,11 @@ def _kept_dims(x: Expression, made: Var) -> Expression | None:
     return found
 
 
+def _is_zero(value: Any) -> bool:
+    array = value.array if value.__class__ is Const else value
+    return isinstance(array, (int, float, np.generic, np.ndarray)) and not np.any(array)
+
+
 def _is_one(value: Any) -> bool:
     if value.__class__ is Const:
         return is_ones(value)
@@ -528,7 +543,7 @@ def _is_one(value: Any) -> bool:
 
 def _alike(value: Any, made: Any) -> bool:
     return (
-        value.__class__ is Var and made is not None
+        value.__class__ in (Var, Const) and made is not None
         and (value.shape, value.dtype) == (made.shape, made.dtype) and not value.weak
     )  # fmt: skip
 
@@ -617,6 +632,7 @@ def _defaults(function: Any) -> dict[str, Any]:
     return {p.name: p.default for p in parameters}
 
 
+IN_FULL = (np.take_along_axis, np.clip)  # older versions of NumPy want to be told
 WITH_AXIS = frozenset([
     np.flip, np.cumsum, np.cumprod, np.concatenate, np.stack, np.sort, np.argsort, np.repeat,
     np.take_along_axis, np.argmax, np.argmin, np.diff, np.expand_dims, np.roll,
@@ -626,6 +642,7 @@ WITH_AXIS = frozenset([
 def _by_name(function: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """An axis is said by name, and not said what goes without saying."""
     usual = _defaults(function)
+    args = _without_usual(function, args)
     if function in WITH_AXIS and args:
         place = list(usual).index("axis")
         if len(args) == place + 1:
@@ -634,11 +651,25 @@ def _by_name(function: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dic
     same = {
         k for k, v in kwargs.items()
         if k in usual and v.__class__ in plain and v.__class__ is usual[k].__class__
-        and v == usual[k]
+        and v == usual[k] and function not in IN_FULL
     }  # fmt: skip
     if kwargs.get("keepdims") is False:
         same.add("keepdims")
     return args, {k: v for k, v in kwargs.items() if k not in same}
+
+
+def _without_usual(function: Any, args: Any) -> Any:
+    """The arguments without those at the end that go without saying."""
+    usual = list(_defaults(function).values())
+    left = len(args)
+    while 1 < left <= len(usual) and args[left - 1].__class__ in (bool, int, type(None)):
+        given, default = args[left - 1], usual[left - 1]
+        missing = repr(default) == "<no value>" and not given
+        same = given.__class__ is default.__class__ and given == default
+        if not (same or missing) or function in IN_FULL:
+            break
+        left -= 1
+    return args[:left]
 
 
 def _place(function: Any) -> str:
@@ -674,6 +705,8 @@ def _kind(value: Any) -> str | None:
 def _plain_number(value: Any, beside: Any) -> Expression:
     """A number; a whole one without its point, beside floats."""
     kind = _kind(beside)
+    if value == 2 * np.pi:
+        return Expression("2 * np.pi", MULTIPLIED)
     text = number(value)
     if (rest := complement(value, text)) is not None:
         return Expression(f"1 - {rest}", SUMMED)

@@ -344,7 +344,8 @@ class Writer(Expressions):
             return var.root is not var  # whole[i] += part
         if var.root in self.written_roots or expression.reads & self.written():
             return False
-        if expression.text in self.taken and expression.reads:  # another name for what has one
+        known = expression.reads or expression.text in self.constants.values()
+        if expression.text in self.taken and known:  # another name for what has one
             expression.stays = True
             return True
         if var in self.given or self.program.name_of(var) is not None or self.of_named(var):
@@ -477,12 +478,18 @@ def _wants_numpy(line: Line) -> bool:
     return False
 
 
+def _all_different(places: Any) -> bool:
+    signs = np.unique(places < 0).size  # -1 may be the place that 2 is
+    return places.dtype.kind == "i" and np.unique(places).size == places.size and signs == 1
+
+
 def _each_once(index: Any) -> bool:
     """Whether an index meets no element twice, because it counts along an axis."""
     parts = index if index.__class__ is tuple else (index,)
     arrays = [p for p in parts if getattr(p, "shape", ()) != ()]
     return any(
-        p.__class__ is Const and p.array.ndim == 1 and counted(p.array) is not None
+        p.__class__ is Const and p.array.ndim == 1
+        and (counted(p.array) is not None or _all_different(p.array))
         and all(a.shape == p.shape for a in arrays)
         for p in arrays
     )  # fmt: skip

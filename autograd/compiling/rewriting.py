@@ -44,8 +44,8 @@ def once(lines: list[Line], outputs: Any) -> list[Line]:
 
 
 def without_ones(lines: list[Line], outputs: Any) -> tuple[list[Line], Any]:
-    """x in the place of x plus 0, and nothing for `x *= ones`. (Of x times ones, which a rule may
-    be all about, the writer knows.)"""
+    """x in the place of x plus 0 and the like, and nothing for `x *= ones`. (Of x times ones, which
+    a rule may be all about, the writer knows.)"""
     written = {line.writes.root for line in lines if line.writes is not None}
     same: dict[Any, Any] = {}
 
@@ -58,13 +58,13 @@ def without_ones(lines: list[Line], outputs: Any) -> tuple[list[Line], Any]:
     for line in lines:
         args, kwargs = (mapped(a, now) for a in (line.args, line.kwargs))
         line = again(line, line.kind, line.target, args, kwargs)
-        if line.kind in ("ufunc", "operator") and len(line.made) == 1 and len(args) == 2:
+        if len(line.made) == 1 and line.kind in ("ufunc", "operator", "function"):
             made, kept = line.made[0], _kept(line.target, args)
             if kept.__class__ is Var and (kept.shape, kept.dtype) == (made.shape, made.dtype):
                 if line.writes is not None and kept is line.writes:
                     continue
-                plus = line.target in (np.add, "+") and line.writes is None and not kept.weak
-                if plus and not {kept.root, made.root} & written:
+                told = line.target in (np.multiply, "*") or line.writes is not None or kept.weak
+                if not told and not {kept.root, made.root} & written:
                     same[made] = kept
                     continue
         found.append(line)
@@ -72,14 +72,32 @@ def without_ones(lines: list[Line], outputs: Any) -> tuple[list[Line], Any]:
 
 
 def _kept(target: Any, args: Any) -> Any:
-    """Which of two operands is the result, for the other one changes nothing."""
-    neutral = {np.multiply: 1, "*": 1, np.add: 0, "+": 0}.get(target)
-    for one, other in (args, args[::-1]):
-        array = one.array if one.__class__ is Const else one
-        if neutral is not None and not isinstance(array, (Var, str)) and np.size(array):
-            if getattr(array, "dtype", np.dtype(float)).kind == "f" and np.all(array == neutral):
-                return other
+    """Which argument is the result, for the others change nothing."""
+    if target is np.broadcast_to and args:
+        return args[0]  # if it has the shape
+    if target is np.where and len(args) == 3 and (asked := _settled(args[0])) is not None:
+        return args[1 if asked else 2]
+    if len(args) != 2 or (neutral := NEUTRAL.get(target)) is None:
+        return None
+    for one, other in [args[::-1]] if target in (np.subtract, "-") else [args, args[::-1]]:
+        if _settled(one) == neutral:
+            return other
     return None
+
+
+NEUTRAL: dict[Any, Any] = {
+    np.multiply: 1, "*": 1, np.add: 0, "+": 0, np.subtract: 0, "-": 0, np.bitwise_and: True,
+    np.logical_and: True, np.bitwise_or: False, np.logical_or: False,
+}  # fmt: skip
+
+
+def _settled(value: Any) -> Any:
+    """The number that is everywhere in a constant; None of anything else."""
+    array = value.array if value.__class__ is Const else value
+    if not isinstance(array, (np.ndarray, np.generic, float, int)) or not np.size(array):
+        return None
+    first = np.asarray(array).flat[0]
+    return first.item() if np.all(array == first) else None
 
 
 def without_copies(
