@@ -93,7 +93,8 @@ def primitive(
 
 
 def elsewhere(text: str, imports: str | None = None) -> Callable[[Function], Function]:
-    """Let a plain form call a function of one array that the text has above, as `text` makes it.
+    """Let a plain form call a function of one array that the text has above, as the last line of
+    `text` makes it.
 
     >>> @elsewhere("erf = np.vectorize(math.erf)", imports="import math")
     ... def erf(x):

@@ -31,6 +31,7 @@ from autograd.compiling.tracing import Const, Line, Var
 
 __all__: list[str] = []
 
+STAND_INS = "rng = np.random.default_rng(0)  # in the place of larger arrays"
 SHORT = 20  # of an array that stands where it is used
 SIGNS = {
     np.add: ("+", SUMMED), np.subtract: ("-", SUMMED), np.multiply: ("*", MULTIPLIED),
@@ -141,7 +142,9 @@ class Expressions:
                 return Expression(text)
             self.constants[id(array)] = name = self.free("c")
             self.known.append((array, name))
-            self.before += f"{name} = {held(array)}".split("\n")
+            self.before += f"{name} = {text}".split("\n")
+            if "rng." in text and STAND_INS not in self.before:
+                self.before.insert(0, STAND_INS)
         return Expression(self.constants[id(array)])
 
     def expression_of(self, line: Line) -> Expression:
@@ -190,9 +193,8 @@ class Expressions:
             return self.method(line)
         if kind == "call":
             return self.whole_call(line)
-        if kind == "function":
-            if (found := self.function_of(line, made)) is not None:
-                return found
+        if kind == "function" and (shorter := self.function_of(line, made)) is not None:
+            return shorter
         if target in ALLOCATES.values() and not kwargs:
             shape, dtype = args
             given = str(shape[0]) if len(shape) == 1 else str(shape)
@@ -445,9 +447,12 @@ class Expressions:
     def made_above(self, function: Any) -> str:
         """The name of a function that the text makes itself, above."""
         if function.text not in self.imported:
-            name, _, made = function.text.partition(" = ")
-            self.imported[function.text] = name = self.free(name)
-            self.before.append(f"{name} = {made}")
+            text = function.text
+            for own in [line.partition(" = ")[0] for line in text.split("\n")]:
+                name = self.free(own)
+                text = re.sub(rf"\b{own}\b", name, text)
+            self.imported[function.text] = name
+            self.before += text.split("\n")
             if function.imports is not None and function.imports not in self.imports:
                 self.imports.insert(0, function.imports)
         return self.imported[function.text]

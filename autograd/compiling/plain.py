@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiling.expressions import Expressions
+from autograd.compiling.expressions import STAND_INS, Expressions
 from autograd.compiling.program import Program, values_in
 from autograd.compiling.rewriting import (
     filled,
@@ -439,8 +439,8 @@ class Writer(Expressions):
             return []
         lines: list[str] = []
         strict = any(map(_wants_numpy, self.lines))
-        if any(isinstance(values[v], str) for v in inputs):
-            lines.append("rng = np.random.default_rng(0)  # in the place of larger arrays")
+        if any(isinstance(values[v], str) for v in inputs) and STAND_INS not in self.before:
+            lines.append(STAND_INS)
         for var, name in zip(inputs, names):
             value, head = values[var], f"{name} = "
             text = value if isinstance(value, str) else example(head, value)

@@ -143,7 +143,7 @@ def held(array: Any) -> str:
         usual = "" if array.dtype in (np.float64, np.int64, bool) else f", {kind}"
         return f"{known}{shape}{usual})" if known else f"np.full({shape}, {value}{usual})"
     if array.size > SHOWN:
-        return f"...  # an array of shape {array.shape}, {array.dtype}, from around the function"
+        return stand_in(array)
     return example("c = ", array)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -154,18 +155,53 @@ def _single(x: Array) -> Array:
     return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
+# As one would write it by hand: the mean alone, which is right to rounding everywhere.
+
+
+@lru_cache(maxsize=32)
+def _bessel_of_each(order: int) -> Any:
+    turned = "np.cos(t)" if order == 1 else f"np.cos({order} * t)" if order else ""
+    mean = f"np.mean(np.exp(x * np.cos(t)){' * ' * bool(order)}{turned})"
+
+    @elsewhere(
+        "t = np.pi * (np.arange(128) + 0.5) / 128  # half a turn\n"
+        f"bessel{order} = np.vectorize(lambda x: {mean})"
+    )
+    def of_each(x: Array) -> Array:
+        t = np.pi * (np.arange(128) + 0.5) / 128
+        return np.vectorize(lambda z: np.mean(np.exp(z * np.cos(t)) * np.cos(order * t)), [float])(
+            x
+        )[()]
+
+    return of_each
+
+
+def _plain_bessel(x: Array, order: int) -> Any:
+    if not np.size(x):
+        return _bessel_i(x, order)
+    y = _bessel_of_each(order)(x)
+    dtype = np.result_type(x, np.float16)
+    return y if y.dtype == dtype else y.astype(dtype)
+
+
+def _plain_bessel_rule(g: Array, y: Array, x: Array, order: int) -> Any:
+    return g * 0.5 * (_plain_bessel(x, abs(order - 1)) + _plain_bessel(x, order + 1))
+
+
 bessel_i: Any = primitive(
     _bessel_i,
     lambda g, y, x, order: (
         g * 0.5 * (bessel_i(_single(x), abs(order - 1)) + bessel_i(_single(x), order + 1))
     ),
     formula="g times the mean of both neighbours in order",
+    plainly=(_plain_bessel, _plain_bessel_rule),
 )
 defvjp(
     np.i0,
     lambda g, y, x: g * bessel_i(_single(x), 1),
     formula="g times the Bessel function of order 1",
 )
+operations[np.i0].plainly = np.i0, lambda g, y, x: g * _plain_bessel(x, 1)
 
 # ---- the normal distribution ------------------------------------------------------------------
 

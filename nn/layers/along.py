@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd import primitive
 from nn.arguments import at_least_single, values
-from nn.layers.views import around_each, few_enough, under_each
+from nn.layers.views import around_each, between, few_enough, small_enough, under_each
 from nn.layers.windows import Windows, span
 
 __all__ = ["Along", "adaptive", "avg_pool", "max_pool", "regular"]
@@ -287,8 +287,18 @@ def _shared(sums: Any, divisors: Any) -> Any:
     return sums / (float(divisors.flat[0]) if same else divisors.astype(sums.dtype))
 
 
+def _parts(along: Along) -> Any:
+    """What each mean takes of each element, a matrix."""
+    matrix = np.zeros((along.count, along.length))
+    for _, windows, elements in along.steps:
+        matrix[np.arange(along.count)[windows[-1]], np.arange(along.length)[elements[-1]]] = 1
+    return matrix / along.sizes[:, None]
+
+
 def _plain_avg_pool(x: Any, _along: Sequence[Along], _divisors: Any) -> Any:
     how = _joined(_along)
+    if how is None and small_enough(matrices := [_parts(along) for along in _along]):
+        return between(x, [along.axis for along in _along], matrices)
     if how is None or not few_enough(how, math.prod(x.shape[: -len(_along)])):
         return _avg_pool(x, _along, _divisors)
     if all(along.count == 1 and along.split for along in _along):
@@ -300,6 +310,8 @@ def _plain_avg_pool(x: Any, _along: Sequence[Along], _divisors: Any) -> Any:
 
 def _plain_spread(g: Any, _along: Sequence[Along], _divisors: Any) -> Any:
     how = _joined(_along)
+    if how is None and small_enough(matrices := [_parts(along) for along in _along]):
+        return between(g, [along.axis for along in _along], matrices, back=True)
     if how is None or not few_enough(how, math.prod(g.shape[: -len(_along)])):
         return _spread(g, _along, _divisors)
     share = _shared(g, _divisors)

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from nn.layers.windows import Windows, span
 
-__all__ = ["around_each", "few_enough", "under_each"]
+__all__ = ["around_each", "between", "few_enough", "small_enough", "under_each"]
 
 MUCH = 1 << 24  # elements of all windows; a text of more is not worth their memory
 
@@ -31,7 +31,7 @@ def under_each(x: Any, how: Windows, fill: float = 0) -> Any:
     around += [(ahead, max(0, reach - ahead - n)) for n, (ahead, _), reach in lengths]
     padded = x
     if any(map(any, around)):
-        options = {} if fill == 0 else {"constant_values": fill}
+        options: dict[str, Any] = {} if fill == 0 else {"constant_values": fill}
         padded = np.pad(x, tuple(around), **options)
     return _windows(padded, how, how.counts, how.stride)
 
@@ -40,7 +40,7 @@ def around_each(g: Any, how: Windows) -> Any:
     """For each element of x what is at the windows that it is in, the last one first: so are the
     kernel's places, turned round."""
     ahead = g.ndim - len(how.kernel)
-    spread = g
+    spread: Any = g
     if max(how.stride) > 1:
         lengths = ((count - 1) * s + 1 for count, s in zip(how.counts, how.stride))
         spread = np.zeros_like(g, shape=(*g.shape[:ahead], *lengths))
@@ -56,6 +56,24 @@ def around_each(g: Any, how: Windows) -> Any:
         spread = spread[(..., *inside)]
     padded = np.pad(spread, tuple(around)) if any(map(any, around)) else spread
     return _windows(padded, how, how.lengths, (1,) * len(how.stride))
+
+
+SMALL = 64  # elements of a matrix that a text shows
+
+
+def small_enough(matrices: list[Any]) -> bool:
+    """Whether matrices may stand in a text."""
+    return all(matrix.size <= SMALL for matrix in matrices)
+
+
+def between(x: Any, axes: list[int], matrices: list[Any], back: bool = False) -> Any:
+    """Each of these axes of x multiplied by its matrix (results, elements), or by its transpose."""
+    pairs = sorted(zip(axes, matrices), key=lambda pair: pair[0])
+    elements, results = "hwd"[: len(axes)], "ijk"[: len(axes)]
+    terms = [r + e for e, r in zip(elements, results)]
+    before, after = (results, elements) if back else (elements, results)
+    subscripts = f"{','.join([f'...{before}', *terms])}->...{after}"
+    return np.einsum(subscripts, x, *(m.astype(x.dtype) for _, m in pairs), optimize=True)
 
 
 def _windows(padded: Any, how: Windows, counts: tuple[int, ...], stride: tuple[int, ...]) -> Any:
