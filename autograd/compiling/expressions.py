@@ -323,7 +323,8 @@ class Expressions:
         if axis is not None and (len(shape) != 1 or options.get("keepdims")):
             given["axis"] = axis
         if x.turned is not None and len(axes) == 1 and not options.get("keepdims"):
-            x, given["axis"] = x.turned, 1 - axes[0] % 2
+            x, shape, axes = x.turned, shape[::-1], [1 - axes[0] % 2]
+            given["axis"] = axes[0]
         if options.get("keepdims"):
             given["keepdims"] = True
         if options.get("dtype") is not None and options["dtype"] != getattr(value, "dtype", None):
