@@ -284,7 +284,7 @@ def _spread(g: Any, _along: Sequence[Along], _divisors: Any) -> Any:
 def _shared(sums: Any, divisors: Any) -> Any:
     """Sums over what they are divided by, a number where it is the same everywhere."""
     same = bool((divisors == divisors.flat[0]).all())
-    return sums / (float(divisors.flat[0]) if same else divisors.astype(sums.dtype))
+    return sums / (float(divisors.flat[0]) if same else np.array(divisors, sums.dtype))
 
 
 def _parts(along: Along) -> Any:

@@ -345,7 +345,7 @@ def test_what_was_computed_of_constants_alone_is_shown():
 
 def test_sums_of_a_transpose_keep_the_axis_that_is_meant():
     def f(x):
-        return x * np.sum(np.exp(x).T, axis=1)[:, None]
+        return x * np.expand_dims(np.sum(np.exp(x).T, axis=1), 1)
 
     compiled = compile(f)
     result = compiled(X[:, :3])
