@@ -714,6 +714,9 @@ def _plain_number(value: Any, beside: Any) -> Expression:
     if value == 2 * np.pi:
         return Expression("2 * np.pi", MULTIPLIED)
     text = number(value)
+    if "np." in text and "(" in text and getattr(beside, "dtype", None) != np.float64:
+        # Python's own number, which takes the precision of what stands beside it.
+        text = repr(float(value)) if "finfo" in text else text.replace("np.", "math.")
     if (rest := complement(value, text)) is not None:
         return Expression(f"1 - {rest}", SUMMED)
     if kind == "f" and text.endswith(".0") and len(text) < 9 and text != "-0.0":

@@ -108,8 +108,12 @@ class Writer(Expressions):
         names = [self.names[v] for v in inputs]
         head = wrapped(f"def {self.function}(", names, "):")
         body = ["    " + line for line in self.body()]
-        self.imports.sort(key=lambda line: not line.startswith("import "))
-        parts = ["import numpy as np", *self.imports, *([""] if self.before else []), *self.before]
+        if any(re.search(r"\bmath\.", line) for line in body) and "import math" not in self.imports:
+            self.imports.append("import math")
+        pythons = [line for line in self.imports if line.startswith("import ")]
+        others = [line for line in self.imports if line not in pythons]
+        parts = [*pythons, *([""] if pythons else []), "import numpy as np", *others]
+        parts += [*([""] if self.before else []), *self.before]
         calls = self.example(inputs, names)
         return "\n".join([*parts, "", "", *head, *body, *returned, *calls]) + "\n"
 

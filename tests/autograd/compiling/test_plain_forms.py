@@ -288,6 +288,14 @@ def test_texts_are_short_hold_no_trick_and_run_alone(name):
     assert len(statements) <= LONGER.get(name, 14), text
 
 
+@pytest.mark.parametrize("name", [*ACTIVATIONS, *NUMPYS, *LOSSES])
+def test_texts_keep_single_precision(name):
+    function, value = FUNCTIONS[name]
+    compiled = compile(value_and_grad(lambda x: function(x).sum()))
+    expected = plain(compiled(value.astype(np.float32)))
+    assert near(list(expected), list(executed(compiled.source)))
+
+
 def body(function: Callable[..., Any], value: Any) -> list[str]:
     text = lines(value_and_grad(lambda x: np.sum(function(x))), value)
     return [line.partition("  #")[0] for line in text if not line.startswith("#")]
