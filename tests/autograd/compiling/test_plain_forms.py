@@ -26,6 +26,7 @@ W = RNG.uniform(0.5, 2, 4).round(3)
 LABELS = np.array([0, 3, 1])
 IMAGES = RNG.normal(size=(1, 2, 5, 4)).round(2)
 ROWS = RNG.normal(size=(2, 2, 6)).round(2)
+COLUMNS = RNG.normal(size=(1, 4, 9)).round(2)
 KERNEL = RNG.normal(size=(4, 2, 3, 2)).round(2)
 
 
@@ -144,6 +145,9 @@ IN_SPACE: dict[str, tuple[Callable[..., Any], Any]] = {
     "avg_pool2d, divisor": (lambda x: F.avg_pool2d(x, 2, 1, divisor_override=3), IMAGES),
     "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, 1), IMAGES),
     "adaptive_avg_pool2d, 3": (lambda x: F.adaptive_avg_pool2d(x, 3), IMAGES),
+    "unfold": (lambda x: F.unfold(x, 2, padding=1, stride=2), IMAGES),
+    "fold": (lambda x: F.fold(F.unfold(x, (2, 3)), (5, 4), (2, 3)), IMAGES),
+    "fold, options": (lambda x: F.fold(x, (5, 3), (1, 2), (1, 2), (0, 1), (2, 1)), COLUMNS),
     "interpolate": (lambda x: F.interpolate(x, scale_factor=2), IMAGES),
     "interpolate, bilinear": (lambda x: F.interpolate(x, (7, 3), mode="bilinear"), IMAGES),
 }
