@@ -46,7 +46,8 @@ def once(lines: list[Line], outputs: Any) -> list[Line]:
 def without_ones(lines: list[Line], outputs: Any) -> tuple[list[Line], Any]:
     """x in the place of x plus 0 and the like, and nothing for `x *= ones`. (Of x times ones, which
     a rule may be all about, the writer knows.)"""
-    written = {line.writes.root for line in lines if line.writes is not None}
+    last_write = {line.writes.root: at for at, line in enumerate(lines) if line.writes is not None}
+    written = set(last_write)
     same: dict[Any, Any] = {}
 
     def now(value: Any) -> Any:
@@ -55,7 +56,7 @@ def without_ones(lines: list[Line], outputs: Any) -> tuple[list[Line], Any]:
         return value
 
     found = []
-    for line in lines:
+    for at, line in enumerate(lines):
         args, kwargs = (mapped(a, now) for a in (line.args, line.kwargs))
         line = again(line, line.kind, line.target, args, kwargs)
         if len(line.made) == 1 and line.kind in ("ufunc", "operator", "function"):
@@ -64,9 +65,11 @@ def without_ones(lines: list[Line], outputs: Any) -> tuple[list[Line], Any]:
                 if line.writes is not None and kept is line.writes:
                     continue
                 told = line.target in (np.multiply, "*") or line.writes is not None or kept.weak
-                if not told and not {kept.root, made.root} & written:
-                    same[made] = kept
-                    continue
+                settled = -1 < last_write.get(kept.root, -1) < at  # nobody writes into it any more
+                if made.root not in written and line.writes is None and not kept.weak:
+                    if settled or (not told and kept.root not in written):
+                        same[made] = kept
+                        continue
         found.append(line)
     return found, mapped(outputs, now)
 
@@ -124,7 +127,22 @@ def without_copies(
 def updating(lines: list[Line]) -> list[Line]:
     """`part = whole[i]`, `more = part + x`, `whole[i] = more` as `whole[i] += x`."""
     found: list[Line] = []
+    uses: dict[Var, int] = {}
     for line in lines:
+        for var in {*values_in(line.args), *values_in(line.kwargs)}:
+            uses[var] = uses.get(var, 0) + 1
+    for line in lines:
+        part = line.writes
+        if (
+            part is not None and line.kind == "ufunc" and line.target in IN_PLACE
+            and line.args[0] is part and uses[part] == 1 and line.made == [part]
+        ):  # fmt: skip
+            for before in [b for b in found[-4:] if b.kind == "getitem" and b.made == [part]]:
+                whole, index = before.args  # `part = whole[i]`, `part += x`
+                if whole.__class__ is Var and whole.root is whole:
+                    found.remove(before)
+                    line = again(line, "update", line.target, (whole, index, line.args[1]), {})
+                    line.made, line.form, line.writes = [], None, whole
         if line.kind == "setitem" and len(found) > 1:
             read, change = found[-2:]
             if (

@@ -274,7 +274,8 @@ TRICKS = [
     "logical_not", "from autograd", "from nn", "not written out", "~(", "np.vecdot", "copy()",
     "1.0 * (", "again", "afterwards", "e+308", " + 0\n", "0 - ",
 ]  # fmt: skip
-LONGER = {"max_pool2d, ties": 17, "max_pool2d, ceil": 17, "with_logits, by the target": 17,
+LONGER = {"fold": 22, "max_pool2d, ties": 17, "max_pool2d, ceil": 17,
+          "with_logits, by the target": 17,
           "prelu": 17, "logarithms": 17, "powers": 17, "powers of NumPy": 17,
           "fmax": 17, "fmin": 17}  # fmt: skip
 
