@@ -70,7 +70,7 @@ def _plain_fold(x: Any, _how: Windows) -> Any:
         max(n + ahead, reach) for n, (ahead, _), reach in
         zip(_how.lengths, _how.padding, _how.spans())
     ]  # fmt: skip
-    padded = np.zeros_like(x, shape=(batch, channels, *lengths))
+    padded: Any = np.zeros_like(x, shape=(batch, channels, *lengths))
     for place in product(*map(range, _how.kernel)):
         seen = [
             slice(k * d, k * d + (count - 1) * s + 1, s if s > 1 else None)
