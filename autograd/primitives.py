@@ -87,9 +87,32 @@ def primitive(
             f"here, got {len(plainly)}"
         )
 
-    function = wraps(forward)(_written_out(operation, forward, rules))
+    function = wraps(forward)(_written_out(operation, forward, rules, plainly))
     hold(function, operation)
     return function
+
+
+def elsewhere(text: str, imports: str | None = None) -> Callable[[Function], Function]:
+    """Let a plain form call a function of one array that the text has above, as the last line of
+    `text` makes it.
+
+    >>> @elsewhere("erf = np.vectorize(math.erf)", imports="import math")
+    ... def erf(x):
+    ...     return np.vectorize(math.erf)(x)
+    """
+
+    def mark(function: Any) -> Any:
+        @wraps(function)
+        def called(x: Any) -> Any:
+            written_down = getattr(type(x), "__array_function__", None)
+            if type(x) is _array or written_down is None:
+                return function(x)
+            return written_down(x, called, (type(x),), (x,), {})
+
+        called.text, called.imports = text, imports  # type: ignore[attr-defined]
+        return called
+
+    return mark
 
 
 _ASKED = (Node, *CONTAINERS, np.ndarray)  # of what is not as it is, what needs another look
@@ -97,7 +120,7 @@ _NOTHING = object()  # no argument was given
 
 
 def _written_out(
-    operation: Operation, forward: Callable[..., Any], rules: tuple[Any, ...]
+    operation: Operation, forward: Callable[..., Any], rules: tuple[Any, ...], plainly: Any
 ) -> Callable[..., Any]:
     """What `primitive` returns: `apply` behind a short way for the usual calls.
 
@@ -112,7 +135,11 @@ def _written_out(
             return apply(operation, args, kwargs)
         if kwargs or not AS_THEY_ARE.issuperset(map(type, args)):
             without_hidden(operation, (*args, *kwargs.values()))
-        data = forward(*args, **kwargs)
+        compute = forward
+        if plainly is not None and (watching := current_mode().profile) is not None:
+            if getattr(watching, "reading", False):  # inside of a rule that is written down
+                compute = plainly[0]
+        data = compute(*args, **kwargs)
         if saves:
             data = kept_of(data, operation)[0]
         if isinstance(data, Node) and data._requires_grad:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from autograd.compiling.tracing import Const, Line, Var
 
 __all__: list[str] = []
 
+STAND_INS = "rng = np.random.default_rng(0)  # in the place of larger arrays"
 SHORT = 20  # of an array that stands where it is used
 SIGNS = {
     np.add: ("+", SUMMED), np.subtract: ("-", SUMMED), np.multiply: ("*", MULTIPLIED),
@@ -39,6 +42,7 @@ SIGNS = {
     np.not_equal: ("!=", COMPARED), np.bitwise_and: ("&", BITS), np.bitwise_or: ("|", BITS),
     np.logical_and: ("&", BITS), np.logical_or: ("|", BITS),
 }  # fmt: skip
+NOT = (np.invert, np.logical_not)
 TRUTHS = (np.bitwise_and, np.bitwise_or, np.logical_and, np.logical_or)
 BY_SIGN = {sign: level for sign, level in SIGNS.values()}
 REDUCTIONS = {
@@ -54,9 +58,10 @@ class Expressions:
 
     pending: dict[Var, Expression]  # not written yet
     constants: dict[int, str]
+    known: list[tuple[Any, str]]  # constants that are arrays, and their names
     before: list[str]  # statements that make the constants
     imports: list[str]
-    imported: dict[str, str]
+    imported: dict[Any, str]
     given: set[Var]
     fresh: set[Var]  # zeros, until they are written into
     written_roots: set[Var]
@@ -91,6 +96,8 @@ class Expressions:
             parts = [self.expression(v) for v in value]
             return Expression("[" + ", ".join(p.text for p in parts) + "]", ATOM, parts)
         if of is slice:
+            if value == slice(None):
+                return Expression("slice(None)")
             bounds = [self.expression(p) for p in (value.start, value.stop, value.step)]
             return Expression("slice(" + ", ".join(p.text for p in bounds) + ")", ATOM, bounds)
         if of in (int, float):
@@ -101,6 +108,8 @@ class Expressions:
             return Expression(f"np.{np.dtype(value).name}".replace("np.bool", "bool"))
         if value is bool or value is float or value is int:
             return Expression(value.__name__)
+        if of is str and value.isprintable() and not set(value) & {'"', "\\"}:
+            return Expression(f'"{value}"')
         if value is None or value is Ellipsis or isinstance(value, (bool, str, bytes, complex)):
             return Expression(repr(value))
         if id(value) not in self.constants:
@@ -125,10 +134,17 @@ class Expressions:
         if (text := counted(array)) is not None:
             return Expression(text)
         if id(array) not in self.constants:
+            for known, name in self.known:
+                if known.dtype == array.dtype and np.array_equal(known, array):
+                    self.constants[id(array)] = name
+                    return Expression(name)
             if len(text := held(array)) <= SHORT and text.startswith("np."):
                 return Expression(text)
             self.constants[id(array)] = name = self.free("c")
-            self.before += f"{name} = {held(array)}".split("\n")
+            self.known.append((array, name))
+            self.before += f"{name} = {text}".split("\n")
+            if "rng." in text and STAND_INS not in self.before:
+                self.before.insert(0, STAND_INS)
         return Expression(self.constants[id(array)])
 
     def expression_of(self, line: Line) -> Expression:
@@ -143,6 +159,9 @@ class Expressions:
             kinds = {_kind(a) for a in args}
             if target not in TRUTHS or kinds == {"b"}:
                 return self.signed(sign, level, args, made)
+        if kind in ("ufunc", "function") and not kwargs and target in NOT and len(args) == 1:
+            if _kind(args[0]) == "b" and line.writes is None:
+                return self.expression(args[0]).opposite()
         if kind == "ufunc" and not kwargs and target in (np.square, np.negative, np.reciprocal):
             x = self.expression(args[0])
             if target is np.negative:
@@ -152,7 +171,11 @@ class Expressions:
             return Expression(f"1 / {x.at(SIGNED)}", MULTIPLIED, x)
         if kind == "getitem":
             x = self.expression(args[0])
-            return Expression(f"{x.at(ATOM)}[{self.index(args[1], args[0])}]", ATOM, x)
+            found = Expression(f"{x.at(ATOM)}[{self.index(args[1], args[0])}]", ATOM, x)
+            shape = getattr(args[0], "shape", ())
+            if made is not None and _adds_axes(args[1]) and _only_ahead(made.shape, shape):
+                found.loose = x, shape
+            return found
         if kind == "attribute":
             if target == "T" or (target == "mT" and len(args[0].shape) == 2):
                 return self.turned(args[0])
@@ -163,14 +186,15 @@ class Expressions:
             if method == "reduce" and ufunc in REDUCTIONS and line.writes is None:
                 options = {"axis": 0, **kwargs}
                 return self.reduction(REDUCTIONS[ufunc], args[0], options)
+            if method == "at" and args[1].__class__ is tuple and len(args[1]) == 1:
+                args = (args[0], args[1][0], *args[2:])
             return self.called(f"np.{ufunc.__name__}.{method}", args, kwargs)
         if kind == "method":
             return self.method(line)
         if kind == "call":
             return self.whole_call(line)
-        if kind == "function":
-            if (found := self.function_of(line, made)) is not None:
-                return found
+        if kind == "function" and (shorter := self.function_of(line, made)) is not None:
+            return shorter
         if target in ALLOCATES.values() and not kwargs:
             shape, dtype = args
             given = str(shape[0]) if len(shape) == 1 else str(shape)
@@ -180,19 +204,25 @@ class Expressions:
             return Expression(f"np.{target.__name__}({given})")
         if target is np.float64:
             return self.expression(args[0])
+        if target is np.lib.stride_tricks.sliding_window_view:
+            return self.called(self.brought("numpy.lib.stride_tricks", target), args, kwargs)
+        if hasattr(target, "text"):
+            return self.called(self.made_above(target), args, kwargs)
         return self.called(_place(target), args, kwargs, line)
 
     def function_of(self, line: Line, made: Var | None) -> Expression | None:
         """Some functions have a shorter way to say it."""
-        target, args, kwargs = line.target, line.args, line.kwargs
+        target, kwargs = line.target, line.kwargs
+        args = _without_usual(target, line.args)
         if target is np.transpose and len(args) + len(kwargs) < 3 and set(kwargs) <= {"axes"}:
             return self.transposed(args[0], args[1] if len(args) > 1 else kwargs.get("axes"))
         if target is np.expand_dims and made is not None and len(args) == 2 and not kwargs:
             x = self.expression(args[0])
             if (again := _kept_dims(x, made)) is not None:
                 return again
-            found = Expression(f"np.expand_dims({x.text}, {args[1]!r})", ATOM, x)
-            found.view = f"np.expand_dims({{}}, {args[1]!r})"
+            axes = _axes_added(args[1], len(made.shape))
+            found = Expression(f"{x.at(ATOM)}[{axes}]", ATOM, x)
+            found.view = f"{{}}[{axes}]"
             if _only_ahead(made.shape, args[0].shape):
                 found.loose = x, args[0].shape
             return found
@@ -218,11 +248,19 @@ class Expressions:
             if sign == "abs":
                 return Expression(f"abs({x.text})", ATOM, x)
             return x.negated() if sign == "-" else Expression(f"{sign}{x.at(SIGNED)}", SIGNED, x)
+        if sign == "-" and args[0].__class__ is not Var and _is_zero(args[0]):
+            if _alike(args[1], made):
+                return self.expression(args[1]).negated()  # 0 - x, which makes no -0 of 0
         if sign == "*" and made is not None:
             for a, b in (args, args[::-1]):
-                n = _share(b, made) if a.__class__ is Var and a.dtype == made.dtype else None
+                same = a.__class__ is Var and (
+                    a.dtype == made.dtype or (a.dtype == bool and made.dtype == np.float64)
+                )
+                n = _share(b, made) if same else None
                 if n is not None:
-                    return self.signed("/", level, (a, n), made)
+                    return self.signed("/", level, (a, int(n)), made)
+        if sign == "+" and args[0].__class__ is Var and args[0] is args[1] and _kind(made) == "f":
+            return self.signed("*", MULTIPLIED, (2.0, args[0]), made)
         result = None if sign == "@" else made
         left, right = (self.expression(a, b, result) for a, b in (args, args[::-1]))
         if sign == "**":
@@ -233,7 +271,12 @@ class Expressions:
             for one, other, value in ((args[0], right, args[1]), (args[1], left, args[0])):
                 if _is_one(one) and _alike(value, made):
                     return other
+                if _is_one(one) and _kind(value) == "b" and value.shape == made.shape:
+                    return _as_numbers(other, made)
             left, right = _bare(left, args[1]), _bare(right, args[0])
+        if sign == "/" and left.mask is not None and _kind(args[1]) != "b":
+            if made is not None and made.dtype == np.float64:
+                left = left.mask
         if sign != "@":
             left, right = _loosely(left, right, args, made)
         if sign in "+-" and right.minus is not None:
@@ -241,7 +284,10 @@ class Expressions:
         firm = right.at(level + 1)  # (a * b) * c is not a * (b * c), to the last bit
         made_of = (left, right)
         found = Expression(f"{left.at(level + (level == COMPARED))} {sign} {firm}", level, made_of)
-        _looks_on(found, sign, left, right, args)
+        if sign == "-":
+            turned = f"{right.at(level)} - {left.at(level + 1)}"
+            found.swapped = Expression(turned, level, made_of)
+        _looks_on(found, sign, left, right, args, made)
         if sign == "@" and all(len(getattr(a, "shape", ())) == 2 for a in args):
             found.factors = left, right
         if sign in "*/@":
@@ -269,6 +315,7 @@ class Expressions:
         """np.sum(x, axis=...) and its like, with what matters of the options."""
         shape = getattr(value, "shape", ())
         axis = options.get("axis")
+        axis = axis[0] if axis.__class__ is tuple and len(axis) == 1 else axis
         x = self.expression(value)
         axes = tuple(range(len(shape))) if axis is None else np.atleast_1d(axis).tolist()
         count = int(np.prod([shape[i] for i in axes])) if shape else 1
@@ -276,7 +323,8 @@ class Expressions:
         if axis is not None and (len(shape) != 1 or options.get("keepdims")):
             given["axis"] = axis
         if x.turned is not None and len(axes) == 1 and not options.get("keepdims"):
-            x, given["axis"] = x.turned, 1 - axes[0] % 2
+            x, shape, axes = x.turned, shape[::-1], [1 - axes[0] % 2]
+            given["axis"] = axes[0]
         if options.get("keepdims"):
             given["keepdims"] = True
         if options.get("dtype") is not None and options["dtype"] != getattr(value, "dtype", None):
@@ -350,8 +398,8 @@ class Expressions:
             kwargs = {k: v for k, v in kwargs.items() if k != "copy"}
         inner = self.called("", rest, kwargs)
         found = Expression(f"{x.at(ATOM)}.{target}{inner.text}", ATOM, (x, inner))
-        if target == "astype" and _kind(first) == "b" and len(rest) == 1:
-            found.mask = x
+        if target == "astype" and made is not None and _kind(first) == "b" and len(rest) == 1:
+            return _as_numbers(x, made)
         return found
 
     def transposed(self, value: Any, axes: Any) -> Expression:
@@ -389,12 +437,34 @@ class Expressions:
             self.imports.append(f"# {name}: a part of {module}, not written out here")
         return self.called(name, line.args, line.kwargs)
 
+    def brought(self, module: str, function: Any) -> str:
+        """The name of a function that is imported, for it has a long one."""
+        if function not in self.imported:
+            own = function.__name__
+            self.imported[function] = name = self.free(own)
+            self.imports.insert(0, f"from {module} import {own}" + f" as {name}" * (name != own))
+        return self.imported[function]
+
+    def made_above(self, function: Any) -> str:
+        """The name of a function that the text makes itself, above."""
+        if function.text not in self.imported:
+            text = function.text
+            for own in [line.partition(" = ")[0] for line in text.split("\n")]:
+                name = self.free(own)
+                text = re.sub(rf"\b{own}\b", name, text)
+            self.imported[function.text] = name
+            self.before += text.split("\n")
+            if function.imports is not None and function.imports not in self.imports:
+                self.imports.insert(0, function.imports)
+        return self.imported[function.text]
+
     def called(
         self, name: str, args: Any, kwargs: dict[str, Any], line: Line | None = None
     ) -> Expression:
         wide = line is not None and line.kind == "ufunc" and line.target.signature is None
         made = line.made[0] if line is not None and len(line.made) == 1 else None
         arrays = [a for a in args if a.__class__ is Var]
+        wide = wide or (line is not None and line.target is np.clip)
         beside = arrays[0] if wide and arrays else None
         if line is not None and line.target is np.where and made is not None:
             if any(a.shape == made.shape for a in arrays) and made.dtype == np.float64:
@@ -402,6 +472,8 @@ class Expressions:
                 like = made if settled else Var(-1, None)  # else they say what the result is
                 parts = [self.expression(a, _Like(a, like), made) for a in args]
                 return Expression(f"np.where({', '.join(p.text for p in parts)})", ATOM, parts)
+        if line is not None and line.kind == "function":
+            args, kwargs = _by_name(line.target, args, kwargs)
         parts = [self.expression(a, beside, made) for a in args]
         named = [(k, self.expression(v)) for k, v in kwargs.items() if (k, v) not in USUAL]
         inner = ", ".join([*(p.text for p in parts), *(f"{k}={v.text}" for k, v in named)])
@@ -411,6 +483,9 @@ class Expressions:
         parts = index if index.__class__ is tuple else (index,)
         dims = len(getattr(of, "shape", ()) or ())
         texts = []
+        if len(parts) == dims + 1 and any(p.__class__ is slice for p in parts):
+            if not any(p is None or p.__class__ in (Var, Const) for p in parts):
+                parts = tuple(p for p in parts if p is not Ellipsis)  # it stands for nothing
         for part in parts:
             if part is Ellipsis and dims == 1 and len(parts) == 2 and None in parts:
                 texts.append(":")
@@ -461,6 +536,11 @@ def _kept_dims(x: Expression, made: Var) -> Expression | None:
     return found
 
 
+def _is_zero(value: Any) -> bool:
+    array = value.array if value.__class__ is Const else value
+    return isinstance(array, (int, float, np.generic, np.ndarray)) and not np.any(array)
+
+
 def _is_one(value: Any) -> bool:
     if value.__class__ is Const:
         return is_ones(value)
@@ -469,9 +549,17 @@ def _is_one(value: Any) -> bool:
 
 def _alike(value: Any, made: Any) -> bool:
     return (
-        value.__class__ is Var and made is not None
+        value.__class__ in (Var, Const) and made is not None
         and (value.shape, value.dtype) == (made.shape, made.dtype) and not value.weak
     )  # fmt: skip
+
+
+def _as_numbers(x: Expression, made: Any) -> Expression:
+    """Truth values as 0 and 1."""
+    kind = "float" if made.dtype == np.float64 else f"np.{made.dtype.name}"
+    found = Expression(f"{x.at(ATOM)}.astype({kind})", ATOM, x)
+    found.mask = x
+    return found
 
 
 def _bare(x: Expression, beside: Any) -> Expression:
@@ -494,10 +582,28 @@ def _loosely(left: Expression, right: Expression, args: Any, made: Any) -> list[
     return sides
 
 
-def _looks_on(found: Expression, sign: str, left: Expression, right: Expression, args: Any) -> None:
-    """A number times something broadcast may be broadcast as that may."""
+def _looks_on(
+    found: Expression, sign: str, left: Expression, right: Expression, args: Any, made: Any
+) -> None:
+    """A number times something broadcast may be broadcast as that may; and so may what stands
+    beside numbers that are the same everywhere."""
     shapes = [getattr(a, "shape", ()) for a in args]
     level = BY_SIGN[sign]
+    if made is not None and sign in "+-*/":
+        for i, a in enumerate(args):
+            uniform = a.__class__ is Const and a.array.size and shapes[i] == made.shape
+            uniform = uniform and made.shape != shapes[1 - i]
+            if uniform and a.dtype == made.dtype and (a.array == a.array.flat[0]).all():
+                if sign == "*" and a.array.flat[0] == 1:
+                    other = right if i == 0 else left
+                    found.text, found.level = f"np.broadcast_to({other.text}, {made.shape})", ATOM
+                    found.loose = other, shapes[1 - i]
+                    return
+                same = _plain_number(a.array.flat[0], made)
+                b, c = (same, right) if i == 0 else (left, same)
+                text = f"{b.at(level)} {sign} {c.at(level + 1)}"
+                found.loose = Expression(text, level, (b, c)), shapes[1 - i]
+                return
     if sign in "*/" and () in shapes:
         loose = left.loose if shapes[1] == () else right.loose
         if loose is not None:
@@ -506,9 +612,75 @@ def _looks_on(found: Expression, sign: str, left: Expression, right: Expression,
             found.loose = Expression(text, level, (a, b)), loose[1]
 
 
+def _axes_added(axis: Any, dims: int) -> str:
+    """The index that adds axes: `:, None`."""
+    new = {a % dims for a in np.atleast_1d(axis).tolist()}
+    parts = ["None" if i in new else ":" for i in range(dims)]
+    while len(parts) > 1 and parts[-1] == ":":
+        del parts[-1]
+    return ", ".join(parts)
+
+
+def _adds_axes(index: Any) -> bool:
+    """Whether an index only adds axes of length 1."""
+    parts = index if index.__class__ is tuple else (index,)
+    whole = slice(None), Ellipsis, None
+    return all(any(p is w or (p.__class__ is slice and p == w) for w in whole) for p in parts)
+
+
+@lru_cache(maxsize=256)
+def _defaults(function: Any) -> dict[str, Any]:
+    """What a function takes where nothing is said."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    return {p.name: p.default for p in parameters}
+
+
+IN_FULL = (np.take_along_axis, np.clip)  # older versions of NumPy want to be told
+WITH_AXIS = frozenset([
+    np.flip, np.cumsum, np.cumprod, np.concatenate, np.stack, np.sort, np.argsort, np.repeat,
+    np.take_along_axis, np.argmax, np.argmin, np.diff, np.expand_dims, np.roll,
+])  # fmt: skip
+
+
+def _by_name(function: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """An axis is said by name, and not said what goes without saying."""
+    usual = _defaults(function)
+    args = _without_usual(function, args)
+    if function in WITH_AXIS and args:
+        place = list(usual).index("axis")
+        if len(args) == place + 1:
+            args, kwargs = args[:place], {"axis": args[place], **kwargs}
+    plain = (bool, int, str, type(None))
+    same = {
+        k for k, v in kwargs.items()
+        if k in usual and v.__class__ in plain and v.__class__ is usual[k].__class__
+        and v == usual[k] and function not in IN_FULL
+    }  # fmt: skip
+    if kwargs.get("keepdims") is False:
+        same.add("keepdims")
+    return args, {k: v for k, v in kwargs.items() if k not in same}
+
+
+def _without_usual(function: Any, args: Any) -> Any:
+    """The arguments without those at the end that go without saying."""
+    usual = list(_defaults(function).values())
+    left = len(args)
+    while 1 < left <= len(usual) and args[left - 1].__class__ in (bool, int, type(None)):
+        given, default = args[left - 1], usual[left - 1]
+        missing = repr(default) == "<no value>" and not given
+        same = given.__class__ is default.__class__ and given == default
+        if not (same or missing) or function in IN_FULL:
+            break
+        left -= 1
+    return args[:left]
+
+
 def _place(function: Any) -> str:
     """Where NumPy has a function: `np.exp`, `np.linalg.inv`."""
-    name = function.__name__
+    name = {"absolute": "abs"}.get(function.__name__, function.__name__)
     for place in (np, np.linalg, np.lib.stride_tricks):
         for known in (name, name.strip("_")):
             if hasattr(place, known):
@@ -539,7 +711,12 @@ def _kind(value: Any) -> str | None:
 def _plain_number(value: Any, beside: Any) -> Expression:
     """A number; a whole one without its point, beside floats."""
     kind = _kind(beside)
+    if value == 2 * np.pi:
+        return Expression("2 * np.pi", MULTIPLIED)
     text = number(value)
+    if "np." in text and "(" in text and getattr(beside, "dtype", None) != np.float64:
+        # Python's own number, which takes the precision of what stands beside it.
+        text = repr(float(value)) if "finfo" in text else text.replace("np.", "math.")
     if (rest := complement(value, text)) is not None:
         return Expression(f"1 - {rest}", SUMMED)
     if kind == "f" and text.endswith(".0") and len(text) < 9 and text != "-0.0":

@@ -18,6 +18,7 @@ from autograd.tensor import Tensor
 __all__: list[str] = []
 
 WORDED = ("autograd.ops", "nn.layers", "nn.losses", "nn.optim", "nn.compiled")
+SAY_NOTHING = ("array", "arrays", "result", "found", "made", "g", "x", "y")
 LOCAL, ARGUMENT = 0, 1  # how much a name tells: of a value made there, or handed in
 
 
@@ -100,7 +101,7 @@ class Names:
             held = value._value if isinstance(value, Tensor) else value
             if type(held) is Traced and held._trace is self.trace:
                 if hints is not None:
-                    if name not in arguments and len(name) > 1:
+                    if name not in arguments and name not in SAY_NOTHING:
                         hints.setdefault(held._var.number, name)
                     continue
                 rank = ARGUMENT if name in arguments else LOCAL

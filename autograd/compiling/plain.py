@@ -10,9 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiling.expressions import Expressions
+from autograd.compiling.expressions import STAND_INS, Expressions
 from autograd.compiling.program import Program, values_in
-from autograd.compiling.rewriting import filled, once, updating, with_vectors
+from autograd.compiling.rewriting import (
+    filled,
+    once,
+    updating,
+    with_vectors,
+    without_copies,
+    without_ones,
+)  # fmt: skip
 from autograd.compiling.spelling import (
     ATOM,
     IN_PLACE,
@@ -49,21 +56,23 @@ class Writer(Expressions):
         self.function = re.sub(r"\W", "", name).strip("_") or "f"
         if self.function == "lambda" or keyword.iskeyword(self.function):
             self.function = "f"
-        lines = once(program.without_branches(), program.outputs)
-        self.lines = filled(updating(with_vectors(lines)))
+        lines, self.outputs = without_ones(program.without_branches(), program.outputs)
+        lines, self.outputs = without_copies(lines, program.inputs, self.outputs)
+        self.lines = filled(updating(with_vectors(once(lines, self.outputs))))
         self.taken = {"np", "rng", self.function, *dir(builtins), *keyword.kwlist}
         self.names: dict[Var, str] = {}
         self.pending: dict[Var, Expression] = {}  # not written yet
         self.constants: dict[int, str] = {}
+        self.known: list[tuple[Any, str]] = []
         self.before: list[str] = []  # statements that make the constants
         self.imports: list[str] = []
-        self.imported: dict[str, str] = {}
+        self.imported: dict[Any, str] = {}
         self.counts: dict[str, int] = {}
         self.statements: list[tuple[Line, str, tuple[Any, ...]]] = []
         self.uses: dict[Var, int] = {}
         self.user: dict[Var, Line] = {}  # the last line that uses a value,
         self.maker: dict[Var, Line] = {}  # and the one that makes it
-        self.given = set(values_in(program.outputs))
+        self.given = set(values_in(self.outputs))
         self.fresh: set[Var] = set()  # zeros, until they are written into
         whole: dict[Any, Var] = {}
         for line in self.lines:
@@ -99,7 +108,12 @@ class Writer(Expressions):
         names = [self.names[v] for v in inputs]
         head = wrapped(f"def {self.function}(", names, "):")
         body = ["    " + line for line in self.body()]
-        parts = ["import numpy as np", *self.imports, *([""] if self.before else []), *self.before]
+        if any(re.search(r"\bmath\.", line) for line in body) and "import math" not in self.imports:
+            self.imports.append("import math")
+        pythons = [line for line in self.imports if line.startswith("import ")]
+        others = [line for line in self.imports if line not in pythons]
+        parts = [*pythons, *([""] if pythons else []), "import numpy as np", *others]
+        parts += [*([""] if self.before else []), *self.before]
         calls = self.example(inputs, names)
         return "\n".join([*parts, "", "", *head, *body, *returned, *calls]) + "\n"
 
@@ -181,9 +195,11 @@ class Writer(Expressions):
             rules = [o for o in origins if o.backward and o not in told and line.backward]
             told.update(rules)
             plainly = self.program.plainly
-            said = list(dict.fromkeys(comment(o, plainly) for o in rules))
-            remark = "; ".join(text for text in said if text)
-            if len(said) > 1 and len(remark) > ROOM - 2:
+            said = [text for text in dict.fromkeys(comment(o, plainly) for o in rules) if text]
+            if len("; ".join(said)) > ROOM - 2:
+                said = [text for text in said if not text.endswith((": g", ": -g"))] or said
+            remark = "; ".join(said)
+            if len(said) > 1 and len(remark) > (1 + (len(said) < 4)) * (ROOM - 2):
                 remark = ""  # a rule for nearly each letter says nothing
             if remark and len(statement) + len(remark) + 4 <= ROOM:
                 statement = f"{statement}  # {remark}"
@@ -238,6 +254,31 @@ class Writer(Expressions):
             self.pending[var] = again = Expression(waiting.view.format(name))
             again.loose, again.stays = (Expression(name), shape), True
 
+    def settle_summed(self, var: Var) -> bool:
+        """Write down what is summed up, not the sum, which may become a mean; and whether it is
+        one that waits."""
+        waiting, line = self.pending[var], self.maker[var]
+        if waiting.summed is None or not line.args or line.args[0].__class__ is not Var:
+            return False
+        if not self.may_be_mean(var):
+            return False
+        inner, options, *rest = waiting.summed
+        if inner.text.isidentifier() or inner.turned is not None:
+            return False
+        name = self.named(line.args[0])
+        self.emit(line, f"{name} = {inner.text}", inner)
+        named = ", ".join([name, *(f"{k}={v}" for k, v in options.items())])
+        self.pending[var] = again = Expression(f"np.sum({named})", of=waiting)
+        again.summed = Expression(name), options, *rest
+        return True
+
+    def may_be_mean(self, total: Var) -> bool:
+        """Whether a sum is divided by a number."""
+        user = self.user.get(total)
+        if user is None or user.target not in (np.divide, np.multiply, "/", "*"):
+            return False
+        return any(a.__class__ is not Var for a in user.args)
+
     def state(self, line: Line) -> None:
         """Write down a line, or let it wait for its only use."""
         made = line.made
@@ -250,13 +291,16 @@ class Writer(Expressions):
             self.settle(line.args[0])
         before = dict(self.pending)
         text, expression = self.statement(line, var)
-        while len(text) > ROOM:  # what it has taken in stands before it
+        room = ROOM - 8 * (line.kind != "setitem" and line.writes is None)  # for its own name
+        while len(text) > room:  # what it has taken in stands before it
             taken = [v for v in before if v not in self.pending and not before[v].stays]
             taken = [v for v in taken if len(before[v].text) > 12]
             if not taken:
                 break
             self.pending = before
-            self.settle(max(taken, key=lambda v: len(before[v].text)))
+            longest = max(taken, key=lambda v: len(before[v].text))
+            if not self.settle_summed(longest):
+                self.settle(longest)
             before = dict(self.pending)
             text, expression = self.statement(line, var)
         if line.origin is not None and line.backward:
@@ -304,14 +348,24 @@ class Writer(Expressions):
             return var.root is not var  # whole[i] += part
         if var.root in self.written_roots or expression.reads & self.written():
             return False
-        if expression.text in self.taken and expression.reads:  # another name for what has one
+        known = expression.reads or expression.text in self.constants.values()
+        if expression.text in self.taken and known:  # another name for what has one
             expression.stays = True
             return True
         if var in self.given or self.program.name_of(var) is not None or self.of_named(var):
             return False
         shown = expression if expression.loose is None else expression.loose[0]
-        if self.uses.get(var, 0) != 1 or len(shown.text) > NARROW or "\n" in shown.text:
+        most = NARROW
+        if expression.summed is not None and self.may_be_mean(var):
+            most = ROOM - 12
+        if self.uses.get(var, 0) != 1 or len(shown.text) > most or "\n" in shown.text:
             return False
+        long = expression.loose is None and len(shown.text) > NARROW // 2
+        if long and self.maker[var].sweep <= self.first_sweep:
+            told = {comment(o, self.program.plainly) for o in expression.origins} - {""}
+            lengths = sorted(map(len, told))
+            if len(told) > 2 and sum(lengths[:-1]) > NARROW // 2:
+                return False  # one rule more, and there would be too many to tell of each
         maker, user = self.maker[var], self.user.get(var)
         if user is not None and maker.backward and not user.backward and len(shown.text) > 12:
             return False
@@ -374,7 +428,7 @@ class Writer(Expressions):
             return "[" + ", ".join(map(self.member, form)) + "]"
         if kind is dict:
             return "{" + ", ".join(f"{k!r}: {self.member(v)}" for k, v in form.items()) + "}"
-        return self.expression(self.program.outputs[form.place]).text
+        return self.expression(self.outputs[form.place]).text
 
     def member(self, form: Any) -> str:
         text = self.output(form)
@@ -389,8 +443,8 @@ class Writer(Expressions):
             return []
         lines: list[str] = []
         strict = any(map(_wants_numpy, self.lines))
-        if any(isinstance(values[v], str) for v in inputs):
-            lines.append("rng = np.random.default_rng(0)  # in the place of larger arrays")
+        if any(isinstance(values[v], str) for v in inputs) and STAND_INS not in self.before:
+            lines.append(STAND_INS)
         for var, name in zip(inputs, names):
             value, head = values[var], f"{name} = "
             text = value if isinstance(value, str) else example(head, value)
@@ -428,12 +482,18 @@ def _wants_numpy(line: Line) -> bool:
     return False
 
 
+def _all_different(places: Any) -> bool:
+    signs = np.unique(places < 0).size  # -1 may be the place that 2 is
+    return places.dtype.kind == "i" and np.unique(places).size == places.size and signs == 1
+
+
 def _each_once(index: Any) -> bool:
     """Whether an index meets no element twice, because it counts along an axis."""
     parts = index if index.__class__ is tuple else (index,)
     arrays = [p for p in parts if getattr(p, "shape", ()) != ()]
     return any(
-        p.__class__ is Const and p.array.ndim == 1 and counted(p.array) is not None
+        p.__class__ is Const and p.array.ndim == 1
+        and (counted(p.array) is not None or _all_different(p.array))
         and all(a.shape == p.shape for a in arrays)
         for p in arrays
     )  # fmt: skip

@@ -326,20 +326,32 @@ def _raw(leaf: Any) -> Any:
     return leaf._value if isinstance(leaf, Tensor) else leaf
 
 
-def agree(a: Any, b: Any, within: float = 1.0) -> bool:
-    """Whether two results are alike but for rounding, to (1000 eps)**within of the largest."""
+def rounding_of(values: list[Any]) -> float:
+    """How far the rounding of the largest number reaches: as large may be what cancels to 0."""
+    most = 0.0
+    for value in map(np.asarray, values):
+        if value.dtype.kind == "f":
+            largest = np.max(np.abs(value[np.isfinite(value)]), initial=0.0)
+            most = max(most, float(largest) * float(np.finfo(value.dtype).eps))
+    return most
+
+
+def agree(a: Any, b: Any, within: float = 1.0, least: float = 0.0) -> bool:
+    """Whether two results are alike but for rounding, to (1000 eps)**within of the largest, or to
+    `least`."""
     if isinstance(a, Tensor) or isinstance(b, Tensor):
-        return isinstance(a, Tensor) and isinstance(b, Tensor) and agree(a._value, b._value, within)
+        alike = isinstance(a, Tensor) and isinstance(b, Tensor)
+        return alike and agree(a._value, b._value, within, least)
     if isinstance(a, (tuple, list)):
         return (
             type(a) is type(b)
             and len(a) == len(b)
-            and all(agree(x, y, within) for x, y in zip(a, b))
+            and all(agree(x, y, within, least) for x, y in zip(a, b))
         )
     if isinstance(a, dict):
         return (
             isinstance(b, dict) and a.keys() == b.keys()
-            and all(agree(a[k], b[k], within) for k in a)
+            and all(agree(a[k], b[k], within, least) for k in a)
         )  # fmt: skip
     if not isinstance(a, (np.ndarray, np.generic, float)):
         return bool(a == b) if a is not None else b is None
@@ -351,4 +363,5 @@ def agree(a: Any, b: Any, within: float = 1.0) -> bool:
     with np.errstate(all="ignore"):
         largest = np.max(np.abs(x[np.isfinite(x)]), initial=0.0)
         near = (1e3 * float(np.finfo(x.dtype).eps)) ** within
-        return bool(np.allclose(x, y, near, near * float(largest), equal_nan=True))
+        most = max(near * float(largest), least)
+        return bool(np.allclose(x, y, near, most, equal_nan=True))

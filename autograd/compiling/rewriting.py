@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd.compiling.program import frozen, key_of, mapped, values_in
 from autograd.compiling.spelling import IN_PLACE
-from autograd.compiling.tracing import Line, Var
+from autograd.compiling.tracing import Const, Line, Var
 
 __all__: list[str] = []
 
@@ -43,10 +43,106 @@ def once(lines: list[Line], outputs: Any) -> list[Line]:
     return found
 
 
+def without_ones(lines: list[Line], outputs: Any) -> tuple[list[Line], Any]:
+    """x in the place of x plus 0 and the like, and nothing for `x *= ones`. (Of x times ones, which
+    a rule may be all about, the writer knows.)"""
+    last_write = {line.writes.root: at for at, line in enumerate(lines) if line.writes is not None}
+    written = set(last_write)
+    same: dict[Any, Any] = {}
+
+    def now(value: Any) -> Any:
+        while value in same:
+            value = same[value]
+        return value
+
+    found = []
+    for at, line in enumerate(lines):
+        args, kwargs = (mapped(a, now) for a in (line.args, line.kwargs))
+        line = again(line, line.kind, line.target, args, kwargs)
+        if len(line.made) == 1 and line.kind in ("ufunc", "operator", "function"):
+            made, kept = line.made[0], _kept(line.target, args)
+            if kept.__class__ is Var and (kept.shape, kept.dtype) == (made.shape, made.dtype):
+                if line.writes is not None and kept is line.writes:
+                    continue
+                told = line.target in (np.multiply, "*") or line.writes is not None or kept.weak
+                settled = -1 < last_write.get(kept.root, -1) < at  # nobody writes into it any more
+                if made.root not in written and line.writes is None and not kept.weak:
+                    if settled or (not told and kept.root not in written):
+                        same[made] = kept
+                        continue
+        found.append(line)
+    return found, mapped(outputs, now)
+
+
+def _kept(target: Any, args: Any) -> Any:
+    """Which argument is the result, for the others change nothing."""
+    if target is np.broadcast_to and args:
+        return args[0]  # if it has the shape
+    if target is np.where and len(args) == 3 and (asked := _settled(args[0])) is not None:
+        return args[1 if asked else 2]
+    if len(args) != 2 or (neutral := NEUTRAL.get(target)) is None:
+        return None
+    for one, other in [args[::-1]] if target in (np.subtract, "-") else [args, args[::-1]]:
+        if _settled(one) == neutral:
+            return other
+    return None
+
+
+NEUTRAL: dict[Any, Any] = {
+    np.multiply: 1, "*": 1, np.add: 0, "+": 0, np.subtract: 0, "-": 0, np.bitwise_and: True,
+    np.logical_and: True, np.bitwise_or: False, np.logical_or: False,
+}  # fmt: skip
+
+
+def _settled(value: Any) -> Any:
+    """The number that is everywhere in a constant; None of anything else."""
+    array = value.array if value.__class__ is Const else value
+    if not isinstance(array, (np.ndarray, np.generic, float, int)) or not np.size(array):
+        return None
+    first = np.asarray(array).flat[0]
+    return first.item() if np.all(array == first) else None
+
+
+def without_copies(
+    lines: list[Line], inputs: Any, outputs: Any
+) -> tuple[list[Line], tuple[Any, ...]]:
+    """What is returned itself, not a copy of it, where nothing else lies in its memory."""
+    given = {var.root for var in inputs}
+    roots = [var.root for var in values_in(outputs)]
+    last = {line.made[0]: line for line in lines if len(line.made) == 1}
+    same: dict[Any, Any] = {}
+    for var in values_in(outputs):
+        line = last.get(var)
+        if line is None or (line.kind, line.target) != ("method", "copy") or len(line.args) > 1:
+            continue
+        of = line.args[0]
+        if of.__class__ is Var and of.root not in given and of.root not in roots:
+            if outputs.count(var) == 1:
+                same[var] = of
+                roots.append(of.root)
+    left = [line for line in lines if not (line.made and line.made[0] in same)]
+    return left, mapped(outputs, lambda v: same.get(v, v))
+
+
 def updating(lines: list[Line]) -> list[Line]:
     """`part = whole[i]`, `more = part + x`, `whole[i] = more` as `whole[i] += x`."""
     found: list[Line] = []
+    uses: dict[Var, int] = {}
     for line in lines:
+        for var in {*values_in(line.args), *values_in(line.kwargs)}:
+            uses[var] = uses.get(var, 0) + 1
+    for line in lines:
+        part = line.writes
+        if (
+            part is not None and line.kind == "ufunc" and line.target in IN_PLACE
+            and line.args[0] is part and uses[part] == 1 and line.made == [part]
+        ):  # fmt: skip
+            for before in [b for b in found[-4:] if b.kind == "getitem" and b.made == [part]]:
+                whole, index = before.args  # `part = whole[i]`, `part += x`
+                if whole.__class__ is Var and whole.root is whole:
+                    found.remove(before)
+                    line = again(line, "update", line.target, (whole, index, line.args[1]), {})
+                    line.made, line.form, line.writes = [], None, whole
         if line.kind == "setitem" and len(found) > 1:
             read, change = found[-2:]
             if (

@@ -27,13 +27,14 @@ class Expression:
 
     `reads` are the values that it names. `minus` is the same without its sign, `turned` what it is
     the transpose of, `loose` (with its shape) what serves in its place where it is broadcast,
-    `mask` the truth values of which it has made numbers, `summed` (array, options, count) of what
-    it is the sum, `factors` of what it is the product, `reshaped` itself in another shape.
+    `mask` the truth values of which it has made numbers, `denied` the opposite of truth values,
+    `summed` (array, options, count) of what it is the sum, `factors` of what it is the product,
+    `reshaped` itself in another shape, `swapped` b - a of a - b.
     """
 
     __slots__ = (
-        "factors", "level", "loose", "mask", "minus", "origins", "product", "reads", "reshaped",
-        "stays", "summed", "text", "turned", "view",
+        "denied", "factors", "level", "loose", "mask", "minus", "origins", "product", "reads",
+        "reshaped", "stays", "summed", "swapped", "text", "turned", "view",
     )  # fmt: skip
 
     def __init__(self, text: str, level: int = ATOM, of: Any = ()) -> None:
@@ -42,6 +43,8 @@ class Expression:
         self.reads: frozenset[Var] = frozenset().union(*(p.reads for p in parts))
         self.origins: tuple[Any, ...] = tuple(dict.fromkeys(o for p in parts for o in p.origins))
         self.minus: Expression | None = None
+        self.denied: Expression | None = None
+        self.swapped: Expression | None = None
         self.turned: Expression | None = None
         self.loose: tuple[Expression, tuple[int, ...]] | None = None
         self.mask: Expression | None = None
@@ -58,8 +61,10 @@ class Expression:
 
     def negated(self) -> Expression:
         """The same with its sign changed."""
-        if self.minus is not None:
-            return self.minus
+        for other in (self.minus, self.swapped):
+            if other is not None:
+                other.origins = tuple(dict.fromkeys((*other.origins, *self.origins)))
+                return other
         if self.product and not self.text.startswith("-"):
             made = Expression(f"-{self.text}", self.level, self)
             made.product = True
@@ -67,6 +72,14 @@ class Expression:
             made = Expression(f"-{self.at(SIGNED)}", SIGNED, self)
         made.minus = self
         return made
+
+    def opposite(self) -> Expression:
+        """The opposite of truth values."""
+        if self.denied is not None:
+            return self.denied
+        found = Expression(f"~{self.at(SIGNED)}", SIGNED, self)
+        found.denied = self
+        return found
 
 
 def identifier(name: str) -> str:
@@ -76,6 +89,17 @@ def identifier(name: str) -> str:
         parts = [parts[1] + parts[0]]
     text = re.sub(r"\W", "_", "_".join(parts))
     return text if text.isidentifier() and not keyword.iskeyword(text) else f"v_{text}"
+
+
+KNOWN = {
+    float(value): text
+    for text, value in {
+        "np.pi": np.pi, "np.log(2)": np.log(2), "np.log(10)": np.log(10),
+        "np.sqrt(np.pi)": np.sqrt(np.pi), "np.sqrt(2 * np.pi)": np.sqrt(2 * np.pi),
+        "np.sqrt(2 / np.pi)": np.sqrt(2 / np.pi), "np.sqrt(0.5)": np.sqrt(0.5),
+        "np.finfo(float).eps": np.finfo(float).eps, "np.log(2 * np.pi)": np.log(2 * np.pi),
+    }.items()
+}  # fmt: skip
 
 
 def number(value: Any) -> str:
@@ -90,6 +114,8 @@ def number(value: Any) -> str:
         return "-np.inf" if value < 0 else "np.inf"
     if isinstance(value, np.floating) and value.dtype != np.float64:
         return str(value)
+    if value in KNOWN:
+        return KNOWN[value]
     text = repr(float(value))
     if len(text) > 12 and 1 < value < 1000 and np.sqrt(round(float(value) ** 2)) == value:
         return f"np.sqrt({round(float(value) ** 2)})"
@@ -117,16 +143,27 @@ def held(array: Any) -> str:
         usual = "" if array.dtype in (np.float64, np.int64, bool) else f", {kind}"
         return f"{known}{shape}{usual})" if known else f"np.full({shape}, {value}{usual})"
     if array.size > SHOWN:
-        return f"...  # an array of shape {array.shape}, {array.dtype}, from around the function"
+        return stand_in(array)
     return example("c = ", array)
 
 
 def counted(array: Any) -> str | None:
-    """`np.arange(n)`, if an array is that."""
-    if array.ndim == 1 and array.size and array.dtype == np.int64:
-        if (array == np.arange(array.size)).all():
-            return f"np.arange({array.size})"
-    return None
+    """`np.arange(n)`, if an array is that, perhaps along another axis or at other steps."""
+    if not array.size or array.dtype != np.int64 or array.size < max(array.shape, default=0):
+        return None
+    flat = array.reshape(-1)
+    if array.ndim == 1 and (flat == np.arange(flat.size)).all():
+        return f"np.arange({flat.size})"
+    if flat.size != max(array.shape) or flat.size < 2 + (array.ndim == 1):
+        return None
+    first, step = int(flat[0]), int(flat[1] - flat[0])
+    end = first + step * (flat.size - 1) + 1
+    if step < 1 or (flat != np.arange(first, end, step)).any():
+        return None
+    bounds = f"{end}" if (first, step) == (0, 1) else f"{first}, {end}"
+    axes = ["None" if n == 1 else ":" for n in array.shape]
+    shape = f"[{', '.join(axes)}]" if array.ndim > 1 else ""
+    return f"np.arange({bounds}{f', {step}' * (step > 1)}){shape}"
 
 
 def example(head: str, value: Any) -> str:

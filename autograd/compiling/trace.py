@@ -207,7 +207,9 @@ class Trace:
         """Write down a call, make it with the plain values, and give what it gives."""
         line = self._line(kind, target, args, kwargs)
         if writes is None and target not in FRESH and not varies((line.args, line.kwargs)):
-            return self._all_held(compute(*values_of(line.args), **values_of(line.kwargs)))
+            made = compute(*values_of(line.args), **values_of(line.kwargs))
+            if not self.reading or kind != "ufunc" or not _says_something(made):
+                return self._all_held(made)
         if writes is not None:
             line.writes = writes._var if type(writes) is Traced else None
             if line.writes.__class__ is Const:
@@ -462,6 +464,13 @@ class _AsBefore(Gradients):
 
 
 AS_WHOLE = "it is recorded again, with an operation as a whole"
+
+
+def _says_something(constant: Any) -> bool:
+    """Whether a reader is told how it is computed: numbers that are not all the same."""
+    if constant.__class__ is not _array or constant.dtype.kind != "f" or constant.size < 2:
+        return False
+    return bool((constant != constant.flat[0]).any())
 
 
 def _is_plain(value: Any) -> bool:

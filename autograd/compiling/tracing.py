@@ -132,7 +132,9 @@ class Line:
 
     @property
     def backward(self) -> bool:
-        """Whether it belongs to a reverse sweep, which is silent."""
+        """Whether it belongs to a reverse sweep: to a rule, or to what is silent beside them."""
+        if self.origin is not None:
+            return bool(self.origin.told.backward)
         return self.errors is not None and self.errors["divide"] == "ignore"
 
     def __repr__(self) -> str:

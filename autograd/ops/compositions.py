@@ -562,6 +562,12 @@ def _length_rule(g: Any, y: Any, x: Array, axis: Any = None, keepdims: Any = Fal
     return x * (slope if keepdims or axis is None else np.expand_dims(slope, axis))
 
 
+def _plain_length_rule(g: Any, y: Any, x: Array, axis: Any = None, keepdims: Any = False) -> Any:
+    if not keepdims and axis is not None:
+        g, y = np.expand_dims(g, axis), np.expand_dims(y, axis)
+    return g * x / y
+
+
 def _rescaled(x: Array, best: Any, axis: Any) -> Array:
     """A vector over a power of two, of which every norm has the same gradient.
 
@@ -578,7 +584,9 @@ def _rescaled(x: Array, best: Any, axis: Any) -> Array:
     return x
 
 
-length: Any = primitive(_length, _length_rule, formula="g x/y")
+length: Any = primitive(
+    _length, _length_rule, formula="g x/y", plainly=(_length, _plain_length_rule)
+)
 operations[length].name = "norm"
 
 
@@ -618,7 +626,20 @@ def _power_norm_rule(g: Array, y: Array, x: Array, ord: Any, axis: int, keepdims
     return g * np.where(zero, 0, np.sign(x) * ratio ** (1 - ord))
 
 
-power_norm: Any = primitive(_power_norm, _power_norm_rule, formula="g sign(x) (|x|/y)^(ord-1)")
+def _plain_power_norm(x: Array, ord: Any, axis: int, keepdims: Any) -> Any:
+    return np.sum(np.absolute(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+
+
+def _plain_power_norm_rule(g: Array, y: Array, x: Array, ord: Any, axis: int, keepdims: Any) -> Any:
+    if not keepdims:
+        g, y = np.expand_dims(g, axis), np.expand_dims(y, axis)
+    return g * np.sign(x) * (np.absolute(x) / y) ** (ord - 1)
+
+
+power_norm: Any = primitive(
+    _power_norm, _power_norm_rule, formula="g sign(x) (|x|/y)^(ord-1)",
+    plainly=(_plain_power_norm, _plain_power_norm_rule),
+)  # fmt: skip
 operations[power_norm].name = "norm"
 
 
@@ -763,9 +784,16 @@ def _clip_rule(g: Array, y: Array, a: Array, a_min: Any, a_max: Any) -> Array:
     return gate(g, np.logical_not(below | above))
 
 
+def _plain_clip_rule(g: Array, y: Array, a: Array, a_min: Any, a_max: Any) -> Any:
+    if a_min is None or a_max is None:
+        return g * (a <= a_max if a_min is None else a >= a_min)
+    return g * ((a >= a_min) & (a <= a_max))
+
+
 clip_to_numbers = primitive(
-    _clip, _clip_rule, formula="g from a_min to a_max, 0 beyond", elementwise=True
-)
+    _clip, _clip_rule, formula="g from a_min to a_max, 0 beyond", elementwise=True,
+    plainly=(_clip, _plain_clip_rule),
+)  # fmt: skip
 
 
 class _Asked:

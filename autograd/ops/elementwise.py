@@ -7,6 +7,7 @@ gradient of the broadcast shape: the sweep sums it back.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -144,8 +145,9 @@ def _gate(x: Array, mask: Array) -> Array:
 
 
 gate: Any = primitive(
-    _gate, lambda g, y, x, mask: gate(g, mask), formula="g where the mask holds", elementwise=True
-)
+    _gate, lambda g, y, x, mask: gate(g, mask), formula="g where the mask holds", elementwise=True,
+    plainly=(lambda x, mask: x * mask, lambda g, y, x, mask: g * mask),
+)  # fmt: skip
 
 
 def winner(g: Any, won: Any, tied: Any) -> Array:
@@ -365,6 +367,67 @@ def _plain_softplus_rule(g: Array, y: Array, x: Array) -> Any:
     return g / (1 + np.exp(-x))
 
 
+def _plain_power_by_base(g: Any, y: Any, x1: Any, x2: Any) -> Any:
+    if isinstance(x2, (float, int)):
+        if x2 == 2:
+            return g * 2 * x1
+        if x2 == 0.5:
+            return g * 0.5 / y
+    return g * x2 * x1 ** (x2 - 1)
+
+
+def _plain_power_by_exponent(g: Any, y: Any, x1: Any, x2: Any) -> Any:
+    return g * y * np.log(x1)
+
+
+for function in (np.power, operator.pow):
+    operations[function].plainly = (
+        operations[function].forward, _plain_power_by_base, _plain_power_by_exponent,
+    )  # fmt: skip
+operations[np.reciprocal].plainly = np.reciprocal, lambda g, y, x: -g / x**2
+operations[np.cbrt].plainly = np.cbrt, lambda g, y, x: g / (3 * y**2)
+operations[np.exp2].plainly = np.exp2, lambda g, y, x: g * y * float(np.log(2))
+operations[np.log2].plainly = np.log2, lambda g, y, x: g / (x * float(np.log(2)))
+operations[np.log10].plainly = np.log10, lambda g, y, x: g / (x * float(np.log(10)))
+operations[np.log1p].plainly = np.log1p, lambda g, y, x: g / (1 + x)
+operations[np.tan].plainly = np.tan, lambda g, y, x: g * (1 + y**2)
+operations[np.arcsinh].plainly = np.arcsinh, lambda g, y, x: g / np.sqrt(x**2 + 1)
+for function in (np.deg2rad, np.radians):
+    operations[function].plainly = function, lambda g, y, x: g * float(np.pi) / 180
+for function in (np.rad2deg, np.degrees):
+    operations[function].plainly = function, lambda g, y, x: g * 180 / float(np.pi)
+
+
+def _plain_winner(g: Array, won: Any, tied: Any) -> Any:
+    return g * won + 0.5 * g * tied if tied.any() else g * won
+
+
+operations[np.maximum].plainly = (
+    np.maximum,
+    lambda g, y, x1, x2: _plain_winner(g, x1 > x2, x1 == x2),
+    lambda g, y, x1, x2: _plain_winner(g, x2 > x1, x1 == x2),
+)
+operations[np.minimum].plainly = (
+    np.minimum,
+    lambda g, y, x1, x2: _plain_winner(g, x1 < x2, x1 == x2),
+    lambda g, y, x1, x2: _plain_winner(g, x2 < x1, x1 == x2),
+)
+operations[np.fmax].plainly = (
+    np.fmax, lambda g, y, x1, x2: g * (x1 >= x2), lambda g, y, x1, x2: g * (x1 < x2)
+)  # fmt: skip
+operations[np.fmin].plainly = (
+    np.fmin, lambda g, y, x1, x2: g * (x1 <= x2), lambda g, y, x1, x2: g * (x1 > x2)
+)  # fmt: skip
+operations[np.fmod].plainly = (
+    np.fmod, lambda g, y, x1, x2: g, lambda g, y, x1, x2: -g * np.trunc(x1 / x2)
+)  # fmt: skip
+
+
+def _plain_log_sigmoid_rule(g: Array, y: Array, x: Array) -> Any:
+    """g sigmoid(-x)"""
+    return g / (1 + np.exp(x))
+
+
 relu = primitive(
     relu, _relu_rule, formula="g where x > 0", elementwise=True,
     plainly=(lambda x: np.maximum(x, 0), _plain_relu_rule),
@@ -380,6 +443,7 @@ softplus = primitive(
     plainly=(lambda x: np.logaddexp(0, x), _plain_softplus_rule),
 )  # fmt: skip
 log_sigmoid = primitive(
-    log_sigmoid, lambda g, y, x: g * sigmoid(-x), formula="g sigmoid(-x)", elementwise=True
-)
+    log_sigmoid, lambda g, y, x: g * sigmoid(-x), formula="g sigmoid(-x)", elementwise=True,
+    plainly=(lambda x: -np.logaddexp(0, -x), _plain_log_sigmoid_rule),
+)  # fmt: skip
 methods.update(relu=relu, sigmoid=sigmoid)

@@ -546,6 +546,71 @@ def _plain_extremum_rule(
     return tied * (stretched(g, a, axis, keepdims) / np.sum(tied, axis=axis, keepdims=True))
 
 
+def _plain_prod_rule(
+    g: Array, y: Array, a: Array, axis: Any = None, dtype: Any = None, out: Any = None,
+    keepdims: Any = False,
+) -> Any:  # fmt: skip
+    if not _divides(a, y):
+        return prod_rule(g, y, a, axis, dtype, out, keepdims)
+    return stretched(g, a, axis, keepdims) * stretched(y, a, axis, keepdims) / a
+
+
+operations[np.prod].plainly = np.prod, _plain_prod_rule
+
+
+def _plain_variance(
+    a: Array, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
+) -> Any:
+    distances = a - np.mean(a, axis=axis, dtype=dtype, keepdims=True)
+    return np.sum(distances**2, axis=axis, dtype=dtype, keepdims=keepdims) / (
+        count_of(a, axis) - ddof
+    )
+
+
+def _plain_variance_rule(
+    g: Array, y: Array, a: Array, axis: Any = None, dtype: Any = None, ddof: Any = 0,
+    keepdims: Any = False,
+) -> Any:  # fmt: skip
+    distances = a - np.mean(a, axis=axis, dtype=dtype, keepdims=True)
+    g = stretched(g, a, axis, keepdims)
+    return g * 2 * distances / (count_of(a, axis) - ddof)
+
+
+def _plain_deviation(
+    a: Array, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False
+) -> Any:
+    return np.sqrt(_plain_variance(a, axis, dtype, ddof, keepdims))
+
+
+def _plain_deviation_rule(
+    g: Any, y: Any, a: Array, axis: Any = None, dtype: Any = None, ddof: Any = 0,
+    keepdims: Any = False,
+) -> Any:  # fmt: skip
+    distances = a - np.mean(a, axis=axis, dtype=dtype, keepdims=True)
+    g, y = stretched(g, a, axis, keepdims), stretched(y, a, axis, keepdims)
+    return g * distances / ((count_of(a, axis) - ddof) * y)
+
+
+operations[variance].plainly = _plain_variance, _plain_variance_rule
+operations[deviation].plainly = _plain_deviation, _plain_deviation_rule
+
+
+def _plain_logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Any:
+    top = np.max(x, axis=axis, keepdims=True)
+    total = np.sum(np.exp(x - top), axis=axis, keepdims=keepdims)
+    return np.log(total) + (top if keepdims else np.squeeze(top, axis=axis))
+
+
+def _plain_logsumexp_rule(
+    g: Array, y: Array, x: Array, axis: Any = None, keepdims: Any = False
+) -> Any:
+    """g exp(x - y)"""
+    return stretched(g, x, axis, keepdims) * np.exp(x - stretched(y, x, axis, keepdims))
+
+
+operations[logsumexp].plainly = _plain_logsumexp, _plain_logsumexp_rule
+
+
 for function in (np.max, np.amax, np.min, np.amin):
     operations[function].plainly = function, _plain_extremum_rule
 

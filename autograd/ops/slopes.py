@@ -126,6 +126,7 @@ def _one_minus_square(x: Array) -> Array:
 one_minus_square = primitive(
     _one_minus_square, lambda g, y, x: g * (-2 * x),
     formula="-2 g x", sign="1−x²", pattern="1 - {}²", elementwise=True,
+    plainly=(lambda x: 1 - x**2, lambda g, y, x: -2 * g * x),
 )  # fmt: skip
 
 
@@ -152,6 +153,11 @@ over_radius: Any = primitive(
     lambda g, y, x1, x2: -g * y * over_radius(x2, x1) / np.hypot(x1, x2),
     formula="g (1-y²)/√(x1²+x2²), -g y x2/(x1²+x2²)",
     elementwise=True,
+    plainly=(
+        lambda x1, x2: x1 / np.hypot(x1, x2),
+        lambda g, y, x1, x2: g * (1 - y**2) / np.hypot(x1, x2),
+        lambda g, y, x1, x2: -g * y * x2 / (x1**2 + x2**2),
+    ),
 )
 
 
@@ -161,6 +167,11 @@ over_squared_radius: Any = primitive(
     lambda g, y, x1, x2: -2 * g * y * over_squared_radius(x2, x1),
     formula="g (x2²-x1²)/(x1²+x2²)², -2 g x1 x2/(x1²+x2²)²",
     elementwise=True,
+    plainly=(
+        lambda x1, x2: x1 / (x1**2 + x2**2),
+        lambda g, y, x1, x2: g * (x2**2 - x1**2) / (x1**2 + x2**2) ** 2,
+        lambda g, y, x1, x2: -2 * g * x1 * x2 / (x1**2 + x2**2) ** 2,
+    ),
 )
 
 
@@ -176,6 +187,7 @@ root_beyond_one = primitive(
     formula="g x/√(x²-1)",
     sign="√(x²−1)",
     elementwise=True,
+    plainly=(lambda x: np.sqrt(x**2 - 1), lambda g, y, x: g * x / y),
 )
 
 
@@ -207,6 +219,7 @@ share_of_two: Any = primitive(
     lambda g, y, x: g * (y * share_of_two(-x) * LN2),
     formula="g y (1-y) log 2",
     elementwise=True,
+    plainly=(lambda x: 1 / (1 + np.exp2(-x)), lambda g, y, x: g * y * (1 - y) * LN2),
 )
 
 # ---- of many numbers, in memory at hand -------------------------------------------------------
@@ -300,6 +313,7 @@ def _sigmoid_slope(x: Array) -> Array:
 tanh_slope = primitive(
     _tanh_slope, lambda g, y, x: g * (-2 * y * np.tanh(x)),
     formula="-2 g y tanh(x)", sign="1/cosh²", elementwise=True,
+    plainly=(lambda x: 1 / np.cosh(x) ** 2, lambda g, y, x: -2 * g * y * np.tanh(x)),
 )  # fmt: skip
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from autograd.ops.elementwise import floating, gate, sigmoid
 from autograd.ops.slopes import BLOCK, lead, share_of_two
-from autograd.primitives import primitive
+from autograd.primitives import elsewhere, primitive
 from autograd.rules import defvjp, operations
 from autograd.tensor import Array, Tensor  # noqa: F401  (the examples use Tensor)
 from autograd.values import as_array
@@ -109,10 +110,18 @@ sinc_derivative: Any = primitive(
     elementwise=True,
 )
 
+
+def _plain_sinc_rule(g: Array, y: Array, x: Array) -> Any:
+    """g (cos πx - y)/x, and 0 at 0"""
+    slope = (np.cos(math.pi * x) - y) / np.where(x == 0, 1, x)  # 0 over 0 would be nan
+    return g * slope
+
+
 defvjp(
     np.sinc, lambda g, y, x: g * sinc_derivative(x, 1),
     formula="g (cos πx - y)/x, and 0 at 0", elementwise=True,
 )  # fmt: skip
+operations[np.sinc].plainly = np.sinc, _plain_sinc_rule
 
 # ---- Bessel functions -------------------------------------------------------------------------
 
@@ -146,18 +155,53 @@ def _single(x: Array) -> Array:
     return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
+# As one would write it by hand: the mean alone, which is right to rounding everywhere.
+
+
+@lru_cache(maxsize=32)
+def _bessel_of_each(order: int) -> Any:
+    turned = "np.cos(t)" if order == 1 else f"np.cos({order} * t)" if order else ""
+    mean = f"np.mean(np.exp(x * np.cos(t)){' * ' * bool(order)}{turned})"
+
+    @elsewhere(
+        "t = np.pi * (np.arange(128) + 0.5) / 128  # half a turn\n"
+        f"bessel{order} = np.vectorize(lambda x: {mean})"
+    )
+    def of_each(x: Array) -> Array:
+        t = np.pi * (np.arange(128) + 0.5) / 128
+        return np.vectorize(lambda z: np.mean(np.exp(z * np.cos(t)) * np.cos(order * t)), [float])(
+            x
+        )[()]
+
+    return of_each
+
+
+def _plain_bessel(x: Array, order: int) -> Any:
+    if not np.size(x):
+        return _bessel_i(x, order)
+    y = _bessel_of_each(order)(x)
+    dtype = np.result_type(x, np.float16)
+    return y if y.dtype == dtype else y.astype(dtype)
+
+
+def _plain_bessel_rule(g: Array, y: Array, x: Array, order: int) -> Any:
+    return g * 0.5 * (_plain_bessel(x, abs(order - 1)) + _plain_bessel(x, order + 1))
+
+
 bessel_i: Any = primitive(
     _bessel_i,
     lambda g, y, x, order: (
         g * 0.5 * (bessel_i(_single(x), abs(order - 1)) + bessel_i(_single(x), order + 1))
     ),
     formula="g times the mean of both neighbours in order",
+    plainly=(_plain_bessel, _plain_bessel_rule),
 )
 defvjp(
     np.i0,
     lambda g, y, x: g * bessel_i(_single(x), 1),
     formula="g times the Bessel function of order 1",
 )
+operations[np.i0].plainly = np.i0, lambda g, y, x: g * _plain_bessel(x, 1)
 
 # ---- the normal distribution ------------------------------------------------------------------
 
@@ -310,19 +354,55 @@ def _erf_slope(x: Array) -> Array:
     )
 
 
+# As one would write them by hand, where no digit and no microsecond counts: Python's `math` has the
+# error function of one number.
+
+
+@elsewhere("erf = np.vectorize(math.erf)", imports="import math")
+def erf_of_each(x: Array) -> Array:
+    return np.vectorize(math.erf, [float])(x)[()]
+
+
+def _plain_erf(x: Any) -> Any:
+    x = floating(x)
+    if not x.size:
+        return _by_blocks(_erf, x)
+    y = erf_of_each(x)
+    return y if x.dtype == np.float64 else y.astype(x.dtype)
+
+
+def _plain_cdf(x: Any) -> Any:
+    return 0.5 * (1 + _plain_erf(x / math.sqrt(2)))
+
+
+def _plain_density(x: Any) -> Any:
+    return np.exp(-(floating(x) ** 2) / 2) / math.sqrt(2 * math.pi)
+
+
+def _plain_erf_slope(x: Any) -> Any:
+    return 2 * np.exp(-(x**2)) / math.sqrt(math.pi)
+
+
+def _plain_cdf_rule(g: Array, y: Array, x: Array) -> Any:
+    """g exp(-x²/2)/√(2π)"""
+    return g * _plain_density(x)
+
+
 # In the rules of bells x is bounded: far out 0 times an infinite x would be nan.
 normal_density = primitive(
     normal_density, lambda g, y, x: -g * (y * np.clip(x, -40, 40)),
-    formula="-g y x", elementwise=True,
+    formula="-g y x", elementwise=True, plainly=(_plain_density, lambda g, y, x: -g * y * x),
 )  # fmt: skip
 normal_cdf = primitive(
     normal_cdf, lambda g, y, x: g * normal_density(x),
-    formula="g normal_density(x)", elementwise=True,
+    formula="g normal_density(x)", elementwise=True, plainly=(_plain_cdf, _plain_cdf_rule),
 )  # fmt: skip
 erf_slope = primitive(
     _erf_slope, lambda g, y, x: -g * (y * (2 * np.clip(x, -40, 40))),
     formula="-2 g y x", elementwise=True,
+    plainly=(_plain_erf_slope, lambda g, y, x: -2 * g * y * x),
 )  # fmt: skip
 erf = primitive(
-    erf, lambda g, y, x: g * erf_slope(x), formula="2 g exp(-x²)/√(π)", elementwise=True
-)
+    erf, lambda g, y, x: g * erf_slope(x), formula="2 g exp(-x²)/√(π)", elementwise=True,
+    plainly=(_plain_erf, lambda g, y, x: g * _plain_erf_slope(x)),
+)  # fmt: skip

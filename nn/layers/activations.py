@@ -168,6 +168,11 @@ def at_most(x: Any, bound: float) -> Any:
     return np.minimum(x, np.full((1,) * x.ndim, bound, x.dtype))
 
 
+def _where_above(x: Any, above: Any, below: Any) -> Any:
+    """What a plain form has above 0, and elsewhere, in the dtype of x."""
+    return np.where(x > 0, above, below).astype(x.dtype, copy=False)
+
+
 def _slopes(x: Any, below: float) -> Any:
     """1 where x > 0 and `below` elsewhere, in a tenth of the time that np.where takes."""
     return (x > 0) * x.dtype.type(1 - below) + x.dtype.type(below)
@@ -195,6 +200,10 @@ _fused_leaky_relu = primitive(
     lambda g, y, x, negative_slope: g * _slopes(x, negative_slope),
     formula="g where x > 0, g negative_slope elsewhere",
     elementwise=True,
+    plainly=(
+        lambda x, negative_slope: np.where(x > 0, x, negative_slope * x),
+        lambda g, y, x, negative_slope: g * _where_above(x, 1.0, negative_slope),
+    ),
 )
 
 
@@ -232,8 +241,11 @@ def _hardtanh_rule(g: Any, y: Any, x: Any, min_val: float, max_val: float) -> An
 
 
 _fused_hardtanh = primitive(
-    _hardtanh, _hardtanh_rule, formula="g where min_val < x < max_val", elementwise=True
-)
+    _hardtanh, _hardtanh_rule, formula="g where min_val < x < max_val", elementwise=True,
+    plainly=(
+        _hardtanh, lambda g, y, x, min_val, max_val: g * ((x > min_val) & (x < max_val))
+    ),
+)  # fmt: skip
 
 
 @told
@@ -284,6 +296,10 @@ _fused_elu = primitive(
     lambda g, y, x, alpha: g * _fused_elu_slope(x, alpha),
     formula="g where x > 0, g alpha exp(x) elsewhere",
     elementwise=True,
+    plainly=(
+        lambda x, alpha: np.where(x > 0, x, alpha * (np.exp(x) - 1)),
+        lambda g, y, x, alpha: g * np.where(x > 0, 1, alpha * np.exp(x)),
+    ),
 )
 
 
@@ -376,8 +392,9 @@ def _over_one_more(numerator: Any, e: Any) -> Any:
 
 
 def _times_sigmoid(
-    name: str, inner: Callable[[Any], Any], slope: Callable[[Any], Any] | None, formula: str
-) -> Callable[..., Any]:
+    name: str, inner: Callable[[Any], Any], slope: Callable[[Any], Any] | None, formula: str,
+    plainly: tuple[Callable[..., Any], ...],
+) -> Callable[..., Any]:  # fmt: skip
     """The operation y = x s, s = sigmoid(z), of z = inner(x) and its derivative, None for 1."""
 
     def forward(x: Any) -> Any:
@@ -401,10 +418,22 @@ def _times_sigmoid(
         return g * _over_one_more(e + (near if slope is None else near * slope(x)), e)
 
     forward.__name__ = name
-    return primitive(forward, rule, formula=formula, elementwise=True, saves=True)
+    return primitive(forward, rule, formula=formula, elementwise=True, saves=True, plainly=plainly)
 
 
-_fused_silu = _times_sigmoid("silu", lambda x: x, None, "g (s + x s (1-s)), s = sigmoid(x)")
+def _plain_silu(x: Any) -> Any:
+    share = sigmoid(x)
+    return x * share, share
+
+
+def _plain_silu_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
+    """g (s + x s (1-s)), s = sigmoid(x)"""
+    return g * (saved + y * (1 - saved))
+
+
+_fused_silu = _times_sigmoid(
+    "silu", lambda x: x, None, "g (s + x s (1-s)), s = sigmoid(x)", (_plain_silu, _plain_silu_rule)
+)
 
 
 @told
@@ -453,14 +482,35 @@ def _gelu_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
     return g * (saved + share)
 
 
+def _plain_gelu(x: Any) -> Any:
+    cdf = normal_cdf(x)
+    return x * cdf, cdf
+
+
+def _plain_gelu_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
+    """g (P + x p), P' = p = exp(-x²/2)/√(2π)"""
+    return g * (saved + x * normal_density(x))
+
+
+def _plain_gelu_tanh(x: Any) -> Any:
+    t = np.tanh(math.sqrt(2 / math.pi) * (x + _CUBIC * x**3))
+    return 0.5 * x * (1 + t), t
+
+
+def _plain_gelu_tanh_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
+    """g (1 + t + x (1-t²) z')/2, t = tanh(z)"""
+    slope = math.sqrt(2 / math.pi) * (1 + 3 * _CUBIC * x**2)
+    return g * 0.5 * (1 + saved + x * (1 - saved**2) * slope)
+
+
 _GELU = {
     "none": primitive(
         _gelu, _gelu_rule, formula="g (P + x p), P' = p = exp(-x²/2)/√(2π)", elementwise=True,
-        saves=True,
+        saves=True, plainly=(_plain_gelu, _plain_gelu_rule),
     ),
     "tanh": _times_sigmoid(
         "gelu_tanh", _nearly_normal, _nearly_normal_slope,
-        "g (s + x s (1-s) z'), s = sigmoid(z)",
+        "g (s + x s (1-s) z'), s = sigmoid(z)", (_plain_gelu_tanh, _plain_gelu_tanh_rule),
     ),
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ axes, and windows of an adaptive pool, which are not all as long, are only other
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 
 from autograd import primitive
 from nn.arguments import at_least_single, values
-from nn.layers.windows import span
+from nn.layers.views import around_each, between, few_enough, small_enough, under_each
+from nn.layers.windows import Windows, span
 
 __all__ = ["Along", "adaptive", "avg_pool", "max_pool", "regular"]
 
@@ -28,16 +30,20 @@ class Along:
     axis; length, of x; count, of windows; steps, for each place in a window (place, windows,
     elements): slices of the windows that have it inside of x, and of the elements there; first, the
     first place of each window inside of x; apart, whether no element is in two windows, and split,
-    whether moreover each is in one; sizes, of each window, what a mean divides by.
+    whether moreover each is in one; sizes, of each window, what a mean divides by; geometry, where
+    all windows are alike: their kernel, stride, padding and dilation.
     """
 
-    __slots__ = ("apart", "axis", "count", "first", "length", "sizes", "split", "steps")
+    __slots__ = (
+        "apart", "axis", "count", "first", "geometry", "length", "sizes", "split", "steps"
+    )  # fmt: skip
 
     def __init__(
         self, axis: int, length: int, count: int, steps: list[tuple[int, slice, slice]],
-        first: Any, sizes: Any, apart: bool,
+        first: Any, sizes: Any, apart: bool, geometry: tuple[int, ...] | None = None,
     ) -> None:  # fmt: skip
         ahead = (slice(None),) * axis
+        self.geometry = geometry
         self.axis, self.length, self.count, self.apart = axis, length, count, apart
         self.steps = [(place, (*ahead, out), (*ahead, part)) for place, out, part in steps]
         self.first, self.sizes = first, sizes
@@ -72,7 +78,8 @@ def regular(geometry: tuple[int, ...], ceil_mode: bool, count_include_pad: bool 
     else:
         sizes = np.minimum(starts + kernel, length) - np.maximum(starts, 0)
     first = np.maximum(0, -(starts // dilation))
-    return Along(axis, length, count, steps, first, sizes, stride >= span(kernel, dilation))
+    apart = stride >= span(kernel, dilation)
+    return Along(axis, length, count, steps, first, sizes, apart, geometry[2:])
 
 
 def adaptive(axis: int, length: int, count: int) -> Along:
@@ -94,6 +101,16 @@ def _around(g: Any, along: Along) -> Any:
     """Memory for what comes from the windows: of zeros, where some elements may be in none."""
     shape = along.shape(g.shape, along.length)
     return (np.empty_like if along.split else np.zeros_like)(g, shape=shape)
+
+
+def _joined(along: Sequence[Along]) -> Windows | None:
+    """The windows along all axes, if they are alike, and the axes beside each other."""
+    known = [a.geometry for a in along[::-1] if a.geometry is not None]
+    if len(known) < len(along):
+        return None
+    kernel, stride, padding, dilation = zip(*known)
+    lengths, counts = zip(*((a.length, a.count) for a in along[::-1]))
+    return Windows(lengths, kernel, stride, tuple((p, p) for p in padding), dilation, 1, counts)
 
 
 # ---- maximum ----------------------------------------------------------------------------------
@@ -177,10 +194,43 @@ def _of_these(y: Any, x: Any, _along: Sequence[Along], saved: Any) -> Any:
     return _to_winners(np.ones_like(y), saved, _along) > 0
 
 
+# As one would write them by hand, where no microsecond counts.
+
+
+def _plain_max_pool(x: Any, _along: Sequence[Along]) -> Any:
+    how = _joined(_along)
+    if how is None or not few_enough(how, math.prod(x.shape[: -len(_along)])):
+        return _max_pool(x, _along)
+    windows = under_each(x, how, -np.inf)
+    return np.max(windows, axis=tuple(range(x.ndim, windows.ndim))), windows
+
+
+def _plain_max_pool_rule(g: Any, y: Any, x: Any, _along: Sequence[Along], saved: Any) -> Any:
+    how = _joined(_along)
+    if how is None or isinstance(saved, list):
+        return _max_pool_rule(g, y, x, _along, saved)
+    which = np.argmax(saved.reshape((*y.shape, -1)), axis=-1)  # the first of equal maxima
+    inside = np.unravel_index(which, how.kernel) if len(how.kernel) > 1 else (which,)
+    index: list[Any] = []
+    for axis, length in enumerate(x.shape[: -len(_along)]):
+        after = (1,) * (x.ndim - axis - 1)
+        index.append(np.arange(length).reshape((length, *after)) if length > 1 else 0)
+    rows, columns = inside[-2:] if len(inside) > 1 else (None, inside[0])  # noqa: F841 (a text's)
+    along = zip(how.counts, how.stride, how.padding, how.dilation)
+    for place, (count, stride, (padding, _), dilation) in enumerate(along):
+        starts = np.arange(count) * stride - padding
+        starts = starts.reshape((count, *(1,) * (len(_along) - place - 1)))
+        index.append((inside[place] if dilation == 1 else inside[place] * dilation) + starts)
+    dx = np.zeros_like(x)
+    np.add.at(dx, tuple(index), g)
+    return dx
+
+
 _of_these.__name__ = "maxima at"
 max_pool = primitive(
     _max_pool, _max_pool_rule, formula="g at the maximum of each window, 0 elsewhere",
     elementwise=False, saves=True, shows=_of_these,
+    plainly=(_plain_max_pool, _plain_max_pool_rule),
 )  # fmt: skip
 to_winners: Any = primitive(
     _to_winners,
@@ -228,15 +278,68 @@ def _spread(g: Any, _along: Sequence[Along], _divisors: Any) -> Any:
     return g.astype(given, copy=False)
 
 
+# As one would write them by hand, where no microsecond counts.
+
+
+def _shared(sums: Any, divisors: Any) -> Any:
+    """Sums over what they are divided by, a number where it is the same everywhere."""
+    same = bool((divisors == divisors.flat[0]).all())
+    return sums / (float(divisors.flat[0]) if same else np.array(divisors, sums.dtype))
+
+
+def _parts(along: Along) -> Any:
+    """What each mean takes of each element, a matrix."""
+    matrix = np.zeros((along.count, along.length))
+    for _, windows, elements in along.steps:
+        matrix[np.arange(along.count)[windows[-1]], np.arange(along.length)[elements[-1]]] = 1
+    return matrix / along.sizes[:, None]
+
+
+def _plain_avg_pool(x: Any, _along: Sequence[Along], _divisors: Any) -> Any:
+    how = _joined(_along)
+    if how is None and small_enough(matrices := [_parts(along) for along in _along]):
+        return between(x, [along.axis for along in _along], matrices)
+    if how is None or not few_enough(how, math.prod(x.shape[: -len(_along)])):
+        return _avg_pool(x, _along, _divisors)
+    if all(along.count == 1 and along.split for along in _along):
+        axes = tuple(range(x.ndim - len(_along), x.ndim))
+        return _shared(np.sum(x, axis=axes, keepdims=True), _divisors)
+    windows = under_each(x, how)
+    return _shared(np.sum(windows, axis=tuple(range(x.ndim, windows.ndim))), _divisors)
+
+
+def _plain_spread(g: Any, _along: Sequence[Along], _divisors: Any) -> Any:
+    how = _joined(_along)
+    if how is None and small_enough(matrices := [_parts(along) for along in _along]):
+        return between(g, [along.axis for along in _along], matrices, back=True)
+    if how is None or not few_enough(how, math.prod(g.shape[: -len(_along)])):
+        return _spread(g, _along, _divisors)
+    share = _shared(g, _divisors)
+    if all(a.split and a.count * k == a.length for a, k in zip(_along[::-1], how.kernel)):
+        for along, kernel in zip(_along[::-1], how.kernel):
+            share = np.repeat(share, kernel, along.axis)
+        return share
+    windows = around_each(share, how)
+    return np.sum(windows, axis=tuple(range(g.ndim, windows.ndim)))
+
+
 avg_pool: Any = primitive(
     _avg_pool,
     lambda g, y, x, _along, _divisors: spread_evenly(g, _along, _divisors),
     formula="g over the size of the window, for each of its elements",
     elementwise=False,
+    plainly=(
+        _plain_avg_pool,
+        lambda g, y, x, _along, _divisors: spread_evenly(g, _along, _divisors),
+    ),
 )
 spread_evenly: Any = primitive(
     _spread,
     lambda g, y, x, _along, _divisors: avg_pool(g, _along, _divisors),
     formula="the mean of g in each window",
     elementwise=False,
+    plainly=(
+        _plain_spread,
+        lambda g, y, x, _along, _divisors: avg_pool(g, _along, _divisors),
+    ),
 )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd import primitive
+from nn.layers.views import around_each, few_enough, under_each
 from nn.layers.windows import Windows, batch_first, batch_last, columns, put_back, span
 
 __all__ = ["conv", "conv_transpose", "conv_weight"]
@@ -222,6 +223,58 @@ def _over_channels(g: Any) -> Any:
     return g.dot(np.ones(g.shape[1], g.dtype))
 
 
+# As one would write them by hand, where no microsecond counts: in a window (i, j) the letters say
+# what is multiplied and added up.
+
+_SPACE, _PLACES = {1: "h", 2: "hw", 3: "dhw"}, {1: "i", 2: "ij", 3: "ijk"}
+
+
+def _summed(letters: str, how: Windows, *arrays: Any) -> Any:
+    """np.einsum, in whose letters S stands for the axes of space and K for those of the kernel;
+    arrays are (N, C, ...) or, K alone, (O, C, ...): of groups they are parted, by an axis g."""
+    axes, groups = len(how.kernel), how.groups
+    letters = letters.replace("S", _SPACE[axes]).replace("K", _PLACES[axes])
+    if groups == 1:
+        return np.einsum(letters, *arrays, optimize=True)
+    terms, _, result = letters.partition("->")
+    given = []
+    for term, array in zip(terms.split(","), arrays):
+        at = int(term[0] == "n")  # the axis of channels that is parted
+        shape = (*array.shape[:at], groups, array.shape[at] // groups, *array.shape[at + 1 :])
+        given.append(array.reshape(shape))
+    parted = ",".join(_with_groups(term) for term in terms.split(","))
+    y = np.einsum(f"{parted}->{_with_groups(result)}", *given, optimize=True)
+    at = int(result[0] == "n")
+    return y.reshape((*y.shape[:at], y.shape[at] * y.shape[at + 1], *y.shape[at + 2 :]))
+
+
+def _with_groups(term: str) -> str:
+    return f"ng{term[1:]}" if term[0] == "n" else f"g{term}"
+
+
+def _plain_conv(x: Any, weight: Any, bias: Any, _how: Windows) -> Any:
+    if not few_enough(_how, x.shape[0] * x.shape[1]):
+        return _conv(x, weight, bias, _how)
+    windows = under_each(x, _how)
+    y = _summed("ncSK,ocK->noS", _how, windows, weight)
+    return y if bias is None else y + bias[(slice(None), *(None for _ in _how.kernel))]
+
+
+def _plain_conv_transpose(x: Any, weight: Any, _how: Windows) -> Any:
+    if not few_enough(_how, x.shape[0] * x.shape[1] * math.prod(_how.stride)):
+        return _conv_transpose(x, weight, _how)
+    windows = around_each(x, _how)
+    turned = weight[(..., *(slice(None, None, -1) for _ in _how.kernel))]
+    return _summed("noSK,ocK->ncS", _how, windows, turned)
+
+
+def _plain_conv_weight(g: Any, x: Any, _how: Windows) -> Any:
+    if not few_enough(_how, x.shape[0] * x.shape[1]):
+        return _conv_weight(g, x, _how)
+    windows = under_each(x, _how)
+    return _summed("noS,ncSK->ocK", _how, g, windows)
+
+
 conv = primitive(
     _conv,
     lambda g, y, x, weight, bias, _how: conv_transpose(g, weight, _how),
@@ -233,6 +286,12 @@ conv = primitive(
         "sum of g over all windows",
     ),
     elementwise=False,
+    plainly=(
+        _plain_conv,
+        lambda g, y, x, weight, bias, _how: conv_transpose(g, weight, _how),
+        lambda g, y, x, weight, bias, _how: conv_weight(g, x, _how),
+        lambda g, y, x, weight, bias, _how: np.sum(g, axis=(0, *range(2, g.ndim))),
+    ),
 )
 conv_transpose: Any = primitive(
     _conv_transpose,
@@ -240,6 +299,11 @@ conv_transpose: Any = primitive(
     lambda g, y, x, weight, _how: conv_weight(x, g, _how),
     formula=("g ⋆ weight", "g ⋆ x, the sum over all windows of x times the g there"),
     elementwise=False,
+    plainly=(
+        _plain_conv_transpose,
+        lambda g, y, x, weight, _how: conv(g, weight, None, _how),
+        lambda g, y, x, weight, _how: conv_weight(x, g, _how),
+    ),
 )
 conv_weight: Any = primitive(
     _conv_weight,
@@ -247,4 +311,9 @@ conv_weight: Any = primitive(
     lambda g, y, a, x, _how: conv_transpose(a, g, _how),
     formula=("x ⋆ g", "a ⋆ turned g"),
     elementwise=False,
+    plainly=(
+        _plain_conv_weight,
+        lambda g, y, a, x, _how: conv(x, g, None, _how),
+        lambda g, y, a, x, _how: conv_transpose(a, g, _how),
+    ),
 )

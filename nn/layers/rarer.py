@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Tensor, primitive, relu, sigmoid, softmax
+from autograd import Tensor, primitive, relu, sigmoid, softmax, softplus
 from nn.arguments import as_floats, as_input, as_tensor, at_least_single
 from nn.checks import number, whole
 from nn.habits import told
@@ -66,6 +66,7 @@ _fused_hardsigmoid = primitive(
     lambda g, y, x: kept_off(~((x > -3) & (x < 3)), g) / 6,
     formula="g/6 where -3 < x < 3",
     elementwise=True,
+    plainly=(lambda x: np.clip(x + 3, 0, 6) / 6, lambda g, y, x: g * ((x > -3) & (x < 3)) / 6),
 )
 
 
@@ -100,6 +101,10 @@ _fused_hardswish = primitive(
     _hardswish_rule,
     formula="g (x/3 + 1/2) where -3 < x < 3, g above",
     elementwise=True,
+    plainly=(
+        lambda x: x * np.clip(x + 3, 0, 6) / 6,
+        lambda g, y, x: g * (x > -3) * np.where(x < 3, x / 3 + 0.5, 1),
+    ),
 )
 
 
@@ -146,6 +151,10 @@ _fused_celu = primitive(
     lambda g, y, x, alpha: g * _fused_celu_slope(x, alpha),
     formula="g where x > 0, g exp(x/alpha) elsewhere",
     elementwise=True,
+    plainly=(
+        lambda x, alpha: np.where(x > 0, x, alpha * (np.exp(x / alpha) - 1)),
+        lambda g, y, x, alpha: g * np.where(x > 0, 1, np.exp(x / alpha)),
+    ),
 )
 
 
@@ -216,9 +225,19 @@ def _mish_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
     return g * _far_below(x, slope, near + 1)
 
 
+def _plain_mish(x: Any) -> Any:
+    t = np.tanh(softplus(x))
+    return x * t, t
+
+
+def _plain_mish_rule(g: Any, y: Any, x: Any, saved: Any) -> Any:
+    """g (t + x (1-t²) sigmoid(x)), t = tanh(softplus(x))"""
+    return g * (saved + x * (1 - saved**2) / (1 + np.exp(-x)))
+
+
 _fused_mish = primitive(
     _mish, _mish_rule, formula="g (t + x (1-t²) sigmoid(x)), t = tanh(softplus(x))",
-    elementwise=True, saves=True,
+    elementwise=True, saves=True, plainly=(_plain_mish, _plain_mish_rule),
 )  # fmt: skip
 
 
@@ -249,7 +268,12 @@ def _softsign_rule(g: Any, y: Any, x: Any) -> Any:
     return g / size / size  # the square of the size leaves the range before its share does
 
 
-_fused_softsign = primitive(_softsign, _softsign_rule, formula="g/(1+|x|)²", elementwise=True)
+_fused_softsign = primitive(
+    _softsign, _softsign_rule, formula="g/(1+|x|)²", elementwise=True,
+    plainly=(
+        lambda x: x / (1 + np.absolute(x)), lambda g, y, x: g / (1 + np.absolute(x)) ** 2
+    ),
+)  # fmt: skip
 
 
 @told
@@ -311,9 +335,19 @@ def _glu_rule(g: Any, y: Any, x: Any, axis: int, saved: Any) -> Any:
     return np.concatenate([g * share, g * a * share * rest], axis)
 
 
+def _plain_glu(x: Any, axis: int) -> Any:
+    a, b = _halves(x, axis)
+    share = sigmoid(b)
+    return a * share, share
+
+
+def _plain_glu_rule(g: Any, y: Any, x: Any, axis: int, saved: Any) -> Any:
+    return np.concatenate([g * saved, g * y * (1 - saved)], axis)
+
+
 _fused_glu = primitive(
     _glu, _glu_rule, formula=("g s and g a s (1-s), s = sigmoid(b)",), elementwise=False,
-    saves=True,
+    saves=True, plainly=(_plain_glu, _plain_glu_rule),
 )  # fmt: skip
 
 
@@ -371,6 +405,11 @@ _fused_prelu = primitive(
     formula=("g where x > 0, g weight elsewhere", "g x where x <= 0"),
     pattern="prelu({}, {})",
     elementwise=True,
+    plainly=(
+        _prelu,
+        lambda g, y, x, weight: np.where(x > 0, g, g * weight),
+        lambda g, y, x, weight: g * np.minimum(x, 0),
+    ),
 )
 
 

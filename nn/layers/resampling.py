@@ -12,6 +12,7 @@ from autograd import Tensor, primitive
 from nn.arguments import as_floats, as_operand, as_tensor, at_least_single
 from nn.checks import flag, number, one_of, whole
 from nn.habits import told
+from nn.layers.views import between, small_enough
 from nn.module import Module
 
 __all__ = [
@@ -203,17 +204,65 @@ def _resample_back(g: Any, _along: Sequence[_Along]) -> Any:
     return g.astype(given, copy=False)
 
 
+# As one would write them by hand: repeated elements, or small matrices of shares.
+
+
+def _shares(along: _Along) -> Any:
+    """What each result takes of each element, a matrix."""
+    matrix = np.zeros((along.count, along.length))
+    for results, elements, share in along.steps:
+        places = np.arange(along.count)[results[-1]], np.arange(along.length)[elements[-1]]
+        matrix[places] += share.reshape(-1)
+    return matrix
+
+
+def _repeats(along: _Along, matrix: Any) -> int:
+    """How often each element comes, if that is all, else 0."""
+    times, rest = divmod(along.count, max(1, along.length))
+    same = not rest and (matrix == np.repeat(np.eye(along.length), times, axis=0)).all()
+    return times if same else 0
+
+
+def _plain_resample(x: Any, _along: Sequence[_Along]) -> Any:
+    matrices = [_shares(along) for along in _along]
+    times = [_repeats(along, matrix) for along, matrix in zip(_along, matrices)]
+    if all(times):
+        for along, n in zip(_along, times):
+            x = np.repeat(x, n, axis=along.axis)
+        return x
+    if not small_enough(matrices):
+        return _resample(x, _along)
+    return between(x, [along.axis for along in _along], matrices)
+
+
+def _plain_resample_back(g: Any, _along: Sequence[_Along]) -> Any:
+    matrices = [_shares(along) for along in _along]
+    times = [_repeats(along, matrix) for along, matrix in zip(_along, matrices)]
+    if all(times):
+        shape, axes = list(g.shape), []
+        for along, n in sorted(zip(_along, times), key=lambda pair: -pair[0].axis):
+            shape[along.axis : along.axis + 1] = [along.length, n]
+        for place, along in enumerate(sorted(_along, key=lambda along: along.axis)):
+            axes.append(along.axis + 1 + place)
+        return np.sum(g.reshape(shape), axis=tuple(axes))
+    if not small_enough(matrices):
+        return _resample_back(g, _along)
+    return between(g, [along.axis for along in _along], matrices, back=True)
+
+
 resample: Any = primitive(
     _resample,
     lambda g, y, x, _along: resample_back(g, _along),
     formula="for each element the sum of g times its shares",
     elementwise=False,
+    plainly=(_plain_resample, lambda g, y, x, _along: resample_back(g, _along)),
 )
 resample_back: Any = primitive(
     _resample_back,
     lambda g, y, x, _along: resample(g, _along),
     formula="g between its elements",
     elementwise=False,
+    plainly=(_plain_resample_back, lambda g, y, x, _along: resample(g, _along)),
 )
 
 

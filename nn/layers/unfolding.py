@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from autograd import Tensor, primitive
 from nn.arguments import as_floats, as_tensor
 from nn.habits import told
+from nn.layers.views import few_enough, under_each
 from nn.layers.windows import (
     Windows,
     batch_first,
@@ -44,17 +46,56 @@ def _fold(x: Any, _how: Windows) -> Any:
     return batch_first(y).astype(x.dtype, copy=False)
 
 
+# As one would write them by hand, where no microsecond counts.
+
+FEW = 9  # places of a kernel, each of which is a line of the text
+
+
+def _plain_unfold(x: Any, _how: Windows) -> Any:
+    if not few_enough(_how, x.shape[0] * x.shape[1]):
+        return _unfold(x, _how)
+    windows = under_each(x, _how)
+    axes = len(_how.kernel)
+    places, windows_of = tuple(range(2 + axes, 2 + 2 * axes)), tuple(range(2, 2 + axes))
+    turned = windows.transpose((0, 1, *places, *windows_of))
+    return turned.reshape((x.shape[0], -1, math.prod(_how.counts)))
+
+
+def _plain_fold(x: Any, _how: Windows) -> Any:
+    if math.prod(_how.kernel) > FEW or x.dtype == np.float16:
+        return _fold(x, _how)
+    batch, channels = x.shape[0], x.shape[1] // math.prod(_how.kernel)
+    parts = x.reshape((batch, channels, *_how.kernel, *_how.counts))
+    lengths = [
+        max(n + ahead, reach) for n, (ahead, _), reach in
+        zip(_how.lengths, _how.padding, _how.spans())
+    ]  # fmt: skip
+    padded: Any = np.zeros_like(x, shape=(batch, channels, *lengths))
+    for place in product(*map(range, _how.kernel)):
+        seen = [
+            slice(k * d, k * d + (count - 1) * s + 1, s if s > 1 else None)
+            for k, d, count, s in zip(place, _how.dilation, _how.counts, _how.stride)
+        ]
+        padded[(..., *seen)] += parts[(slice(None), slice(None), *place)]
+    if lengths == list(_how.lengths):
+        return padded
+    inside = (slice(a, a + n) for n, (a, _) in zip(_how.lengths, _how.padding))
+    return padded[(..., *inside)]
+
+
 columns_of: Any = primitive(
     _unfold,
     lambda g, y, x, _how: image_of(g, _how),
     formula="fold(g)",
     elementwise=False,
+    plainly=(_plain_unfold, lambda g, y, x, _how: image_of(g, _how)),
 )
 image_of: Any = primitive(
     _fold,
     lambda g, y, x, _how: columns_of(g, _how),
     formula="unfold(g)",
     elementwise=False,
+    plainly=(_plain_fold, lambda g, y, x, _how: columns_of(g, _how)),
 )
 
 

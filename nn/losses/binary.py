@@ -120,8 +120,33 @@ def _binary_by_target(
     return _weighted(slope, weight) * (g * _share)
 
 
+# As one would write them by hand, where no digit counts.
+
+
+def _plain_cross_entropy(
+    prediction: Any, target: Any, weight: Any, _share: float, _total: bool
+) -> Any:
+    losses = -(target * np.log(prediction) + (1 - target) * np.log(1 - prediction))
+    return reduced(_weighted(losses, weight), _share, _total)
+
+
+def _plain_by_prediction(
+    g: Any, y: Any, prediction: Any, target: Any, weight: Any, _share: float, _total: bool
+) -> Any:
+    slope = (prediction - target) / (prediction * (1 - prediction))
+    return _weighted(slope, weight) * (g * _share)
+
+
+def _plain_by_target(
+    g: Any, y: Any, prediction: Any, target: Any, weight: Any, _share: float, _total: bool
+) -> Any:
+    slope = np.log(1 - prediction) - np.log(prediction)
+    return _weighted(slope, weight) * (g * _share)
+
+
 _fused_probabilities = primitive(
     _binary_cross_entropy, _binary_by_prediction, _binary_by_target,
+    plainly=(_plain_cross_entropy, _plain_by_prediction, _plain_by_target),
     formula=(
         "g (prediction - target)/(prediction (1-prediction)) share",
         "g (log(1-prediction) - log(prediction)) share",
@@ -224,11 +249,38 @@ def _logits_by_target(
     return _weighted(slope, weight) * (g * _share)
 
 
+# As one would write them by hand, where no digit counts.
+
+
+def _plain_with_logits(
+    logits: Any, target: Any, weight: Any, pos_weight: Any, _share: float, _total: bool
+) -> Any:
+    if pos_weight is None:
+        losses = np.logaddexp(0, logits) - logits * target
+    else:
+        losses = (1 - target) * np.logaddexp(0, logits)
+        losses = losses + pos_weight * target * np.logaddexp(0, -logits)
+    return reduced(_weighted(losses, weight), _share, _total)
+
+
+def _plain_logits_by_logits(
+    g: Any, y: Any, logits: Any, target: Any, weight: Any, pos_weight: Any, _share: float,
+    _total: bool,
+) -> Any:  # fmt: skip
+    p = sigmoid(logits)
+    if pos_weight is None:
+        slope = p - target
+    else:
+        slope = (1 - target) * p - pos_weight * target * (1 - p)
+    return _weighted(slope, weight) * (g * _share)
+
+
 _fused_logits = primitive(
     _binary_cross_entropy_with_logits,
     _logits_by_logits,
     _logits_by_target,
     formula=("g (sigmoid(logits) - target) share", "-g logits share"),
+    plainly=(_plain_with_logits, _plain_logits_by_logits, _logits_by_target),
 )
 
 

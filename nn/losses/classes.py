@@ -197,11 +197,19 @@ _fused_cross_entropy = primitive(
 )  # fmt: skip
 
 
+def _plain_probabilities_rule(
+    g: Any, y: Any, logits: Any, target: Any, _share: float, _total: bool
+) -> Any:
+    slope = softmax(logits) * np.sum(target, axis=1, keepdims=True) - target
+    return slope * (g * _share if _total else g[:, None])
+
+
 _fused_probabilities = primitive(
     _cross_entropy_of_probabilities,
     _probabilities_by_logits,
     _probabilities_by_target,
     formula=("g (softmax(logits) sum(target) - target) share", "-g log_softmax(logits) share"),
+    plainly=(_cross_entropy_of_probabilities, _plain_probabilities_rule, _probabilities_by_target),
 )
 
 
@@ -358,7 +366,25 @@ def _nll_rule(
     return slope * (g * _share if _total else g[:, None])
 
 
-_fused_nll = primitive(_nll_loss, _nll_rule, formula=("-g one_hot share",))
+def _plain_nll(
+    log_probabilities: Any, labels: Any, counts: Any, _share: float, _total: bool
+) -> Any:
+    losses = -log_probabilities[np.arange(len(labels)), labels]
+    return reduced(losses if counts is None else losses * counts[:, 0], _share, _total)
+
+
+def _plain_nll_rule(
+    g: Any, y: Any, log_probabilities: Any, labels: Any, counts: Any, _share: float, _total: bool
+) -> Any:
+    slope = np.zeros_like(log_probabilities)
+    slope[np.arange(len(labels)), labels] = -1
+    slope = slope if counts is None else slope * counts
+    return slope * (g * _share if _total else g[:, None])
+
+
+_fused_nll = primitive(
+    _nll_loss, _nll_rule, formula=("-g one_hot share",), plainly=(_plain_nll, _plain_nll_rule)
+)
 
 
 @told

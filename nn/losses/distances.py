@@ -154,6 +154,19 @@ def _huber_loss(prediction: Any, target: Any, delta: float, _share: float, _tota
     return reduced(near * (distance - near * 0.5), _share, _total)
 
 
+def _plain_huber(prediction: Any, target: Any, delta: float, _share: float, _total: bool) -> Any:
+    d = prediction - target
+    size = np.absolute(d)
+    losses = np.where(size <= delta, 0.5 * d**2, delta * (size - 0.5 * delta))
+    return reduced(losses, _share, _total)
+
+
+def _plain_huber_rule(
+    g: Any, y: Any, prediction: Any, target: Any, delta: float, _share: float, _total: bool
+) -> Any:
+    return g * _share * np.clip(prediction - target, -delta, delta)
+
+
 _fused_huber = primitive(
     _huber_loss,
     lambda g, y, prediction, target, delta, _share, _total: (
@@ -165,6 +178,13 @@ _fused_huber = primitive(
     formula=(
         "g clip(prediction - target, -delta, delta) share",
         "-g clip(prediction - target, -delta, delta) share",
+    ),
+    plainly=(
+        _plain_huber,
+        _plain_huber_rule,
+        lambda g, y, prediction, target, delta, _share, _total: _plain_huber_rule(
+            g, y, target, prediction, delta, _share, _total
+        ),
     ),
 )
 

@@ -81,6 +81,20 @@ def _gaussian_by_var(
     return g * (0.5 * _share) * (1 - d / var * d) / var
 
 
+def _plain_gaussian(
+    prediction: Any, target: Any, var: Any, _constant: float, _share: float, _total: bool
+) -> Any:
+    losses = 0.5 * (np.log(var) + (prediction - target) ** 2 / var)
+    return reduced(losses + _constant if _constant else losses, _share, _total)
+
+
+def _plain_gaussian_by_var(
+    g: Any, y: Any, prediction: Any, target: Any, var: Any, _constant: float, _share: float,
+    _total: bool,
+) -> Any:  # fmt: skip
+    return g * _share * 0.5 * (1 - (prediction - target) ** 2 / var) / var
+
+
 _fused_gaussian = primitive(
     _gaussian,
     lambda g, y, prediction, target, var, _constant, _share, _total: (
@@ -94,6 +108,16 @@ _fused_gaussian = primitive(
         "g (prediction - target)/var share",
         "-g (prediction - target)/var share",
         "g (1 - (prediction - target)²/var)/(2 var) share",
+    ),
+    plainly=(
+        _plain_gaussian,
+        lambda g, y, prediction, target, var, _constant, _share, _total: (
+            g * _share * (prediction - target) / var
+        ),
+        lambda g, y, prediction, target, var, _constant, _share, _total: (
+            g * _share * (target - prediction) / var
+        ),
+        _plain_gaussian_by_var,
     ),
 )
 
