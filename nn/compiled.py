@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from itertools import repeat
-from operator import attrgetter, is_, methodcaller
+from operator import attrgetter, is_, itemgetter, methodcaller
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,8 @@ from nn.interrupts import to_its_end
 from nn.modes import mode_of, modes_now
 from nn.module import Module
 from nn.optim.joined import Joined, merged
-from nn.optim.optimizer import Optimizer
-from nn.random import get_state, set_state
-from nn.surroundings import Held, Things, attributes, buffers_of, containers
+from nn.optim.optimizer import Optimizer, is_constant
+from nn.surroundings import Before, Held, Things, attributes, buffers_of, containers
 
 __all__ = ["compile"]
 
@@ -82,7 +81,7 @@ class compile:
             self._training_step, guards=self._guards, exact=exact,
             donate_argnums=(0, 1) if COUNTED else (),
         )  # fmt: skip
-        self._roots = [model, loss]
+        self._roots: list[Any] = [model, loss]
         self._program.around = self._roots, self._told
         self._parts: list[Part] = []
         self._buffers: list[tuple[dict[str, Any], str]] = []
@@ -90,12 +89,18 @@ class compile:
         self._idle: list[bool] = []  # of parameters without a gradient, whether one may come
         self._busy = threading.RLock()
         self._modules: list[Module] = []
-        self._attributes: list[Any] = []  # of the Modules: (what gets them, where they are)
         self._given_up: Any = None  # what the program depended on when there was none
         self._around: Things | None = None  # what the guards are made of
         self._known: list[Any] = []  # the guards, as long as those stay,
         self._modes: Any = None  # the modes of this thread, and what is stepped together
         self._joined: list[Joined] = []
+        self._groups: list[dict[str, Any]] = []
+        self._attributes_of_optimizer, self._kinds = 0, list[Any]()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in MADE_OF and "_roots" in vars(self):  # somebody has changed it on the way
+            self._around, self._roots[:] = None, [self.model, self.loss]
 
     def __reduce__(self) -> Any:
         given = self.model, self.loss, self.optimizer, self.clip_norm
@@ -135,7 +140,7 @@ class compile:
         groups, before = self.optimizer.param_groups, program.eager_calls
         values, states, rates = [], [], []
         for part in parts:
-            rate = groups[part.joined.group].get("lr", 0.0)
+            rate = groups[part.joined.group].get("lr")
             if rate.__class__ is not float:
                 if not isinstance(rate, (int, float, np.number)):
                     return self._eagerly(x, y, "a rate is no number")
@@ -187,16 +192,16 @@ class compile:
         self.eager_steps += 1
         self.reason = reason
         self.optimizer.zero_grad()
-        before = [(held, name, held[name]) for held, name in buffers_of(self._all_modules())]
-        drawn = get_state()
-        prediction = self.predict(x)
-        loss = self.judge(prediction, y)
-        if isinstance(loss, Tensor) and loss.size == 1 and not math.isfinite(loss.item()):
-            set_state(drawn)
-            for held, name, array in before:
-                held[name] = array
-            raise FloatingPointError(NOT_FINITE.format(loss.item()))
-        loss.backward(retain_graph=False)
+        before = Before(self._all_modules())
+        try:
+            prediction = self.predict(x)
+            loss = self.judge(prediction, y)
+            if isinstance(loss, Tensor) and loss.size == 1 and not math.isfinite(loss.item()):
+                raise FloatingPointError(NOT_FINITE.format(loss.item()))
+            loss.backward(retain_graph=False)
+        except BaseException:
+            before.put_back()
+            raise
         if self.clip_norm is not None:
             groups = self.optimizer.param_groups
             clip_grad_norm_([p for group in groups for p in group["params"]], self.clip_norm)
@@ -215,7 +220,8 @@ class compile:
         together, and that is as it was."""
         optimizer = self.optimizer
         joined, groups, members = optimizer._joined, optimizer.param_groups, optimizer._members
-        if not optimizer._ours or type(optimizer).step is not Optimizer.step:
+        own = {"step", "update", "zero_grad"} & vars(optimizer).keys()
+        if not optimizer._ours or own or type(optimizer).step is not Optimizer.step:
             return "the optimiser is of your own"
         if not joined or len(groups) != len(members):
             return NOT_JOINED
@@ -227,15 +233,10 @@ class compile:
         if len(joined) != len(self._parts) or any(
             part.joined is not j for part, j in zip(self._parts, joined)
         ):
+            if not all(Part(j).is_bound() for j in joined):
+                return NOT_JOINED
             optimizer._joined = joined = merged(joined)
             self._parts = list(map(Part, joined))
-            self._idle = [p.requires_grad for p in optimizer._idle]
-            self._modules = self._all_modules()
-            self._buffers = buffers_of(self._modules)
-            self._keys = self._names_of_buffers()
-            self._attributes = [pair for module in self._modules for pair in attributes(module)]
-        if [*map(REQUIRES_GRAD, optimizer._idle)] != self._idle:
-            return NOT_JOINED
         return None if all(part.is_bound() for part in self._parts) else NOT_JOINED
 
     def _names_of_buffers(self) -> list[str]:
@@ -262,6 +263,9 @@ class compile:
             and self._modes == modes_now()
             and is_grad_enabled()
             and self.optimizer._joined is self._joined
+            and self.optimizer.param_groups is self._groups
+            and len(vars(self.optimizer)) == self._attributes_of_optimizer
+            and [*map(type, self._modules)] == self._kinds
             and [*map(REQUIRES_GRAD, self.optimizer._idle)] == self._idle
             and all(map(Part.is_bound, self._parts))
         )
@@ -269,25 +273,35 @@ class compile:
     def _look_around(self) -> None:
         """Note what the program depends on beside the state and the batch, and where it is."""
         optimizer = self.optimizer
-        groups = optimizer.param_groups
+        groups, self._modules = optimizer.param_groups, self._all_modules()
+        self._buffers = buffers_of(self._modules)
+        self._keys = self._names_of_buffers()
         places: list[Any] = [groups, optimizer._joined, *groups]
         places += [group["params"] for group in groups] + [vars(m) for m in self._modules]
         for module in self._modules:
             places += containers(module)
         rates = [(group, "lr") for group in groups if "lr" in group]
         self._around = Things(places, [*rates, *self._buffers])
-        known: list[Any] = [Held(get(held) for get, held in self._attributes)]
+        if not all(is_constant(value) for group in groups for name, value in group.items()
+                   if name != "params"):  # fmt: skip
+            self._around = None  # what may change in itself is looked at in each step
+        made_of = [self.model, self.loss, *map(type, self._modules)]
+        held = [get(held) for module in self._modules for get, held in attributes(module)]
+        known: list[Any] = [Held([made_of, *held]), self.clip_norm, self.exact]
         known += [bool(vars(module).get("_hooks")) for module in self._modules]
         known += map(mode_of, self._modules)
+        self._idle = [*map(REQUIRES_GRAD, optimizer._idle)]
+        known += [*map(id, optimizer._idle), *self._idle]
+        settings = list(map(optimizer._settings, range(len(groups)), groups))
         for part in self._parts:
             known += map(id, part.joined.parameters)
-            number = part.joined.group
-            settings = optimizer._settings(number, groups[number])
-            part.scales = {} if self.exact else optimizer.scales(part.joined.value, settings)
-        for group in groups:
-            known.append([value for name, value in group.items() if name not in NO_SETTINGS])
-            known.append([name for name in group if name not in NO_SETTINGS])
+            of_group = settings[part.joined.group]
+            part.scales = {} if self.exact else optimizer.scales(part.joined.value, of_group)
+        for of_group in settings:
+            known.append({name: v for name, v in of_group.items() if name not in NO_SETTINGS})
         self._known, self._modes, self._joined = known, modes_now(), optimizer._joined
+        self._groups, self._attributes_of_optimizer = groups, len(vars(optimizer))
+        self._kinds = [*map(type, self._modules)]
 
     def _guards(self) -> Any:
         """What the program depends on beside the state and the batch."""
@@ -310,8 +324,7 @@ class compile:
         if any(vars(module).get("_hooks") for module in self._modules):
             raise Unlike("a Module has forward hooks")
         optimizer, joined = self.optimizer, [part.joined for part in self._parts]
-        before = [(held, name, held[name]) for held, name in self._buffers]
-        drawn = get_state()
+        before = Before(self._modules)
         try:
             for part, value in zip(joined, parameters):
                 for parameter, view in zip(part.parameters, part.parts(value)):
@@ -324,7 +337,6 @@ class compile:
                 raise Unlike("the loss is no single number")
             cost = loss.data.reshape(())[()] if loss.ndim else loss.data[()]
             if not abs(cost) < math.inf:  # (asked of a number it takes an eighth of np.isfinite)
-                set_state(drawn)
                 raise FloatingPointError(NOT_FINITE.format(loss.item()))
             wanted = [p for part in joined for p in part.parameters]
             idle = [p for p in optimizer._idle if p.requires_grad]
@@ -333,10 +345,13 @@ class compile:
             if got != [True] * len(wanted) + [False] * len(idle):
                 raise Unlike("other parameters have a gradient than before")
             gradients: Any = [g.data for g in found[: len(wanted)]]
-            if self.clip_norm is not None:
-                gradients = clipped(gradients, self.clip_norm)
-                if gradients is None:
+            if self.clip_norm is not None:  # norms are added up in the order of the groups
+                given = [id(p) for group in optimizer.param_groups for p in group["params"]]
+                order = sorted(range(len(wanted)), key=lambda i: given.index(id(wanted[i])))
+                limited = clipped([gradients[i] for i in order], self.clip_norm)
+                if limited is None:
                     raise Unlike("the norm of the gradients is not finite")
+                gradients = [gradient for _, gradient in sorted(zip(order, limited), key=FIRST)]
             new_values, new_states, each = [], [], iter(gradients)
             for i, (value, rate) in enumerate(zip(parameters, lr)):
                 group = joined[i].group
@@ -353,13 +368,15 @@ class compile:
                 new_states.append(state)
             buffers = {key: held[name] for key, (held, name) in zip(buffers, self._buffers)}
             kept = (detached(prediction),) if self.keeps_prediction else ()
+            before.put_back(sources=False)
             return cost, new_values, new_states, *((buffers,) if buffers else ()), *kept
+        except BaseException:
+            before.put_back()
+            raise
         finally:
             for part in joined:
                 for parameter, view in zip(part.parameters, part.views):
                     parameter.data = view
-            for held, name, array in before:
-                held[name] = array
 
 
 NOT_JOINED = "the optimiser has to find out what it steps together"
@@ -367,6 +384,8 @@ PATIENCE = 6  # steps without a program, after which none is looked for
 REQUIRES_GRAD, GRADIENT = attrgetter("requires_grad"), attrgetter("grad")
 VALUE, NOTHING = methodcaller("numpy"), repeat(None)
 NO_SETTINGS = ("params", "lr", "param_names", "initial_lr")
+MADE_OF = ("model", "loss", "optimizer", "clip_norm", "exact")
+FIRST = itemgetter(0)
 NOT_FINITE = (
     "compile: the loss is {}; nothing was changed. To find where it arose, take the step by hand "
     "inside `with autograd.detect_anomaly():`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import accumulate, chain
 from operator import is_
@@ -11,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from nn.module import Module
+from nn.random import get_state, is_source, set_state, source_state, take_source_state
 
-__all__ = ["Held", "Things", "attributes", "buffers_of", "containers"]
+__all__ = ["Before", "Held", "Things", "attributes", "buffers_of", "containers"]
 
 
 class Held(list[Any]):
@@ -45,14 +47,18 @@ def attributes(module: Module) -> list[tuple[Callable[[Any], Any], Any]]:
     state = [name for name, value in held.items() if isinstance(value, np.ndarray)]
     state += ["_scope", "_hooks"]
     found: list[Any] = [(partial(but, names=state), held)]
-    return found + [
-        (dict.values if value.__class__ is dict else iter, value) for value in containers(module)
-    ]
+    return found + [(iter, value) for value in containers(module)]
 
 
 def containers(module: Module) -> list[Any]:
-    """The lists, tuples and dicts among the attributes of a Module."""
-    return [v for v in vars(module).values() if v.__class__ in (list, tuple, dict)]
+    """The lists, tuples and dicts among the attributes of a Module; of dicts values and keys."""
+    found: list[Any] = []
+    for value in vars(module).values():
+        if value.__class__ is dict:
+            found += [value.values(), value.keys()]
+        elif value.__class__ is list or value.__class__ is tuple:
+            found.append(value)
+    return found
 
 
 def but(held: dict[str, Any], names: list[str]) -> list[Any]:
@@ -69,6 +75,7 @@ class Things:
     def __init__(self, places: list[Any], moving: Iterable[tuple[dict[str, Any], str]]) -> None:
         self._live = [place.values() if isinstance(place, dict) else place for place in places]
         self._held = [*chain.from_iterable(self._live)]
+        self._lengths = [*map(len, self._live)]
         self._moving: list[tuple[dict[str, Any], str, int]] = []  # what may be something else
         begins = accumulate(map(len, places), initial=0)
         where = {id(place): begin for place, begin in zip(places, begins)}
@@ -78,7 +85,30 @@ class Things:
     def are_the_same(self) -> bool:
         held = self._held
         for place, name, at in self._moving:
-            held[at] = place.get(name)
-        return sum(map(len, self._live)) == len(held) and all(
+            now = place.get(name)
+            if now.__class__ is not held[at].__class__:
+                return False
+            held[at] = now
+        return [*map(len, self._live)] == self._lengths and all(
             map(is_, chain.from_iterable(self._live), held)
         )
+
+
+class Before:
+    """The arrays of Modules, and where their sources of random numbers stand, before a step."""
+
+    def __init__(self, modules: list[Module]) -> None:
+        self._arrays = [(held, name, held[name]) for held, name in buffers_of(modules)]
+        found = {id(v): v for module in modules for v in vars(module).values() if is_source(v)}
+        self._sources, self._drawn = list[tuple[Any, Any]](), get_state()
+        for source in found.values():
+            with suppress(NotImplementedError):  # the system's own, which stands nowhere
+                self._sources.append((source, source_state(source)))
+
+    def put_back(self, sources: bool = True) -> None:
+        for held, name, array in self._arrays:
+            held[name] = array
+        if sources:
+            set_state(self._drawn)
+            for source, state in self._sources:
+                take_source_state(state, source)

@@ -7,11 +7,13 @@ numbers (of large ones some are looked at).
 
 from __future__ import annotations
 
+import dis
 import pickle
 import sys
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from operator import is_
 from types import (
     BuiltinFunctionType,
@@ -44,6 +46,7 @@ OF_THREADS = frozenset([
     "threading", "_thread", "queue", "asyncio", "concurrent", "multiprocessing", "contextvars",
     "logging", "io", "_io", "socket", "subprocess", "weakref", "sched",
 ])  # fmt: skip
+GLOBALS = frozenset(["LOAD_GLOBAL", "LOAD_NAME"])
 _METHODS = (FunctionType, staticmethod, classmethod, property)
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 
@@ -99,6 +102,10 @@ class Surroundings:
             self._sources.append(
                 _Source(partial(getattr, bits, "state"), partial(setattr, bits, "state"))
             )
+        elif isinstance(found, np.random.RandomState):
+            self._sources.append(_Source(found.get_state, found.set_state))
+        elif type(found).__name__ == "Random" and type(found).__module__ == "random":
+            self._sources.append(_Source(found.getstate, found.setstate))  # type: ignore[attr-defined]
         elif isinstance(found, _CONTAINERS):
             self._container(found)
         else:
@@ -107,7 +114,7 @@ class Surroundings:
     def _container(self, found: Any) -> None:
         members = tuple(found.values() if isinstance(found, dict) else found)
         if not isinstance(found, (tuple, frozenset)):
-            self.objects.append((found, members))
+            self.objects.append((found, (*members, *found) if isinstance(found, dict) else members))
             self._before.append((found, found.copy()))
         self._waiting += members
 
@@ -146,7 +153,7 @@ class Surroundings:
             for space in self._spaces:
                 for name in new:
                     self._named(space, name)
-            for name in _names(function.__code__):
+            for name in _names(function.__code__, GLOBALS):
                 self._named(function.__globals__, name)
 
     def _space(self, space: Any) -> None:
@@ -212,7 +219,7 @@ def _put_back(held: Any, before: Any) -> str | None:
             return None
         held[name] = value
         return f"it gives {name}, which stands around it, another value"
-    if unchanged(held, tuple(before.values() if isinstance(before, dict) else before)):
+    if unchanged(held, tuple([*before.values(), *before] if isinstance(before, dict) else before)):
         return None
     held.clear()
     held.extend(before) if isinstance(held, (list, deque)) else held.update(before)
@@ -251,9 +258,11 @@ def _global_sources() -> list[_Source]:
 
 
 def unchanged(held: Any, members: tuple[Any, ...]) -> bool:
-    """Whether a container, or an object's dict, holds the very same things."""
-    now = held.values() if isinstance(held, dict) else held
-    return len(held) == len(members) and all(map(is_, now, members))
+    """Whether a container, or an object's dict, holds the very same things; of a dict `members`
+    are the values and then the keys."""
+    if isinstance(held, dict):
+        return 2 * len(held) == len(members) and all(map(is_, chain(held.values(), held), members))
+    return len(held) == len(members) and all(map(is_, held, members))
 
 
 def contents(array: Any, most: int = FEW) -> bytes:
@@ -277,11 +286,15 @@ def _is_library(name: Any) -> bool:
     return "site-packages" in path or "dist-packages" in path
 
 
-def _names(code: CodeType) -> list[str]:
-    """The names that code, and the functions inside it, look up beyond their own variables."""
-    names, waiting = list(code.co_names), list(code.co_consts)
-    for constant in waiting:
-        if constant.__class__ is CodeType:
-            names += constant.co_names
-            waiting += constant.co_consts
-    return list(dict.fromkeys(names))
+def _names(code: CodeType, only: frozenset[str] | None = None) -> list[str]:
+    """The names that code, and the functions inside it, look up beyond their own variables: also
+    attributes, unless by `only` these instructions."""
+    names, waiting = dict[str, None](), [code]
+    for found in waiting:
+        if only is None:
+            names.update(dict.fromkeys(found.co_names))
+        else:
+            told = dis.get_instructions(found)
+            names.update({step.argval: None for step in told if step.opname in only})
+        waiting += [c for c in found.co_consts if c.__class__ is CodeType]
+    return list(names)

@@ -448,7 +448,7 @@ class Writer(Expressions):
         for var, name in zip(inputs, names):
             value, head = values[var], f"{name} = "
             text = value if isinstance(value, str) else example(head, value)
-            if strict and np.ndim(value) == 0 and text[0] in "-.0123456789":
+            if strict and not var.weak and np.ndim(value) == 0 and text[0] in "-.0123456789":
                 text = f"np.float64({text})" if "." in text else f"np.int64({text})"
             lines += f"{head}{text}".split("\n")
         return ["", "", *lines, *wrapped(f"print({self.function}(", names, "))")]

@@ -293,7 +293,7 @@ class Optimizer:
             settings = _settings(group)
             if any(v.__class__ is float and not 0 <= v < math.inf for v in settings.values()):
                 self.check(self.defaults | settings)  # somebody has set it by hand
-            if all(_is_constant(group[name]) for name in settings):
+            if all(is_constant(group[name]) for name in settings):
                 self._seen[number] = [*group], [*group.values()], settings
         return settings.copy()
 
@@ -637,10 +637,10 @@ def _settings(group: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _is_constant(setting: Any) -> bool:
+def is_constant(setting: Any) -> bool:
     """Whether it can never change in itself, as a list or an array could."""
     if setting.__class__ is tuple:
-        return all(_is_constant(member) for member in setting)
+        return all(is_constant(member) for member in setting)
     return setting.__class__ in PLAIN or isinstance(setting, np.number)
 
 

@@ -292,11 +292,13 @@ class CompiledBatch(compile):
 
     def taken(self, x: Any, y: Any, weight: Any) -> tuple[float, float | None, Any] | None:
         """What a batch gives; None for one whose loss is not finite, which the trainer tells."""
-        weighted, drawn = self.fit.weighted, get_state()
+        weighted, trainer = self.fit.weighted, self.fit.trainer
+        for name in ("model", "loss", "optimizer", "clip_norm"):  # a callback may give others
+            if (now := getattr(trainer, name)) is not getattr(self, name):
+                setattr(self, name, now)
         try:
             value, prediction = self.step(x, y if weighted is None else (y, weight))
-        except FloatingPointError:
-            set_state(drawn)  # for the same loss again
+        except FloatingPointError:  # (the random numbers are put back, for the same loss again)
             return None
         if weighted is None:
             return value, self.fit.divides(prediction, y), prediction

@@ -498,12 +498,14 @@ def test_the_source_runs_by_itself(name: str) -> None:
     for parameter, _ in model.named_parameters():
         layer, kind = parameter.split(".")
         assert f"    {kind}{layer} = parameters" in text and f"    d{kind}{layer} = " in text
+    assert "lr = 0." in text or "lr0 = 0." in text  # Python's own, beside which arrays keep theirs
     found: dict[str, Any] = {}
     exec(text.replace("print(training_step(", "result = (training_step("), found)
     given, new = found["result"][:2]
     assert given == pytest.approx(values[1], rel=1e-5) and "nn" not in found
     expected = np.concatenate([p.data for p in model.parameters()], axis=None)
     np.testing.assert_allclose(np.concatenate(new), expected, 1e-4, 1e-5)
+    assert all(array.dtype == np.float32 for array in new)
     if name == "normalised":
         mean = found["result"][3]["1.running_mean"]
         np.testing.assert_allclose(mean, list(model.buffers())[0], 1e-5, 1e-6)

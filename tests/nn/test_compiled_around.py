@@ -19,6 +19,7 @@ import pytest
 import nn
 from autograd import InPlaceError, grad
 from nn.compiled import compile as compiled
+from nn.random import get_state
 from tests.nn.test_compiled import (
     LABELS,
     OPTIMIZERS,
@@ -44,7 +45,8 @@ class Flexible(nn.Module):
         nn.manual_seed(5)
         self.first, self.last = nn.Linear(6, 8), nn.Linear(8, 3)
         self.double, self.scale, self.more = False, 1.0, []
-        self.options, self.masks = {"gain": 1.0}, [np.ones(3, np.float32)]
+        self.options: dict[str, Any] = {"gain": 1.0, "other": True}
+        self.masks = [np.ones(3, np.float32)]
         self._mask = np.ones(3, np.float32)
 
     def forward(self, x: Any) -> Any:
@@ -53,7 +55,7 @@ class Flexible(nn.Module):
             y = layer(y)
         y = self.last(y) * self.scale * self.factor * GLOBAL["gain"] * self.options["gain"]
         y = y * self.masks[0] * self._mask
-        return y * 2 if self.double else y
+        return y * 2 if self.double or "twice" in self.options else y
 
 
 GLOBAL = {"gain": 1.0}
@@ -71,6 +73,11 @@ def added(model: Any, optimizer: Any) -> None:
 
 def masked(model: Any) -> None:
     model.masks[0][0] = model._mask[1] = 3.0
+
+
+class Doubled(nn.Linear):
+    def forward(self, x: Any) -> Any:
+        return super().forward(x) * 2
 
 
 CHANGES: dict[str, Callable[[Any, Any, Any], Any]] = {
@@ -94,6 +101,14 @@ CHANGES: dict[str, Callable[[Any, Any, Any], Any]] = {
     "betas": lambda m, o, f: setattr(o, "betas", (0.5, 0.9)),
     "state": lambda m, o, f: o.state[m.last.weight]["exp_avg"].fill(0),
     "dtype": lambda m, o, f: m.astype(np.float64),
+    "key of a dict": lambda m, o, f: m.options.update(twice=m.options.pop("other")),
+    "class of a layer": lambda m, o, f: setattr(m.last, "__class__", Doubled),
+    "array that is a number": lambda m, o, f: setattr(m, "_mask", 2.0),
+    "groups anew": lambda m, o, f: setattr(
+        o, "param_groups", [{**g, "weight_decay": 0.5} for g in o.param_groups]
+    ),
+    "betas in a list": lambda m, o, f: o.param_groups[0].update(betas=[0.5, 0.9]),
+    "decay": lambda m, o, f: o.param_groups[0].update(weight_decay=np.array(0.1)),
     "gradient left": lambda m, o, f: setattr(m.last.bias, "grad", np.ones(3)),
 }
 
@@ -118,6 +133,224 @@ def test_what_changes_between_steps_is_seen(name: str) -> None:
         found.append((values, state(model, optimizer)))
         assert not compiling or (step.versions and step.eager_steps <= 3), step.reason
     assert found[0][0] == found[1][0] and same(found[0][1], found[1][1])
+
+
+def beside(
+    build: Callable[[], Any], make: Callable[[Any], Any], change: Callable[[int, Any, Any], Any],
+    steps: int = 10, clip: float | None = None, x: Any = X,
+) -> Any:  # fmt: skip
+    """The losses and all that steps change, compiled and not, with change(i, model, optimizer)
+    before each of them; the compiled step."""
+    found = []
+    for compiling in (False, True):
+        model, loss = build(), nn.CrossEntropyLoss()
+        optimizer = make(model)
+        step, values = compiled(model, loss, optimizer, clip), []
+        nn.manual_seed(8)
+        for i in range(steps):
+            change(i, model, optimizer)
+            once = step if compiling else lambda x, y: explicit(model, loss, optimizer, x, y, clip)  # noqa: B023
+            values.append(once(x, LABELS))
+        found.append((values, state(model, optimizer)))
+    assert found[0][0] == found[1][0] and same(found[0][1], found[1][1])
+    return step
+
+
+def of_all(model: Any) -> Any:
+    return OPTIMIZERS["Adam"](model.parameters())
+
+
+def dropping() -> Any:
+    nn.manual_seed(5)
+    return nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.Linear(8, 8), nn.Linear(8, 3))
+
+
+def test_what_is_unfrozen_is_trained_again() -> None:
+    def change(i: int, model: Any, optimizer: Any) -> None:
+        if i in (2, 6):
+            for parameter in model[0].parameters():
+                parameter.requires_grad = i == 6
+        if i == 5:
+            optimizer.state_dict()
+
+    beside(dropping, of_all, change, 12)
+
+
+@pytest.mark.parametrize("kind", ["frozen", "without a bias", "unused"])
+def test_random_numbers_are_drawn_once_by_a_step_that_is_not_like_the_others(kind: str) -> None:
+    def change(i: int, model: Any, optimizer: Any) -> None:
+        if kind == "frozen":
+            model[2].requires_grad_(i not in (3, 6))
+        elif kind == "without a bias" and i == 4:
+            model[2].bias = None
+        elif kind == "unused" and i in (4, 7):
+            model[2].forward = (lambda x: x) if i == 4 else type(model[2]).forward.__get__(model[2])
+
+    beside(dropping, of_all, change, 10)
+
+
+def test_values_given_right_after_the_first_step_are_seen() -> None:
+    def build() -> Any:
+        nn.manual_seed(5)
+        return nn.Sequential(nn.Linear(6, 300), nn.Linear(300, 300), nn.Linear(300, 3))
+
+    def single(i: int, model: Any, optimizer: Any) -> None:
+        if i == 1:
+            model[2].astype(np.float64)
+
+    def turned(i: int, model: Any, optimizer: Any) -> None:
+        if i == 1:
+            model[1].weight.data = np.asfortranarray(model[1].weight.data)
+
+    for change in (single, turned):
+        beside(build, of_all, change, 5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_norms_are_added_up_as_the_loop_does(dtype: Any) -> None:
+    def build() -> Any:
+        nn.manual_seed(5)
+        sizes = [(6, 300), (300, 300), (300, 3)]
+        return nn.Sequential(*[nn.Linear(*size, dtype=dtype) for size in sizes])
+
+    step = beside(build, of_all, lambda i, m, o: None, 16, 0.3, X.astype(dtype))
+    assert step.versions == 1 and step.eager_steps == 1
+
+
+def test_settings_that_change_in_themselves_are_seen() -> None:
+    decay = np.array(0.1)
+
+    def change(i: int, model: Any, optimizer: Any) -> None:
+        group = optimizer.param_groups[0]
+        if i == 0:
+            decay[...] = 0.1
+            group["betas"], group["weight_decay"] = [0.9, 0.99], decay
+        if i == 4:
+            group["betas"][0] = 0.3
+        if i == 7:
+            decay[...] = 0.5
+
+    beside(dropping, of_all, change)
+    single = lambda i, m, o: i == 4 and o.param_groups[0].update(weight_decay=np.float32(0.1))  # noqa: E731
+    build = lambda: network(nn.Tanh(), dtype=np.float64)  # noqa: E731
+    decayed = lambda m: nn.optim.AdamW(m.parameters(), lr=0.01, weight_decay=0.1)  # noqa: E731
+    beside(build, decayed, single, x=X.astype(np.float64))
+
+
+def test_parameters_that_go_to_another_group_are_stepped_as_there() -> None:
+    def make(model: Any) -> Any:
+        first, *others = model.parameters()
+        return nn.optim.SGD([
+            {"params": [first, *others[:2]], "lr": 0.1}, {"params": others[2:], "lr": 0.01},
+        ])  # fmt: skip
+
+    def change(i: int, model: Any, optimizer: Any) -> None:
+        one, two = optimizer.param_groups
+        if i == 4:
+            two["params"].insert(0, one["params"].pop())
+
+    beside(dropping, make, change)
+
+
+def test_methods_of_an_optimizer_that_somebody_has_wrapped_are_called() -> None:
+    def change(i: int, model: Any, optimizer: Any) -> None:
+        if i == 4:
+            before = optimizer.update
+            optimizer.update = lambda value, g, state, settings: before(
+                value, g * 2, state, settings
+            )
+        if i == 7:
+            step = optimizer.step
+
+            def halved(closure: Any = None) -> None:
+                step(closure)
+                model[0].bias.data = model[0].bias.data / 2
+
+            optimizer.step = halved
+
+    assert beside(dropping, of_all, change).reason == "the optimiser is of your own"
+
+
+def test_a_rate_that_is_gone_is_missed() -> None:
+    model = network(nn.Tanh())
+    optimizer = of_all(model)
+    step = compiled(model, nn.CrossEntropyLoss(), optimizer)
+    for _ in range(3):
+        step(X, LABELS)
+    del optimizer.param_groups[0]["lr"]
+    with pytest.raises(KeyError, match="lr"):
+        step(X, LABELS)
+
+
+def test_what_a_step_is_made_of_may_change() -> None:
+    model, optimizer, twin, other = pair(lambda: network(nn.Tanh()), OPTIMIZERS["Adam"])
+    step, loss, clip = (
+        compiled(model, nn.CrossEntropyLoss(), optimizer),
+        nn.CrossEntropyLoss(),
+        None,
+    )
+    for i in range(12):
+        if i == 3:
+            step.clip_norm = clip = 0.01
+        if i == 6:
+            step.loss = loss = nn.CrossEntropyLoss(label_smoothing=0.3)
+        if i == 9:
+            step.optimizer, other = (nn.optim.SGD(m.parameters(), lr=0.1) for m in (model, twin))
+        assert step(X, LABELS) == explicit(twin, loss, other, X, LABELS, clip)
+    assert same([p.data for p in model.parameters()], [p.data for p in twin.parameters()])
+
+
+@pytest.mark.parametrize("before", [0, 3])
+def test_an_error_leaves_statistics_and_chance(before: int) -> None:
+    nn.manual_seed(5)
+    own = np.random.default_rng(4)
+    inner = nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Dropout(0.5, rng=own)
+    model = network(*inner)
+    optimizer = of_all(model)
+    step = compiled(model, nn.CrossEntropyLoss(), optimizer)
+    for _ in range(before):
+        step(X, LABELS)
+    kept, drawn = state(model, optimizer), (get_state(), own.bit_generator.state)
+    for x, labels, error in (
+        (X, LABELS + 3, ValueError), (X * np.nan, LABELS, FloatingPointError),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            step(x, labels)
+        assert same(state(model, optimizer), kept)
+        assert (get_state(), own.bit_generator.state) == drawn
+
+
+@pytest.mark.parametrize("kind", ["RandomState", "Random"])
+def test_older_sources_of_random_numbers_are_put_back(kind: str) -> None:
+    class Drawing(nn.Module):
+        def __init__(self) -> None:
+            nn.manual_seed(5)
+            self.first = nn.Linear(6, 3)
+            self.source: Any = (
+                np.random.RandomState(3) if kind == "RandomState" else random.Random(3)
+            )
+
+        def forward(self, x: Any) -> Any:
+            return self.first(x) * (1 + self.source.random())
+
+    beside(Drawing, of_all, lambda i, m, o: None, 8)
+
+
+def test_a_global_that_only_has_the_name_of_an_attribute_is_nobodys_business() -> None:
+    space: dict[str, Any] = {"__name__": "script", "nn": nn}
+    exec(
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        self.out = nn.Linear(6, 3)\n"
+        "    def forward(self, x):\n"
+        "        return self.out(x)\n",
+        space,
+    )
+    model = space["Net"]()
+    step = compiled(model, nn.CrossEntropyLoss(), of_all(model))
+    for _ in range(6):
+        space["out"] = step(X, LABELS)
+    assert step.versions == 1 and step.eager_steps == 1
 
 
 def test_settings_that_make_no_sense_are_refused_as_ever() -> None:
