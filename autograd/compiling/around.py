@@ -121,6 +121,7 @@ class Surroundings:
     def _object(self, found: Any) -> None:
         if type(found).__module__.split(".")[0] in OF_THREADS:
             return  # another thread may change it meanwhile, and that is not to be put back
+        self.names.append((found, "__class__", type(found)))
         held = getattr(found, "__dict__", None)
         if isinstance(held, dict):
             if "function" in held and hasattr(found, "eager_calls"):  # compiled itself
@@ -148,6 +149,10 @@ class Surroundings:
             except ValueError:  # an empty one
                 continue
         if (function.__module__ or "").split(".")[0] not in OURS:
+            for part in ("__code__", "__defaults__", "__kwdefaults__"):
+                self.names.append((function, part, getattr(function, part)))
+            if function.__kwdefaults__:
+                self._container(function.__kwdefaults__)
             new = [name for name in _names(function.__code__) if name not in self._used]
             self._used.update(dict.fromkeys(new))
             for space in self._spaces:

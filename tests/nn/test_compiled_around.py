@@ -736,6 +736,29 @@ def test_callbacks_may_do_anything(options: Any) -> None:
     assert same(state(model, optimizer), state(twin, other))
 
 
+class Replacing(nn.Callback):
+    """Gives a Trainer another limit, loss and optimiser, in the middle of a fit and before it."""
+
+    def on_train_begin(self, trainer: Any) -> None:
+        self.batches, trainer.clip_norm = 0, 0.5
+
+    def on_batch_end(self, trainer: Any) -> None:
+        self.batches += 1
+        if self.batches == 3:
+            trainer.loss = nn.CrossEntropyLoss(label_smoothing=0.2)
+        if self.batches == 6:
+            trainer.clip_norm = None
+        if self.batches == 9:
+            trainer.optimizer = nn.optim.SGD(trainer.model.parameters(), lr=0.01)
+
+
+def test_callbacks_may_give_a_trainer_other_parts() -> None:
+    found = [fitted(c, callbacks=[Replacing()]) for c in (True, False)]
+    (model, optimizer, history), (twin, other, expected) = found
+    assert history.history == expected.history
+    assert same(state(model, optimizer), state(twin, other))
+
+
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("second", [False, True])
 def test_a_run_goes_on_with_or_without(first: bool, second: bool, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import gc
 import pickle
 import tracemalloc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -130,3 +130,35 @@ def test_what_leaks_is_an_array_like_others() -> None:
         assert value[value > 2].tolist() == elements[elements > 2].tolist()
         assert pickle.loads(pickle.dumps(np.asarray(value))).tolist() == elements.tolist()
     assert [np.asarray(y.data).tolist() for y in found[-1:]] == [[2.0, 3.0]]
+
+
+def test_functions_and_classes_that_become_others_are_seen() -> None:
+    def scaled(x: Any, by: float = 2.0, *, more: float = 1.0) -> Any:
+        return x * by * more
+
+    def other(x: Any, by: float = 2.0, *, more: float = 1.0) -> Any:
+        return x * by + more
+
+    class Twice:
+        def of(self, x: Any) -> Any:
+            return x * 2
+
+    class Thrice(Twice):
+        def of(self, x: Any) -> Any:
+            return x * 3
+
+    thing, x = Twice(), np.array([1.0, -2.0])
+    faster = compile(lambda x: thing.of(scaled(x)))
+    changes: list[Callable[[], Any]] = [
+        lambda: setattr(scaled, "__defaults__", (5.0,)),
+        lambda: setattr(scaled, "__kwdefaults__", {"more": 3.0}),
+        lambda: scaled.__kwdefaults__.update(more=4.0),  # type: ignore[union-attr]
+        lambda: setattr(scaled, "__code__", other.__code__),
+        lambda: setattr(thing, "__class__", Thrice),
+    ]
+    found = [faster(x).tolist()]
+    for change in changes:
+        change()
+        found += [faster(x).tolist() for _ in range(2)]
+        assert found[-1] == found[-2] == faster.function(x).tolist()
+    assert len({tuple(row) for row in found}) == 6 and faster.eager_calls == 0
