@@ -58,12 +58,13 @@ def _label_weights(
     else:
         counts = labels != ignore_index
         if weight is not None:
-            weight = np.asarray(weight, prediction.dtype)
+            weight = as_array(weight).astype(prediction.dtype, copy=False)
             known = labels if counts.all() else np.where(counts, labels, 0)
             counts = weight[known] * counts
     if sample_weight is None:
-        return float(counts.sum(dtype=np.float64))
-    return float(sample_weight @ counts.reshape(len(counts), -1).sum(axis=1, dtype=np.float64))
+        return counts.sum(dtype=np.float64).item()  # type: ignore[no-any-return]
+    rows = counts.reshape(len(counts), -1).sum(axis=1, dtype=np.float64)
+    return (sample_weight @ rows).item()  # type: ignore[no-any-return]
 
 
 class _OfLabels(_Loss):

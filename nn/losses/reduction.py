@@ -117,7 +117,7 @@ def elements(
         count = len(prediction) if prediction.ndim else 1
     if sample_weight is None:
         return count
-    return float(sample_weight.sum(dtype=np.float64)) * count / len(sample_weight)
+    return sample_weight.sum(dtype=np.float64).item() * count / len(sample_weight)  # type: ignore[no-any-return]
 
 
 def reduced(losses: Any, share: float, total: bool) -> Any:

@@ -177,7 +177,7 @@ def _sequences(
     if reduction == "sum":
         return None
     if sample_weight is not None:
-        return float(sample_weight.sum(dtype=np.float64))
+        return sample_weight.sum(dtype=np.float64).item()  # type: ignore[no-any-return]
     return np.size(values(input_lengths))
 
 

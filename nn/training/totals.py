@@ -142,7 +142,7 @@ class Weighted:
         divisor = self._divisor(prediction, target, weight, losses)
         if divisor is None:
             return total, None
-        return total * (1 / float(divisor) if divisor else math.nan), divisor
+        return total * (1 / divisor if divisor else math.nan), divisor
 
     def _of_rows(self, prediction: Any, target: Any) -> Any:
         if not self._copied:
@@ -164,7 +164,7 @@ class Weighted:
             return said(prediction, target, sample_weight=weight)  # type: ignore[call-arg]
         if _reduction(self.loss) == "sum":
             return None
-        return float(weight.sum(dtype=np.float64)) * losses.size / len(weight)
+        return weight.sum(dtype=np.float64).item() * losses.size / len(weight)  # type: ignore[no-any-return]
 
 
 def _is_ours(loss: Any) -> bool:

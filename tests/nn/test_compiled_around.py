@@ -20,6 +20,7 @@ import nn
 from autograd import InPlaceError, grad
 from nn.compiled import compile as compiled
 from nn.random import get_state
+from nn.training.fitting import CompiledBatch
 from tests.nn.test_compiled import (
     LABELS,
     OPTIMIZERS,
@@ -757,6 +758,26 @@ def test_callbacks_may_give_a_trainer_other_parts() -> None:
     (model, optimizer, history), (twin, other, expected) = found
     assert history.history == expected.history
     assert same(state(model, optimizer), state(twin, other))
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.MSELoss(), nn.BCEWithLogitsLoss()])
+def test_weights_of_rows_are_compiled(loss: Any, monkeypatch: Any) -> None:
+    steps: list[Any] = []
+    made = CompiledBatch.__init__
+    monkeypatch.setattr(
+        CompiledBatch, "__init__", lambda self, fit: (steps.append(self), made(self, fit))[1]
+    )
+    y = LABELS if isinstance(loss, nn.CrossEntropyLoss) else (TARGETS > 0.5).astype(np.float32)
+    found = []
+    for compiling in (True, False):
+        model = network(nn.Tanh())
+        trainer = nn.Trainer(model, of_all(model), loss, compile=compiling)
+        history = trainer.fit(
+            X, y, epochs=4, batch_size=16, sample_weight=np.linspace(0.1, 2, 32), progress=False
+        )
+        found.append((history["loss"], [p.data for p in model.parameters()]))
+    assert found[0][0] == found[1][0] and same(found[0][1], found[1][1])
+    assert [(step.versions, step.eager_steps) for step in steps] == [(1, 1)]
 
 
 @pytest.mark.parametrize("first", [False, True])
