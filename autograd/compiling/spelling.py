@@ -269,7 +269,7 @@ def comment(origin: Origin | None, plainly: bool) -> str:
     operation, position = origin.operation, origin.position
     if plainly and operation.plainly is not None:
         if (said := operation.plainly[1 + position].__doc__) is not None:
-            return f"{operation.name}: {said}"
+            return f"{operation.name}: {said.splitlines()[0]}"
     parts = operation.traits.parts
     if not parts and operation.formula:
         parts = split(operation.formula, len(operation.rules))

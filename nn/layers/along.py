@@ -206,6 +206,10 @@ def _plain_max_pool(x: Any, _along: Sequence[Along]) -> Any:
 
 
 def _plain_max_pool_rule(g: Any, y: Any, x: Any, _along: Sequence[Along], saved: Any) -> Any:
+    """g at the maximum of each window, 0 elsewhere
+
+    (What `argmax` gives are places, of intp, and so is what is laid out of them.)
+    """
     how = _joined(_along)
     if how is None or isinstance(saved, list):
         return _max_pool_rule(g, y, x, _along, saved)
