@@ -649,7 +649,7 @@ def _by_name(function: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dic
     """An axis is said by name, and not said what goes without saying."""
     usual = _defaults(function)
     args = _without_usual(function, args)
-    if function in WITH_AXIS and args:
+    if function in WITH_AXIS and args and "axis" in usual:  # (older versions do not always tell)
         place = list(usual).index("axis")
         if len(args) == place + 1:
             args, kwargs = args[:place], {"axis": args[place], **kwargs}
