@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 from operator import attrgetter, is_, itemgetter, methodcaller
 from typing import Any
 
@@ -95,7 +95,8 @@ class compile:
         self._modes: Any = None  # the modes of this thread, and what is stepped together
         self._joined: list[Joined] = []
         self._groups: list[dict[str, Any]] = []
-        self._attributes_of_optimizer, self._kinds = 0, list[Any]()
+        self._size_of_optimizer = 0  # how many attributes it has
+        self._kinds: list[Any] = []  # of the Modules
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -264,7 +265,7 @@ class compile:
             and is_grad_enabled()
             and self.optimizer._joined is self._joined
             and self.optimizer.param_groups is self._groups
-            and len(vars(self.optimizer)) == self._attributes_of_optimizer
+            and len(vars(self.optimizer)) == self._size_of_optimizer
             and [*map(type, self._modules)] == self._kinds
             and [*map(REQUIRES_GRAD, self.optimizer._idle)] == self._idle
             and all(map(Part.is_bound, self._parts))
@@ -286,7 +287,7 @@ class compile:
                    if name != "params"):  # fmt: skip
             self._around = None  # what may change in itself is looked at in each step
         made_of = [self.model, self.loss, *map(type, self._modules)]
-        held = [get(held) for module in self._modules for get, held in attributes(module)]
+        held = chain.from_iterable(map(attributes, self._modules))
         known: list[Any] = [Held([made_of, *held]), self.clip_norm, self.exact]
         known += [bool(vars(module).get("_hooks")) for module in self._modules]
         known += map(mode_of, self._modules)
@@ -296,11 +297,11 @@ class compile:
         for part in self._parts:
             known += map(id, part.joined.parameters)
             of_group = settings[part.joined.group]
-            part.scales = {} if self.exact else optimizer.scales(part.joined.value, of_group)
+            part.scales = {} if self.exact else optimizer._scales(part.joined.value, of_group)
         for of_group in settings:
             known.append({name: v for name, v in of_group.items() if name not in NO_SETTINGS})
         self._known, self._modes, self._joined = known, modes_now(), optimizer._joined
-        self._groups, self._attributes_of_optimizer = groups, len(vars(optimizer))
+        self._groups, self._size_of_optimizer = groups, len(vars(optimizer))
         self._kinds = [*map(type, self._modules)]
 
     def _guards(self) -> Any:
@@ -361,9 +362,7 @@ class compile:
                 settings = optimizer._settings(group, optimizer.param_groups[group])
                 if "lr" in settings:
                     settings["lr"] = rate
-                update = optimizer.update
-                if self._parts[i].scales:
-                    update = optimizer.update_unscaled
+                update = optimizer._update_unscaled if self._parts[i].scales else optimizer.update
                 new_values.append(update(value, laid, state, settings))
                 new_states.append(state)
             buffers = {key: held[name] for key, (held, name) in zip(buffers, self._buffers)}

@@ -46,7 +46,10 @@ OF_THREADS = frozenset([
     "threading", "_thread", "queue", "asyncio", "concurrent", "multiprocessing", "contextvars",
     "logging", "io", "_io", "socket", "subprocess", "weakref", "sched",
 ])  # fmt: skip
-GLOBALS = frozenset(["LOAD_GLOBAL", "LOAD_NAME"])
+# Instructions by which code reads or gives a global name.
+GLOBALS = frozenset([
+    "LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL",
+])  # fmt: skip
 _METHODS = (FunctionType, staticmethod, classmethod, property)
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 

@@ -89,7 +89,7 @@ def share_of(reduction: str, count: Any) -> float:
         return 1.0
     if not count:
         return math.nan
-    return 1 / (float(count) if isinstance(count, int) else count.item())
+    return 1 / (float(count) if isinstance(count, (int, float)) else count.item())
 
 
 def divided_by(divisor: Callable[..., Any]) -> Callable[[_F], _F]:

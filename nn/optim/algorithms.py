@@ -182,13 +182,13 @@ class Adam(Optimizer):
             state["max_exp_avg_sq"] = most
         return new
 
-    def scales(self, value: Any, settings: Mapping[str, Any]) -> dict[str, float]:
+    def _scales(self, value: Any, settings: Mapping[str, Any]) -> dict[str, float]:
         if settings["amsgrad"] or value.dtype.itemsize < 4:
             return {}
         beta1, beta2 = settings["betas"]
         return {"exp_avg": 1 - beta1, "exp_avg_sq": 1 - beta2}
 
-    def update_unscaled(
+    def _update_unscaled(
         self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
     ) -> Any:
         """With the factors 1 - beta of both running means in the two numbers that a step needs

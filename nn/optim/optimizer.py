@@ -165,14 +165,14 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} has no method `update`; write one")
 
-    def scales(self, value: Any, settings: Mapping[str, Any]) -> dict[str, float]:
-        """Factors that arrays of the state lack while `update_unscaled` steps them."""
+    def _scales(self, value: Any, settings: Mapping[str, Any]) -> dict[str, float]:
+        """Factors that arrays of the state lack while `_update_unscaled` steps them."""
         return {}
 
-    def update_unscaled(
+    def _update_unscaled(
         self, value: Any, gradient: Any, state: dict[str, Any], settings: dict[str, Any]
     ) -> Any:
-        """`update` where last digits do not count, of a state whose arrays lack their `scales`."""
+        """`update` where last digits do not count, of a state whose arrays lack their `_scales`."""
         return self.update(value, gradient, state, settings)
 
     def empty_like(self, array: Any) -> Any:

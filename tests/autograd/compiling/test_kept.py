@@ -162,3 +162,13 @@ def test_functions_and_classes_that_become_others_are_seen() -> None:
         found += [faster(x).tolist() for _ in range(2)]
         assert found[-1] == found[-2] == faster.function(x).tolist()
     assert len({tuple(row) for row in found}) == 6 and faster.eager_calls == 0
+
+
+def test_a_global_that_is_only_given_a_value_is_an_effect() -> None:
+    space: dict[str, Any] = {"__name__": "script", "last": 0}
+    exec("def f(x):\n    global last\n    last = 5\n    return x * 2\n", space)
+    faster, x = compile(space["f"]), np.array([1.0, -2.0])
+    assert faster(x).tolist() == [2.0, -4.0] and space["last"] == 5
+    space["last"] = 0
+    assert faster(x).tolist() == [2.0, -4.0] and space["last"] == 5
+    assert not faster.versions and "last" in str(faster.reason)
