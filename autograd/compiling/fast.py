@@ -17,13 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiling.program import (
-    Program,
-    contiguous,
-    kind_of,
-    layout,
-    values_in,
-)
+from autograd.compiling.program import Program, contiguous, kind_of, layout, values_in
 from autograd.compiling.tracing import Const, Line, Var
 
 __all__: list[str] = []
@@ -61,8 +55,7 @@ class Spare:
 
 
 def is_elementwise(line: Line) -> bool:
-    """Whether it is a ufunc of arrays of one shape, or of numbers, that can be told where to write:
-    an argument's place will do."""
+    """Whether a call treats each element by itself, so that it may write where an argument is."""
     return line.kind == "ufunc" and takes_out(line) and line.target.signature is None
 
 

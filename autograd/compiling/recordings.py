@@ -261,9 +261,8 @@ def other(rng: Any, nearness: float | None, whole: bool, value: Any) -> Any:
         with np.errstate(all="ignore"):
             array *= rng.uniform(1 - nearness, 1 + nearness, array.shape).astype(array.dtype)
     else:
-        many = (
-            array.size > MANY
-        )  # then it is enough to move them along, and to change them in turns
+        # Of many it is enough to move them along, and to change them in turns.
+        many = array.size > MANY
         flat = array.reshape(-1)
         mixed = np.roll(flat, flat.size // 3) if many else rng.permutation(flat)
         with np.errstate(all="ignore"):
